@@ -1,0 +1,25 @@
+#pragma once
+
+#include "absl/status/status.h"
+
+namespace grpc {
+class Status;
+}  // namespace grpc
+
+namespace millrace {
+
+namespace v1 {
+class Error;
+}  // namespace v1
+
+// The one pair of functions between our statuses and gRPC's. The ErrorDetail travels as a detail of
+// google.rpc.Status. Messages longer than 4 KiB are cut, because trailers are limited.
+grpc::Status ToGrpcStatus(const absl::Status& status);
+// A status that carries no detail gets one that follows from its code; UNAVAILABLE is 08006.
+absl::Status FromGrpcStatus(const grpc::Status& status);
+
+// An error inside another message. OK has no Error; an empty Error is an internal error.
+void ToProto(const absl::Status& status, v1::Error* out);
+absl::Status FromProto(const v1::Error& error);
+
+}  // namespace millrace

@@ -1,0 +1,26 @@
+#include "worker/memory/memory_budget.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+
+namespace millrace {
+
+absl::Status MemoryBudget::Reserve(int64_t bytes, absl::string_view who) {
+  const int64_t before = used_.fetch_add(bytes, std::memory_order_relaxed);
+  if (bytes <= 0 || before + bytes <= bytes_max_) return absl::OkStatus();
+  used_.fetch_sub(bytes, std::memory_order_relaxed);
+  return MakeError(SqlState::kOutOfMemory,
+                   absl::StrCat(who, " needs more memory than the query may use: ",
+                                (before + bytes) >> 20, " MiB of ", bytes_max_ >> 20, " MiB"),
+                   "raise the setting query_memory_mb, or filter or aggregate earlier");
+}
+
+absl::Status MemoryReservation::Update(int64_t bytes_now) {
+  const int64_t change = bytes_now - held_;
+  if (change < kStepBytes && change > -kStepBytes) return absl::OkStatus();
+  if (absl::Status status = budget_.Reserve(change, who_); !status.ok()) return status;
+  held_ = bytes_now;
+  return absl::OkStatus();
+}
+
+}  // namespace millrace

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace millrace {
+
+// Bytes that one query may hold in this process. Thread-safe; operators reserve in steps of at least 64 KiB, not per row.
+class MemoryBudget {
+ public:
+  explicit MemoryBudget(int64_t bytes_max) : bytes_max_(bytes_max) {}
+  MemoryBudget(const MemoryBudget&) = delete;
+  MemoryBudget& operator=(const MemoryBudget&) = delete;
+
+  // Adds `bytes` (may be negative) to what is held. 53200 with the limit and `who` if it would exceed the budget;
+  // then nothing is added.
+  absl::Status Reserve(int64_t bytes, absl::string_view who);
+  void Release(int64_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+
+  int64_t used() const { return used_.load(std::memory_order_relaxed); }
+  int64_t bytes_max() const { return bytes_max_; }
+
+ private:
+  const int64_t bytes_max_;
+  std::atomic<int64_t> used_{0};
+};
+
+// One operator's share of the budget: follows a size and gives all back at destruction.
+class MemoryReservation {
+ public:
+  MemoryReservation(MemoryBudget& budget, absl::string_view who) : budget_(budget), who_(who) {}
+  ~MemoryReservation() { budget_.Release(held_); }
+  MemoryReservation(const MemoryReservation&) = delete;
+  MemoryReservation& operator=(const MemoryReservation&) = delete;
+
+  // Tells how much the owner holds now; asks the budget only when it moved by 64 KiB or more.
+  absl::Status Update(int64_t bytes_now);
+  int64_t held() const { return held_; }
+
+ private:
+  static constexpr int64_t kStepBytes = 64 << 10;
+  MemoryBudget& budget_;
+  const absl::string_view who_;
+  int64_t held_ = 0;
+};
+
+}  // namespace millrace

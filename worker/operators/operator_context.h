@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/base/ids.h"
+#include "common/expr/evaluator.h"
+
+namespace millrace {
+
+class MemoryBudget;
+class TaskStateStore;
+class ViewStore;
+
+// Counters of one operator. Written by the task's thread; read by others through relaxed copies that the runtime makes.
+struct OperatorCounters {
+  uint64_t rows_in = 0;
+  uint64_t rows_out = 0;
+  // Stored rows or groups that changes of the current epoch touched (asserted by tests: grows with changes only).
+  uint64_t rows_touched = 0;
+  uint64_t state_rows = 0;
+  uint64_t late_rows = 0;
+};
+
+// What an operator may use of its task. Everything outlives the operator.
+struct OperatorContext {
+  JobId job;
+  AttemptId attempt;
+  uint32_t fragment = 0;
+  uint32_t task_index = 0;
+  uint32_t parallelism = 1;
+  uint32_t node_id = 0;
+  EvalContext eval;
+  OperatorCounters* counters = nullptr;
+  // Bytes that the query may hold in this process; never null.
+  MemoryBudget* memory = nullptr;
+  // Streaming jobs only, else null.
+  TaskStateStore* state = nullptr;
+  ViewStore* views = nullptr;
+};
+
+}  // namespace millrace

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/ids.h"
+#include "common/types/batch.h"
+
+namespace millrace {
+
+// Which part of a view: the rows that one task of its job keeps.
+struct ViewPart {
+  ObjectId view;
+  JobId job;
+  AttemptId attempt;
+  uint32_t task_index = 0;
+  friend bool operator==(const ViewPart&, const ViewPart&) = default;
+};
+
+// The rows of materialized views of this worker, by epoch: a base plus one sealed delta for each epoch. A reader at
+// epoch E sees the base plus the deltas up to E, consolidated. Deltas that no reader can ask for any more are folded into the base;
+// folding is put off until the deltas are as large as half the base, so its cost stays proportional to the changes. Thread-safe.
+class ViewStore {
+ public:
+  virtual ~ViewStore() = default;
+
+  // Registers an empty part, or one with the rows of a restored checkpoint at `base_epoch`.
+  virtual absl::Status Open(const ViewPart& part, const std::vector<Batch>& rows,
+                            Epoch base_epoch) = 0;
+  // Adds the changes (with weights) of a whole epoch and seals it; empty is fine. Epochs come in increasing order.
+  virtual absl::Status Seal(const ViewPart& part, Epoch epoch, std::vector<Batch> changes) = 0;
+  // The coordinator published `newest`; epochs below `oldest_readable` will not be asked for again.
+  virtual void Publish(JobId job, AttemptId attempt, Epoch newest, Epoch oldest_readable) = 0;
+  // The rows at `epoch`, each as often as its multiplicity, without weights. 22023 if that epoch is not kept (any more).
+  virtual absl::StatusOr<std::vector<Batch>> Read(const ViewPart& part, Epoch epoch) = 0;
+  // Forgets all parts of an attempt (job cancelled, dropped, or restarted).
+  virtual void Drop(JobId job, AttemptId attempt) = 0;
+};
+
+}  // namespace millrace
