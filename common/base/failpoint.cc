@@ -1,6 +1,6 @@
 #include "common/base/failpoint.h"
 
-#ifdef MILLRACE_FAILPOINTS_ENABLED
+#ifdef MILLRACE_FAILPOINTS
 
 #include <cstdlib>
 #include <map>
@@ -93,4 +93,4 @@ void DisableFailpoint(absl::string_view name) { Table().Clear(name); }
 
 }  // namespace millrace
 
-#endif  // MILLRACE_FAILPOINTS_ENABLED
+#endif  // MILLRACE_FAILPOINTS

@@ -13,7 +13,7 @@
 
 namespace millrace {
 
-#ifdef MILLRACE_FAILPOINTS_ENABLED
+#ifdef MILLRACE_FAILPOINTS
 absl::Status HitFailpoint(absl::string_view name);
 bool FailpointHeld(absl::string_view name);
 // action: "error", "abort", "hold", each with an optional "n*" in front.

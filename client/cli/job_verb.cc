@@ -1,0 +1,166 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "client/cli/error_text.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/script_file.h"
+#include "client/cli/status_text.h"
+#include "client/cli/verbs.h"
+#include "client/cpp/client.h"
+#include "millrace/v1/status.pb.h"
+
+namespace millrace {
+namespace {
+
+struct JobFlags {
+  std::string server = "127.0.0.1:7461";
+  std::string job;
+  std::string file;
+  std::string name;
+  std::string request_id;
+  bool wait = false;
+  bool json = false;
+};
+
+ExitCode Report(const absl::Status& status, absl::string_view sql = "") {
+  if (status.ok()) return ExitCode::kOk;
+  std::fputs(ErrorText(status, sql).c_str(), stderr);
+  return CallExitCode(status);
+}
+
+void PrintJob(const v1::JobStatus& status, bool json) {
+  std::fputs(json ? MessageToJsonLine(status).c_str() : JobText(status).c_str(), stdout);
+  std::fflush(stdout);
+}
+
+bool HasEnded(const v1::JobStatus& status) {
+  return status.state() >= v1::JOB_STATE_FINISHED;
+}
+
+ExitCode EndCode(const v1::JobStatus& status) {
+  return status.state() == v1::JOB_STATE_FAILED ? ExitCode::kJobFailed : ExitCode::kOk;
+}
+
+// Follows the job to its end; with `print_all` every change is printed, otherwise the last status.
+ExitCode Follow(Client& client, const JobFlags& flags, bool print_all) {
+  CancelToken cancel;
+  InterruptWatcher watcher([&cancel] { cancel.Cancel(); });
+  v1::JobStatus last;
+  const absl::Status status = client.WatchJob(
+      flags.job,
+      [&](const v1::JobStatus& now) {
+        last = now;
+        if (print_all) PrintJob(now, flags.json);
+        return !HasEnded(now);
+      },
+      &cancel);
+  if (watcher.interrupted()) return ExitCode::kInterrupted;
+  if (!status.ok()) return Report(status);
+  if (!print_all) PrintJob(last, flags.json);
+  return EndCode(last);
+}
+
+ExitCode Submit(Client& client, JobFlags& flags) {
+  auto sql = ReadScript(flags.file);
+  if (!sql.ok()) return Report(sql.status());
+  ExecuteOptions options;
+  options.request_id = flags.request_id;
+  std::error_code ignored;
+  options.working_directory = std::filesystem::current_path(ignored).string();
+  auto id = client.SubmitJob(*sql, flags.name, options);
+  if (!id.ok()) {
+    // What is wrong with the script is an SQL error, not a conflict of jobs.
+    const ExitCode code = Report(id.status(), *sql);
+    return code == ExitCode::kNotFound ? ExitCode::kSqlError : code;
+  }
+  if (!flags.wait) {
+    std::printf("%s\n", id->c_str());
+    return ExitCode::kOk;
+  }
+  std::fprintf(stderr, "job %s\n", id->c_str());
+  flags.job = *id;
+  return Follow(client, flags, /*print_all=*/false);
+}
+
+ExitCode List(Client& client, const JobFlags& flags) {
+  auto jobs = client.ListJobs();
+  if (!jobs.ok()) return Report(jobs.status());
+  if (!flags.json) {
+    std::fputs(JobsText(*jobs).c_str(), stdout);
+    return ExitCode::kOk;
+  }
+  for (const v1::JobStatus& job : *jobs) PrintJob(job, /*json=*/true);
+  return ExitCode::kOk;
+}
+
+ExitCode Get(Client& client, const JobFlags& flags) {
+  auto job = client.GetJob(flags.job);
+  if (!job.ok()) return Report(job.status());
+  PrintJob(*job, flags.json);
+  return ExitCode::kOk;
+}
+
+ExitCode Plan(Client& client, const JobFlags& flags) {
+  auto plan = client.GetJobPlan(flags.job);
+  if (!plan.ok()) return Report(plan.status());
+  std::fputs(plan->c_str(), stdout);
+  return ExitCode::kOk;
+}
+
+using Action = std::function<ExitCode(Client&, JobFlags&)>;
+
+// One subcommand: connects, then acts.
+CLI::App* AddAction(CLI::App& parent, const std::string& name, const std::string& description,
+                    const std::shared_ptr<JobFlags>& flags, ExitCode* exit_code, Action action) {
+  CLI::App* verb = parent.add_subcommand(name, description);
+  verb->add_option("--server", flags->server, "host:port of the coordinator")
+      ->capture_default_str();
+  verb->callback([flags, exit_code, action = std::move(action)] {
+    auto client = Client::Connect({.server = flags->server});
+    *exit_code = client.ok() ? action(**client, *flags) : Report(client.status());
+  });
+  return verb;
+}
+
+}  // namespace
+
+void AddJobVerb(CLI::App& app, ExitCode* exit_code) {
+  auto flags = std::make_shared<JobFlags>();
+  CLI::App* job = app.add_subcommand("job", "Jobs of a cluster");
+  job->require_subcommand(1);
+  const auto add = [&](const std::string& name, const std::string& description, Action action) {
+    return AddAction(*job, name, description, flags, exit_code, std::move(action));
+  };
+  const auto add_named = [&](const std::string& name, const std::string& description,
+                             Action action) {
+    CLI::App* verb = add(name, description, std::move(action));
+    verb->add_option("job", flags->job, "Id or name")->required();
+    return verb;
+  };
+  const auto add_json = [&](CLI::App* verb) {
+    verb->add_flag("--json", flags->json, "One JSON object a line");
+  };
+
+  CLI::App* submit = add("submit", "Start a script as one job; prints its id", Submit);
+  submit->add_option("file", flags->file, "Script; - for standard input")->required();
+  submit->add_option("--name", flags->name, "Name, unique among running jobs");
+  submit->add_option("--request-id", flags->request_id,
+                     "Submitting twice with the same id starts one job");
+  submit->add_flag("--wait", flags->wait, "Wait for the end and print the final status");
+  add_json(submit);
+  add_json(add("list", "All jobs, newest first", List));
+  add_json(add_named("get", "Steps and tasks of a job", Get));
+  add_json(add_named("watch", "Print the status at each change until the end",
+                     [](Client& client, JobFlags& f) { return Follow(client, f, true); }));
+  add_named("plan", "The job's physical plan", Plan);
+  add_named("stop", "Drain, take a final checkpoint, stop",
+            [](Client& client, JobFlags& f) { return Report(client.StopJob(f.job)); });
+  add_named("cancel", "End the job at once",
+            [](Client& client, JobFlags& f) { return Report(client.CancelJob(f.job)); });
+}
+
+}  // namespace millrace

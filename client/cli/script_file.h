@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace millrace {
+
+// The text of a script; "-" is standard input. 58P01 if there is no such file; 54000 above 1 MiB.
+absl::StatusOr<std::string> ReadScript(const std::string& path);
+
+}  // namespace millrace

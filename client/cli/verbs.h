@@ -1,0 +1,22 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "client/cli/exit_code.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace millrace {
+
+// Each verb adds its command to the parser and sets `*exit_code` when it has run. One file for each verb.
+void AddRunVerb(CLI::App& app, ExitCode* exit_code);
+void AddDevVerb(CLI::App& app, ExitCode* exit_code);
+void AddSqlVerb(CLI::App& app, ExitCode* exit_code);
+void AddJobVerb(CLI::App& app, ExitCode* exit_code);
+void AddWorkerVerb(CLI::App& app, ExitCode* exit_code);
+void AddVersionVerb(CLI::App& app, ExitCode* exit_code);
+
+}  // namespace millrace

@@ -1,0 +1,175 @@
+#include "worker/state/job_state_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "common/base/status.h"
+#include "common/storage/local_file_system.h"
+#include "millrace/v1/control.pb.h"
+#include "worker/state/state_resources.h"
+
+namespace millrace {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
+
+constexpr uint32_t kNumShards = 8;
+constexpr uint32_t kNode = 7;
+
+class JobStateStoreTest : public testing::Test {
+ protected:
+  JobStateStoreTest() {
+    std::string pattern = (fs::temp_directory_path() / "mr-state-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~JobStateStoreTest() override { fs::remove_all(folder_); }
+
+  JobStateOptions Options(uint32_t worker, uint32_t attempt, std::vector<TaskShards> tasks) {
+    JobStateOptions options;
+    options.job = JobId(3);
+    options.attempt = AttemptId(attempt);
+    options.worker = WorkerId(worker);
+    options.local_folder = folder_ + "/local-" + std::to_string(worker);
+    options.checkpoint_folder = folder_ + "/checkpoints/job-3";
+    options.num_shards = kNumShards;
+    options.tasks = std::move(tasks);
+    return options;
+  }
+
+  std::unique_ptr<JobStateStore> MustOpen(const JobStateOptions& options,
+                                          const v1::CheckpointManifest* restore = nullptr) {
+    auto store = JobStateStore::Open(options, restore, resources_, file_system_);
+    EXPECT_TRUE(store.ok()) << store.status();
+    return store.ok() ? *std::move(store) : nullptr;
+  }
+
+  static std::map<std::string, std::string> Contents(TaskStateStore& task,
+                                                     uint32_t node = kNode) {
+    std::map<std::string, std::string> contents;
+    const absl::Status status = task.Restore(
+        node, [&](uint32_t shard, absl::string_view key, absl::string_view value) {
+          contents[std::to_string(shard) + "/" + std::string(key)] = std::string(value);
+          return absl::OkStatus();
+        });
+    EXPECT_TRUE(status.ok()) << status;
+    return contents;
+  }
+
+  // Checkpoints a store and adds its files to a manifest.
+  static void MustCheckpoint(JobStateStore& store, uint64_t epoch,
+                             v1::CheckpointManifest* manifest) {
+    auto files = store.Checkpoint(Epoch(epoch));
+    ASSERT_TRUE(files.ok()) << files.status();
+    manifest->set_epoch(epoch);
+    for (const auto& file : *files) *manifest->add_files() = file;
+  }
+
+  std::string folder_;
+  LocalFileSystem file_system_;
+  StateResources resources_{8 << 20, 8 << 20};
+};
+
+TEST_F(JobStateStoreTest, StartsEmpty) {
+  auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
+  EXPECT_THAT(Contents(*store->ForTask(0, 0)), IsEmpty());
+}
+
+TEST_F(JobStateStoreTest, RestoresWhatWasWrittenBeforeTheCheckpointOnly) {
+  v1::CheckpointManifest manifest;
+  {
+    auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
+    auto task = store->ForTask(0, 0);
+    ASSERT_TRUE(task->Write(kNode, {{5, "b", "2"}, {1, "a", "1"}, {1, "gone", "x"}}).ok());
+    ASSERT_TRUE(task->Write(kNode, {{1, "gone", std::nullopt}}).ok());
+    MustCheckpoint(*store, 10, &manifest);
+    ASSERT_TRUE(task->Write(kNode, {{1, "a", "later"}, {2, "c", "later"}}).ok());
+  }
+  auto restored = MustOpen(Options(1, 2, {{0, 0, 0, kNumShards}}), &manifest);
+  EXPECT_THAT(Contents(*restored->ForTask(0, 0)),
+              ElementsAre(Pair("1/a", "1"), Pair("5/b", "2")));
+}
+
+TEST_F(JobStateStoreTest, KeepsFragmentsAndOperatorsApart) {
+  auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}, {1, 0, 0, kNumShards}}));
+  auto first = store->ForTask(0, 0);
+  auto second = store->ForTask(1, 0);
+  ASSERT_TRUE(first->Write(kNode, {{3, "k", "first"}}).ok());
+  ASSERT_TRUE(second->Write(kNode, {{3, "k", "second"}}).ok());
+  ASSERT_TRUE(second->Write(kNode + 1, {{3, "k", "other"}}).ok());
+  EXPECT_THAT(Contents(*first), ElementsAre(Pair("3/k", "first")));
+  EXPECT_THAT(Contents(*second), ElementsAre(Pair("3/k", "second")));
+}
+
+TEST_F(JobStateStoreTest, MovesShardsWhenTheNumberOfWorkersChanges) {
+  v1::CheckpointManifest manifest;
+  for (uint32_t worker : {1u, 2u}) {
+    const uint32_t first = (worker - 1) * 4;
+    auto store = MustOpen(Options(worker, 1, {{0, worker - 1, first, 4}}));
+    auto task = store->ForTask(0, worker - 1);
+    ASSERT_TRUE(task->Write(kNode, {{first, "low", "x"}, {first + 3, "high", "y"}}).ok());
+    MustCheckpoint(*store, 20, &manifest);
+  }
+  auto whole = MustOpen(Options(9, 2, {{0, 0, 0, kNumShards}}), &manifest);
+  EXPECT_THAT(Contents(*whole->ForTask(0, 0)),
+              UnorderedElementsAre(Pair("0/low", "x"), Pair("3/high", "y"), Pair("4/low", "x"),
+                                   Pair("7/high", "y")));
+  auto middle = MustOpen(Options(8, 2, {{0, 1, 3, 2}}), &manifest);
+  EXPECT_THAT(Contents(*middle->ForTask(0, 1)),
+              UnorderedElementsAre(Pair("3/high", "y"), Pair("4/low", "x")));
+}
+
+TEST_F(JobStateStoreTest, UploadsAnImmutableFileOnce) {
+  auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
+  auto task = store->ForTask(0, 0);
+  ASSERT_TRUE(task->Write(kNode, {{1, "a", std::string(10000, 'x')}}).ok());
+  v1::CheckpointManifest first;
+  MustCheckpoint(*store, 1, &first);
+  ASSERT_TRUE(task->Write(kNode, {{2, "b", "1"}}).ok());
+  v1::CheckpointManifest second;
+  MustCheckpoint(*store, 2, &second);
+  std::map<std::string, int> sst_files;
+  for (const auto* manifest : {&first, &second}) {
+    for (const auto& file : manifest->files()) {
+      if (file.path().ends_with(".sst")) ++sst_files[file.path()];
+    }
+  }
+  EXPECT_THAT(sst_files, UnorderedElementsAre(Pair(testing::_, 2), Pair(testing::_, 1)));
+}
+
+TEST_F(JobStateStoreTest, RefusesADamagedCheckpoint) {
+  v1::CheckpointManifest manifest;
+  {
+    auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
+    ASSERT_TRUE(store->ForTask(0, 0)->Write(kNode, {{1, "a", "1"}}).ok());
+    MustCheckpoint(*store, 1, &manifest);
+  }
+  for (const auto& file : manifest.files()) {
+    if (!file.path().ends_with(".sst")) continue;
+    std::fstream damaged(folder_ + "/checkpoints/job-3/" + file.path(),
+                         std::ios::in | std::ios::out | std::ios::binary);
+    damaged.put('!');
+  }
+  auto store = JobStateStore::Open(Options(1, 2, {{0, 0, 0, kNumShards}}), &manifest, resources_,
+                                   file_system_);
+  EXPECT_EQ(GetErrorDetail(store.status()).state, SqlState::kDataCorrupted);
+}
+
+TEST_F(JobStateStoreTest, RefusesAShardOfAnotherTask) {
+  auto store = MustOpen(Options(1, 1, {{0, 0, 2, 2}}));
+  auto task = store->ForTask(0, 0);
+  EXPECT_EQ(GetErrorDetail(task->Write(kNode, {{6, "a", "1"}})).state, SqlState::kInternalError);
+  // What belongs to no shard goes to the task's first one.
+  EXPECT_TRUE(task->Write(kNode, {{0, "watermark", "1"}}).ok());
+  EXPECT_THAT(Contents(*task), ElementsAre(Pair("2/watermark", "1")));
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,138 @@
+#include "worker/state/memory_view_store.h"
+
+#include <arrow/array.h>
+#include <arrow/builder.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "common/base/status.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+using Change = std::pair<int64_t, int64_t>;
+
+const ViewPart kPart{ObjectId(1), JobId(2), AttemptId(3), 0};
+
+Batch Changes(const std::vector<Change>& changes) {
+  arrow::Int64Builder values;
+  arrow::Int64Builder weights;
+  for (const auto& [value, weight] : changes) {
+    EXPECT_TRUE(values.Append(value).ok());
+    EXPECT_TRUE(weights.Append(weight).ok());
+  }
+  auto weight_array = std::static_pointer_cast<arrow::Int64Array>(*weights.Finish());
+  return Batch({*values.Finish()}, static_cast<int64_t>(changes.size()), weight_array);
+}
+
+class MemoryViewStoreTest : public testing::Test {
+ protected:
+  MemoryViewStoreTest() {
+    EXPECT_TRUE(store_.Open(kPart, {SqlType::Of(TypeId::kInt64)}, {}, Epoch(0)).ok());
+  }
+
+  void Seal(uint64_t epoch, const std::vector<Change>& changes) {
+    const absl::Status status = store_.Seal(kPart, Epoch(epoch), {Changes(changes)});
+    EXPECT_TRUE(status.ok()) << status;
+  }
+
+  // How often each value is in the view.
+  std::map<int64_t, int64_t> Read(uint64_t epoch) {
+    auto batches = store_.Read(kPart, Epoch(epoch));
+    EXPECT_TRUE(batches.ok()) << batches.status();
+    std::map<int64_t, int64_t> counts;
+    if (!batches.ok()) return counts;
+    for (const Batch& batch : *batches) {
+      EXPECT_EQ(batch.weights(), nullptr);
+      const auto& column = static_cast<const arrow::Int64Array&>(*batch.column(0));
+      for (int64_t i = 0; i < column.length(); ++i) ++counts[column.Value(i)];
+    }
+    return counts;
+  }
+
+  MemoryViewStore store_;
+};
+
+TEST_F(MemoryViewStoreTest, ReadsEachEpochAsItWas) {
+  Seal(5, {{10, 1}, {11, 1}});
+  Seal(7, {{10, -1}, {12, 2}});
+  EXPECT_THAT(Read(4), IsEmpty());
+  EXPECT_THAT(Read(5), ElementsAre(Pair(10, 1), Pair(11, 1)));
+  EXPECT_THAT(Read(6), ElementsAre(Pair(10, 1), Pair(11, 1)));
+  EXPECT_THAT(Read(7), ElementsAre(Pair(11, 1), Pair(12, 2)));
+}
+
+TEST_F(MemoryViewStoreTest, RefusesAnEpochThatWasFolded) {
+  Seal(1, {{1, 1}});
+  Seal(2, {{1, -1}, {2, 1}});
+  store_.Publish(kPart.job, kPart.attempt, Epoch(2), Epoch(2));
+  Seal(3, {{3, 1}});
+  EXPECT_EQ(GetErrorDetail(store_.Read(kPart, Epoch(1)).status()).state,
+            SqlState::kInvalidParameterValue);
+  EXPECT_THAT(Read(2), ElementsAre(Pair(2, 1)));
+  EXPECT_THAT(Read(3), ElementsAre(Pair(2, 1), Pair(3, 1)));
+}
+
+TEST_F(MemoryViewStoreTest, RefusesEpochsOutOfOrder) {
+  Seal(4, {{1, 1}});
+  EXPECT_FALSE(store_.Seal(kPart, Epoch(4), {}).ok());
+  EXPECT_FALSE(store_.Seal(kPart, Epoch(3), {}).ok());
+}
+
+TEST_F(MemoryViewStoreTest, ForgetsADroppedAttempt) {
+  store_.Drop(kPart.job, kPart.attempt);
+  EXPECT_EQ(GetErrorDetail(store_.Read(kPart, Epoch(1)).status()).state,
+            SqlState::kUndefinedObject);
+}
+
+TEST_F(MemoryViewStoreTest, AgreesWithAModelWhileFolding) {
+  std::mt19937 random(7);
+  std::map<uint64_t, std::map<int64_t, int64_t>> model;
+  std::map<int64_t, int64_t> now;
+  for (uint64_t epoch = 1; epoch <= 300; ++epoch) {
+    std::vector<Change> changes;
+    for (int i = 0; i < 20; ++i) {
+      const auto value = static_cast<int64_t>(random() % 200);
+      if (now[value] > 0 && random() % 2 == 0) {
+        changes.emplace_back(value, -1);
+        --now[value];
+      } else {
+        changes.emplace_back(value, 1);
+        ++now[value];
+      }
+    }
+    std::erase_if(now, [](const auto& entry) { return entry.second == 0; });
+    Seal(epoch, changes);
+    model[epoch] = now;
+    const uint64_t oldest = epoch > 3 ? epoch - 3 : 1;
+    store_.Publish(kPart.job, kPart.attempt, Epoch(epoch), Epoch(oldest));
+    EXPECT_EQ(Read(epoch), model[epoch]) << epoch;
+    EXPECT_EQ(Read(oldest), model[oldest]) << oldest;
+  }
+}
+
+// I11: a large view with small changes is not copied again and again.
+TEST_F(MemoryViewStoreTest, FoldingCostGrowsWithChangesNotWithTheView) {
+  std::vector<Change> rows;
+  for (int64_t i = 0; i < 100000; ++i) rows.emplace_back(i, 1);
+  Seal(1, rows);
+  store_.Publish(kPart.job, kPart.attempt, Epoch(1), Epoch(1));
+  Seal(2, {{0, 1}});
+  const uint64_t before = store_.folded_rows();
+  constexpr uint64_t kEpochs = 1000;
+  for (uint64_t epoch = 3; epoch < 3 + kEpochs; ++epoch) {
+    Seal(epoch, {{static_cast<int64_t>(epoch), -1}, {static_cast<int64_t>(epoch), 1}});
+    store_.Publish(kPart.job, kPart.attempt, Epoch(epoch), Epoch(epoch));
+  }
+  EXPECT_LT(store_.folded_rows() - before, kEpochs * 2 * 20);
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,214 @@
+#include "worker/state/memory_view_store.h"
+
+#include <arrow/array.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "worker/state/row_multiset.h"
+
+namespace millrace {
+namespace {
+
+int64_t CountRows(const std::vector<Batch>& batches) {
+  int64_t rows = 0;
+  for (const Batch& batch : batches) rows += batch.num_rows();
+  return rows;
+}
+
+// True if every row is there exactly once more: then reading needs no consolidation.
+bool OnlyAddsOnce(const std::vector<Batch>& batches) {
+  return std::all_of(batches.begin(), batches.end(), [](const Batch& batch) {
+    const int64_t* weights = batch.raw_weights();
+    if (weights == nullptr) return true;
+    return std::all_of(weights, weights + batch.num_rows(), [](int64_t w) { return w == 1; });
+  });
+}
+
+struct Delta {
+  Epoch epoch;
+  std::vector<Batch> changes;
+  int64_t num_rows = 0;
+  bool only_adds_once = true;
+};
+
+}  // namespace
+
+struct MemoryViewStore::Part {
+  explicit Part(std::vector<SqlType> column_types) : types(std::move(column_types)) {}
+
+  const std::vector<SqlType> types;
+
+  Mutex mutex;
+  std::vector<Batch> base ABSL_GUARDED_BY(mutex);
+  int64_t base_rows ABSL_GUARDED_BY(mutex) = 0;
+  bool base_only_adds_once ABSL_GUARDED_BY(mutex) = true;
+  // Reads below this epoch are not possible any more.
+  Epoch base_epoch ABSL_GUARDED_BY(mutex);
+  Epoch newest_sealed ABSL_GUARDED_BY(mutex);
+  // Deltas at or below it may be folded.
+  Epoch foldable ABSL_GUARDED_BY(mutex);
+  std::deque<Delta> deltas ABSL_GUARDED_BY(mutex);
+
+  // Merges foldable deltas into the base once they have half its size. Returns the rows that were touched.
+  uint64_t Fold() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    int64_t foldable_rows = 0;
+    size_t num_foldable = 0;
+    bool only_adds_once = base_only_adds_once;
+    for (const Delta& delta : deltas) {
+      if (delta.epoch > foldable) break;
+      foldable_rows += delta.num_rows;
+      only_adds_once = only_adds_once && delta.only_adds_once;
+      ++num_foldable;
+    }
+    // Many small deltas cost readers time even when their rows are few.
+    constexpr size_t kMaxDeltas = 64;
+    const bool worth_it = foldable_rows * 2 >= base_rows || num_foldable > kMaxDeltas;
+    if (num_foldable == 0 || !worth_it) return 0;
+    uint64_t touched = static_cast<uint64_t>(foldable_rows);
+    if (only_adds_once) {
+      for (size_t i = 0; i < num_foldable; ++i) {
+        for (Batch& batch : deltas[i].changes) base.push_back(batch.WithWeights(nullptr));
+      }
+    } else if (foldable_rows * 2 < base_rows) {
+      // Too little for a new base: one delta out of many.
+      RowMultiset rows(types);
+      for (size_t i = 0; i < num_foldable; ++i) {
+        for (const Batch& batch : deltas[i].changes) rows.Add(batch);
+      }
+      Delta merged;
+      merged.epoch = deltas[num_foldable - 1].epoch;
+      merged.changes = rows.WeightedRows();
+      merged.num_rows = CountRows(merged.changes);
+      merged.only_adds_once = OnlyAddsOnce(merged.changes);
+      base_epoch = merged.epoch;
+      deltas.erase(deltas.begin(), deltas.begin() + static_cast<int64_t>(num_foldable));
+      deltas.push_front(std::move(merged));
+      return touched;
+    } else {
+      RowMultiset rows(types);
+      for (const Batch& batch : base) rows.Add(batch);
+      for (size_t i = 0; i < num_foldable; ++i) {
+        for (const Batch& batch : deltas[i].changes) rows.Add(batch);
+      }
+      touched += static_cast<uint64_t>(base_rows);
+      base = rows.WeightedRows();
+      base_only_adds_once = OnlyAddsOnce(base);
+    }
+    base_epoch = deltas[num_foldable - 1].epoch;
+    base_rows = CountRows(base);
+    deltas.erase(deltas.begin(), deltas.begin() + static_cast<int64_t>(num_foldable));
+    return touched;
+  }
+};
+
+MemoryViewStore::MemoryViewStore() = default;
+MemoryViewStore::~MemoryViewStore() = default;
+
+std::shared_ptr<MemoryViewStore::Part> MemoryViewStore::Find(const ViewPart& part) const {
+  MutexLock lock(mutex_);
+  const auto it = parts_.find(part);
+  return it == parts_.end() ? nullptr : it->second;
+}
+
+absl::Status MemoryViewStore::Open(const ViewPart& part, std::vector<SqlType> types,
+                                   std::vector<Batch> rows, Epoch base_epoch) {
+  auto opened = std::make_shared<Part>(std::move(types));
+  {
+    MutexLock lock(opened->mutex);
+    opened->base = std::move(rows);
+    opened->base_rows = CountRows(opened->base);
+    opened->base_only_adds_once = OnlyAddsOnce(opened->base);
+    opened->base_epoch = base_epoch;
+    opened->newest_sealed = base_epoch;
+  }
+  MutexLock lock(mutex_);
+  if (!parts_.emplace(part, std::move(opened)).second) {
+    return InternalError("a part of a view was opened twice in one attempt");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MemoryViewStore::Seal(const ViewPart& part, Epoch epoch,
+                                   std::vector<Batch> changes) {
+  const std::shared_ptr<Part> found = Find(part);
+  if (found == nullptr) return InternalError("a part of a view was sealed before it was opened");
+  Delta delta;
+  delta.epoch = epoch;
+  delta.num_rows = CountRows(changes);
+  delta.only_adds_once = OnlyAddsOnce(changes);
+  delta.changes = std::move(changes);
+  uint64_t folded = 0;
+  {
+    MutexLock lock(found->mutex);
+    if (epoch <= found->newest_sealed) {
+      return InternalError(absl::StrCat("epoch ", epoch.value(), " of a view was sealed twice"));
+    }
+    found->newest_sealed = epoch;
+    if (delta.num_rows > 0) found->deltas.push_back(std::move(delta));
+    // Here, on the task's thread, because its cost belongs to the changes.
+    folded = found->Fold();
+  }
+  MutexLock lock(mutex_);
+  folded_rows_ += folded;
+  return absl::OkStatus();
+}
+
+void MemoryViewStore::Publish(JobId job, AttemptId attempt, Epoch, Epoch oldest_readable) {
+  MutexLock lock(mutex_);
+  for (const auto& [part, state] : parts_) {
+    if (part.job != job || part.attempt != attempt) continue;
+    MutexLock part_lock(state->mutex);
+    state->foldable = std::max(state->foldable, oldest_readable);
+  }
+}
+
+absl::StatusOr<std::vector<Batch>> MemoryViewStore::Read(const ViewPart& part, Epoch epoch) {
+  const std::shared_ptr<Part> found = Find(part);
+  if (found == nullptr) {
+    return MakeError(SqlState::kUndefinedObject,
+                     absl::StrCat("this worker holds no rows of view ", part.view.value()));
+  }
+  std::vector<Batch> batches;
+  bool only_adds_once = true;
+  {
+    MutexLock lock(found->mutex);
+    if (epoch < found->base_epoch) {
+      return MakeError(SqlState::kInvalidParameterValue,
+                       absl::StrCat("epoch ", epoch.value(), " is not kept any more"),
+                       absl::StrCat("the oldest one that can be read is ",
+                                    found->base_epoch.value()));
+    }
+    batches = found->base;
+    only_adds_once = found->base_only_adds_once;
+    for (const Delta& delta : found->deltas) {
+      if (delta.epoch > epoch) break;
+      only_adds_once = only_adds_once && delta.only_adds_once;
+      batches.insert(batches.end(), delta.changes.begin(), delta.changes.end());
+    }
+  }
+  // The batches are immutable: the rest needs no lock.
+  if (only_adds_once) {
+    for (Batch& batch : batches) batch = batch.WithWeights(nullptr);
+    return batches;
+  }
+  RowMultiset rows(found->types);
+  for (const Batch& batch : batches) rows.Add(batch);
+  return rows.ExpandedRows();
+}
+
+void MemoryViewStore::Drop(JobId job, AttemptId attempt) {
+  MutexLock lock(mutex_);
+  std::erase_if(parts_, [&](const auto& entry) {
+    return entry.first.job == job && entry.first.attempt == attempt;
+  });
+}
+
+uint64_t MemoryViewStore::folded_rows() const {
+  MutexLock lock(mutex_);
+  return folded_rows_;
+}
+
+}  // namespace millrace

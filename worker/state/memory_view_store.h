@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "common/base/mutex.h"
+#include "worker/state/view_store.h"
+
+namespace millrace {
+
+// The view store of a worker: base and deltas in memory, as Arrow batches. What survives a restart is what the view
+// sink has written to the state store at a checkpoint.
+class MemoryViewStore final : public ViewStore {
+ public:
+  MemoryViewStore();
+  ~MemoryViewStore() override;
+
+  absl::Status Open(const ViewPart& part, std::vector<SqlType> types, std::vector<Batch> rows,
+                    Epoch base_epoch) override;
+  absl::Status Seal(const ViewPart& part, Epoch epoch, std::vector<Batch> changes) override;
+  void Publish(JobId job, AttemptId attempt, Epoch newest, Epoch oldest_readable) override;
+  absl::StatusOr<std::vector<Batch>> Read(const ViewPart& part, Epoch epoch) override;
+  void Drop(JobId job, AttemptId attempt) override;
+
+  // Rows that folding has touched so far, over all parts; tests assert that it stays proportional to the changes.
+  uint64_t folded_rows() const;
+
+ private:
+  struct Part;
+
+  mutable Mutex mutex_;
+  // A part is changed only under its own lock (its task seals, readers copy references).
+  std::map<ViewPart, std::shared_ptr<Part>> parts_ ABSL_GUARDED_BY(mutex_);
+  uint64_t folded_rows_ ABSL_GUARDED_BY(mutex_) = 0;
+
+  std::shared_ptr<Part> Find(const ViewPart& part) const;
+};
+
+}  // namespace millrace
