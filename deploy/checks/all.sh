@@ -10,7 +10,7 @@ run() {
   if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
-for check in layers sizes names text_rules proto_style docs_links; do
+for check in layers sizes names text_rules sqlstates proto_style docs_links; do
   run "$python" "deploy/checks/$check.py"
 done
 run deploy/checks/format.sh
@@ -18,7 +18,7 @@ run deploy/checks/format.sh
 mypy_over() {
   local files
   mapfile -t files < <(git ls-files --cached --others --exclude-standard '*.py')
-  MYPYPATH=deploy/checks:tests/sql:client/python "$python" -m mypy "${files[@]}"
+  MYPYPATH=deploy/checks:tests/support:tests/sql:client/python "$python" -m mypy "${files[@]}"
 }
 run mypy_over
 

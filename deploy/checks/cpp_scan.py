@@ -1,7 +1,8 @@
 """A light reader of C++: enough structure to measure functions, without a compiler.
 
-It blanks comments and literals, then walks the braces. A brace that opens behind a parameter list at
-namespace or class scope starts a function; inside functions only control statements count as nesting.
+It blanks comments and literals, then walks the braces. A brace that opens behind a parameter list
+at namespace or class scope starts a function; inside functions only control statements count as
+nesting.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _TOKENS = re.compile(
 )
 _SCOPE = re.compile(r"\b(namespace|class|struct|union|enum|extern)\b")
 _CONTROL = re.compile(r"\b(if|for|while|switch|do|else|try|catch)\b")
+_NOT_A_NAME = re.compile(r"(ABSL_|MR_|decltype|noexcept|alignas|requires)")
 _NAME = re.compile(r"([~\w:]+|operator\s*[^\s\w(]{1,3}|operator\s*\(\s*\))\s*\($")
 
 
@@ -69,9 +71,7 @@ def _parameter_list(head: str) -> tuple[str, str] | None:
             if depth == 0:
                 named = _NAME.search(head[: start + 1])
                 name = named.group(1) if named else ""
-                if name and not re.match(
-                    r"(ABSL_|MR_GUARDED|decltype|noexcept|alignas|requires)", name
-                ):
+                if name and not _NOT_A_NAME.match(name):
                     return name, head[start + 1 : position]
     return None
 
@@ -92,7 +92,7 @@ def _count_parameters(parameters: str) -> int:
 
 
 def functions(text: str) -> list[Function]:
-    """All function definitions of a source or header. Lambdas belong to the function around them."""
+    """All function definitions of a file. Lambdas belong to the function around them."""
     clean = _without_preprocessor(blank_literals(text))
     found: list[Function] = []
     # Each open brace: "scope", "function", "control" or "block".

@@ -11,9 +11,7 @@ import repo
 from repo import Finding
 
 LINK = re.compile(r"(?<!\!)\[[^\]\n]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)|!\[[^\]\n]*\]\(([^)\s]+)\)")
-NAMED_PATH = re.compile(
-    r"`((?:proto|common|coordinator|worker|client|deploy|tests|docs)/[A-Za-z0-9_./-]+)`"
-)
+NAMED_PATH = re.compile(r"`((?:proto|common|coordinator|worker|client|deploy|tests|docs)/[A-Za-z0-9_./-]+)`")
 HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 RULES = ("link", "named-path")

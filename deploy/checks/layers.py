@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Layers: who may include whom.
 
-proto <- common <- {coordinator, worker, client}; no cycle between folders; every library of others behind its
-one door; a folder links what it includes; Arrow's own group-by, join and sort are not used.
+proto <- common <- {coordinator, worker, client}; no cycle between folders; every library of others
+behind its one door; a folder links what it includes; Arrow's own group-by, join and sort are not
+used.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ALLOWED = {
     "tests": {"common", "coordinator", "worker", "client", "tests"},
 }
 
-# Header prefix of a library, its CMake target, and the only folders that may use it. Tests may, too.
+# Header prefix of a library, its CMake target, and the only folders that may use it, beside tests.
 DOORS = (
     ("rocksdb/", "mr_rocksdb", ("worker/state", "coordinator/metadata")),
     ("spdlog/", "mr_spdlog", ("common/logging",)),

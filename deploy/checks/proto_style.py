@@ -71,9 +71,7 @@ def check_file(path: str) -> list[Finding]:
 
 
 def main() -> int:
-    protos = [
-        path for path in repo.files() if path.startswith("proto/") and path.endswith(".proto")
-    ]
+    protos = [path for path in repo.files() if path.startswith("proto/") and path.endswith(".proto")]
     findings = [finding for path in protos for finding in check_file(path)]
     findings += repo.unused_exceptions(RULES, findings)
     return repo.report("proto_style", findings, len(protos))

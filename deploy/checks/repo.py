@@ -1,4 +1,4 @@
-"""What the checks share: the repository's files, the list of exceptions, and how findings are shown."""
+"""What the checks share: the repository's files, the exceptions, and how findings are shown."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def exceptions(rule: str) -> dict[str, str]:
 
 
 def report(name: str, findings: Iterable[Finding], seen: int, unit: str = "files") -> int:
-    """Prints what is not excepted, and exceptions that nothing needs any more. Returns the exit code."""
+    """Prints what is not excepted, and a summary. Returns the exit code."""
     findings = list(findings)
     failures = []
     for rule in sorted({finding.rule for finding in findings}):

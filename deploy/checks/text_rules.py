@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Text that must not be in the repository: secrets, private places, words about how it was written; and
-constructions that a test or a lock must not use."""
+"""Text that must not be in the repository: secrets, private places, words about how it was written;
+and constructions that a test or a lock must not use."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import repo
 from repo import Finding
 
 MIB = 1 << 20
+PRODUCT_CODE = r"^(common|coordinator|worker|client)/.*\.(h|cc)$"
 
 
 @dataclass(frozen=True)
@@ -55,24 +56,51 @@ RULES = (
     ),
     rule("authorship", r"\b(issue|ticket) #?\d+\b|\bgate G?\d\b", "about planning", re.IGNORECASE),
     # Tests.
-    rule("sleep", r"\b(sleep_for|sleep_until|usleep|absl::SleepFor)\b", "a test waits for a condition",
-         where=r"^tests/(unit|integration)/"),
-    rule("skipped", r"\bDISABLED_\w+|\bGTEST_SKIP\b|mark\.skip\b|mark\.xfail\b|pytest\.skip\b",
-         "a test is deleted or mended, not switched off", where=r"^tests/"),
-    rule("todo", r"\b(FIXME|XXX|HACK)\b|\bTODO(?!: .{25,})", "TODO: says why it waits",
-         where=r"\.(h|cc|py|proto|sh)$"),
+    rule(
+        "sleep",
+        r"\b(sleep_for|sleep_until|usleep|absl::SleepFor)\b",
+        "a test waits for a condition",
+        where=r"^tests/(unit|integration)/",
+    ),
+    rule(
+        "skipped",
+        r"\bDISABLED_\w+|\bGTEST_SKIP\b|mark\.skip\b|mark\.xfail\b|pytest\.skip\b",
+        "a test is deleted or mended, not switched off",
+        where=r"^tests/",
+    ),
+    rule(
+        "todo",
+        r"\b(FIXME|XXX|HACK)\b|\bTODO(?!: .{25,})",
+        "TODO: says why it waits",
+        where=r"\.(h|cc|py|proto|sh)$",
+    ),
     # Locks: the annotated ones, which clang's analysis and ThreadSanitizer understand.
-    rule("mutex", r"\bstd::(mutex|shared_mutex|lock_guard|unique_lock|scoped_lock|condition_variable)\b"
-         r"|\babsl::(Mutex|CondVar)\b", "use Mutex, MutexLock, CondVar of common/base/mutex.h",
-         where=r"^(common|coordinator|worker|client)/.*\.(h|cc)$", except_in=r"^common/base/mutex\.",
-         code_only=True),
-    rule("thread", r"\bstd::thread\b.*\bdetach\b|\.detach\(\)", "a thread has an owner that joins it",
-         where=r"^(common|coordinator|worker|client)/.*\.(h|cc)$", code_only=True),
-    rule("exception", r"\bthrow\b(?!\s*;)", "errors are statuses", code_only=True,
-         where=r"^(common|coordinator|worker|client)/.*\.(h|cc)$"),
-    rule("rethrow", r"^\s*using namespace\b", "no using-directives", re.MULTILINE, code_only=True,
-         where=r"\.(h|cc)$"),
-)  # fmt: skip
+    rule(
+        "mutex",
+        r"\bstd::(mutex|shared_mutex|lock_guard|unique_lock|scoped_lock|condition_variable)\b"
+        r"|\babsl::(Mutex|CondVar)\b",
+        "use Mutex, MutexLock, CondVar of common/base/mutex.h",
+        where=PRODUCT_CODE,
+        except_in=r"^common/base/mutex\.",
+        code_only=True,
+    ),
+    rule(
+        "thread",
+        r"\.detach\(\)",
+        "a thread has an owner that joins it",
+        where=PRODUCT_CODE,
+        code_only=True,
+    ),
+    rule("throw", r"\bthrow\b", "errors are statuses", where=PRODUCT_CODE, code_only=True),
+    rule(
+        "using",
+        r"^\s*using namespace\b",
+        "no using-directives",
+        re.MULTILINE,
+        where=r"\.(h|cc)$",
+        code_only=True,
+    ),
+)
 FILE_BYTES_MAX = MIB
 
 

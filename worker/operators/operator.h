@@ -64,7 +64,8 @@ class Operator {
   // Goes on after kMore or kWaiting.
   virtual absl::StatusOr<Progress> Resume(Emitter& out) = 0;
   virtual absl::Status Close() = 0;
-  // Inputs that the runtime may feed now, as a bit set; a join that builds first closes its probe side.
+  // Inputs that the runtime may feed now, as a bit set; a join that builds first closes its probe side. None: the operator
+  // wants no more rows (LIMIT reached). Bounded jobs then drop the rest of its inputs and call ProcessEnd for each.
   virtual uint32_t open_inputs() const { return ~uint32_t{0}; }
 };
 

@@ -2,11 +2,16 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/base/ids.h"
 #include "common/expr/evaluator.h"
 
 namespace millrace {
+
+namespace v1 {
+class StagedFile;
+}  // namespace v1
 
 class MemoryBudget;
 class TaskStateStore;
@@ -37,6 +42,11 @@ struct OperatorContext {
   // Streaming jobs only, else null.
   TaskStateStore* state = nullptr;
   ViewStore* views = nullptr;
+  // Epoch whose state is restored when the operator opens; 0 = the job starts afresh.
+  Epoch restored_epoch;
+  // Where sinks put the files that wait for a commit; the task takes them along with its next acknowledgement, or at its end.
+  // Never null in a task.
+  std::vector<v1::StagedFile>* staged_files = nullptr;
 };
 
 }  // namespace millrace

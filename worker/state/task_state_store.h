@@ -19,7 +19,13 @@ struct StateEntry {
   std::string key;
   // Absent = the key is deleted.
   std::optional<std::string> value;
+  // Set: instead of putting a value, adds to a counter, which begins at 0; `value` is then unused. Restore visits it
+  // with a value that StateCounter() decodes, also when it is 0.
+  std::optional<int64_t> add = std::nullopt;
 };
+
+// The value of a counter as Restore passes it.
+int64_t StateCounter(absl::string_view value);
 
 // The durable state of one task: RocksDB underneath, one column family for each shard, keys prefixed with the
 // operator's node id. Operators keep their working state in memory and come here at checkpoint barriers (changed keys only) and

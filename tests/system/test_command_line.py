@@ -1,0 +1,146 @@
+"""The command line on real processes: results, exit codes, and that nothing is left behind."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MILLRACE = ROOT / "build" / os.environ.get("MILLRACE_BUILD", "release") / "bin" / "millrace"
+DEADLINE_S = 60
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A folder for everything temporary, so that what is left behind can be seen."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+def millrace(*arguments, **options):
+    return subprocess.run(
+        [MILLRACE, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+        **options,
+    )
+
+
+def processes_with(text):
+    """Command lines of living processes that name `text`."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            continue
+        if text in command and state != "Z":
+            found.append(command)
+    return found
+
+
+def wait_until(condition, what):
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for: {what}"
+        time.sleep(0.05)
+
+
+def assert_nothing_left(home):
+    wait_until(lambda: not processes_with(str(home)), "the end of all processes")
+    wait_until(lambda: not list(home.iterdir()), "an empty temporary folder")
+
+
+def test_select_one_answers_quickly_and_leaves_nothing(home):
+    times = []
+    for _ in range(3):
+        start = time.monotonic()
+        result = millrace("run", "-e", "SELECT 1 AS one", "-o", "csv")
+        times.append(time.monotonic() - start)
+        assert (result.returncode, result.stdout) == (0, "one\n1\n"), result.stderr
+    assert min(times) < 1.0, times
+    assert_nothing_left(home)
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_run_leaves_nothing(home, kill):
+    sql = "SELECT count(*) FROM endless"
+    setup = "CREATE TABLE endless (k bigint) WITH (connector = 'datagen', rows = '1000000000000');"
+    process = subprocess.Popen(
+        [MILLRACE, "run", "-e", setup + sql], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    wait_until(lambda: len(processes_with(str(home))) >= 3, "three processes")
+    time.sleep(1.0)
+    process.send_signal(kill)
+    code = process.wait(timeout=DEADLINE_S)
+    assert code == (-signal.SIGKILL if kill == signal.SIGKILL else 130)
+    assert_nothing_left(home)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["run", "-e", "SELECT 1/0"], 3),
+        (["run", "-e", "SELECT nothing"], 3),
+        (["run", "no-such-script.sql"], 4),
+        (["run"], 2),
+        (["no-such-verb"], 2),
+        (["run", "-e", "SELECT 1", "-o", "xml"], 2),
+        (["sql", "-c", "SELECT 1", "--server", "127.0.0.1:1"], 7),
+    ],
+)
+def test_exit_codes(home, arguments, code):
+    result = millrace(*arguments)
+    assert result.returncode == code, result.stderr
+    assert result.stdout == ""
+    assert result.stderr != ""
+
+
+def test_an_error_points_to_its_place(home):
+    result = millrace("run", "-e", "SELECT carier\nFROM (SELECT 'AA' AS carrier) f")
+    assert "ERROR 42703" in result.stderr
+    assert "LINE 1: SELECT carier\n               ^\n" in result.stderr
+    assert "carrier" in result.stderr.split("HINT", 1)[1]
+
+
+def test_keep_going_prints_errors_in_their_place(home):
+    result = millrace(
+        "run", "--keep-going", "-o", "csv", "-e", "SELECT 1 AS a; SELECT 1/0; SELECT 2 AS b"
+    )
+    assert result.stdout == "a\n1\nERROR 22012: division by zero\nb\n2\n"
+    assert result.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ("csv", 'i,t,n\n1,"a,""b""",\n2,"",0.50\n'),
+        ("jsonl", '{"i":1,"t":"a,\\"b\\"","n":null}\n{"i":2,"t":"","n":0.50}\n'),
+        ("json", '[\n{"i":1,"t":"a,\\"b\\"","n":null},\n{"i":2,"t":"","n":0.50}\n]\n'),
+        (
+            "table",
+            ' i |   t   |  n\n---+-------+------\n 1 | a,"b" |\n 2 |       | 0.50\n(2 rows)\n',
+        ),
+    ],
+)
+def test_output_forms(home, form, expected):
+    sql = """SELECT * FROM (VALUES (1, 'a,"b"', NULL), (2, '', 0.50)) v(i, t, n) ORDER BY i"""
+    result = millrace("run", "-o", form, "-e", sql)
+    assert result.stdout == expected, result.stderr
+
+
+def test_statements_without_rows_print_nothing(home):
+    result = millrace(
+        "run", "-e", "CREATE TABLE t (a integer); INSERT INTO t VALUES (1); DROP TABLE t"
+    )
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr

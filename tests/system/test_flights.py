@@ -1,0 +1,156 @@
+"""The flights job of docs/examples, table by table and view by view, against DuckDB on the same files."""
+
+import math
+import pathlib
+import re
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+HISTORY = "read_csv('{data}/history/*.csv', nullstr='NA', union_by_name=false)"
+LIVE = "read_csv('{data}/live/*.csv', nullstr='NA')"
+
+# What each stored result must be, in DuckDB's words; columns in the order of the script.
+EXPECTED = {
+    "carrier_history": """
+        SELECT h.carrier, a.name, count(*), avg(dep_delay), stddev(dep_delay), count(*) FILTER (WHERE dep_delay > 15)
+        FROM history h JOIN airlines a ON h.carrier = a.carrier WHERE dep_delay IS NOT NULL GROUP BY 1, 2""",
+    "route_history": """
+        SELECT h.origin, h.dest, p.name, count(*), avg(air_time), max(arr_delay)
+        FROM history h LEFT JOIN airports p ON h.dest = p.faa WHERE arr_delay IS NOT NULL GROUP BY 1, 2, 3""",
+    "carrier_hourly": """
+        SELECT date_trunc('hour', time_hour), carrier, count(*), avg(dep_delay), max(dep_delay)
+        FROM live GROUP BY 1, 2""",
+    "carrier_sliding": """
+        SELECT w, w + INTERVAL 7 DAY, carrier, count(*), count(dep_delay), sum(dep_delay)
+        FROM (SELECT *, unnest([date_trunc('day', time_hour) - to_days(d) for d in range(0, 7)]) AS w FROM live)
+        GROUP BY 1, 2, 3""",
+    "carrier_moving": """
+        SELECT time_hour, carrier, flight, origin, dest, dep_delay, avg(dep_delay) OVER (PARTITION BY carrier ORDER BY
+          {ties} ROWS 99 PRECEDING)
+        FROM live""",
+    "airport_cumulative": """
+        SELECT time_hour, origin, flight, carrier, count(*) OVER (PARTITION BY origin ORDER BY time_hour)
+        FROM live""",
+}
+
+# Rows of equal time come in the order of the whole row; NULLs last.
+COLUMNS = """year month day dep_time sched_dep_time dep_delay arr_time sched_arr_time arr_delay carrier flight tailnum
+    origin dest air_time distance hour minute time_hour""".split()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> pathlib.Path:
+    folder = tmp_path_factory.getbasetemp().parent / "millrace-flights"
+    subprocess.run([sys.executable, ROOT / "deploy/flights_data.py", folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def oracle(data):
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"CREATE TABLE history AS FROM {HISTORY.format(data=data)}")
+    connection.execute(f"CREATE TABLE live AS FROM {LIVE.format(data=data)}")
+    for name in ("airlines", "airports"):
+        connection.execute(
+            f"CREATE TABLE {name} AS FROM read_csv('{data}/{name}.csv', nullstr='NA')"
+        )
+    return connection
+
+
+def script(data: pathlib.Path, out: pathlib.Path) -> str:
+    text = (ROOT / "docs/examples/flights.sql").read_text()
+    text = text.replace("data/flights/out", str(out)).replace("data/flights", str(data))
+    # As fast as it goes: the rate is for people who watch.
+    return re.sub(r", rows_per_second = '\d+'", "", text)
+
+
+def rows_of(results):
+    return [tuple(row.values()) for batch in results[-1].batches for row in batch.to_pylist()]
+
+
+def comparable(value):
+    """Numbers as floats, times without a zone: what both sides can be compared by."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if hasattr(value, "tzinfo"):
+        return value.replace(tzinfo=None).isoformat()
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return float(value)
+
+
+def sort_key(row):
+    return [(value is None, str(type(value)), value if value is not None else 0) for value in row]
+
+
+def assert_same(actual, expected, name):
+    left = sorted(([comparable(v) for v in row] for row in actual), key=sort_key)
+    right = sorted(([comparable(v) for v in row] for row in expected), key=sort_key)
+    assert len(left) == len(right), name
+    for mine, theirs in zip(left, right, strict=True):
+        for a, b in zip(mine, theirs, strict=True):
+            same = a == b or (
+                isinstance(a, float) and isinstance(b, float) and math.isclose(a, b, rel_tol=1e-9)
+            )
+            assert same, f"{name}: {mine} instead of {theirs}"
+
+
+@pytest.fixture(scope="module")
+def job(cluster, data, tmp_path_factory):
+    """The whole script, run once; gives the final query's rows and the folder of files."""
+    from support.sql_client import SqlClient
+
+    out = tmp_path_factory.mktemp("out")
+    connection = SqlClient(cluster.address)
+    final = rows_of(connection.execute(script(data, out)))
+    yield connection, final, out
+    connection.close()
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_stored_result_equals_duckdb(job, oracle, name):
+    ties = "time_hour, " + ", ".join(f"{c} NULLS LAST" for c in COLUMNS)
+    expected = oracle.execute(EXPECTED[name].format(ties=ties)).fetchall()
+    assert_same(rows_of(job[0].execute(f"SELECT * FROM {name}")), expected, name)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("carrier_history.parquet", "carrier_history"), ("route_history.parquet", "route_history")],
+)
+def test_copied_files_hold_the_table(job, oracle, file, name):
+    actual = oracle.execute(f"FROM read_parquet('{job[2]}/{file}')").fetchall()
+    assert_same(actual, rows_of(job[0].execute(f"SELECT * FROM {name}")), file)
+
+
+def test_closed_windows_are_in_files_once(job, oracle):
+    actual = oracle.execute(f"FROM read_parquet('{job[2]}/hourly/*.parquet')").fetchall()
+    expected = oracle.execute(
+        """SELECT date_trunc('hour', time_hour), date_trunc('hour', time_hour) + INTERVAL 1 HOUR, carrier, count(*),
+           avg(dep_delay) FROM live GROUP BY 1, 2, 3"""
+    ).fetchall()
+    assert_same(actual, expected, "hourly files")
+
+
+def test_final_query_joins_stream_and_history(job, oracle):
+    assert len(job[1]) > 100
+    weeks = [row[0] for row in job[1]]
+    assert weeks == sorted(weeks)
+    expected = oracle.execute(
+        f"""WITH sliding(w, e, carrier, flights, departed, total) AS ({EXPECTED["carrier_sliding"]}),
+        usual(carrier, airline, flights, mean, sd, delayed) AS ({EXPECTED["carrier_history"]})
+        SELECT w::date, airline, s.flights, round(total / departed, 2), round(mean, 2),
+               round(total / departed - mean, 2)
+        FROM sliding s JOIN usual USING (carrier) WHERE departed > 100 AND isodow(w) = 1"""
+    ).fetchall()
+    actual = [tuple(comparable(value) for value in row) for row in job[1]]
+    assert [row[:3] for row in sorted(actual, key=lambda r: r[:2])] == [
+        tuple(comparable(value) for value in row[:3])
+        for row in sorted(expected, key=lambda r: r[:2])
+    ]

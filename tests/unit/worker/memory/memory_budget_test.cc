@@ -1,0 +1,40 @@
+#include "worker/memory/memory_budget.h"
+
+#include <gtest/gtest.h>
+
+#include "common/base/status.h"
+
+namespace millrace {
+namespace {
+
+TEST(MemoryBudgetTest, RefusesWhatExceedsIt) {
+  MemoryBudget budget(1 << 20);
+  EXPECT_TRUE(budget.Reserve(1 << 20, "sort").ok());
+  const absl::Status status = budget.Reserve(1, "sort");
+  EXPECT_EQ(GetErrorDetail(status).state, SqlState::kOutOfMemory);
+  EXPECT_EQ(budget.used(), 1 << 20);
+}
+
+TEST(MemoryBudgetTest, GivingBackMakesRoom) {
+  MemoryBudget budget(100);
+  EXPECT_TRUE(budget.Reserve(100, "join").ok());
+  EXPECT_TRUE(budget.Reserve(-40, "join").ok());
+  EXPECT_TRUE(budget.Reserve(40, "join").ok());
+}
+
+TEST(MemoryReservationTest, FollowsASizeInStepsAndGivesAllBack) {
+  MemoryBudget budget(1 << 20);
+  {
+    MemoryReservation reservation(budget, "aggregate");
+    EXPECT_TRUE(reservation.Update(1000).ok());
+    EXPECT_EQ(budget.used(), 0);
+    EXPECT_TRUE(reservation.Update(200 << 10).ok());
+    EXPECT_EQ(budget.used(), 200 << 10);
+    EXPECT_FALSE(reservation.Update(2 << 20).ok());
+    EXPECT_EQ(reservation.held(), 200 << 10);
+  }
+  EXPECT_EQ(budget.used(), 0);
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,167 @@
+#include "worker/operators/view_sink_operator.h"
+
+#include <arrow/array.h>
+#include <arrow/buffer.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "absl/memory/memory.h"
+#include "common/base/check.h"
+#include "common/base/status.h"
+#include "millrace/v1/plan.pb.h"
+#include "worker/kernels/hash.h"
+
+namespace millrace {
+namespace {
+
+std::vector<SqlType> TypesOf(const std::vector<SqlType>& types, const std::vector<int>& columns) {
+  std::vector<SqlType> chosen;
+  for (const int column : columns) chosen.push_back(types[column]);
+  return chosen;
+}
+
+std::vector<int> AllColumns(size_t count) {
+  std::vector<int> columns(count);
+  std::iota(columns.begin(), columns.end(), 0);
+  return columns;
+}
+
+}  // namespace
+
+ViewSinkOperator::ViewSinkOperator(ObjectId view, std::vector<SqlType> types,
+                                   std::vector<int> key_columns, std::vector<int> shard_columns)
+    : view_(view),
+      types_(std::move(types)),
+      key_columns_(std::move(key_columns)),
+      shard_columns_(std::move(shard_columns)),
+      all_columns_(AllColumns(types_.size())),
+      row_codec_(types_, CodecUse::kStorage),
+      key_codec_(key_columns_.empty() ? types_ : TypesOf(types_, key_columns_), CodecUse::kKey),
+      epoch_changes_(types_),
+      changes_since_checkpoint_(types_) {}
+
+absl::StatusOr<std::unique_ptr<Operator>> ViewSinkOperator::Create(const v1::PlanNode& node) {
+  const v1::ViewSinkNode& sink = node.view_sink();
+  if (node.inputs_size() != 1) return InternalError("a view sink needs one input");
+  std::vector<SqlType> types;
+  for (const v1::Field& field : node.inputs(0).output()) types.push_back(FromProto(field.type()));
+  std::vector<int> keys(sink.key_columns().begin(), sink.key_columns().end());
+  std::vector<int> shards(sink.shard_columns().begin(), sink.shard_columns().end());
+  for (const auto& columns : {keys, shards}) {
+    for (const int column : columns) {
+      if (column < 0 || column >= static_cast<int>(types.size())) {
+        return InternalError("a view sink's key is not among its columns");
+      }
+    }
+  }
+  return absl::WrapUnique<Operator>(new ViewSinkOperator(
+      ObjectId(sink.object_id()), std::move(types), std::move(keys), std::move(shards)));
+}
+
+absl::Status ViewSinkOperator::Open(OperatorContext& context) {
+  MR_CHECK(context.views != nullptr && context.state != nullptr);
+  context_ = &context;
+  part_ = ViewPart{view_, context.job, context.attempt, context.task_index};
+  std::vector<Batch> rows;
+  if (context.restored_epoch.value() != 0) MR_RETURN_IF_ERROR(Restore(&rows));
+  return context.views->Open(part_, types_, std::move(rows), context.restored_epoch);
+}
+
+absl::Status ViewSinkOperator::Restore(std::vector<Batch>* rows) const {
+  // Decoding needs all encoded rows of a batch at once; the store's views end with each visit.
+  std::vector<std::string> encoded;
+  std::vector<int64_t> weights;
+  const auto flush = [&]() -> absl::Status {
+    if (encoded.empty()) return absl::OkStatus();
+    const std::vector<std::string_view> views(encoded.begin(), encoded.end());
+    std::vector<std::shared_ptr<arrow::Array>> columns;
+    MR_RETURN_IF_ERROR(row_codec_.Decode(views, &columns));
+    const auto num_rows = static_cast<int64_t>(encoded.size());
+    rows->emplace_back(std::move(columns), num_rows,
+                       std::make_shared<arrow::Int64Array>(
+                           num_rows, arrow::Buffer::FromVector(std::move(weights))));
+    encoded.clear();
+    weights = {};
+    return absl::OkStatus();
+  };
+  MR_RETURN_IF_ERROR(context_->state->Restore(
+      context_->node_id,
+      [&](uint32_t, absl::string_view key, absl::string_view value) -> absl::Status {
+        const int64_t weight = key_columns_.empty() ? StateCounter(value) : 1;
+        if (weight == 0) return absl::OkStatus();
+        encoded.emplace_back(key_columns_.empty() ? key : value);
+        weights.push_back(weight);
+        return encoded.size() >= kTargetBatchRows ? flush() : absl::OkStatus();
+      }));
+  return flush();
+}
+
+absl::StatusOr<Progress> ViewSinkOperator::ProcessBatch(InputIndex, Batch batch, Emitter&) {
+  epoch_changes_.Add(batch);
+  context_->counters->rows_touched += static_cast<uint64_t>(batch.num_rows());
+  return Progress::kDone;
+}
+
+absl::StatusOr<Progress> ViewSinkOperator::ProcessWatermark(Watermark, Emitter&) {
+  return Progress::kDone;
+}
+
+absl::StatusOr<Progress> ViewSinkOperator::ProcessBarrier(const Barrier& barrier, Emitter&) {
+  std::vector<Batch> changes = epoch_changes_.WeightedRows();
+  for (const Batch& batch : changes) changes_since_checkpoint_.Add(batch);
+  epoch_changes_ = RowMultiset(types_);
+  MR_RETURN_IF_ERROR(context_->views->Seal(part_, Epoch(barrier.epoch), std::move(changes)));
+  if (barrier.checkpoint || barrier.final) MR_RETURN_IF_ERROR(WriteState());
+  return Progress::kDone;
+}
+
+void ViewSinkOperator::AppendEntries(const Batch& rows, bool additions,
+                                     std::vector<StateEntry>* entries) {
+  const bool keyed = !key_columns_.empty();
+  if (shard_columns_.empty()) {
+    hashes_.assign(static_cast<size_t>(rows.num_rows()), 0);
+  } else {
+    HashRows(rows, shard_columns_, &hashes_);
+  }
+  // Unkeyed: the row itself is the key, every bit of it.
+  row_codec_.Encode(rows, all_columns_, &encoded_rows_);
+  if (keyed) key_codec_.Encode(rows, key_columns_, &encoded_keys_);
+  const int64_t* weights = rows.raw_weights();
+  const uint32_t num_shards = context_->state->num_shards();
+  for (int64_t i = 0; i < rows.num_rows(); ++i) {
+    if ((weights[i] > 0) != additions) continue;
+    StateEntry entry;
+    entry.shard = shard_columns_.empty() ? 0 : ShardOf(hashes_[i], num_shards);
+    entry.key = std::string(keyed ? encoded_keys_.row(i) : encoded_rows_.row(i));
+    if (!keyed) {
+      entry.add = weights[i];
+    } else if (additions) {
+      entry.value = std::string(encoded_rows_.row(i));
+    }
+    entries->push_back(std::move(entry));
+  }
+}
+
+absl::Status ViewSinkOperator::WriteState() {
+  const std::vector<Batch> changes = changes_since_checkpoint_.WeightedRows();
+  // A key whose row changed has a removal and an addition: the removal must come first.
+  for (const bool additions : {false, true}) {
+    std::vector<StateEntry> entries;
+    for (const Batch& batch : changes) AppendEntries(batch, additions, &entries);
+    if (entries.empty()) continue;
+    MR_RETURN_IF_ERROR(context_->state->Write(context_->node_id, std::move(entries)));
+  }
+  changes_since_checkpoint_ = RowMultiset(types_);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Progress> ViewSinkOperator::ProcessEnd(InputIndex, Emitter&) {
+  return Progress::kDone;
+}
+
+absl::StatusOr<Progress> ViewSinkOperator::Resume(Emitter&) { return Progress::kDone; }
+
+absl::Status ViewSinkOperator::Close() { return absl::OkStatus(); }
+
+}  // namespace millrace
