@@ -45,6 +45,8 @@ enum class TypeId : uint8_t {
 // property of the column, fixed by the binder, also where SQL says just "numeric"; text, varchar, char utf8; bytea
 // binary; uuid fixed_size_binary(16); date date32; time time64[us]; timestamp timestamp[us]; timestamptz
 // timestamp[us, UTC]; interval month_day_nano; unknown: null.
+// char(n) is kept without its trailing blanks, because they mean nothing in comparisons and hashes; the output adds
+// them again (text_format.h), and sources must strip them.
 struct SqlType {
   TypeId id = TypeId::kUnknown;
   // numeric: declared precision, 0 = unconstrained. varchar, char: declared length, 0 = none.

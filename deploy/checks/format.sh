@@ -29,17 +29,22 @@ result=0
 if [ $fix = 1 ]; then
   [ ${#cpp[@]} = 0 ] || printf '%s\0' "${cpp[@]}" | xargs -0 -P "$(nproc)" -n 20 "$bin/clang-format" -i
   [ $((${#cpp[@]} + ${#proto[@]})) = 0 ] || "$bin/python" deploy/checks/wrap_comments.py "${cpp[@]}" "${proto[@]}"
-  [ ${#python[@]} = 0 ] || { "$bin/ruff" check -q --fix "${python[@]}" || result=1; "$bin/ruff" format -q "${python[@]}"; }
+  if [ ${#python[@]} -gt 0 ]; then
+    "$bin/ruff" check -q --no-cache --fix "${python[@]}" || result=1
+    "$bin/ruff" format -q --no-cache "${python[@]}"
+  fi
 else
+  # One line a file instead of clang-format's and ruff's excerpts.
+  say='[format] run deploy\/checks\/format.sh --fix'
+  none() { sort -u | { ! grep .; }; }
   if [ ${#cpp[@]} -gt 0 ]; then
-    printf '%s\0' "${cpp[@]}" |
-      xargs -0 -P "$(nproc)" -n 20 "$bin/clang-format" --dry-run --Werror 2>&1 |
-      sed -n 's/^\([^ ]*\): error: code should be clang-formatted.*/\1: [format] run deploy\/checks\/format.sh --fix/p' |
-      sort -u -t: -k1,1 | { ! grep . ; } || result=1
+    printf '%s\0' "${cpp[@]}" | xargs -0 -n 200 "$bin/clang-format" --dry-run --Werror 2>&1 |
+      sed -n "s/^\([^: ]*\):.*: error: code should be clang-formatted.*/\1: $say/p" | none || result=1
   fi
   if [ ${#python[@]} -gt 0 ]; then
-    "$bin/ruff" check -q --no-cache "${python[@]}" || result=1
-    "$bin/ruff" format -q --no-cache --check "${python[@]}" || result=1
+    "$bin/ruff" check -q --no-cache --output-format concise "${python[@]}" || result=1
+    "$bin/ruff" format --no-cache --check "${python[@]}" 2>&1 |
+      sed -n "s/^ *--> \([^:]*\).*/\1: $say/p; s/^Would reformat: \(.*\)/\1: $say/p" | none || result=1
   fi
 fi
 echo "format: $((${#cpp[@]} + ${#python[@]})) files, $([ $result = 0 ] && echo ok || echo "not as they should be")"

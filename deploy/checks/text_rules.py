@@ -113,7 +113,7 @@ def main() -> int:
             findings.append(Finding(path, 0, "big", f"{size} bytes, the limit is {FILE_BYTES_MAX}"))
             continue
         text = repo.read(path)
-        if "\0" in text or path.endswith("checks/text_rules.py"):
+        if "\0" in text or path in ("deploy/checks/text_rules.py", "deploy/checks/self_test.py"):
             continue
         seen += 1
         code = cpp_scan.blank_literals(text) if path.endswith((".h", ".cc")) else text

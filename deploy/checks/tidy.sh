@@ -16,7 +16,9 @@ case "${1:-}" in
   --since) mapfile -t list < <(git diff --name-only --diff-filter=d "$2" -- '*.cc') ;;
   "")
     base=$(git merge-base HEAD origin/main 2>/dev/null || true)
-    if [ -z "$base" ] || [ "$base" = "$(git rev-parse HEAD)" ]; then base=$(git rev-parse -q --verify HEAD~1 || true); fi
+    if [ -z "$base" ] || [ "$base" = "$(git rev-parse HEAD)" ]; then
+      base=$(git rev-parse -q --verify HEAD~1 || true)
+    fi
     [ -n "$base" ] || { echo "tidy: nothing to compare with"; exit 0; }
     mapfile -t list < <(git diff --name-only --diff-filter=d "$base" -- '*.cc')
     ;;

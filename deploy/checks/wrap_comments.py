@@ -42,7 +42,7 @@ def wrap_block(indent: str, block: list[str], limit: int) -> list[str]:
             continue
         marker = re.match(r"(\s*(?:[-*•] |\d+[.)] )?)", group[0])
         hanging = " " * len(marker.group(1)) if marker else ""
-        text = " ".join([group[0], *(line.strip() for line in group[1:])])
+        text = " ".join([group[0].rstrip(), *(line.strip() for line in group[1:])])
         lines += textwrap.wrap(
             text,
             limit - len(prefix),

@@ -1,6 +1,5 @@
 """The flights job of docs/examples, table by table and view by view, against DuckDB on the same files."""
 
-import math
 import pathlib
 import re
 import subprocess
@@ -8,6 +7,7 @@ import sys
 
 import duckdb
 import pytest
+from comparison import assert_same_rows, comparable, rows_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -70,37 +70,6 @@ def script(data: pathlib.Path, out: pathlib.Path) -> str:
     return re.sub(r", rows_per_second = '\d+'", "", text)
 
 
-def rows_of(results):
-    return [tuple(row.values()) for batch in results[-1].batches for row in batch.to_pylist()]
-
-
-def comparable(value):
-    """Numbers as floats, times without a zone: what both sides can be compared by."""
-    if value is None or isinstance(value, str | bool):
-        return value
-    if hasattr(value, "tzinfo"):
-        return value.replace(tzinfo=None).isoformat()
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return float(value)
-
-
-def sort_key(row):
-    return [(value is None, str(type(value)), value if value is not None else 0) for value in row]
-
-
-def assert_same(actual, expected, name):
-    left = sorted(([comparable(v) for v in row] for row in actual), key=sort_key)
-    right = sorted(([comparable(v) for v in row] for row in expected), key=sort_key)
-    assert len(left) == len(right), name
-    for mine, theirs in zip(left, right, strict=True):
-        for a, b in zip(mine, theirs, strict=True):
-            same = a == b or (
-                isinstance(a, float) and isinstance(b, float) and math.isclose(a, b, rel_tol=1e-9)
-            )
-            assert same, f"{name}: {mine} instead of {theirs}"
-
-
 @pytest.fixture(scope="module")
 def job(cluster, data, tmp_path_factory):
     """The whole script, run once; gives the final query's rows and the folder of files."""
@@ -117,7 +86,7 @@ def job(cluster, data, tmp_path_factory):
 def test_stored_result_equals_duckdb(job, oracle, name):
     ties = "time_hour, " + ", ".join(f"{c} NULLS LAST" for c in COLUMNS)
     expected = oracle.execute(EXPECTED[name].format(ties=ties)).fetchall()
-    assert_same(rows_of(job[0].execute(f"SELECT * FROM {name}")), expected, name)
+    assert_same_rows(rows_of(job[0].execute(f"SELECT * FROM {name}")), expected, name)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +95,7 @@ def test_stored_result_equals_duckdb(job, oracle, name):
 )
 def test_copied_files_hold_the_table(job, oracle, file, name):
     actual = oracle.execute(f"FROM read_parquet('{job[2]}/{file}')").fetchall()
-    assert_same(actual, rows_of(job[0].execute(f"SELECT * FROM {name}")), file)
+    assert_same_rows(actual, rows_of(job[0].execute(f"SELECT * FROM {name}")), file)
 
 
 def test_closed_windows_are_in_files_once(job, oracle):
@@ -135,7 +104,7 @@ def test_closed_windows_are_in_files_once(job, oracle):
         """SELECT date_trunc('hour', time_hour), date_trunc('hour', time_hour) + INTERVAL 1 HOUR, carrier, count(*),
            avg(dep_delay) FROM live GROUP BY 1, 2, 3"""
     ).fetchall()
-    assert_same(actual, expected, "hourly files")
+    assert_same_rows(actual, expected, "hourly files")
 
 
 def test_final_query_joins_stream_and_history(job, oracle):

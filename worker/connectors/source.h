@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/types/batch.h"
@@ -23,6 +24,16 @@ struct PollBudget {
 // kRows: `batch` holds rows. kIdle: nothing now, ask later (unbounded input). kEnd: the split is used up; `batch` may hold the last rows.
 enum class PollResult { kRows, kIdle, kEnd };
 
+// A row that did not parse and was left out (bad_rows = 'keep').
+struct BadRow {
+  std::string path;
+  // 1-based line of the file where the row begins.
+  uint64_t line = 0;
+  // The row as it stands in the file, shortened if it is long.
+  std::string text;
+  std::string reason;
+};
+
 // Reads splits of one scan, one after another, in one task. Called only from the task's thread. Order: Open, Poll … until kEnd,
 // Open of the next split, …, Close. Output columns follow the scan's projection.
 class Source {
@@ -35,6 +46,8 @@ class Source {
   virtual v1::SplitPosition Position() const = 0;
   // Rows that did not parse and were left out (bad_rows = 'skip' | 'keep').
   virtual uint64_t bad_rows() const { return 0; }
+  // The rows kept since the last call, oldest first; at most so many as the source's log holds, further ones are only counted.
+  virtual std::vector<BadRow> TakeBadRows() { return {}; }
   virtual absl::Status Close() = 0;
 };
 

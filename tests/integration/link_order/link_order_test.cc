@@ -1,5 +1,6 @@
-// The Arrow wheel's libraries export copies of libcrypto, simdjson and RE2. These tests fail when an executable
-// of ours would run in one of those copies; see mr_link_first in deploy/cmake/third_party.cmake.
+// The Arrow wheel's libraries export copies of libcrypto, simdjson and RE2. These tests fail when
+// an executable of ours would run in one of those copies; see mr_link_first in
+// deploy/cmake/third_party.cmake.
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
 #include <arrow/compute/initialize.h>

@@ -144,6 +144,21 @@ TEST_F(JobStateStoreTest, UploadsAnImmutableFileOnce) {
   EXPECT_THAT(sst_files, UnorderedElementsAre(Pair(testing::_, 2), Pair(testing::_, 1)));
 }
 
+TEST_F(JobStateStoreTest, AddsToCounters) {
+  v1::CheckpointManifest manifest;
+  {
+    auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
+    auto task = store->ForTask(0, 0);
+    ASSERT_TRUE(task->Write(kNode, {{1, "row", std::nullopt, 3}, {1, "row", std::nullopt, -1}}).ok());
+    MustCheckpoint(*store, 1, &manifest);
+  }
+  auto store = MustOpen(Options(1, 2, {{0, 0, 0, kNumShards}}), &manifest);
+  auto task = store->ForTask(0, 0);
+  ASSERT_TRUE(task->Write(kNode, {{1, "row", std::nullopt, 5}}).ok());
+  for (const auto& [key, value] : Contents(*task)) EXPECT_EQ(StateCounter(value), 7) << key;
+  EXPECT_EQ(Contents(*task).size(), 1);
+}
+
 TEST_F(JobStateStoreTest, RefusesADamagedCheckpoint) {
   v1::CheckpointManifest manifest;
   {

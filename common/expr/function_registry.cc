@@ -1,0 +1,241 @@
+#include "common/expr/function_registry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/status.h"
+#include "common/expr/call_builder.h"
+#include "common/expr/operator_names.h"
+#include "common/expr/type_resolution.h"
+
+namespace millrace {
+namespace {
+
+constexpr char kCastHint[] =
+    "No function matches the given name and argument types. You might need to add explicit type "
+    "casts.";
+constexpr char kOperatorHint[] =
+    "No operator matches the given name and argument types. You might need to add explicit type "
+    "casts.";
+constexpr char kAmbiguousHint[] =
+    "Could not choose a best candidate. You might need to add explicit type casts.";
+
+absl::Status At(absl::Status status, int32_t position) {
+  return WithPosition(std::move(status), position);
+}
+
+// Names of the catalog that only operators reach.
+bool IsOperatorOnly(absl::string_view name) {
+  constexpr absl::string_view kAlsoFunctions[] = {"power", "mod", "abs", "sqrt", "cbrt",
+                                                  "starts_with"};
+  if (std::find(std::begin(kAlsoFunctions), std::end(kAlsoFunctions), name) !=
+      std::end(kAlsoFunctions)) {
+    return false;
+  }
+  if (name == "assign_length") return true;
+  return std::any_of(std::begin(kOperatorNames), std::end(kOperatorNames),
+                     [&](const OperatorName& entry) { return name == entry.function; });
+}
+
+absl::Status NoSuchFunction(absl::string_view name, absl::Span<const ExprPtr> args,
+                            bool ambiguous) {
+  const std::string call = absl::StrCat("function ", name, "(", ArgumentList(args), ")");
+  if (ambiguous) {
+    return MakeError(SqlState::kAmbiguousFunction, absl::StrCat(call, " is not unique"),
+                     kAmbiguousHint);
+  }
+  return MakeError(SqlState::kUndefinedFunction, absl::StrCat(call, " does not exist"), kCastHint);
+}
+
+absl::Status NoSuchOperator(absl::string_view op, absl::Span<const ExprPtr> args, bool ambiguous) {
+  const auto type = [&](size_t i) { return TypeName(SqlType::Of(args[i]->type.id)); };
+  const std::string use = args.size() == 1 ? absl::StrCat(op, " ", type(0))
+                                           : absl::StrCat(type(0), " ", op, " ", type(1));
+  if (ambiguous) {
+    return MakeError(SqlState::kAmbiguousFunction, absl::StrCat("operator is not unique: ", use),
+                     kAmbiguousHint);
+  }
+  return MakeError(SqlState::kUndefinedFunction, absl::StrCat("operator does not exist: ", use),
+                   kOperatorHint);
+}
+
+int32_t MaxScale(absl::Span<const ExprPtr> args) {
+  int32_t scale = 0;
+  for (const ExprPtr& arg : args) scale = std::max(scale, arg->type.scale);
+  return scale;
+}
+
+// round(x, 2): the digits asked for, where they are known; otherwise those of x are kept.
+int32_t ScaleByLiteral(absl::Span<const ExprPtr> args) {
+  if (args.size() < 2) return 0;
+  if (!IsConstant(*args[1])) return args[0]->type.scale;
+  const auto digits = EvaluateConstant(*args[1]);
+  if (!digits.ok() || digits->is_null()) return args[0]->type.scale;
+  const int64_t scale = std::get<int64_t>(digits->value);
+  return static_cast<int32_t>(std::clamp<int64_t>(scale, 0, kMaxNumericPrecision));
+}
+
+SqlType ResultType(const FunctionEntry& entry, absl::Span<const ExprPtr> args) {
+  if (entry.result != TypeId::kNumeric) return SqlType::Of(entry.result);
+  const auto numeric = [](int32_t scale) {
+    return SqlType::Numeric(0, std::min(scale, kMaxNumericPrecision));
+  };
+  switch (entry.scale_rule) {
+    case ScaleRule::kNone:
+    case ScaleRule::kZero:
+      return numeric(0);
+    case ScaleRule::kMax:
+      return numeric(MaxScale(args));
+    case ScaleRule::kSum:
+      return numeric(args[0]->type.scale + args[1]->type.scale);
+    case ScaleRule::kDivide:
+    case ScaleRule::kInexact:
+      return numeric(std::max(kUnconstrainedNumericScale, MaxScale(args)));
+    case ScaleRule::kByLiteral:
+      return numeric(ScaleByLiteral(args));
+  }
+  return numeric(0);
+}
+
+// A call of a type's name is a cast: date(ts), text(5).
+absl::StatusOr<ExprPtr> BuildCastCall(absl::string_view name, const std::vector<ExprPtr>& args,
+                                      int32_t position) {
+  if (args.size() == 1) {
+    const auto type = ResolveTypeName(name, {});
+    if (type.ok() && CanCast(args[0]->type.id, type->id, CastContext::kExplicit)) {
+      return BuildCast(args[0], *type, CastContext::kExplicit, position);
+    }
+  }
+  return At(NoSuchFunction(name, args, /*ambiguous=*/false), position);
+}
+
+absl::StatusOr<ExprPtr> BuildNullIf(std::vector<ExprPtr> args, int32_t position) {
+  if (args.size() != 2) return At(NoSuchFunction("nullif", args, false), position);
+  MR_ASSIGN_OR_RETURN(ExprPtr equal, BuildOperator("=", args, position));
+  ExprPtr value = args[0];
+  if (value->type.id == TypeId::kUnknown) {
+    MR_ASSIGN_OR_RETURN(value, Coerce(value, TypeId::kText, position));
+  }
+  const SqlType type = value->type;
+  return MakeCall("nullif", {std::move(value), std::move(equal)}, type, position);
+}
+
+absl::StatusOr<ExprPtr> BuildCommonTypeForm(const char* name, const char* what,
+                                            std::vector<ExprPtr> args, int32_t position) {
+  if (args.empty()) {
+    return At(MakeError(SqlState::kSyntaxError, absl::StrCat(what, " needs an argument")), position);
+  }
+  MR_ASSIGN_OR_RETURN(args, CastToCommonType(std::move(args), what, position));
+  const SqlType type = args[0]->type;
+  if (args.size() == 1) return args[0];
+  return MakeCall(name, std::move(args), type, position);
+}
+
+const char* OperatorFunction(absl::string_view op, bool unary) {
+  for (const OperatorName& entry : kOperatorNames) {
+    if (op == entry.symbol && entry.unary == unary) return entry.function;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+ExprPtr MakeCall(std::string function, std::vector<ExprPtr> args, SqlType type, int32_t position) {
+  auto expr = std::make_shared<Expr>();
+  expr->kind = ExprKind::kCall;
+  expr->type = type;
+  expr->position = position;
+  expr->function = std::move(function);
+  expr->args = std::move(args);
+  return expr;
+}
+
+std::vector<TypeId> TypeIdsOf(absl::Span<const ExprPtr> args) {
+  std::vector<TypeId> ids;
+  ids.reserve(args.size());
+  for (const ExprPtr& arg : args) ids.push_back(arg->type.id);
+  return ids;
+}
+
+absl::StatusOr<ExprPtr> CallEntry(const FunctionEntry& entry, std::vector<ExprPtr> args,
+                                  int32_t position) {
+  const FunctionEntry* target = &entry;
+  if (entry.promote_to != TypeId::kUnknown) {
+    const std::vector<TypeId> promoted(args.size(), entry.promote_to);
+    bool ambiguous = false;
+    target = SelectCandidate(FindFunctions(entry.name), promoted, &ambiguous);
+    MR_CHECK(target != nullptr);
+  }
+  for (size_t i = 0; i < args.size(); ++i) {
+    const TypeId parameter = ParameterType(*target, i);
+    // What takes anything sees unknown literals as text.
+    const bool any = parameter == TypeId::kUnknown && args[i]->type.id == TypeId::kUnknown;
+    MR_ASSIGN_OR_RETURN(args[i], Coerce(args[i], any ? TypeId::kText : parameter, position));
+  }
+  const SqlType type = ResultType(*target, args);
+  return MakeCall(target->UniqueName(), std::move(args), type, position);
+}
+
+absl::StatusOr<ExprPtr> BuildFunctionCall(absl::string_view name, std::vector<ExprPtr> args,
+                                          int32_t position) {
+  if (name == "coalesce") return BuildCommonTypeForm("coalesce", "COALESCE", std::move(args), position);
+  if (name == "greatest") return BuildCommonTypeForm("greatest", "GREATEST", std::move(args), position);
+  if (name == "least") return BuildCommonTypeForm("least", "LEAST", std::move(args), position);
+  if (name == "nullif") return BuildNullIf(std::move(args), position);
+  const absl::Span<const FunctionEntry> candidates = FindFunctions(name);
+  if (candidates.empty() || IsOperatorOnly(name)) return BuildCastCall(name, args, position);
+  bool ambiguous = false;
+  const FunctionEntry* entry = SelectCandidate(candidates, TypeIdsOf(args), &ambiguous);
+  if (entry == nullptr && !ambiguous) return BuildCastCall(name, args, position);
+  if (entry == nullptr) return At(NoSuchFunction(name, args, ambiguous), position);
+  return CallEntry(*entry, std::move(args), position);
+}
+
+absl::StatusOr<ExprPtr> BuildOperator(absl::string_view op, std::vector<ExprPtr> args,
+                                      int32_t position) {
+  MR_CHECK(args.size() == 1 || args.size() == 2);
+  const char* function = OperatorFunction(op, args.size() == 1);
+  if (function == nullptr) return At(NoSuchOperator(op, args, false), position);
+  std::vector<TypeId> types = TypeIdsOf(args);
+  bool ambiguous = false;
+  const FunctionEntry* entry = SelectCandidate(FindFunctions(function), types, &ambiguous);
+  if (entry == nullptr) return At(NoSuchOperator(op, args, ambiguous), position);
+  if (entry->name == "concat_op" && entry->result == TypeId::kText) {
+    // "anything || text" spells the other side out.
+    for (ExprPtr& arg : args) {
+      if (arg->type.is_string()) continue;
+      MR_ASSIGN_OR_RETURN(arg, BuildCast(arg, SqlType::Of(TypeId::kText), CastContext::kAssignment,
+                                         position));
+    }
+    entry = FindImplementation("concat_op(text,text)");
+  }
+  return CallEntry(*entry, std::move(args), position);
+}
+
+std::vector<FunctionDescription> ListFunctions() {
+  std::vector<FunctionDescription> list;
+  const auto type_name = [](TypeId id) {
+    return id == TypeId::kUnknown ? std::string("any") : TypeName(SqlType::Of(id));
+  };
+  for (const FunctionEntry& entry : AllFunctions()) {
+    if (IsOperatorOnly(entry.name) || entry.promote_to != TypeId::kUnknown) continue;
+    std::string arguments;
+    for (size_t i = 0; i < entry.args.size(); ++i) {
+      absl::StrAppend(&arguments, i == 0 ? "" : ", ", type_name(entry.args[i]));
+    }
+    if (entry.is_variadic()) absl::StrAppend(&arguments, ", ...");
+    list.push_back({entry.name, arguments, type_name(entry.result), entry.description});
+  }
+  list.push_back({"coalesce", "any, ...", "any", "the first argument that is not NULL"});
+  list.push_back({"nullif", "any, any", "any", "NULL if both are equal, otherwise the first"});
+  list.push_back({"greatest", "any, ...", "any", "the largest argument that is not NULL"});
+  list.push_back({"least", "any, ...", "any", "the smallest argument that is not NULL"});
+  std::stable_sort(list.begin(), list.end(),
+                   [](const auto& a, const auto& b) { return a.name < b.name; });
+  return list;
+}
+
+}  // namespace millrace

@@ -1,0 +1,183 @@
+#include "coordinator/catalog/catalog.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/status.h"
+#include "coordinator/catalog/drop_plan.h"
+#include "millrace/v1/catalog.pb.h"
+
+namespace millrace {
+namespace {
+
+constexpr uint32_t kRecordFormat = 1;
+constexpr char kPrefix[] = "catalog/";
+
+std::string KeyOf(uint64_t object_id) { return absl::StrCat(kPrefix, object_id); }
+
+}  // namespace
+
+Catalog::Catalog(MetadataStore& store, IdAllocator& object_ids)
+    : store_(store), object_ids_(object_ids), system_views_(SystemViews()) {}
+
+absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(MetadataStore& store,
+                                                       IdAllocator& object_ids) {
+  auto catalog = std::unique_ptr<Catalog>(new Catalog(store, object_ids));
+  MR_RETURN_IF_ERROR(catalog->Load());
+  return catalog;
+}
+
+absl::Status Catalog::Load() {
+  MR_ASSIGN_OR_RETURN(std::vector<MetadataEntry> records, store_.List(kPrefix));
+  MutexLock lock(mutex_);
+  uint64_t newest = 0;
+  for (const MetadataEntry& record : records) {
+    auto object = std::make_shared<v1::CatalogObject>();
+    if (!object->ParseFromString(record.value)) {
+      return MakeError(SqlState::kDataCorrupted,
+                       absl::StrCat("catalog record is damaged: ", record.key));
+    }
+    MR_RETURN_IF_ERROR(CheckRecordFormat(absl::StrCat("catalog record of ", object->name()),
+                                         object->format_version(), kRecordFormat));
+    newest = std::max(newest, record.revision);
+    const uint64_t id = object->id();
+    entries_[id] = Entry{std::move(object), record.revision};
+  }
+  PublishSnapshot(newest);
+  return absl::OkStatus();
+}
+
+void Catalog::PublishSnapshot(uint64_t revision) {
+  std::vector<CatalogObjectPtr> objects = system_views_;
+  for (const auto& [id, entry] : entries_) objects.push_back(entry.object);
+  snapshot_ = std::make_shared<const CatalogSnapshot>(std::move(objects), revision);
+}
+
+std::shared_ptr<const CatalogSnapshot> Catalog::Snapshot() const {
+  MutexLock lock(mutex_);
+  return snapshot_;
+}
+
+absl::StatusOr<CatalogObjectPtr> Catalog::Create(v1::CatalogObject object) {
+  MR_CHECK(object.state() == v1::OBJECT_STATE_READY || object.state() == v1::OBJECT_STATE_CREATING);
+  MR_ASSIGN_OR_RETURN(const uint64_t id, object_ids_.Next());
+  MutexLock lock(mutex_);
+  for (const auto& [other_id, entry] : entries_) {
+    if (entry.object->name() != object.name()) continue;
+    return MakeError(SqlState::kDuplicateTable,
+                     absl::StrCat("relation \"", object.name(), "\" already exists"));
+  }
+  auto created = std::make_shared<v1::CatalogObject>(std::move(object));
+  created->set_id(id);
+  created->set_format_version(kRecordFormat);
+  MR_ASSIGN_OR_RETURN(const uint64_t revision,
+                      store_.CompareAndSwap(KeyOf(id), 0, created->SerializeAsString()));
+  entries_[id] = Entry{created, revision};
+  PublishSnapshot(revision);
+  return CatalogObjectPtr(std::move(created));
+}
+
+absl::StatusOr<std::shared_ptr<v1::CatalogObject>> Catalog::CopyOf(uint64_t object_id) const {
+  auto it = entries_.find(object_id);
+  if (it == entries_.end()) {
+    return MakeError(SqlState::kUndefinedTable,
+                     absl::StrCat("object ", object_id, " does not exist (any more)"));
+  }
+  return std::make_shared<v1::CatalogObject>(*it->second.object);
+}
+
+absl::Status Catalog::Write(std::vector<std::shared_ptr<v1::CatalogObject>> changed) {
+  std::vector<MetadataCondition> conditions;
+  std::vector<MetadataWrite> writes;
+  for (const auto& object : changed) {
+    conditions.push_back({KeyOf(object->id()), entries_.at(object->id()).revision});
+    writes.push_back({KeyOf(object->id()), object->SerializeAsString()});
+  }
+  MR_ASSIGN_OR_RETURN(const uint64_t revision, store_.Transact(conditions, writes));
+  for (auto& object : changed) {
+    const uint64_t id = object->id();
+    entries_[id] = Entry{std::move(object), revision};
+  }
+  PublishSnapshot(revision);
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::CompleteCreate(uint64_t object_id, const Change& complete) {
+  MutexLock lock(mutex_);
+  MR_ASSIGN_OR_RETURN(auto object, CopyOf(object_id));
+  if (object->state() != v1::OBJECT_STATE_CREATING) {
+    return InternalError(absl::StrCat(DescribeObject(*object), " is not being created"));
+  }
+  if (complete) complete(*object);
+  object->set_state(v1::OBJECT_STATE_READY);
+  return Write({std::move(object)});
+}
+
+absl::Status Catalog::Update(uint64_t object_id, const Change& change) {
+  MutexLock lock(mutex_);
+  MR_ASSIGN_OR_RETURN(auto object, CopyOf(object_id));
+  change(*object);
+  return Write({std::move(object)});
+}
+
+absl::Status Catalog::AppendSegments(uint64_t object_id,
+                                     const std::vector<v1::TableSegment>& segments) {
+  if (segments.empty()) return absl::OkStatus();
+  MutexLock lock(mutex_);
+  MR_ASSIGN_OR_RETURN(auto object, CopyOf(object_id));
+  if (object->kind() != v1::OBJECT_KIND_TABLE || object->state() != v1::OBJECT_STATE_READY) {
+    return MakeError(SqlState::kUndefinedTable,
+                     absl::StrCat("table ", object->name(), " was dropped meanwhile"));
+  }
+  v1::TableVersion* version = object->mutable_table_version();
+  version->set_version(version->version() + 1);
+  for (const v1::TableSegment& segment : segments) *version->add_segments() = segment;
+  return Write({std::move(object)});
+}
+
+absl::Status Catalog::BeginDrop(const std::vector<uint64_t>& object_ids) {
+  MutexLock lock(mutex_);
+  std::vector<std::shared_ptr<v1::CatalogObject>> changed;
+  for (uint64_t id : object_ids) {
+    MR_ASSIGN_OR_RETURN(auto object, CopyOf(id));
+    if (object->state() == v1::OBJECT_STATE_CREATING) {
+      return MakeError(SqlState::kObjectInUse,
+                       absl::StrCat(DescribeObject(*object), " is being created"));
+    }
+    object->set_state(v1::OBJECT_STATE_DROPPING);
+    changed.push_back(std::move(object));
+  }
+  return Write(std::move(changed));
+}
+
+absl::Status Catalog::Remove(const std::vector<uint64_t>& object_ids) {
+  MutexLock lock(mutex_);
+  std::vector<MetadataCondition> conditions;
+  std::vector<MetadataWrite> writes;
+  for (uint64_t id : object_ids) {
+    auto it = entries_.find(id);
+    if (it == entries_.end()) continue;
+    MR_CHECK(it->second.object->state() != v1::OBJECT_STATE_READY);
+    conditions.push_back({KeyOf(id), it->second.revision});
+    writes.push_back({KeyOf(id), std::nullopt});
+  }
+  if (writes.empty()) return absl::OkStatus();
+  MR_ASSIGN_OR_RETURN(const uint64_t revision, store_.Transact(conditions, writes));
+  for (uint64_t id : object_ids) entries_.erase(id);
+  PublishSnapshot(revision);
+  return absl::OkStatus();
+}
+
+std::vector<CatalogObjectPtr> Catalog::Unfinished() const {
+  MutexLock lock(mutex_);
+  std::vector<CatalogObjectPtr> unfinished;
+  for (const auto& [id, entry] : entries_) {
+    if (entry.object->state() != v1::OBJECT_STATE_READY) unfinished.push_back(entry.object);
+  }
+  return unfinished;
+}
+
+}  // namespace millrace

@@ -1,0 +1,79 @@
+#include <initializer_list>
+#include <utility>
+
+#include "coordinator/catalog/catalog_snapshot.h"
+#include "millrace/v1/catalog.pb.h"
+
+namespace millrace {
+namespace {
+
+struct SystemColumn {
+  const char* name;
+  v1::TypeId type;
+};
+
+// Ids of system views lie above all that the allocator can give out.
+constexpr uint64_t kFirstSystemId = uint64_t{1} << 62;
+
+CatalogObjectPtr MakeView(uint64_t index, const char* name,
+                          std::initializer_list<SystemColumn> columns) {
+  auto view = std::make_shared<v1::CatalogObject>();
+  view->set_format_version(1);
+  view->set_id(kFirstSystemId + index);
+  view->set_name(name);
+  view->set_kind(v1::OBJECT_KIND_SOURCE);
+  view->set_state(v1::OBJECT_STATE_READY);
+  view->set_connector(kSystemConnector);
+  for (const SystemColumn& column : columns) {
+    v1::Field* field = view->add_columns();
+    field->set_name(column.name);
+    field->mutable_type()->set_id(column.type);
+  }
+  return view;
+}
+
+}  // namespace
+
+std::vector<CatalogObjectPtr> SystemViews() {
+  constexpr v1::TypeId kBigint = v1::TYPE_ID_INT64;
+  constexpr v1::TypeId kText = v1::TYPE_ID_TEXT;
+  constexpr v1::TypeId kTime = v1::TYPE_ID_TIMESTAMPTZ;
+  constexpr v1::TypeId kEventTime = v1::TYPE_ID_TIMESTAMP;
+  constexpr v1::TypeId kBoolean = v1::TYPE_ID_BOOLEAN;
+  uint64_t index = 0;
+  return {
+      MakeView(index++, "millrace.jobs",
+               {{"id", kBigint}, {"name", kText}, {"state", kText}, {"attempt", kBigint},
+                {"published_epoch", kBigint}, {"durable_epoch", kBigint}, {"created_at", kTime},
+                {"ended_at", kTime}, {"error", kText}}),
+      MakeView(index++, "millrace.steps",
+               {{"job_id", kBigint}, {"job", kText}, {"step", kBigint}, {"title", kText},
+                {"state", kText}, {"rows", kBigint}, {"stored_at", kText}, {"started_at", kTime},
+                {"ended_at", kTime}, {"error", kText}}),
+      MakeView(index++, "millrace.tasks",
+               {{"job_id", kBigint}, {"attempt", kBigint}, {"fragment", kBigint},
+                {"task", kBigint}, {"worker_id", kBigint}, {"state", kText}, {"rows_in", kBigint},
+                {"rows_out", kBigint}, {"remote_bytes_out", kBigint}, {"local_bytes_out", kBigint},
+                {"busy_micros", kBigint}, {"watermark", kEventTime}, {"epoch", kBigint},
+                {"late_rows", kBigint}, {"bad_rows", kBigint}, {"state_rows", kBigint},
+                {"waiting_for", kText}}),
+      MakeView(index++, "millrace.positions",
+               {{"job_id", kBigint}, {"job", kText}, {"epoch", kBigint}, {"source", kText},
+                {"split", kBigint}, {"path", kText}, {"position", kBigint}, {"rows", kBigint},
+                {"max_time", kEventTime}, {"late_rows", kBigint}, {"bad_rows", kBigint},
+                {"ended", kBoolean}}),
+      MakeView(index++, "millrace.workers",
+               {{"id", kBigint}, {"name", kText}, {"state", kText}, {"address", kText},
+                {"slots", kBigint}, {"running_tasks", kBigint}, {"rss_bytes", kBigint},
+                {"cpu_micros", kBigint}, {"pid", kBigint}, {"version", kText},
+                {"joined_at", kTime}}),
+      MakeView(index++, "millrace.late_rows",
+               {{"job_id", kBigint}, {"job", kText}, {"epoch", kBigint}, {"source", kText},
+                {"rows", kBigint}}),
+      MakeView(index++, "millrace.bad_rows",
+               {{"job_id", kBigint}, {"job", kText}, {"epoch", kBigint}, {"source", kText},
+                {"rows", kBigint}}),
+  };
+}
+
+}  // namespace millrace

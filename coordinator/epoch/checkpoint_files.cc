@@ -1,0 +1,73 @@
+#include "coordinator/epoch/checkpoint_files.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/failpoint.h"
+#include "common/base/status.h"
+#include "common/storage/file_system.h"
+#include "common/storage/staged_commit.h"
+#include "millrace/v1/control.pb.h"
+
+namespace millrace {
+namespace {
+
+constexpr uint32_t kManifestFormat = 1;
+constexpr char kManifestPrefix[] = "manifest-";
+
+std::string JobFolder(uint64_t job_id) { return absl::StrCat("job-", job_id); }
+
+}  // namespace
+
+CheckpointFiles::CheckpointFiles(std::string checkpoint_dir)
+    : checkpoint_dir_(std::move(checkpoint_dir)) {}
+
+absl::StatusOr<std::string> CheckpointFiles::WriteManifest(
+    const v1::CheckpointManifest& manifest) const {
+  MR_FAILPOINT("checkpoint.before_manifest");
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
+  const std::string folder = JobFolder(manifest.job_id());
+  const std::string name = JoinPath(
+      folder, absl::StrCat(kManifestPrefix, manifest.epoch(), "-", manifest.attempt(), ".pb"));
+  MR_RETURN_IF_ERROR(file_system->CreateFolders(JoinPath(checkpoint_dir_, folder)));
+  MR_RETURN_IF_ERROR(WriteFileAtomically(*file_system, JoinPath(checkpoint_dir_, name),
+                                         manifest.SerializeAsString()));
+  MR_FAILPOINT("checkpoint.after_manifest");
+  return name;
+}
+
+absl::StatusOr<v1::CheckpointManifest> CheckpointFiles::ReadManifest(
+    const std::string& name) const {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
+  const std::string path = JoinPath(checkpoint_dir_, name);
+  MR_ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(*file_system, path));
+  v1::CheckpointManifest manifest;
+  if (!manifest.ParseFromString(bytes)) {
+    return MakeError(SqlState::kDataCorrupted,
+                     absl::StrCat("checkpoint manifest is damaged: ", path));
+  }
+  if (manifest.format_version() > kManifestFormat) {
+    return MakeError(SqlState::kFeatureNotSupported,
+                     absl::StrCat("checkpoint manifest ", path, " has format ",
+                                  manifest.format_version(), ", this version reads up to ",
+                                  kManifestFormat));
+  }
+  return manifest;
+}
+
+absl::Status CheckpointFiles::RemoveManifests(uint64_t job_id, const std::string& keep) const {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
+  const std::string folder = JoinPath(checkpoint_dir_, JobFolder(job_id));
+  if (!file_system->Stat(folder).ok()) return absl::OkStatus();
+  MR_ASSIGN_OR_RETURN(std::vector<FileInfo> files, file_system->List(folder));
+  for (const FileInfo& file : files) {
+    if (file.is_folder || !absl::StartsWith(FileNameOf(file.path), kManifestPrefix)) continue;
+    if (!keep.empty() && file.path == JoinPath(checkpoint_dir_, keep)) continue;
+    MR_RETURN_IF_ERROR(file_system->Remove(file.path));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace millrace

@@ -1,0 +1,341 @@
+#include "coordinator/job/attempt_runs.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/status.h"
+#include "common/logging/log.h"
+#include "common/net/rpc_status.h"
+#include "coordinator/scheduler/placement.h"
+
+namespace millrace {
+namespace {
+
+// Workers stop their tasks within a second; one that does not answer in this time is left to itself.
+constexpr int64_t kCancelTimeoutMicros = 5'000'000;
+
+// The job and attempt that a message is about; false for heartbeats and unknown kinds.
+bool AddressOf(const v1::WorkerMessage& message, uint64_t* job_id, uint32_t* attempt) {
+  const auto take = [&](const auto& part) {
+    *job_id = part.job_id();
+    *attempt = part.attempt();
+    return true;
+  };
+  switch (message.message_case()) {
+    case v1::WorkerMessage::kSplitRequest:
+      return take(message.split_request());
+    case v1::WorkerMessage::kTaskUpdate:
+      return take(message.task_update().progress());
+    case v1::WorkerMessage::kEpochAck:
+      return take(message.epoch_ack());
+    case v1::WorkerMessage::kDeployed:
+      return take(message.deployed());
+    case v1::WorkerMessage::kCancelled:
+      return take(message.cancelled());
+    case v1::WorkerMessage::kCheckpointDone:
+      return take(message.checkpoint_done());
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+AttemptRuns::AttemptRuns(WorkerRegistry& registry, const Clock& clock)
+    : registry_(registry), clock_(clock) {}
+
+absl::StatusOr<std::unique_ptr<AttemptRuns::Run>> AttemptRuns::MakeRun(
+    AttemptSpec spec, std::shared_ptr<AttemptObserver> observer) const {
+  std::vector<SlotOffer> offers;
+  for (const WorkerEntry& worker : registry_.Active()) offers.push_back({worker.id, worker.slots});
+  auto run = std::make_unique<Run>();
+  MR_ASSIGN_OR_RETURN(run->placements, PlaceTasks(*spec.plan, offers));
+  for (const v1::TaskPlacement& placement : run->placements) {
+    const TaskKey task{placement.fragment(), placement.task_index()};
+    run->worker_of[task] = WorkerId(placement.worker_id());
+    v1::TaskProgress& progress = run->progress[task];
+    progress.set_job_id(spec.job_id);
+    progress.set_attempt(spec.attempt);
+    progress.set_fragment(placement.fragment());
+    progress.set_task_index(placement.task_index());
+    progress.set_worker_id(placement.worker_id());
+    progress.set_state(v1::TASK_STATE_DEPLOYING);
+  }
+  for (ScanSplits& scan : spec.scans) {
+    const uint32_t width = spec.plan->fragments(static_cast<int>(scan.fragment)).parallelism();
+    const uint32_t scan_id = scan.scan_id;
+    SplitPool pool(std::move(scan), width);
+    MR_RETURN_IF_ERROR(pool.CheckReachable(run->placements));
+    run->pools.emplace(scan_id, std::move(pool));
+  }
+  spec.scans.clear();
+  run->state.emplace(run->placements);
+  run->spec = std::move(spec);
+  run->observer = std::move(observer);
+  return run;
+}
+
+absl::StatusOr<std::vector<v1::TaskPlacement>> AttemptRuns::Start(
+    AttemptSpec spec, std::shared_ptr<AttemptObserver> observer) {
+  const uint64_t job_id = spec.job_id;
+  MR_ASSIGN_OR_RETURN(std::unique_ptr<Run> run, MakeRun(std::move(spec), std::move(observer)));
+  std::vector<v1::TaskPlacement> placements = run->placements;
+  Notice notice;
+  {
+    MutexLock lock(mutex_);
+    MR_CHECK(!runs_.contains(job_id));
+    Run& started = *(runs_[job_id] = std::move(run));
+    Deploy(started, notice);
+  }
+  if (notice.action == AttemptState::Action::kEnded) return notice.outcome.status;
+  return placements;
+}
+
+void AttemptRuns::Deploy(Run& run, Notice& notice) {
+  v1::CoordinatorMessage message;
+  v1::DeployAttempt& deploy = *message.mutable_deploy();
+  deploy.set_job_id(run.spec.job_id);
+  deploy.set_attempt(run.spec.attempt);
+  *deploy.mutable_plan() = *run.spec.plan;
+  for (const v1::TaskPlacement& placement : run.placements) *deploy.add_placements() = placement;
+  for (const WorkerEntry& worker : registry_.All()) {
+    if (!run.state->has_worker(worker.id)) continue;
+    (*deploy.mutable_worker_addresses())[worker.id.value()] = worker.data_address;
+  }
+  for (const auto& [name, value] : run.spec.settings) (*deploy.mutable_settings())[name] = value;
+  deploy.set_memory_bytes_max(run.spec.memory_bytes_max);
+  if (run.spec.restore.has_value()) {
+    deploy.set_restore_epoch(run.spec.restore->epoch());
+    *deploy.mutable_restore_manifest() = *run.spec.restore;
+  }
+  const std::set<WorkerId> workers = run.state->workers();
+  for (WorkerId worker : workers) {
+    if (registry_.Send(worker, message)) continue;
+    // It went between placement and now; its loss was reported before this run was known.
+    const auto action = run.state->OnWorkerLost(
+        worker, MakeError(ErrorDetail{SqlState::kConnectionFailure, 0, "", Blame::kExternal,
+                                      Retry::kSafe},
+                          absl::StrCat("worker ", worker.value(), " was lost")));
+    notice = Act(run, action);
+    return;
+  }
+}
+
+AttemptRuns::Run* AttemptRuns::FindRun(uint64_t job_id, uint32_t attempt) {
+  auto it = runs_.find(job_id);
+  if (it == runs_.end() || it->second->spec.attempt != attempt) return nullptr;
+  return it->second.get();
+}
+
+AttemptRuns::Notice AttemptRuns::Act(Run& run, AttemptState::Action action) {
+  Notice notice;
+  notice.action = action;
+  if (action == AttemptState::Action::kNone) return notice;
+  notice.observer = run.observer;
+  if (action == AttemptState::Action::kStart) {
+    v1::CoordinatorMessage message;
+    message.mutable_start()->set_job_id(run.spec.job_id);
+    message.mutable_start()->set_attempt(run.spec.attempt);
+    for (WorkerId worker : run.state->workers()) registry_.Send(worker, message);
+  } else if (action == AttemptState::Action::kCancel) {
+    run.cancel_deadline_micros = clock_.MonotonicMicros() + kCancelTimeoutMicros;
+    v1::CoordinatorMessage message;
+    message.mutable_cancel()->set_job_id(run.spec.job_id);
+    message.mutable_cancel()->set_attempt(run.spec.attempt);
+    message.mutable_cancel()->set_reason(std::string(run.state->outcome().message()));
+    for (WorkerId worker : run.state->workers()) registry_.Send(worker, message);
+  } else if (action == AttemptState::Action::kEnded) {
+    notice.outcome.status = run.state->outcome();
+    notice.outcome.staged_files = std::move(run.staged_files);
+    notice.outcome.sink_rows = run.sink_rows;
+    for (auto& [task, progress] : run.progress) {
+      notice.outcome.tasks.push_back(std::move(progress));
+    }
+    runs_.erase(run.spec.job_id);
+  }
+  return notice;
+}
+
+void AttemptRuns::Tell(Notice notice) {
+  if (notice.observer == nullptr) return;
+  if (notice.action == AttemptState::Action::kStart) notice.observer->OnStarted();
+  if (notice.action == AttemptState::Action::kEnded) {
+    notice.observer->OnEnded(std::move(notice.outcome));
+  }
+}
+
+void AttemptRuns::Cancel(uint64_t job_id, uint32_t attempt, const absl::Status& reason) {
+  Notice notice;
+  {
+    MutexLock lock(mutex_);
+    Run* run = FindRun(job_id, attempt);
+    if (run == nullptr) return;
+    notice = Act(*run, run->state->Cancel(reason));
+  }
+  Tell(std::move(notice));
+}
+
+void AttemptRuns::ExpireCancellations() {
+  std::vector<Notice> notices;
+  {
+    MutexLock lock(mutex_);
+    const int64_t now = clock_.MonotonicMicros();
+    std::vector<Run*> expired;
+    for (auto& [id, run] : runs_) {
+      if (now >= run->cancel_deadline_micros) expired.push_back(run.get());
+    }
+    for (Run* run : expired) {
+      Log(LogLevel::kWarning, "job", "a worker has not answered a cancellation",
+          {{"job", run->spec.job_id}, {"attempt", run->spec.attempt}});
+      notices.push_back(Act(*run, run->state->GiveUp()));
+    }
+  }
+  for (Notice& notice : notices) Tell(std::move(notice));
+}
+
+std::vector<v1::TaskProgress> AttemptRuns::Progress(uint64_t job_id) const {
+  MutexLock lock(mutex_);
+  std::vector<v1::TaskProgress> tasks;
+  auto it = runs_.find(job_id);
+  if (it == runs_.end()) return tasks;
+  for (const auto& [task, progress] : it->second->progress) tasks.push_back(progress);
+  return tasks;
+}
+
+std::vector<v1::TaskProgress> AttemptRuns::AllProgress() const {
+  MutexLock lock(mutex_);
+  std::vector<v1::TaskProgress> tasks;
+  for (const auto& [id, run] : runs_) {
+    for (const auto& [task, progress] : run->progress) tasks.push_back(progress);
+  }
+  return tasks;
+}
+
+uint64_t AttemptRuns::stale_messages() const {
+  MutexLock lock(mutex_);
+  return stale_messages_;
+}
+
+void AttemptRuns::OnWorkerJoined(WorkerId worker) {
+  Log(LogLevel::kInfo, "membership", "worker joined", {{"worker", worker.value()}});
+}
+
+void AttemptRuns::OnWorkerLost(WorkerId worker, const absl::Status& reason) {
+  Log(LogLevel::kWarning, "membership", reason.message(), {{"worker", worker.value()}});
+  std::vector<Notice> notices;
+  {
+    MutexLock lock(mutex_);
+    std::vector<Run*> concerned;
+    for (auto& [id, run] : runs_) {
+      if (run->state->has_worker(worker)) concerned.push_back(run.get());
+    }
+    for (Run* run : concerned) {
+      notices.push_back(Act(*run, run->state->OnWorkerLost(worker, reason)));
+    }
+  }
+  for (Notice& notice : notices) Tell(std::move(notice));
+}
+
+void AttemptRuns::OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& message) {
+  Notice notice;
+  std::shared_ptr<AttemptObserver> observer;
+  {
+    MutexLock lock(mutex_);
+    if (message.has_heartbeat()) {
+      for (const auto& progress : message.heartbeat().tasks()) ApplyProgress(progress);
+      return;
+    }
+    uint64_t job_id = 0;
+    uint32_t attempt = 0;
+    if (!AddressOf(message, &job_id, &attempt)) return;
+    Run* run = FindRun(job_id, attempt);
+    if (run == nullptr || !run->state->has_worker(worker)) {
+      ++stale_messages_;
+      return;
+    }
+    observer = run->observer;
+    notice = Dispatch(*run, worker, message);
+  }
+  if (message.has_epoch_ack()) observer->OnEpochAck(message.epoch_ack());
+  if (message.has_checkpoint_done()) {
+    observer->OnCheckpointDone(worker, message.checkpoint_done());
+  }
+  Tell(std::move(notice));
+}
+
+AttemptRuns::Notice AttemptRuns::Dispatch(Run& run, WorkerId worker,
+                                          const v1::WorkerMessage& message) {
+  switch (message.message_case()) {
+    case v1::WorkerMessage::kSplitRequest:
+      OnSplitRequest(run, worker, message.split_request());
+      return {};
+    case v1::WorkerMessage::kTaskUpdate:
+      return OnTaskUpdate(run, message.task_update());
+    case v1::WorkerMessage::kDeployed: {
+      const v1::AttemptDeployed& deployed = message.deployed();
+      const absl::Status status =
+          deployed.has_error() ? FromProto(deployed.error()) : absl::OkStatus();
+      return Act(run, run.state->OnDeployed(worker, status));
+    }
+    case v1::WorkerMessage::kCancelled:
+      return Act(run, run.state->OnWorkerCancelled(worker));
+    default:
+      return {};
+  }
+}
+
+void AttemptRuns::ApplyProgress(const v1::TaskProgress& progress) {
+  Run* run = FindRun(progress.job_id(), progress.attempt());
+  if (run == nullptr) return;
+  auto it = run->progress.find({progress.fragment(), progress.task_index()});
+  if (it == run->progress.end()) return;
+  // What a task said at its end stays.
+  if (it->second.state() >= v1::TASK_STATE_FINISHED &&
+      progress.state() < v1::TASK_STATE_FINISHED) {
+    return;
+  }
+  it->second = progress;
+}
+
+AttemptRuns::Notice AttemptRuns::OnTaskUpdate(Run& run, const v1::TaskUpdate& update) {
+  ApplyProgress(update.progress());
+  const TaskKey task{update.progress().fragment(), update.progress().task_index()};
+  if (update.progress().state() == v1::TASK_STATE_FAILED) {
+    return Act(run, run.state->OnTaskFailed(task, FromProto(update.error())));
+  }
+  if (update.progress().state() != v1::TASK_STATE_FINISHED) return {};
+  run.sink_rows += update.sink_rows();
+  run.staged_files.insert(run.staged_files.end(), update.staged_files().begin(),
+                          update.staged_files().end());
+  return Act(run, run.state->OnTaskFinished(task));
+}
+
+void AttemptRuns::OnSplitRequest(Run& run, WorkerId worker, const v1::SplitRequest& request) {
+  v1::CoordinatorMessage message;
+  v1::SplitAssignment& assignment = *message.mutable_split_assignment();
+  assignment.set_job_id(run.spec.job_id);
+  assignment.set_attempt(run.spec.attempt);
+  assignment.set_scan_id(request.scan_id());
+  assignment.set_task_index(request.task_index());
+  auto it = run.pools.find(request.scan_id());
+  if (it == run.pools.end()) {
+    assignment.set_end(true);
+    registry_.Send(worker, std::move(message));
+    return;
+  }
+  SplitPool& pool = it->second;
+  SplitPool::Answer answer = pool.Request(request.task_index(), worker);
+  assignment.set_end(answer.end);
+  for (v1::Split& split : answer.splits) *assignment.add_splits() = std::move(split);
+  registry_.Send(worker, message);
+  for (uint32_t task : pool.TakeTasksToEnd()) {
+    assignment.clear_splits();
+    assignment.set_task_index(task);
+    assignment.set_end(true);
+    auto owner = run.worker_of.find({pool.fragment(), task});
+    if (owner != run.worker_of.end()) registry_.Send(owner->second, message);
+  }
+}
+
+}  // namespace millrace

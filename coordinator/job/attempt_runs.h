@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/base/mutex.h"
+#include "coordinator/epoch/task_key.h"
+#include "coordinator/job/attempt_state.h"
+#include "coordinator/membership/worker_registry.h"
+#include "coordinator/scheduler/split_pool.h"
+#include "millrace/v1/control.pb.h"
+
+namespace millrace {
+
+// One try to run a plan.
+struct AttemptSpec {
+  uint64_t job_id = 0;
+  uint32_t attempt = 1;
+  std::shared_ptr<const v1::PhysicalPlan> plan;
+  std::vector<ScanSplits> scans;
+  std::map<std::string, std::string> settings;
+  // Per worker; 0 = the worker decides.
+  uint64_t memory_bytes_max = 0;
+  // Streaming: goes on from this checkpoint.
+  std::optional<v1::CheckpointManifest> restore;
+};
+
+// What an attempt leaves.
+struct AttemptOutcome {
+  absl::Status status;
+  std::vector<v1::StagedFile> staged_files;
+  uint64_t sink_rows = 0;
+  // The last counters of every task.
+  std::vector<v1::TaskProgress> tasks;
+};
+
+// Who waits for an attempt. Called without any lock of AttemptRuns, from the threads that deliver workers' messages; OnEnded is
+// the last call.
+class AttemptObserver {
+ public:
+  virtual ~AttemptObserver() = default;
+  // All tasks were told to start.
+  virtual void OnStarted() = 0;
+  virtual void OnEpochAck(const v1::EpochAck& ack) = 0;
+  virtual void OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done) = 0;
+  virtual void OnEnded(AttemptOutcome outcome) = 0;
+};
+
+// Runs attempts on the workers: places and deploys tasks, hands out splits, collects states and counters, cancels. Messages
+// of attempts that it does not know (older ones, above all) are dropped and counted (I6). Thread-safe.
+class AttemptRuns final : public WorkerListener {
+ public:
+  AttemptRuns(WorkerRegistry& registry, const Clock& clock);
+
+  // Returns the placements once the deployments are on their way. Does not call the observer itself, and after an error
+  // nobody does.
+  absl::StatusOr<std::vector<v1::TaskPlacement>> Start(AttemptSpec spec,
+                                                       std::shared_ptr<AttemptObserver> observer);
+  // Harmless if the attempt has ended.
+  void Cancel(uint64_t job_id, uint32_t attempt, const absl::Status& reason);
+  // Ends attempts whose cancellation some worker has not answered in time. Called a few times a second.
+  void ExpireCancellations();
+
+  // Tasks of the job's current attempt; empty if none runs.
+  std::vector<v1::TaskProgress> Progress(uint64_t job_id) const;
+  std::vector<v1::TaskProgress> AllProgress() const;
+  uint64_t stale_messages() const;
+
+  void OnWorkerJoined(WorkerId worker) override;
+  void OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& message) override;
+  void OnWorkerLost(WorkerId worker, const absl::Status& reason) override;
+
+ private:
+  struct Run {
+    AttemptSpec spec;
+    std::vector<v1::TaskPlacement> placements;
+    std::map<TaskKey, WorkerId> worker_of;
+    std::optional<AttemptState> state;
+    std::map<uint32_t, SplitPool> pools;
+    std::map<TaskKey, v1::TaskProgress> progress;
+    std::vector<v1::StagedFile> staged_files;
+    uint64_t sink_rows = 0;
+    int64_t cancel_deadline_micros = INT64_MAX;
+    std::shared_ptr<AttemptObserver> observer;
+  };
+  // What the observer must hear after the lock is released.
+  struct Notice {
+    std::shared_ptr<AttemptObserver> observer;
+    AttemptState::Action action = AttemptState::Action::kNone;
+    AttemptOutcome outcome;
+  };
+
+  absl::StatusOr<std::unique_ptr<Run>> MakeRun(AttemptSpec spec,
+                                               std::shared_ptr<AttemptObserver> observer) const;
+  void Deploy(Run& run, Notice& notice) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Run* FindRun(uint64_t job_id, uint32_t attempt) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Does what the state asks for; may remove the run.
+  Notice Act(Run& run, AttemptState::Action action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Notice OnTaskUpdate(Run& run, const v1::TaskUpdate& update)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnSplitRequest(Run& run, WorkerId worker, const v1::SplitRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ApplyProgress(const v1::TaskProgress& progress) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Notice Dispatch(Run& run, WorkerId worker, const v1::WorkerMessage& message)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Tell(Notice notice);
+
+  WorkerRegistry& registry_;
+  const Clock& clock_;
+
+  mutable Mutex mutex_;
+  // One attempt of a job at a time.
+  std::map<uint64_t, std::unique_ptr<Run>> runs_ ABSL_GUARDED_BY(mutex_);
+  uint64_t stale_messages_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace millrace

@@ -1,0 +1,58 @@
+#include "coordinator/job/bounded_run.h"
+
+#include <chrono>
+#include <utility>
+
+namespace millrace {
+namespace {
+
+// How often the token's deadline is looked at.
+constexpr std::chrono::milliseconds kPause(50);
+
+}  // namespace
+
+bool BoundedRun::WaitStarted(Cancellation& token, const Clock& clock) {
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      if (!started_ && !outcome_.has_value()) changed_.WaitFor(mutex_, kPause);
+      if (outcome_.has_value()) return false;
+      if (started_) return true;
+    }
+    token.CheckDeadline(clock);
+  }
+}
+
+AttemptOutcome BoundedRun::WaitEnded(Cancellation& token, const Clock& clock) {
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      if (!outcome_.has_value()) changed_.WaitFor(mutex_, kPause);
+      if (outcome_.has_value()) return *std::move(outcome_);
+    }
+    token.CheckDeadline(clock);
+  }
+}
+
+bool BoundedRun::ended() const {
+  MutexLock lock(mutex_);
+  return outcome_.has_value();
+}
+
+void BoundedRun::OnStarted() {
+  MutexLock lock(mutex_);
+  started_ = true;
+  changed_.NotifyAll();
+}
+
+void BoundedRun::OnEpochAck(const v1::EpochAck&) {}
+
+void BoundedRun::OnCheckpointDone(WorkerId, const v1::CheckpointDone&) {}
+
+void BoundedRun::OnEnded(AttemptOutcome outcome) {
+  MutexLock lock(mutex_);
+  outcome_ = std::move(outcome);
+  changed_.NotifyAll();
+}
+
+}  // namespace millrace

@@ -1,0 +1,75 @@
+#include "coordinator/job/job_files.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/storage/file_system.h"
+#include "common/storage/staged_commit.h"
+#include "coordinator/metadata/metadata_store.h"
+#include "millrace/v1/catalog.pb.h"
+
+namespace millrace {
+namespace {
+
+constexpr uint32_t kFileFormat = 1;
+constexpr char kFolder[] = "jobs";
+
+}  // namespace
+
+JobFiles::JobFiles(std::string data_dir) : data_dir_(std::move(data_dir)) {}
+
+std::string JobFiles::PathOf(uint64_t job_id) const {
+  return JoinPath(JoinPath(data_dir_, kFolder), absl::StrCat("job-", job_id, ".pb"));
+}
+
+absl::Status JobFiles::Write(uint64_t job_id, const v1::StreamJobFile& file) const {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir_));
+  MR_RETURN_IF_ERROR(file_system->CreateFolders(JoinPath(data_dir_, kFolder)));
+  v1::StreamJobFile versioned = file;
+  versioned.set_format_version(kFileFormat);
+  return WriteFileAtomically(*file_system, PathOf(job_id), versioned.SerializeAsString());
+}
+
+absl::StatusOr<v1::StreamJobFile> JobFiles::Read(uint64_t job_id) const {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir_));
+  const std::string path = PathOf(job_id);
+  MR_ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(*file_system, path));
+  v1::StreamJobFile file;
+  if (!file.ParseFromString(bytes)) {
+    return MakeError(SqlState::kDataCorrupted, absl::StrCat("job file is damaged: ", path));
+  }
+  MR_RETURN_IF_ERROR(
+      CheckRecordFormat(absl::StrCat("job file ", path), file.format_version(), kFileFormat));
+  return file;
+}
+
+absl::Status JobFiles::Remove(uint64_t job_id) const {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir_));
+  return file_system->Remove(PathOf(job_id));
+}
+
+void ToProto(const std::vector<ScanSplits>& scans, v1::StreamJobFile* out) {
+  for (const ScanSplits& scan : scans) {
+    v1::ScanSplitList* list = out->add_scans();
+    list->set_scan_id(scan.scan_id);
+    list->set_fragment(scan.fragment);
+    list->set_event_time(scan.order == SplitOrder::kEventTime);
+    for (const v1::Split& split : scan.splits) *list->add_splits() = split;
+  }
+}
+
+std::vector<ScanSplits> ScansOf(const v1::StreamJobFile& file) {
+  std::vector<ScanSplits> scans;
+  for (const v1::ScanSplitList& list : file.scans()) {
+    ScanSplits scan;
+    scan.scan_id = list.scan_id();
+    scan.fragment = list.fragment();
+    scan.order = list.event_time() ? SplitOrder::kEventTime : SplitOrder::kAny;
+    scan.splits.assign(list.splits().begin(), list.splits().end());
+    scans.push_back(std::move(scan));
+  }
+  return scans;
+}
+
+}  // namespace millrace

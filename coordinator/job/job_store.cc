@@ -1,0 +1,124 @@
+#include "coordinator/job/job_store.h"
+
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "millrace/v1/status.pb.h"
+
+namespace millrace {
+namespace {
+
+constexpr uint32_t kRecordFormat = 1;
+constexpr char kPrefix[] = "jobs/";
+
+std::string KeyOf(uint64_t job_id) { return absl::StrCat(kPrefix, job_id); }
+
+absl::Status NoSuchJob(const std::string& name) {
+  return MakeError(SqlState::kUndefinedObject, absl::StrCat("job \"", name, "\" does not exist"));
+}
+
+}  // namespace
+
+bool IsLive(const v1::JobRecord& record) {
+  return record.state() == v1::JOB_STATE_CREATED || record.state() == v1::JOB_STATE_RUNNING;
+}
+
+JobStore::JobStore(MetadataStore& store) : store_(store) {}
+
+absl::Status JobStore::Load() {
+  MR_ASSIGN_OR_RETURN(std::vector<MetadataEntry> records, store_.List(kPrefix));
+  MutexLock lock(mutex_);
+  for (const MetadataEntry& stored : records) {
+    v1::JobRecord record;
+    if (!record.ParseFromString(stored.value)) {
+      return MakeError(SqlState::kDataCorrupted,
+                       absl::StrCat("job record is damaged: ", stored.key));
+    }
+    MR_RETURN_IF_ERROR(CheckRecordFormat(absl::StrCat("record of job ", record.name()),
+                                         record.format_version(), kRecordFormat));
+    const uint64_t id = record.id();
+    entries_[id] = Entry{std::move(record), stored.revision};
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::JobRecord> JobStore::Create(v1::JobRecord record) {
+  MutexLock lock(mutex_);
+  for (const auto& [id, entry] : entries_) {
+    const v1::JobRecord& other = entry.record;
+    if (!record.request_id().empty() && other.request_id() == record.request_id()) {
+      if (other.sql() == record.sql()) return other;
+      return MakeError(SqlState::kInvalidParameterValue,
+                       absl::StrCat("request id ", record.request_id(),
+                                    " was used before with another text"));
+    }
+    if (IsLive(other) && other.name() == record.name()) {
+      return MakeError(SqlState::kDuplicateTable,
+                       absl::StrCat("job \"", record.name(), "\" already exists"),
+                       "choose another name, or stop the running job first");
+    }
+  }
+  record.set_format_version(kRecordFormat);
+  MR_ASSIGN_OR_RETURN(const uint64_t revision, store_.CompareAndSwap(KeyOf(record.id()), 0,
+                                                                     record.SerializeAsString()));
+  entries_[record.id()] = Entry{record, revision};
+  return record;
+}
+
+absl::Status JobStore::Update(uint64_t job_id, const std::function<void(v1::JobRecord&)>& change) {
+  MutexLock lock(mutex_);
+  auto it = entries_.find(job_id);
+  if (it == entries_.end()) return NoSuchJob(absl::StrCat(job_id));
+  v1::JobRecord record = it->second.record;
+  change(record);
+  MR_ASSIGN_OR_RETURN(const uint64_t revision,
+                      store_.CompareAndSwap(KeyOf(job_id), it->second.revision,
+                                            record.SerializeAsString()));
+  it->second = Entry{std::move(record), revision};
+  return absl::OkStatus();
+}
+
+absl::Status JobStore::Remove(uint64_t job_id) {
+  MutexLock lock(mutex_);
+  auto it = entries_.find(job_id);
+  if (it == entries_.end()) return absl::OkStatus();
+  MR_RETURN_IF_ERROR(store_
+                         .Transact({{KeyOf(job_id), it->second.revision}},
+                                   {{KeyOf(job_id), std::nullopt}})
+                         .status());
+  entries_.erase(it);
+  return absl::OkStatus();
+}
+
+std::optional<v1::JobRecord> JobStore::Get(uint64_t job_id) const {
+  MutexLock lock(mutex_);
+  auto it = entries_.find(job_id);
+  if (it == entries_.end()) return std::nullopt;
+  return it->second.record;
+}
+
+absl::StatusOr<v1::JobRecord> JobStore::Find(const std::string& id_or_name) const {
+  MutexLock lock(mutex_);
+  for (auto it = entries_.rbegin(); it != entries_.rend(); ++it) {
+    if (it->second.record.name() == id_or_name) return it->second.record;
+  }
+  uint64_t id = 0;
+  if (absl::SimpleAtoi(id_or_name, &id)) {
+    auto it = entries_.find(id);
+    if (it != entries_.end()) return it->second.record;
+  }
+  return NoSuchJob(id_or_name);
+}
+
+std::vector<v1::JobRecord> JobStore::List() const {
+  MutexLock lock(mutex_);
+  std::vector<v1::JobRecord> records;
+  for (auto it = entries_.rbegin(); it != entries_.rend(); ++it) {
+    records.push_back(it->second.record);
+  }
+  return records;
+}
+
+}  // namespace millrace

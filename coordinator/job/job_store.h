@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/mutex.h"
+#include "coordinator/metadata/metadata_store.h"
+#include "millrace/v1/catalog.pb.h"
+
+namespace millrace {
+
+// The durable records of jobs that outlive a statement: scripts and streams. Thread-safe.
+class JobStore {
+ public:
+  explicit JobStore(MetadataStore& store);
+  // Reads all records; once, before anything else.
+  absl::Status Load();
+
+  // Creates a record. 42P07 if a job of that name has not ended yet. A record with the same request id is returned
+  // instead of a new one if its text is the same; 22023 if it is not.
+  absl::StatusOr<v1::JobRecord> Create(v1::JobRecord record);
+  // Read, change, write: one compare-and-swap. 42704 if there is no such job.
+  absl::Status Update(uint64_t job_id, const std::function<void(v1::JobRecord&)>& change);
+  absl::Status Remove(uint64_t job_id);
+
+  std::optional<v1::JobRecord> Get(uint64_t job_id) const;
+  // By id or by name (the newest of that name). 42704 if there is none.
+  absl::StatusOr<v1::JobRecord> Find(const std::string& id_or_name) const;
+  // Newest first.
+  std::vector<v1::JobRecord> List() const;
+
+ private:
+  struct Entry {
+    v1::JobRecord record;
+    uint64_t revision = 0;
+  };
+
+  MetadataStore& store_;
+  mutable Mutex mutex_;
+  std::map<uint64_t, Entry> entries_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Created or running.
+bool IsLive(const v1::JobRecord& record);
+
+}  // namespace millrace

@@ -1,0 +1,247 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/status.h"
+#include "common/logging/log.h"
+#include "common/storage/file_system.h"
+#include "common/storage/staged_commit.h"
+#include "coordinator/job/stream_entry.h"
+#include "coordinator/job/stream_jobs.h"
+#include "coordinator/scheduler/placement.h"
+
+// Attempts of streaming jobs: how they start, restart and end.
+
+namespace millrace {
+namespace {
+
+// Pauses between attempts grow to this.
+constexpr int64_t kRestartPauseMicros = 200'000;
+constexpr int64_t kRestartPauseMaxMicros = 10'000'000;
+// An attempt that fails this often without publishing anything is given up, unless only workers are missing.
+constexpr int kFailuresMax = 8;
+
+JobEpochs::Tasks TasksOf(const v1::PhysicalPlan& plan) {
+  JobEpochs::Tasks tasks;
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    bool scans = false;
+    ForEachNode(fragment.root(),
+                [&](const v1::PlanNode& node) { scans = scans || node.has_scan(); });
+    for (uint32_t task = 0; task < fragment.parallelism(); ++task) {
+      const TaskKey key{fragment.id(), task};
+      tasks.all.insert(key);
+      if (scans) tasks.sources.insert(key);
+      if (fragment.outputs().empty()) tasks.sinks.insert(key);
+    }
+  }
+  return tasks;
+}
+
+// Workers on which barriers begin: those with a task that reads no exchange.
+std::set<WorkerId> SourceWorkers(const v1::PhysicalPlan& plan,
+                                 const std::vector<v1::TaskPlacement>& placements) {
+  std::set<uint32_t> fragments;
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    ForEachNode(fragment.root(), [&](const v1::PlanNode& node) {
+      if (node.has_scan() || node.has_values()) fragments.insert(fragment.id());
+    });
+  }
+  std::set<WorkerId> workers;
+  for (const v1::TaskPlacement& placement : placements) {
+    if (fragments.contains(placement.fragment())) workers.insert(WorkerId(placement.worker_id()));
+  }
+  return workers;
+}
+
+std::vector<v1::SplitPosition> PositionsOf(const PublishedEpoch& epoch, uint32_t scan_id) {
+  std::vector<v1::SplitPosition> positions;
+  for (const auto& [key, position] : epoch.positions) {
+    if (key.first == scan_id) positions.push_back(position);
+  }
+  return positions;
+}
+
+}  // namespace
+
+// Hands the events of one attempt on.
+class StreamJobs::Observer final : public AttemptObserver {
+ public:
+  Observer(StreamJobs& jobs, uint64_t job_id, uint32_t attempt)
+      : jobs_(jobs), job_id_(job_id), attempt_(attempt) {}
+
+  void OnStarted() override { jobs_.OnStarted(job_id_, attempt_); }
+  void OnEpochAck(const v1::EpochAck& ack) override { jobs_.OnEpochAck(ack); }
+  void OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done) override {
+    jobs_.OnCheckpointDone(worker, done);
+  }
+  void OnEnded(AttemptOutcome outcome) override { jobs_.OnEnded(job_id_, attempt_, outcome); }
+
+ private:
+  StreamJobs& jobs_;
+  const uint64_t job_id_;
+  const uint32_t attempt_;
+};
+
+// Reads the checkpoint and finishes what it had begun. Called without the lock: while a job waits for its next attempt, nobody
+// else changes what is read here, and only one start is under way at a time.
+absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
+                                                       PublishedEpoch* restored) const {
+  AttemptSpec attempt;
+  attempt.job_id = stream.spec.job_id;
+  attempt.plan = stream.spec.plan;
+  attempt.settings = stream.spec.settings;
+  attempt.memory_bytes_max = stream.spec.memory_bytes_max;
+  attempt.scans = stream.spec.scans;
+  if (stream.durable_epoch > 0) {
+    MR_ASSIGN_OR_RETURN(v1::CheckpointManifest manifest,
+                        parts_.checkpoints.ReadManifest(stream.manifest));
+    const std::vector<v1::StagedFile> pending(manifest.pending_files().begin(),
+                                              manifest.pending_files().end());
+    if (!pending.empty()) {
+      MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(pending[0].final_path()));
+      MR_RETURN_IF_ERROR(CommitStagedFiles(*file_system, pending));
+    }
+    *restored = RestoredEpoch(manifest);
+    for (ScanSplits& scan : attempt.scans) {
+      scan = ResumeSplits(std::move(scan), PositionsOf(*restored, scan.scan_id));
+    }
+    attempt.restore = std::move(manifest);
+  }
+  if (stream.serve_only) {
+    for (ScanSplits& scan : attempt.scans) scan.splits.clear();
+  }
+  return attempt;
+}
+
+absl::Status StreamJobs::StartAttempt(uint64_t job_id) {
+  std::shared_ptr<Stream> stream;
+  {
+    MutexLock lock(mutex_);
+    auto it = streams_.find(job_id);
+    if (it == streams_.end()) return absl::OkStatus();
+    stream = it->second;
+    if (stream->phase != StreamPhase::kWaiting) return absl::OkStatus();
+  }
+  PublishedEpoch restored;
+  absl::StatusOr<AttemptSpec> attempt = PrepareAttempt(*stream, &restored);
+  // The number is durable before anything can carry it.
+  if (attempt.ok()) {
+    attempt->attempt = stream->attempt + 1;
+    const absl::Status updated = parts_.store.Update(
+        job_id, [&](v1::JobRecord& record) { record.set_attempt(attempt->attempt); });
+    if (!updated.ok()) attempt = updated;
+  }
+  MutexLock lock(mutex_);
+  if (stream->phase != StreamPhase::kWaiting) return absl::OkStatus();
+  stream->start_queued = false;
+  if (!attempt.ok()) {
+    FailStream(*stream, attempt.status());
+    return attempt.status();
+  }
+  Launch(*stream, *std::move(attempt), std::move(restored));
+  return stream->error;
+}
+
+void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch restored) {
+  stream.attempt = attempt.attempt;
+  stream.attempt_started = false;
+  const uint64_t job_id = stream.spec.job_id;
+  auto placements = parts_.runs.Start(
+      std::move(attempt), std::make_shared<Observer>(*this, job_id, stream.attempt));
+  if (!placements.ok()) {
+    if (GetErrorDetail(placements.status()).retry == Retry::kSafe && stream.ever_published) {
+      ScheduleRestart(stream);
+    } else {
+      FailStream(stream, placements.status());
+    }
+    return;
+  }
+  stream.placements = *std::move(placements);
+  stream.workers = WorkersOf(stream.placements);
+  stream.source_workers = SourceWorkers(*stream.spec.plan, stream.placements);
+  if (stream.source_workers.empty()) stream.source_workers = stream.workers;
+  stream.durable_rows = RowsRead(restored.positions);
+  stream.epochs = std::make_unique<JobEpochs>(TasksOf(*stream.spec.plan), std::move(restored));
+  stream.checkpoint = std::make_unique<CheckpointProgress>(stream.workers);
+  stream.phase = StreamPhase::kRunning;
+  Log(LogLevel::kInfo, "job", "streaming job starts",
+      {{"job", job_id}, {"attempt", stream.attempt}, {"restored_epoch", stream.durable_epoch}});
+}
+
+void StreamJobs::OnStarted(uint64_t job_id, uint32_t attempt) {
+  MutexLock lock(mutex_);
+  Stream* stream = Find(job_id);
+  if (stream == nullptr || stream->attempt != attempt) return;
+  stream->attempt_started = true;
+  const int64_t now = parts_.clock.MonotonicMicros();
+  // The first epoch comes at once: the statement that created the job waits for it.
+  stream->next_epoch_micros = now;
+  stream->next_checkpoint_micros = now + stream->spec.options.checkpoint_interval_micros;
+}
+
+void StreamJobs::OnEnded(uint64_t job_id, uint32_t attempt, const AttemptOutcome& outcome) {
+  MutexLock lock(mutex_);
+  Stream* stream = Find(job_id);
+  if (stream == nullptr || stream->attempt != attempt) return;
+  stream->last_tasks = outcome.tasks;
+  changed_.NotifyAll();
+  if (stream->phase != StreamPhase::kRunning) return;  // Cancelled.
+  if (outcome.status.ok()) {
+    if (stream->final_durable) stream->phase = StreamPhase::kServing;
+    return;  // Else StoreCheckpoint makes it so.
+  }
+  if (GetErrorDetail(outcome.status).retry == Retry::kSafe && stream->ever_published &&
+      ++stream->failures <= kFailuresMax) {
+    Log(LogLevel::kWarning, "job", "streaming job will be restarted",
+        {{"job", job_id}, {"reason", outcome.status.message()}});
+    ScheduleRestart(*stream);
+    return;
+  }
+  FailStream(*stream, outcome.status);
+}
+
+void StreamJobs::ScheduleRestart(Stream& stream) {
+  stream.phase = StreamPhase::kWaiting;
+  stream.attempt_started = false;
+  const int64_t pause =
+      std::min(kRestartPauseMaxMicros, kRestartPauseMicros << std::min(stream.failures, 6));
+  stream.restart_at_micros = parts_.clock.MonotonicMicros() + pause;
+}
+
+void StreamJobs::FailStream(Stream& stream, const absl::Status& error) {
+  LogError("job", absl::StrCat("streaming job ", stream.spec.name, " failed"), error);
+  stream.phase = StreamPhase::kFailed;
+  stream.error = error;
+  changed_.NotifyAll();
+  work_.Add([this, job_id = stream.spec.job_id, error] {
+    const absl::Status updated = parts_.store.Update(job_id, [&](v1::JobRecord& record) {
+      record.set_state(v1::JOB_STATE_FAILED);
+      record.set_error_message(std::string(error.message()));
+      record.set_error_sqlstate(std::string(SqlStateCode(GetErrorDetail(error).state)));
+      record.set_ended_at_micros(parts_.clock.WallMicros());
+    });
+    if (!updated.ok()) LogError("job", "cannot record the failure of a job", updated);
+  });
+}
+
+void StreamJobs::ReleaseWorkers(Stream& stream, const absl::Status& reason) {
+  v1::CoordinatorMessage message;
+  message.mutable_cancel()->set_job_id(stream.spec.job_id);
+  message.mutable_cancel()->set_attempt(stream.attempt);
+  message.mutable_cancel()->set_reason(std::string(reason.message()));
+  Send(stream.workers, message);
+}
+
+void StreamJobs::OnWorkerLost(WorkerId worker) {
+  MutexLock lock(mutex_);
+  for (auto& [id, stream] : streams_) {
+    // The attempt of a running job ends by itself; that of a serving one has ended before.
+    if (stream->phase != StreamPhase::kServing || !stream->workers.contains(worker)) continue;
+    stream->workers.erase(worker);
+    ReleaseWorkers(*stream, absl::UnavailableError("a worker with rows of the view was lost"));
+    ScheduleRestart(*stream);
+  }
+}
+
+}  // namespace millrace

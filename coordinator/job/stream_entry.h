@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "coordinator/job/stream_jobs.h"
+
+namespace millrace {
+
+// One streaming job, guarded by the mutex of StreamJobs.
+struct StreamJobs::Stream {
+  StreamSpec spec;
+  StreamPhase phase = StreamPhase::kWaiting;
+  // The current attempt, or the last one.
+  uint32_t attempt = 0;
+  // The attempt's tasks are running (not only deployed).
+  bool attempt_started = false;
+  std::vector<v1::TaskPlacement> placements;
+  std::set<WorkerId> workers;
+  std::set<WorkerId> source_workers;
+  std::unique_ptr<JobEpochs> epochs;
+  std::unique_ptr<CheckpointProgress> checkpoint;
+
+  uint64_t durable_epoch = 0;
+  std::string manifest;
+  // Rows that the last durable epoch had read.
+  uint64_t durable_rows = 0;
+  // The last durable epoch was the final one.
+  bool final_durable = false;
+  bool ever_published = false;
+
+  int64_t next_epoch_micros = 0;
+  int64_t next_checkpoint_micros = 0;
+  int64_t last_epoch_micros = 0;
+  bool epoch_forced = false;
+  // The last look found that nothing had come in since the newest published epoch.
+  bool quiet = false;
+  // What the tasks had reported as read when the last epoch was started.
+  uint64_t rows_in_at_epoch = 0;
+  bool stop_requested = false;
+  // Nothing is read any more: only what the checkpoint holds is served (a stopped job after a restart).
+  bool serve_only = false;
+
+  // When the next attempt may start, and how often attempts have failed since the last published epoch.
+  int64_t restart_at_micros = 0;
+  int failures = 0;
+  bool start_queued = false;
+  absl::Status error;
+  std::vector<v1::TaskProgress> last_tasks;
+};
+
+}  // namespace millrace

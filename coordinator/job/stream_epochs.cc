@@ -1,0 +1,258 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/failpoint.h"
+#include "common/base/status.h"
+#include "common/logging/log.h"
+#include "common/net/rpc_status.h"
+#include "common/storage/file_system.h"
+#include "common/storage/staged_commit.h"
+#include "coordinator/job/stream_entry.h"
+#include "coordinator/job/stream_jobs.h"
+
+// Epochs and checkpoints of streaming jobs.
+
+namespace millrace {
+namespace {
+
+// A job into which nothing comes still gets an epoch this often (in intervals): its counters travel with heartbeats, which are
+// slower than epochs, so "nothing" is known late.
+constexpr int64_t kIdleIntervals = 4;
+
+uint64_t RowsIn(const std::vector<v1::TaskProgress>& tasks) {
+  uint64_t rows = 0;
+  for (const v1::TaskProgress& task : tasks) rows += task.rows_in();
+  return rows;
+}
+
+}  // namespace
+
+void StreamJobs::Send(const std::set<WorkerId>& workers, const v1::CoordinatorMessage& message) {
+  for (WorkerId worker : workers) parts_.registry.Send(worker, message);
+}
+
+void StreamJobs::Tick() {
+  const bool have_workers = !parts_.registry.Active().empty();
+  MutexLock lock(mutex_);
+  const int64_t now = parts_.clock.MonotonicMicros();
+  std::vector<std::pair<Stream*, EpochKind>> due;
+  std::vector<Stream*> idle;
+  for (auto& [id, stream] : streams_) {
+    if (stream->phase == StreamPhase::kWaiting && !stream->start_queued && have_workers &&
+        now >= stream->restart_at_micros) {
+      stream->start_queued = true;
+      work_.Add([this, job_id = id] { StartAttempt(job_id).IgnoreError(); });
+    }
+    if (stream->phase != StreamPhase::kRunning || !stream->attempt_started) continue;
+    const std::optional<EpochKind> kind = DueEpoch(*stream, now);
+    if (kind.has_value()) {
+      due.emplace_back(stream.get(), *kind);
+    } else {
+      idle.push_back(stream.get());
+    }
+  }
+  if (due.empty()) return;
+  // One number for all jobs that are due: cuts over several views are close together.
+  const absl::StatusOr<uint64_t> epoch = parts_.epoch_ids.Next();
+  if (!epoch.ok()) {
+    LogError("epoch", "cannot start an epoch", epoch.status());
+    return;
+  }
+  newest_epoch_ = *epoch;
+  for (auto& [stream, kind] : due) StartEpoch(*stream, *epoch, kind, now);
+  for (Stream* stream : idle) {
+    if (stream->quiet) stream->epochs->Skip(*epoch);
+  }
+  changed_.NotifyAll();
+}
+
+std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
+  const JobEpochs& epochs = *stream.epochs;
+  stream.quiet = false;
+  if (!epochs.CanStart() || FailpointHeld("epoch.hold_start")) return std::nullopt;
+  if (epochs.sources_ended() || stream.stop_requested) {
+    // The last one is durable, so it waits for a checkpoint that is under way.
+    if (!stream.checkpoint->idle()) return std::nullopt;
+    return EpochKind::kFinal;
+  }
+  if (now < stream.next_epoch_micros && !stream.epoch_forced) return std::nullopt;
+  const bool first = epochs.published().empty();
+  if (!first && now >= stream.next_checkpoint_micros && stream.checkpoint->idle() &&
+      RowsRead(epochs.published().back().positions) != stream.durable_rows) {
+    return EpochKind::kCheckpoint;
+  }
+  const int64_t interval = stream.spec.options.epoch_interval_micros;
+  stream.quiet = !first && !stream.epoch_forced && !epochs.newest_had_input() &&
+                 !epochs.has_in_flight() &&
+                 now < stream.last_epoch_micros + kIdleIntervals * interval &&
+                 RowsIn(parts_.runs.Progress(stream.spec.job_id)) == stream.rows_in_at_epoch;
+  if (stream.quiet) {
+    stream.next_epoch_micros = (now / interval + 1) * interval;
+    return std::nullopt;
+  }
+  return EpochKind::kPlain;
+}
+
+void StreamJobs::StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int64_t now) {
+  const int64_t interval = stream.spec.options.epoch_interval_micros;
+  stream.epochs->Start(epoch, kind);
+  stream.epoch_forced = false;
+  stream.last_epoch_micros = now;
+  stream.rows_in_at_epoch = RowsIn(parts_.runs.Progress(stream.spec.job_id));
+  // On a grid, so that jobs with the same interval get the same epochs.
+  stream.next_epoch_micros = (now / interval + 1) * interval;
+  if (kind != EpochKind::kPlain) {
+    stream.checkpoint->Begin(epoch);
+    stream.next_checkpoint_micros = now + stream.spec.options.checkpoint_interval_micros;
+  }
+  v1::CoordinatorMessage message;
+  v1::InjectBarrier& barrier = *message.mutable_inject_barrier();
+  barrier.set_job_id(stream.spec.job_id);
+  barrier.set_attempt(stream.attempt);
+  barrier.set_epoch(epoch);
+  barrier.set_checkpoint(kind != EpochKind::kPlain);
+  barrier.set_final(kind == EpochKind::kFinal);
+  Send(stream.source_workers, message);
+}
+
+void StreamJobs::OnEpochAck(const v1::EpochAck& ack) {
+  MutexLock lock(mutex_);
+  Stream* stream = Find(ack.job_id());
+  if (stream == nullptr || stream->attempt != ack.attempt() || stream->epochs == nullptr) return;
+  if (stream->phase != StreamPhase::kRunning) return;
+  stream->checkpoint->AddStagedFiles(ack);
+  for (const PublishedEpoch& published : stream->epochs->Acknowledge(ack)) {
+    Publish(*stream, published);
+  }
+  StoreIfReady(*stream);
+}
+
+uint64_t StreamJobs::RetentionFloor() const {
+  uint64_t floor = UINT64_MAX;
+  for (const auto& [id, stream] : streams_) {
+    if (stream->phase != StreamPhase::kRunning || stream->epochs->published().empty()) continue;
+    floor = std::min(floor, stream->epochs->complete_through());
+  }
+  if (!pinned_.empty()) floor = std::min(floor, pinned_.begin()->first);
+  return floor;
+}
+
+void StreamJobs::Publish(Stream& stream, const PublishedEpoch& published) {
+  stream.checkpoint->OnPublished(published);
+  stream.epochs->Retain(RetentionFloor());
+  stream.failures = 0;
+  if (!stream.ever_published) {
+    stream.ever_published = true;
+    work_.Add([this, job_id = stream.spec.job_id] {
+      const absl::Status updated = parts_.store.Update(job_id, [](v1::JobRecord& record) {
+        if (record.state() == v1::JOB_STATE_CREATED) record.set_state(v1::JOB_STATE_RUNNING);
+      });
+      if (!updated.ok()) LogError("job", "cannot record the start of a job", updated);
+    });
+  }
+  v1::CoordinatorMessage message;
+  v1::EpochPublished& out = *message.mutable_epoch_published();
+  out.set_job_id(stream.spec.job_id);
+  out.set_attempt(stream.attempt);
+  out.set_epoch(published.epoch);
+  out.set_oldest_readable(stream.epochs->oldest_readable());
+  Send(stream.workers, message);
+  changed_.NotifyAll();
+}
+
+void StreamJobs::OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done) {
+  MutexLock lock(mutex_);
+  Stream* stream = Find(done.job_id());
+  if (stream == nullptr || stream->attempt != done.attempt() || stream->epochs == nullptr) return;
+  if (stream->phase != StreamPhase::kRunning) return;
+  if (done.has_error()) {
+    // Without the lock the attempt could end in between; Cancel is harmless then.
+    const absl::Status error =
+        WithContext(FromProto(done.error()), absl::StrCat("checkpoint ", done.epoch()));
+    work_.Add([this, job_id = done.job_id(), attempt = done.attempt(), error] {
+      parts_.runs.Cancel(job_id, attempt, error);
+    });
+    return;
+  }
+  stream->checkpoint->OnWorkerDone(worker, done);
+  StoreIfReady(*stream);
+}
+
+void StreamJobs::StoreIfReady(Stream& stream) {
+  if (!stream.checkpoint->ReadyToStore()) return;
+  const PublishedEpoch* published = stream.epochs->At(*stream.checkpoint->epoch());
+  const EpochKind kind = published != nullptr ? published->kind : EpochKind::kCheckpoint;
+  v1::CheckpointManifest manifest = stream.checkpoint->TakeManifest();
+  manifest.set_job_id(stream.spec.job_id);
+  manifest.set_attempt(stream.attempt);
+  for (const v1::TaskPlacement& placement : stream.placements) {
+    *manifest.add_placements() = placement;
+  }
+  manifest.set_created_at_micros(parts_.clock.WallMicros());
+  work_.Add([this, job_id = stream.spec.job_id, kind, made = std::move(manifest)]() mutable {
+    StoreCheckpoint(job_id, std::move(made), kind);
+  });
+}
+
+// Files first (the workers have done that), manifest second, pointer third (I2); what sinks have staged comes last (I5).
+absl::Status StreamJobs::MakeDurable(const v1::CheckpointManifest& manifest, v1::JobState state,
+                                     std::string* name) {
+  MR_ASSIGN_OR_RETURN(*name, parts_.checkpoints.WriteManifest(manifest));
+  MR_RETURN_IF_ERROR(parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& record) {
+    record.set_durable_epoch(manifest.epoch());
+    record.set_checkpoint_manifest(*name);
+    record.set_state(state);
+    if (state != v1::JOB_STATE_RUNNING) record.set_ended_at_micros(parts_.clock.WallMicros());
+  }));
+  MR_FAILPOINT("checkpoint.before_sink_commit");
+  const std::vector<v1::StagedFile> pending(manifest.pending_files().begin(),
+                                            manifest.pending_files().end());
+  if (pending.empty()) return absl::OkStatus();
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(pending[0].final_path()));
+  return CommitStagedFiles(*file_system, pending);
+}
+
+void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest,
+                                 EpochKind kind) {
+  bool stopped = false;
+  {
+    MutexLock lock(mutex_);
+    const Stream* stream = Find(job_id);
+    if (stream == nullptr || stream->attempt != manifest.attempt()) return;
+    if (stream->phase == StreamPhase::kCancelled) return;
+    stopped = (stream->stop_requested && !stream->epochs->sources_ended()) || stream->serve_only;
+  }
+  v1::JobState state = v1::JOB_STATE_RUNNING;
+  if (kind == EpochKind::kFinal) state = stopped ? v1::JOB_STATE_STOPPED : v1::JOB_STATE_FINISHED;
+  std::string name;
+  const absl::Status durable = MakeDurable(manifest, state, &name);
+  if (!durable.ok()) {
+    LogError("epoch", absl::StrCat("checkpoint of job ", job_id, " failed"), durable);
+    parts_.runs.Cancel(job_id, manifest.attempt(), durable);
+    return;
+  }
+  {
+    MutexLock lock(mutex_);
+    Stream* stream = Find(job_id);
+    if (stream == nullptr || stream->attempt != manifest.attempt()) return;
+    stream->durable_epoch = manifest.epoch();
+    stream->manifest = name;
+    stream->durable_rows = RowsRead(RestoredEpoch(manifest).positions);
+    if (stream->checkpoint != nullptr) stream->checkpoint->Complete();
+    if (kind == EpochKind::kFinal) {
+      stream->final_durable = true;
+      stream->serve_only = stopped;
+      // The tasks may have ended before the pointer was written, or will end now.
+      if (stream->phase == StreamPhase::kRunning && parts_.runs.Progress(job_id).empty()) {
+        stream->phase = StreamPhase::kServing;
+      }
+    }
+    changed_.NotifyAll();
+  }
+  const absl::Status removed = parts_.checkpoints.RemoveManifests(job_id, name);
+  if (!removed.ok()) LogError("epoch", "cannot remove old manifests", removed);
+}
+
+}  // namespace millrace

@@ -1,0 +1,356 @@
+#include "coordinator/job/stream_jobs.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/status.h"
+#include "common/base/units.h"
+#include "common/logging/log.h"
+#include "coordinator/job/stream_entry.h"
+#include "coordinator/scheduler/placement.h"
+
+namespace millrace {
+namespace {
+
+// How often waiting statements look at their deadlines.
+constexpr std::chrono::milliseconds kPause(50);
+
+absl::Status NoSuchStream(uint64_t job_id) {
+  return MakeError(SqlState::kUndefinedObject,
+                   absl::StrCat("streaming job ", job_id, " does not exist"));
+}
+
+absl::Status NotReadable(const std::string& name, const absl::Status& error) {
+  if (!error.ok()) {
+    return MakeError(SqlState::kObjectNotInPrerequisiteState,
+                     absl::StrCat("materialized view ", name,
+                                  " cannot be read, its job has failed: ", error.message()),
+                     "drop it and create it again");
+  }
+  ErrorDetail detail;
+  detail.state = SqlState::kObjectNotInPrerequisiteState;
+  detail.blame = Blame::kExternal;
+  detail.retry = Retry::kSafe;
+  detail.hint = "its job is starting, or restarting after a loss; try again";
+  return MakeError(detail, absl::StrCat("materialized view ", name, " cannot be read yet"));
+}
+
+int64_t DurationSetting(const std::map<std::string, std::string>& settings,
+                        const std::string& name, int64_t otherwise) {
+  auto it = settings.find(name);
+  if (it == settings.end()) return otherwise;
+  return ParseDurationMicros(it->second).value_or(otherwise);
+}
+
+}  // namespace
+
+StreamJobs::StreamJobs(Parts parts)
+    : parts_(parts), self_(std::make_shared<StreamJobs*>(this)) {}
+
+StreamJobs::~StreamJobs() = default;
+
+StreamJobs::Stream* StreamJobs::Find(uint64_t job_id) const {
+  auto it = streams_.find(job_id);
+  return it == streams_.end() ? nullptr : it->second.get();
+}
+
+absl::Status StreamJobs::Start(StreamSpec spec) {
+  v1::StreamJobFile file;
+  *file.mutable_plan() = *spec.plan;
+  ToProto(spec.scans, &file);
+  file.mutable_settings()->insert(spec.settings.begin(), spec.settings.end());
+  MR_RETURN_IF_ERROR(parts_.files.Write(spec.job_id, file));
+  const uint64_t job_id = spec.job_id;
+  {
+    MutexLock lock(mutex_);
+    MR_CHECK(!streams_.contains(job_id));
+    auto stream = std::make_shared<Stream>();
+    stream->spec = std::move(spec);
+    // Not before the statement's own attempt to start it, which reports its error at once.
+    stream->start_queued = true;
+    streams_[job_id] = std::move(stream);
+  }
+  return StartAttempt(job_id);
+}
+
+absl::Status StreamJobs::Recover(const v1::JobRecord& record, StreamOptions defaults) {
+  auto stream = std::make_shared<Stream>();
+  MR_ASSIGN_OR_RETURN(v1::StreamJobFile file, parts_.files.Read(record.id()));
+  StreamSpec& spec = stream->spec;
+  spec.job_id = record.id();
+  spec.name = record.name();
+  spec.scans = ScansOf(file);
+  spec.settings.insert(file.settings().begin(), file.settings().end());
+  spec.plan = std::make_shared<const v1::PhysicalPlan>(std::move(*file.mutable_plan()));
+  spec.options.epoch_interval_micros =
+      DurationSetting(spec.settings, "epoch_interval", defaults.epoch_interval_micros);
+  spec.options.checkpoint_interval_micros =
+      DurationSetting(spec.settings, "checkpoint_interval", defaults.checkpoint_interval_micros);
+  stream->attempt = record.attempt();
+  stream->durable_epoch = record.durable_epoch();
+  stream->manifest = record.checkpoint_manifest();
+  stream->ever_published = true;
+  stream->final_durable =
+      record.state() == v1::JOB_STATE_FINISHED || record.state() == v1::JOB_STATE_STOPPED;
+  stream->serve_only = record.state() == v1::JOB_STATE_STOPPED;
+  MutexLock lock(mutex_);
+  newest_epoch_ = std::max(newest_epoch_, record.durable_epoch());
+  streams_[record.id()] = std::move(stream);
+  return absl::OkStatus();
+}
+
+absl::Status StreamJobs::Wait(Cancellation& token,
+                              const std::function<absl::StatusOr<bool>()>& done) {
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      MR_ASSIGN_OR_RETURN(bool now, done());
+      if (now) return absl::OkStatus();
+      changed_.WaitFor(mutex_, kPause);
+      MR_ASSIGN_OR_RETURN(now, done());
+      if (now) return absl::OkStatus();
+    }
+    token.CheckDeadline(parts_.clock);
+    MR_RETURN_IF_ERROR(token.status());
+  }
+}
+
+absl::Status StreamJobs::WaitFirstEpoch(uint64_t job_id, Cancellation& token) {
+  return Wait(token, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<bool> {
+    const Stream* stream = Find(job_id);
+    if (stream == nullptr) return NoSuchStream(job_id);
+    if (!stream->error.ok()) return stream->error;
+    return stream->ever_published;
+  });
+}
+
+absl::Status StreamJobs::WaitUntil(uint64_t job_id, const Condition& done, int64_t timeout_micros,
+                                   Cancellation& token) {
+  const int64_t deadline = parts_.clock.MonotonicMicros() + timeout_micros;
+  return Wait(token, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<bool> {
+    const Stream* stream = Find(job_id);
+    if (stream == nullptr) return NoSuchStream(job_id);
+    if (!stream->error.ok()) return stream->error;
+    MR_ASSIGN_OR_RETURN(const bool now, done(ViewOf(*stream)));
+    if (!now && parts_.clock.MonotonicMicros() >= deadline) {
+      return MakeError(SqlState::kQueryCanceled, "the time to wait for the view is over");
+    }
+    return now;
+  });
+}
+
+absl::Status StreamJobs::Flush(Cancellation& token) {
+  std::set<uint64_t> waiting;
+  uint64_t started_before = 0;
+  {
+    MutexLock lock(mutex_);
+    started_before = newest_epoch_;
+    for (auto& [id, stream] : streams_) {
+      if (stream->phase != StreamPhase::kRunning) continue;
+      stream->epoch_forced = true;
+      waiting.insert(id);
+    }
+  }
+  return Wait(token, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<bool> {
+    std::erase_if(waiting, [&](uint64_t id) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      const Stream* stream = Find(id);
+      return stream == nullptr || stream->phase != StreamPhase::kRunning ||
+             stream->epochs->complete_through() > started_before;
+    });
+    return waiting.empty();
+  });
+}
+
+absl::Status StreamJobs::Stop(uint64_t job_id, Cancellation& token) {
+  {
+    MutexLock lock(mutex_);
+    Stream* stream = Find(job_id);
+    if (stream == nullptr) return NoSuchStream(job_id);
+    if (stream->phase == StreamPhase::kFailed || stream->phase == StreamPhase::kCancelled) {
+      return absl::OkStatus();
+    }
+    stream->stop_requested = true;
+  }
+  return Wait(token, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<bool> {
+    const Stream* stream = Find(job_id);
+    if (stream == nullptr) return NoSuchStream(job_id);
+    if (!stream->error.ok()) return stream->error;
+    return stream->final_durable;
+  });
+}
+
+absl::Status StreamJobs::Cancel(uint64_t job_id, const absl::Status& reason) {
+  uint32_t attempt = 0;
+  {
+    MutexLock lock(mutex_);
+    Stream* stream = Find(job_id);
+    if (stream == nullptr) return NoSuchStream(job_id);
+    attempt = stream->attempt;
+    if (stream->phase == StreamPhase::kServing) ReleaseWorkers(*stream, reason);
+    const bool over =
+        stream->phase == StreamPhase::kFailed || stream->phase == StreamPhase::kCancelled;
+    stream->phase = StreamPhase::kCancelled;
+    stream->error = reason;
+    changed_.NotifyAll();
+    if (over) return absl::OkStatus();
+  }
+  parts_.runs.Cancel(job_id, attempt, reason);
+  const int64_t now = parts_.clock.WallMicros();
+  return parts_.store.Update(job_id, [now](v1::JobRecord& record) {
+    if (!IsLive(record)) return;
+    record.set_state(v1::JOB_STATE_CANCELLED);
+    record.set_ended_at_micros(now);
+  });
+}
+
+absl::Status StreamJobs::Drop(uint64_t job_id) {
+  {
+    MutexLock lock(mutex_);
+    if (Find(job_id) == nullptr) return parts_.store.Remove(job_id);
+  }
+  MR_RETURN_IF_ERROR(Cancel(job_id, CancelledByUser()));
+  {
+    MutexLock lock(mutex_);
+    streams_.erase(job_id);
+    changed_.NotifyAll();
+  }
+  MR_RETURN_IF_ERROR(parts_.store.Remove(job_id));
+  MR_RETURN_IF_ERROR(parts_.checkpoints.RemoveManifests(job_id, ""));
+  return parts_.files.Remove(job_id);
+}
+
+namespace {
+
+// The parts of a view: one for each task that keeps some of its rows.
+void AddParts(const v1::PhysicalPlan& plan, const std::vector<v1::TaskPlacement>& placements,
+              const ViewPartAtEpoch& base, std::vector<ViewPartAtEpoch>& parts) {
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    bool keeps = false;
+    ForEachNode(fragment.root(), [&](const v1::PlanNode& node) {
+      keeps = keeps || (node.has_view_sink() && node.view_sink().object_id() == base.object_id);
+    });
+    if (!keeps) continue;
+    for (const v1::TaskPlacement& placement : placements) {
+      if (placement.fragment() != fragment.id()) continue;
+      ViewPartAtEpoch part = base;
+      part.task_index = placement.task_index();
+      part.worker_id = placement.worker_id();
+      parts.push_back(part);
+    }
+  }
+}
+
+bool KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id) {
+  std::vector<ViewPartAtEpoch> parts;
+  ViewPartAtEpoch base;
+  base.object_id = object_id;
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    v1::TaskPlacement placement;
+    placement.set_fragment(fragment.id());
+    AddParts(plan, {placement}, base, parts);
+  }
+  return !parts.empty();
+}
+
+JobCutOffer OfferOf(uint64_t job_id, StreamPhase phase, const JobEpochs& epochs) {
+  JobCutOffer offer;
+  offer.job_id = job_id;
+  offer.running = phase == StreamPhase::kRunning;
+  offer.complete_through = epochs.complete_through();
+  for (const PublishedEpoch& published : epochs.published()) {
+    offer.readable.push_back(published.epoch);
+  }
+  return offer;
+}
+
+}  // namespace
+
+absl::StatusOr<BoundViews> StreamJobs::BindViews(const std::set<ViewRead>& reads) {
+  BoundViews bound;
+  if (reads.empty()) return bound;
+  MutexLock lock(mutex_);
+  // Reads with the same AS OF share a cut.
+  std::map<uint64_t, std::vector<std::pair<ViewRead, Stream*>>> groups;
+  for (const ViewRead& read : reads) {
+    Stream* keeper = nullptr;
+    for (auto& [id, stream] : streams_) {
+      if (KeepsView(*stream->spec.plan, read.object_id)) keeper = stream.get();
+    }
+    if (keeper == nullptr) return NoSuchStream(read.object_id);
+    const bool readable =
+        keeper->phase == StreamPhase::kRunning || keeper->phase == StreamPhase::kServing;
+    if (!readable || keeper->epochs == nullptr || keeper->epochs->published().empty()) {
+      return NotReadable(keeper->spec.name, keeper->error);
+    }
+    groups[read.as_of_epoch].emplace_back(read, keeper);
+  }
+  std::vector<uint64_t> epochs;
+  for (const auto& [as_of, group] : groups) {
+    std::map<uint64_t, JobCutOffer> offers;
+    for (const auto& [read, stream] : group) {
+      offers[stream->spec.job_id] = OfferOf(stream->spec.job_id, stream->phase, *stream->epochs);
+    }
+    std::vector<JobCutOffer> jobs;
+    for (auto& [id, offer] : offers) jobs.push_back(std::move(offer));
+    MR_ASSIGN_OR_RETURN(
+        const Cut cut,
+        ChooseCut(jobs, as_of == 0 ? std::nullopt : std::optional<uint64_t>(as_of)));
+    for (const auto& [read, stream] : group) {
+      ViewPartAtEpoch base;
+      base.object_id = read.object_id;
+      base.as_of_epoch = as_of;
+      base.job_id = stream->spec.job_id;
+      base.attempt = stream->attempt;
+      base.epoch = cut.epoch_of_job.at(stream->spec.job_id);
+      AddParts(*stream->spec.plan, stream->placements, base, bound.parts);
+      epochs.push_back(base.epoch);
+    }
+    bound.epoch = std::max(bound.epoch, cut.epoch);
+  }
+  for (uint64_t epoch : epochs) ++pinned_[epoch];
+  bound.pin = std::shared_ptr<void>(
+      nullptr, [weak = std::weak_ptr<StreamJobs*>(self_), epochs](void*) {
+        const std::shared_ptr<StreamJobs*> self = weak.lock();
+        if (self == nullptr) return;
+        MutexLock unpin_lock((*self)->mutex_);
+        for (uint64_t epoch : epochs) {
+          if (--(*self)->pinned_[epoch] == 0) (*self)->pinned_.erase(epoch);
+        }
+      });
+  return bound;
+}
+
+StreamView StreamJobs::ViewOf(const Stream& stream) const {
+  StreamView view;
+  view.job_id = stream.spec.job_id;
+  view.name = stream.spec.name;
+  view.phase = stream.phase;
+  view.attempt = stream.attempt;
+  view.durable_epoch = stream.durable_epoch;
+  if (stream.epochs != nullptr) view.published = stream.epochs->published();
+  view.complete =
+      !view.published.empty() && view.published.back().kind == EpochKind::kFinal;
+  view.error = stream.error;
+  view.tasks = parts_.runs.Progress(stream.spec.job_id);
+  if (view.tasks.empty()) view.tasks = stream.last_tasks;
+  view.plan = stream.spec.plan;
+  return view;
+}
+
+std::optional<StreamView> StreamJobs::View(uint64_t job_id) const {
+  MutexLock lock(mutex_);
+  const Stream* stream = Find(job_id);
+  if (stream == nullptr) return std::nullopt;
+  return ViewOf(*stream);
+}
+
+std::vector<StreamView> StreamJobs::Views() const {
+  MutexLock lock(mutex_);
+  std::vector<StreamView> views;
+  for (const auto& [id, stream] : streams_) views.push_back(ViewOf(*stream));
+  return views;
+}
+
+}  // namespace millrace

@@ -1,0 +1,189 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+#include "common/base/mutex.h"
+#include "coordinator/epoch/checkpoint_files.h"
+#include "coordinator/epoch/checkpoint_progress.h"
+#include "coordinator/epoch/cut.h"
+#include "coordinator/epoch/job_epochs.h"
+#include "coordinator/job/attempt_runs.h"
+#include "coordinator/job/cancellation.h"
+#include "coordinator/job/job_files.h"
+#include "coordinator/job/job_store.h"
+#include "coordinator/job/work_queue.h"
+#include "coordinator/membership/worker_registry.h"
+#include "coordinator/metadata/id_allocator.h"
+#include "coordinator/scheduler/split_enumerator.h"
+
+namespace millrace {
+
+struct StreamOptions {
+  int64_t epoch_interval_micros = 500'000;
+  int64_t checkpoint_interval_micros = 10'000'000;
+};
+
+// A streaming job to start. Its JobRecord is in the store already.
+struct StreamSpec {
+  uint64_t job_id = 0;
+  std::string name;
+  std::shared_ptr<const v1::PhysicalPlan> plan;
+  std::vector<ScanSplits> scans;
+  std::map<std::string, std::string> settings;
+  StreamOptions options;
+  uint64_t memory_bytes_max = 0;
+};
+
+enum class StreamPhase : uint8_t {
+  // No attempt runs; one will be started when the time has come and workers are there.
+  kWaiting,
+  kRunning,
+  // All input was processed, or the job was stopped: the workers keep the views' rows and nothing else.
+  kServing,
+  // The error is final; nothing can be read.
+  kFailed,
+  kCancelled,
+};
+
+// What can be seen of a streaming job.
+struct StreamView {
+  uint64_t job_id = 0;
+  std::string name;
+  StreamPhase phase = StreamPhase::kWaiting;
+  uint32_t attempt = 0;
+  uint64_t durable_epoch = 0;
+  std::deque<PublishedEpoch> published;
+  // The final epoch is published: every row of the input is in.
+  bool complete = false;
+  absl::Status error;
+  std::vector<v1::TaskProgress> tasks;
+  std::shared_ptr<const v1::PhysicalPlan> plan;
+};
+
+// The parts of views that a statement reads, at one cut. While it lives, the epochs of the cut are kept.
+struct BoundViews {
+  std::vector<ViewPartAtEpoch> parts;
+  uint64_t epoch = 0;
+  std::shared_ptr<void> pin;
+};
+
+// A view and AS OF EPOCH (0 = the newest cut).
+struct ViewRead {
+  uint64_t object_id = 0;
+  uint64_t as_of_epoch = 0;
+  friend auto operator<=>(const ViewRead&, const ViewRead&) = default;
+};
+
+// The streaming jobs: starts epochs, publishes them, makes checkpoints, starts attempts again after a loss, binds readers to a cut.
+// What is durable of a job: its record, its file (plan, splits), its last manifest. Thread-safe.
+class StreamJobs {
+ public:
+  struct Parts {
+    AttemptRuns& runs;
+    WorkerRegistry& registry;
+    JobStore& store;
+    IdAllocator& epoch_ids;
+    const CheckpointFiles& checkpoints;
+    const JobFiles& files;
+    const Clock& clock;
+  };
+  explicit StreamJobs(Parts parts);
+  ~StreamJobs();
+
+  // Writes the job's file, then starts the first attempt. The record stays CREATED until the first epoch is published.
+  absl::Status Start(StreamSpec spec);
+  // Takes up a job of an earlier process. Attempts start when workers are there.
+  absl::Status Recover(const v1::JobRecord& record, StreamOptions defaults);
+  absl::Status WaitFirstEpoch(uint64_t job_id, Cancellation& token);
+  // A last durable epoch, then nothing more is read; views stay readable. Returns when it is done.
+  absl::Status Stop(uint64_t job_id, Cancellation& token);
+  // At once; what it has written outside stays, views are no longer readable.
+  absl::Status Cancel(uint64_t job_id, const absl::Status& reason);
+  // Cancels, and removes every trace but the files of sinks.
+  absl::Status Drop(uint64_t job_id);
+
+  // 55000 while a view is not readable (retry safe if it will be).
+  absl::StatusOr<BoundViews> BindViews(const std::set<ViewRead>& reads);
+  // Every running job has published an epoch that was started after the call.
+  absl::Status Flush(Cancellation& token);
+  // Waits until `done` says so or fails; it is asked after every change. 57014 after `timeout_micros`.
+  using Condition = std::function<absl::StatusOr<bool>(const StreamView&)>;
+  absl::Status WaitUntil(uint64_t job_id, const Condition& done, int64_t timeout_micros,
+                         Cancellation& token);
+
+  std::optional<StreamView> View(uint64_t job_id) const;
+  std::vector<StreamView> Views() const;
+
+  // Starts epochs and attempts that are due. Called every few milliseconds.
+  void Tick();
+  void OnWorkerLost(WorkerId worker);
+
+ private:
+  class Observer;
+  struct Stream;
+
+  // stream_jobs.cc
+  Stream* Find(uint64_t job_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  StreamView ViewOf(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Wait(Cancellation& token, const std::function<absl::StatusOr<bool>()>& done);
+
+  // stream_attempts.cc
+  absl::Status StartAttempt(uint64_t job_id);
+  absl::StatusOr<AttemptSpec> PrepareAttempt(const Stream& stream,
+                                             PublishedEpoch* restored) const;
+  void Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch restored)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ScheduleRestart(Stream& stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FailStream(Stream& stream, const absl::Status& error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReleaseWorkers(Stream& stream, const absl::Status& reason)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnStarted(uint64_t job_id, uint32_t attempt);
+  void OnEnded(uint64_t job_id, uint32_t attempt, const AttemptOutcome& outcome);
+
+  // stream_epochs.cc
+  std::optional<EpochKind> DueEpoch(Stream& stream, int64_t now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int64_t now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnEpochAck(const v1::EpochAck& ack);
+  void OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done);
+  void Publish(Stream& stream, const PublishedEpoch& published)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StoreIfReady(Stream& stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest, EpochKind kind);
+  absl::Status MakeDurable(const v1::CheckpointManifest& manifest, v1::JobState state,
+                           std::string* name);
+  uint64_t RetentionFloor() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Send(const std::set<WorkerId>& workers, const v1::CoordinatorMessage& message);
+
+  const Parts parts_;
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::map<uint64_t, std::shared_ptr<Stream>> streams_ ABSL_GUARDED_BY(mutex_);
+  // The newest epoch that was given out.
+  uint64_t newest_epoch_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Cuts that statements read: epoch → statements.
+  std::map<uint64_t, int> pinned_ ABSL_GUARDED_BY(mutex_);
+  // Pins outlive statements, not this object; they find out here.
+  std::shared_ptr<StreamJobs*> self_;
+
+  // Last: its work uses everything above.
+  WorkQueue work_;
+};
+
+}  // namespace millrace

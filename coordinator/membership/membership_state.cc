@@ -1,0 +1,127 @@
+#include "coordinator/membership/membership_state.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/status.h"
+#include "millrace/v1/control.pb.h"
+
+namespace millrace {
+
+absl::Status CheckHello(const v1::WorkerHello& hello, absl::string_view coordinator_version) {
+  if (hello.version() != coordinator_version) {
+    return MakeError(SqlState::kObjectNotInPrerequisiteState,
+                     absl::StrCat("worker has version ", hello.version(),
+                                  ", the coordinator has ", coordinator_version),
+                     "start the worker from the same release as the coordinator");
+  }
+  if (hello.slots() == 0) {
+    return MakeError(SqlState::kObjectNotInPrerequisiteState, "worker offers no slots",
+                     "start it with --slots 1 or more");
+  }
+  if (hello.data_address().empty()) {
+    return MakeError(SqlState::kObjectNotInPrerequisiteState, "worker names no data address");
+  }
+  return absl::OkStatus();
+}
+
+std::vector<WorkerId> MembershipState::Join(WorkerId id, const v1::WorkerHello& hello, Moment now) {
+  MR_CHECK(!workers_.contains(id));
+  std::vector<WorkerId> replaced;
+  for (auto& [other_id, other] : workers_) {
+    if (other.phase == WorkerPhase::kLost || other.incarnation != hello.incarnation()) continue;
+    other.phase = WorkerPhase::kLost;
+    replaced.push_back(other_id);
+  }
+  WorkerEntry entry;
+  entry.id = id;
+  entry.name = hello.name();
+  entry.version = hello.version();
+  entry.data_address = hello.data_address();
+  entry.incarnation = hello.incarnation();
+  entry.pid = hello.pid();
+  entry.slots = hello.slots();
+  entry.joined_wall_micros = now.wall_micros;
+  entry.last_heartbeat_wall_micros = now.wall_micros;
+  entry.last_heard_monotonic_micros = now.monotonic_micros;
+  workers_[id] = std::move(entry);
+  ForgetOldLosses();
+  return replaced;
+}
+
+void MembershipState::Heard(WorkerId id, Moment now) {
+  auto it = workers_.find(id);
+  if (it != workers_.end()) it->second.last_heard_monotonic_micros = now.monotonic_micros;
+}
+
+void MembershipState::ApplyHeartbeat(WorkerId id, const v1::Heartbeat& heartbeat, Moment now) {
+  Heard(id, now);
+  auto it = workers_.find(id);
+  if (it == workers_.end()) return;
+  WorkerEntry& entry = it->second;
+  entry.rss_bytes = heartbeat.rss_bytes();
+  entry.cpu_micros = heartbeat.cpu_micros();
+  entry.last_heartbeat_wall_micros = now.wall_micros;
+  entry.running_tasks = static_cast<uint32_t>(
+      std::count_if(heartbeat.tasks().begin(), heartbeat.tasks().end(),
+                    [](const auto& task) { return task.state() == v1::TASK_STATE_RUNNING; }));
+}
+
+bool MembershipState::Lose(WorkerId id) {
+  auto it = workers_.find(id);
+  if (it == workers_.end() || it->second.phase == WorkerPhase::kLost) return false;
+  it->second.phase = WorkerPhase::kLost;
+  it->second.running_tasks = 0;
+  ForgetOldLosses();
+  return true;
+}
+
+std::vector<WorkerId> MembershipState::Expire(Moment now, int64_t timeout_micros) {
+  std::vector<WorkerId> expired;
+  for (auto& [id, worker] : workers_) {
+    if (worker.phase == WorkerPhase::kLost) continue;
+    if (now.monotonic_micros - worker.last_heard_monotonic_micros > timeout_micros) {
+      expired.push_back(id);
+    }
+  }
+  for (WorkerId id : expired) Lose(id);
+  return expired;
+}
+
+bool MembershipState::IsActive(WorkerId id) const {
+  auto it = workers_.find(id);
+  return it != workers_.end() && it->second.phase == WorkerPhase::kActive;
+}
+
+std::vector<WorkerEntry> MembershipState::Active() const {
+  std::vector<WorkerEntry> active;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.phase == WorkerPhase::kActive) active.push_back(worker);
+  }
+  return active;
+}
+
+std::vector<WorkerEntry> MembershipState::All() const {
+  std::vector<WorkerEntry> all;
+  for (const auto& [id, worker] : workers_) all.push_back(worker);
+  return all;
+}
+
+void MembershipState::ForgetOldLosses() {
+  size_t lost = 0;
+  for (auto it = workers_.rbegin(); it != workers_.rend(); ++it) {
+    lost += it->second.phase == WorkerPhase::kLost ? 1 : 0;
+  }
+  for (auto it = workers_.begin(); it != workers_.end() && lost > kLostKept;) {
+    if (it->second.phase != WorkerPhase::kLost) {
+      ++it;
+      continue;
+    }
+    it = workers_.erase(it);
+    --lost;
+  }
+}
+
+}  // namespace millrace

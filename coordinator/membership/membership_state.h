@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "common/base/ids.h"
+
+namespace millrace {
+
+namespace v1 {
+class Heartbeat;
+class WorkerHello;
+}  // namespace v1
+
+enum class WorkerPhase : uint8_t { kActive, kDraining, kLost };
+
+// What is known of one worker process.
+struct WorkerEntry {
+  WorkerId id;
+  std::string name;
+  std::string version;
+  std::string data_address;
+  uint64_t incarnation = 0;
+  uint64_t pid = 0;
+  uint32_t slots = 0;
+  WorkerPhase phase = WorkerPhase::kActive;
+  uint32_t running_tasks = 0;
+  uint64_t rss_bytes = 0;
+  uint64_t cpu_micros = 0;
+  int64_t joined_wall_micros = 0;
+  int64_t last_heartbeat_wall_micros = 0;
+  // For the failure detector.
+  int64_t last_heard_monotonic_micros = 0;
+};
+
+// One moment on both clocks.
+struct Moment {
+  int64_t monotonic_micros = 0;
+  int64_t wall_micros = 0;
+};
+
+// FAILED_PRECONDITION (55000) with a hint if a worker of this kind cannot join: another version, no slots, no address.
+absl::Status CheckHello(const v1::WorkerHello& hello, absl::string_view coordinator_version);
+
+// The members of the cluster, as plain data: no thread, no clock. A worker's id is used once; a lost one stays listed (the newest
+// kLostKept of them), so that people can see what happened.
+class MembershipState {
+ public:
+  static constexpr size_t kLostKept = 64;
+
+  // Adds a worker under a new `id`. Returns the ids of active workers that are the same process (it has reconnected): they are
+  // lost now.
+  std::vector<WorkerId> Join(WorkerId id, const v1::WorkerHello& hello, Moment now);
+  // Any message counts as a sign of life.
+  void Heard(WorkerId id, Moment now);
+  void ApplyHeartbeat(WorkerId id, const v1::Heartbeat& heartbeat, Moment now);
+  // False if it was lost before or was never there.
+  bool Lose(WorkerId id);
+  // The workers that have been silent for longer than `timeout_micros`; they are lost now.
+  std::vector<WorkerId> Expire(Moment now, int64_t timeout_micros);
+
+  bool IsActive(WorkerId id) const;
+  // By id.
+  std::vector<WorkerEntry> Active() const;
+  std::vector<WorkerEntry> All() const;
+
+ private:
+  void ForgetOldLosses();
+
+  std::map<WorkerId, WorkerEntry> workers_;
+};
+
+}  // namespace millrace

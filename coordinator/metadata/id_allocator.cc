@@ -1,0 +1,51 @@
+#include "coordinator/metadata/id_allocator.h"
+
+#include <optional>
+#include <random>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/base/check.h"
+#include "common/base/status.h"
+
+namespace millrace {
+
+IdAllocator::IdAllocator(MetadataStore& store, std::string name, uint64_t block_size)
+    : store_(store), key_(absl::StrCat("ids/", name)), block_size_(block_size) {
+  MR_CHECK(block_size > 0);
+}
+
+absl::StatusOr<uint64_t> IdAllocator::Next() {
+  MutexLock lock(mutex_);
+  if (next_ == end_) MR_RETURN_IF_ERROR(ReserveBlock());
+  return next_++;
+}
+
+absl::Status IdAllocator::ReserveBlock() {
+  MR_ASSIGN_OR_RETURN(std::optional<MetadataValue> stored, store_.Get(key_));
+  uint64_t begin = 1;
+  if (stored.has_value() && !absl::SimpleAtoi(stored->value, &begin)) {
+    return MakeError(SqlState::kDataCorrupted, absl::StrCat("metadata record is damaged: ", key_));
+  }
+  const uint64_t revision = stored.has_value() ? stored->revision : 0;
+  MR_RETURN_IF_ERROR(
+      store_.CompareAndSwap(key_, revision, absl::StrCat(begin + block_size_)).status());
+  next_ = begin;
+  end_ = begin + block_size_;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> LoadOrCreateClusterId(MetadataStore& store) {
+  constexpr char kKey[] = "cluster/id";
+  MR_ASSIGN_OR_RETURN(std::optional<MetadataValue> stored, store.Get(kKey));
+  if (stored.has_value()) return stored->value;
+  std::random_device random;
+  const uint64_t bits = (uint64_t{random()} << 32) | random();
+  std::string id = absl::StrFormat("%016x", bits);
+  MR_RETURN_IF_ERROR(store.CompareAndSwap(kKey, 0, id).status());
+  return id;
+}
+
+}  // namespace millrace

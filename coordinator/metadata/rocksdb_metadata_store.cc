@@ -1,0 +1,150 @@
+#include "coordinator/metadata/rocksdb_metadata_store.h"
+
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "rocksdb/db.h"
+#include "rocksdb/iterator.h"
+#include "rocksdb/options.h"
+#include "rocksdb/write_batch.h"
+
+namespace millrace {
+namespace {
+
+// Not a word that a key may begin with, so that List("") can leave it out by its first byte.
+constexpr char kHeaderKey[] = "\x01header";
+constexpr uint32_t kStoreFormat = 1;
+constexpr size_t kRevisionBytes = sizeof(uint64_t);
+
+std::string EncodeFixed64(uint64_t value) {
+  std::string bytes(kRevisionBytes, '\0');
+  for (size_t i = 0; i < kRevisionBytes; ++i) {
+    bytes[i] = static_cast<char>((value >> (8 * i)) & 0xff);
+  }
+  return bytes;
+}
+
+uint64_t DecodeFixed64(absl::string_view bytes) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < kRevisionBytes; ++i) {
+    value |= static_cast<uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+  }
+  return value;
+}
+
+absl::StatusOr<MetadataValue> DecodeValue(absl::string_view key, absl::string_view bytes) {
+  if (bytes.size() < kRevisionBytes) {
+    return MakeError(SqlState::kDataCorrupted, absl::StrCat("metadata record is too short: ", key));
+  }
+  return MetadataValue{std::string(bytes.substr(kRevisionBytes)), DecodeFixed64(bytes)};
+}
+
+rocksdb::Slice AsSlice(absl::string_view text) { return {text.data(), text.size()}; }
+absl::string_view AsView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+}  // namespace
+
+absl::Status FromRocksDb(const rocksdb::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string text = status.ToString();
+  if (status.IsCorruption()) return MakeError(SqlState::kDataCorrupted, text);
+  if (status.IsNoSpace()) return MakeError(SqlState::kDiskFull, text);
+  if (absl::StrContains(text, "lock")) {
+    return MakeError(SqlState::kObjectInUse, text,
+                     "another process serves this data folder; stop it or choose another folder");
+  }
+  if (status.IsIOError()) return MakeError(SqlState::kIoError, text);
+  return InternalError(text);
+}
+
+RocksDbMetadataStore::RocksDbMetadataStore(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+
+RocksDbMetadataStore::~RocksDbMetadataStore() = default;
+
+absl::StatusOr<std::unique_ptr<RocksDbMetadataStore>> RocksDbMetadataStore::Open(
+    const std::string& folder) {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.keep_log_file_num = 2;
+  options.write_buffer_size = size_t{4} << 20;
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  rocksdb::DB* db = nullptr;
+  MR_RETURN_IF_ERROR(WithContext(FromRocksDb(rocksdb::DB::Open(options, folder, &db)),
+                                 absl::StrCat("cannot open metadata store ", folder)));
+  auto store = std::unique_ptr<RocksDbMetadataStore>(
+      new RocksDbMetadataStore(std::unique_ptr<rocksdb::DB>(db)));
+  MR_RETURN_IF_ERROR(store->LoadHeader());
+  return store;
+}
+
+// The header holds the store's format (4 bytes) and the last revision (8 bytes).
+absl::Status RocksDbMetadataStore::LoadHeader() {
+  std::string header;
+  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), kHeaderKey, &header);
+  if (status.IsNotFound()) return absl::OkStatus();
+  MR_RETURN_IF_ERROR(FromRocksDb(status));
+  if (header.size() != 2 * kRevisionBytes) {
+    return MakeError(SqlState::kDataCorrupted, "the header of the metadata store is damaged");
+  }
+  const auto format = static_cast<uint32_t>(DecodeFixed64(header));
+  MR_RETURN_IF_ERROR(CheckRecordFormat("the metadata store", format, kStoreFormat));
+  MutexLock lock(mutex_);
+  revision_ = DecodeFixed64(absl::string_view(header).substr(kRevisionBytes));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<MetadataValue>> RocksDbMetadataStore::Get(
+    absl::string_view key) const {
+  std::string bytes;
+  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), AsSlice(key), &bytes);
+  if (status.IsNotFound()) return std::optional<MetadataValue>();
+  MR_RETURN_IF_ERROR(FromRocksDb(status));
+  MR_ASSIGN_OR_RETURN(MetadataValue value, DecodeValue(key, bytes));
+  return std::optional<MetadataValue>(std::move(value));
+}
+
+absl::StatusOr<std::vector<MetadataEntry>> RocksDbMetadataStore::List(
+    absl::string_view prefix) const {
+  std::vector<MetadataEntry> entries;
+  std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(rocksdb::ReadOptions()));
+  for (it->Seek(AsSlice(prefix)); it->Valid(); it->Next()) {
+    const absl::string_view key = AsView(it->key());
+    if (!absl::StartsWith(key, prefix)) break;
+    if (key == kHeaderKey) continue;
+    MR_ASSIGN_OR_RETURN(MetadataValue value, DecodeValue(key, AsView(it->value())));
+    entries.push_back({std::string(key), std::move(value.value), value.revision});
+  }
+  MR_RETURN_IF_ERROR(FromRocksDb(it->status()));
+  return entries;
+}
+
+absl::StatusOr<uint64_t> RocksDbMetadataStore::Transact(
+    const std::vector<MetadataCondition>& conditions, const std::vector<MetadataWrite>& writes) {
+  MutexLock lock(mutex_);
+  for (const MetadataCondition& condition : conditions) {
+    MR_ASSIGN_OR_RETURN(std::optional<MetadataValue> found, Get(condition.key));
+    const uint64_t revision = found.has_value() ? found->revision : 0;
+    if (revision != condition.revision) return RevisionConflict(condition.key);
+  }
+  const uint64_t next = revision_ + 1;
+  rocksdb::WriteBatch batch;
+  for (const MetadataWrite& write : writes) {
+    const rocksdb::Status status =
+        write.value.has_value() ? batch.Put(write.key, EncodeFixed64(next) + *write.value)
+                                : batch.Delete(write.key);
+    MR_RETURN_IF_ERROR(FromRocksDb(status));
+  }
+  MR_RETURN_IF_ERROR(
+      FromRocksDb(batch.Put(kHeaderKey, EncodeFixed64(kStoreFormat) + EncodeFixed64(next))));
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  MR_RETURN_IF_ERROR(
+      WithContext(FromRocksDb(db_->Write(options, &batch)), "cannot write metadata"));
+  revision_ = next;
+  return next;
+}
+
+}  // namespace millrace

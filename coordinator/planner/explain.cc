@@ -1,0 +1,120 @@
+#include "coordinator/planner/explain.h"
+
+#include <map>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "coordinator/planner/describe_node.h"
+#include "millrace/v1/plan.pb.h"
+#include "millrace/v1/status.pb.h"
+
+namespace millrace {
+namespace {
+
+constexpr int kIndent = 2;
+
+// Counters of one operator over all its tasks.
+struct Totals {
+  uint64_t rows_in = 0;
+  uint64_t rows_out = 0;
+  uint64_t busy_micros = 0;
+};
+using TotalsByNode = std::map<uint32_t, Totals>;
+
+TotalsByNode AddUp(absl::Span<const v1::TaskProgress> tasks) {
+  TotalsByNode totals;
+  for (const v1::TaskProgress& task : tasks) {
+    for (const v1::OperatorProgress& progress : task.operators()) {
+      Totals& sum = totals[progress.node_id()];
+      sum.rows_in += progress.rows_in();
+      sum.rows_out += progress.rows_out();
+      sum.busy_micros += progress.busy_micros();
+    }
+  }
+  return totals;
+}
+
+std::string Milliseconds(uint64_t micros) { return absl::StrFormat("%.1f ms", micros / 1e3); }
+
+std::string Plural(uint64_t count, const std::string& noun) {
+  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
+}
+
+void AppendNode(const v1::PlanNode& node, const TotalsByNode& totals, int depth,
+                std::string* text) {
+  absl::StrAppend(text, std::string(depth * kIndent, ' '), NodeName(node));
+  const std::vector<std::string> details = NodeDetails(node);
+  if (!details.empty()) absl::StrAppend(text, " [", absl::StrJoin(details, "; "), "]");
+  if (node.estimated_rows() > 0) absl::StrAppend(text, " ~", node.estimated_rows(), " rows");
+  if (node.changing()) absl::StrAppend(text, " changing");
+  const auto found = totals.find(node.id());
+  if (found != totals.end()) {
+    absl::StrAppend(text, " (in ", found->second.rows_in, ", out ", found->second.rows_out, ", ",
+                    Milliseconds(found->second.busy_micros), ")");
+  }
+  absl::StrAppend(text, "\n");
+  for (const v1::PlanNode& input : node.inputs()) AppendNode(input, totals, depth + 1, text);
+}
+
+std::string OutputsText(const v1::Fragment& fragment) {
+  if (fragment.outputs().empty()) return "sink";
+  return absl::StrJoin(
+      fragment.outputs(), ", ", [&](std::string* out, const v1::Output& output) {
+        absl::StrAppend(out, DistributionText(output, fragment.root()));
+        if (output.distribution() != v1::DISTRIBUTION_RESULT) {
+          absl::StrAppend(out, " to fragment ", output.consumer_fragment());
+        }
+      });
+}
+
+void AppendTasks(const v1::Fragment& fragment, absl::Span<const v1::TaskProgress> tasks,
+                 std::string* text) {
+  struct Bytes {
+    uint64_t local = 0;
+    uint64_t remote = 0;
+  };
+  std::map<uint32_t, Bytes> by_worker;
+  for (const v1::TaskProgress& task : tasks) {
+    if (task.fragment() != fragment.id()) continue;
+    absl::StrAppend(text, "  task ", task.task_index(), " on worker ", task.worker_id(), ": in ",
+                    task.rows_in(), ", out ", task.rows_out(), ", busy ",
+                    Milliseconds(task.busy_micros()), "\n");
+    Bytes& bytes = by_worker[task.worker_id()];
+    bytes.local += task.local_bytes_out();
+    bytes.remote += task.remote_bytes_out();
+  }
+  if (fragment.outputs().empty()) return;
+  for (const auto& [worker, bytes] : by_worker) {
+    absl::StrAppend(text, "  exchange from worker ", worker, ": ", bytes.local, " bytes local, ",
+                    bytes.remote, " bytes remote\n");
+  }
+}
+
+}  // namespace
+
+std::string ExplainText(const v1::PhysicalPlan& plan, absl::Span<const v1::TaskProgress> tasks) {
+  const TotalsByNode totals = AddUp(tasks);
+  std::string text;
+  if (plan.streaming()) absl::StrAppend(&text, "Streaming, ", plan.num_shards(), " shards\n");
+  for (int i = plan.fragments_size() - 1; i >= 0; --i) {
+    const v1::Fragment& fragment = plan.fragments(i);
+    absl::StrAppend(&text, "Fragment ", fragment.id(), ": ",
+                    Plural(fragment.parallelism(), "task"), ", ", OutputsText(fragment), "\n");
+    AppendNode(fragment.root(), totals, 1, &text);
+    AppendTasks(fragment, tasks, &text);
+  }
+  return text;
+}
+
+std::string FragmentTitle(const v1::Fragment& fragment) {
+  std::vector<std::string> names;
+  for (const v1::PlanNode* node = &fragment.root();; node = &node->inputs(0)) {
+    names.push_back(NodeName(*node));
+    if (node->inputs().empty()) break;
+  }
+  return absl::StrJoin(names, " <- ");
+}
+
+}  // namespace millrace

@@ -1,0 +1,44 @@
+#include "coordinator/planner/relation.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace {
+namespace {
+
+// The columns' new numbers; nothing if one of them is dropped.
+std::optional<std::vector<int>> Renumber(const std::vector<int>& columns,
+                                         const std::vector<int>& mapping) {
+  std::vector<int> renumbered;
+  for (int column : columns) {
+    if (mapping[column] < 0) return std::nullopt;
+    renumbered.push_back(mapping[column]);
+  }
+  return renumbered;
+}
+
+}  // namespace
+
+void RemapTraits(const std::vector<int>& mapping, Relation* relation) {
+  std::vector<std::vector<int>> hashed_by;
+  for (const std::vector<int>& columns : relation->hashed_by) {
+    if (auto renumbered = Renumber(columns, mapping); renumbered.has_value()) {
+      hashed_by.push_back(*std::move(renumbered));
+    }
+  }
+  relation->hashed_by = std::move(hashed_by);
+  if (relation->key.has_value()) relation->key = Renumber(*relation->key, mapping);
+  std::map<int, TimeColumn> times;
+  for (const auto& [column, time] : relation->times) {
+    if (mapping[column] >= 0) times.emplace(mapping[column], time);
+  }
+  relation->times = std::move(times);
+}
+
+int FindTime(const Relation& relation, TimeColumn::Role role) {
+  const auto found = std::find_if(relation.times.begin(), relation.times.end(),
+                                  [&](const auto& entry) { return entry.second.role == role; });
+  return found == relation.times.end() ? -1 : found->first;
+}
+
+}  // namespace millrace

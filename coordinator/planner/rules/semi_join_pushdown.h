@@ -1,0 +1,12 @@
+#pragma once
+
+#include "coordinator/logical_plan/logical_plan.h"
+#include "coordinator/planner/rules/cardinality.h"
+
+namespace millrace {
+
+// A semi join over an inner join moves to the side that its condition speaks of, if it lets few of that side's rows through:
+// the inner join then has less to do.
+LogicalPtr PushDownSemiJoins(const LogicalPtr& node, const CardinalityEstimator& estimator);
+
+}  // namespace millrace

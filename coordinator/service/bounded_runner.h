@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "coordinator/catalog/catalog_snapshot.h"
+#include "coordinator/service/cluster_parts.h"
+#include "coordinator/service/statement_context.h"
+
+namespace millrace {
+
+class BoundedRun;
+
+// A plan that ends, and what it reads.
+struct BoundedQuery {
+  std::shared_ptr<const v1::PhysicalPlan> plan;
+  // Table versions are those of this snapshot.
+  std::shared_ptr<const CatalogSnapshot> catalog;
+};
+
+struct BoundedResult {
+  uint64_t rows = 0;
+  // What sinks have staged; the caller commits it.
+  std::vector<v1::StagedFile> staged_files;
+  // The last counters of every task.
+  std::vector<v1::TaskProgress> tasks;
+};
+
+// Runs bounded plans and waits for them. An attempt that fails by the loss of a worker is repeated as long as none of its rows has
+// left; nothing that a failed attempt has staged is ever committed. Used by one statement's thread.
+class BoundedRunner {
+ public:
+  BoundedRunner(ClusterParts& parts, StatementContext& context)
+      : parts_(parts), context_(context) {}
+
+  // The rows go to the context's sink.
+  absl::StatusOr<BoundedResult> RunQuery(const BoundedQuery& query);
+  // The plan ends in a sink, and its result is the number of rows: BoundedResult::rows.
+  absl::StatusOr<BoundedResult> RunSink(const BoundedQuery& query);
+
+ private:
+  enum class Rows : uint8_t { kToSink, kAreACount };
+
+  absl::StatusOr<BoundedResult> Run(const BoundedQuery& query, Rows rows);
+  absl::StatusOr<BoundedResult> RunAttempt(const BoundedQuery& query, uint64_t job_id,
+                                           uint32_t attempt, Rows rows);
+  absl::Status Gather(const BoundedQuery& query, uint64_t job_id, uint32_t attempt,
+                      const std::vector<v1::TaskPlacement>& placements, const BoundedRun& run,
+                      Rows rows, BoundedResult* result);
+  absl::Status Deliver(const BoundedQuery& query, v1::ResultChunk& chunk, Rows rows,
+                       BoundedResult* result);
+  absl::StatusOr<BoundViews> BindViews(const v1::PhysicalPlan& plan);
+  bool MayRetry(const absl::Status& status, uint32_t attempt) const;
+
+  ClusterParts& parts_;
+  StatementContext& context_;
+  bool rows_left_ = false;
+  bool schema_sent_ = false;
+  std::vector<std::string> count_messages_;
+};
+
+// Every view that the plan reads.
+std::set<ViewRead> ViewReadsOf(const v1::PhysicalPlan& plan);
+
+}  // namespace millrace

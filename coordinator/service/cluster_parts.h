@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/storage/path_policy.h"
+#include "coordinator/catalog/catalog.h"
+#include "coordinator/gather/worker_channels.h"
+#include "coordinator/job/attempt_runs.h"
+#include "coordinator/job/job_store.h"
+#include "coordinator/job/stream_jobs.h"
+#include "coordinator/membership/worker_registry.h"
+#include "coordinator/metadata/id_allocator.h"
+#include "coordinator/scheduler/split_enumerator.h"
+
+namespace millrace {
+
+// What statements work with: the owners of the coordinator's state, borrowed for the life of the process.
+struct ClusterParts {
+  const Clock& clock;
+  Catalog& catalog;
+  JobStore& job_store;
+  WorkerRegistry& registry;
+  AttemptRuns& runs;
+  StreamJobs& streams;
+  WorkerChannels& channels;
+  IdAllocator& job_ids;
+  const SplitEnumerator& splits;
+  const PathPolicy& path_policy;
+  // Absolute; segments of stored tables lie below.
+  std::string data_dir;
+  StreamOptions stream_defaults;
+  // Per query and worker; 0 = the worker decides.
+  uint64_t query_memory_bytes = 0;
+};
+
+}  // namespace millrace

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "coordinator/catalog/catalog_snapshot.h"
+#include "coordinator/job/cancellation.h"
+#include "coordinator/service/result_sink.h"
+
+namespace millrace {
+
+// Who runs a statement, and under which settings. Lives as long as the statement.
+struct StatementContext {
+  // Values that differ from the defaults, as text.
+  std::map<std::string, std::string> settings;
+  // Absolute; relative paths of the statement are resolved against it.
+  std::string working_directory;
+  Cancellation& cancellation;
+  ResultSink& sink;
+  // The script that the statement is a step of, and which; 0 = none.
+  uint64_t parent_job_id = 0;
+  uint32_t step = 0;
+  // Called when a job is started for the statement; may be empty.
+  std::function<void(uint64_t job_id)> on_job;
+};
+
+// What a statement leaves.
+struct StatementResult {
+  // "SELECT", "CREATE TABLE", …
+  std::string tag;
+  uint64_t rows = 0;
+  // The streaming job that was created; 0 = none.
+  uint64_t stream_job_id = 0;
+  // "table daily", "view per_minute", a path; empty if nothing was stored.
+  std::string stored_at;
+  // SET: the new value; absent = the default again.
+  std::optional<std::pair<std::string, std::optional<std::string>>> setting;
+};
+
+}  // namespace millrace

@@ -1,0 +1,48 @@
+#include "coordinator/sql/parser.h"
+
+#include "common/base/status.h"
+#include "coordinator/sql/sql_token.h"
+#include "coordinator/sql/statement_limits.h"
+#include "coordinator/sql/text_positions.h"
+#include "common/types/utf8.h"
+
+namespace millrace {
+namespace {
+
+// Scripts may be longer than statements.
+constexpr size_t kMaxScriptBytes = size_t{64} << 20;
+
+absl::Status CheckScript(absl::string_view script) {
+  if (script.size() > kMaxScriptBytes) {
+    return MakeError(SqlState::kProgramLimitExceeded, "the script is longer than 64 MiB");
+  }
+  if (IsValidText(script)) return absl::OkStatus();
+  return CheckStatementText(script.substr(0, kMaxStatementBytes)).ok()
+             ? MakeError(SqlState::kCharacterNotInRepertoire, "the script is not valid UTF-8")
+             : CheckStatementText(script.substr(0, kMaxStatementBytes));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<StatementText>> SplitStatements(absl::string_view script) {
+  MR_RETURN_IF_ERROR(CheckScript(script));
+  MR_ASSIGN_OR_RETURN(const std::vector<SqlToken> tokens, ScanTokens(script));
+  const TextPositions positions(script);
+  std::vector<StatementText> statements;
+  StatementText current;
+  bool open = false;
+  for (const SqlToken& token : tokens) {
+    if (token.IsSymbol(";")) {
+      if (open) statements.push_back(current);
+      open = false;
+      continue;
+    }
+    if (!open) current = StatementText{token.begin, token.end, positions.CharAt(token.begin)};
+    open = true;
+    current.end_byte = token.end;
+  }
+  if (open) statements.push_back(current);
+  return statements;
+}
+
+}  // namespace millrace

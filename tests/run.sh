@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs every check and every test from nothing, and closes with a line "N passed, N failed".
+#
+#   tests/run.sh                       all tiers (under an hour on two cores; minutes with a warm build)
+#   tests/run.sh checks unit sql       only these tiers, and the builds they need
+#   tests/run.sh --list                the tiers
+#   tests/run.sh --skip asan,tsan      all but these
+set -euo pipefail
+cd "$(dirname "$0")/.."
+case "${1:-}" in
+  -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+esac
+deploy/setup.sh
+exec .venv/bin/python tests/support/run_tiers.py "$@"

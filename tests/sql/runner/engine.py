@@ -1,0 +1,70 @@
+"""What the runner wants of a database: Millrace and PostgreSQL both fulfil it."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+class SqlError(Exception):
+    """A statement failed."""
+
+    def __init__(self, sqlstate: str, message: str) -> None:
+        super().__init__(f"{sqlstate}: {message}")
+        self.sqlstate = sqlstate
+        self.message = message
+
+
+@dataclass
+class Result:
+    """Rows of a statement, as PostgreSQL writes them as text; None is NULL."""
+
+    types: str = ""
+    rows: list[list[str | None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to be loaded from a CSV file with a header; an empty field without quotes is NULL."""
+
+    name: str
+    file: Path
+    # "id integer, name text"
+    columns: str
+
+    def rows(self) -> list[list[str | None]]:
+        with self.file.open(newline="", encoding="utf-8") as file:
+            # QUOTE_NOTNULL gives None for an empty field without quotes from Python 3.12 on only,
+            # so the data files hold no empty strings.
+            return [[value or None for value in row] for row in csv.reader(file)][1:]
+
+
+class Engine(Protocol):
+    """One database. Not thread-safe."""
+
+    # "postgres", "millrace", "millrace-view": what skipif, onlyif and require name.
+    names: set[str]
+
+    @property
+    def unordered(self) -> bool:
+        """Whether query() loses the order of the rows, so that both sides must be sorted."""
+
+    def begin_file(self) -> None:
+        """Starts with nothing created."""
+
+    def end_file(self) -> None:
+        """Removes what the file has created."""
+
+    def load(self, table: Table) -> None:
+        """Makes a table with the rows of a CSV file."""
+
+    def execute(self, sql: str) -> Result:
+        """Runs one statement. Raises SqlError."""
+
+    def query(self, sql: str) -> Result:
+        """Runs one SELECT; in a mode of its own, if the engine has one. Raises SqlError."""
+
+    def close(self) -> None:
+        """Ends the processes that were started."""

@@ -1,0 +1,73 @@
+"""Bad input gives a clear error with its place, and leaves the cluster as it was."""
+
+import pytest
+from comparison import rows_of
+from support.sql_client import StatementFailed
+
+
+@pytest.fixture
+def bad_csv(tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text("id,n\n1,10\n2,twelve\n3,30\n4\n5,50\n")
+    return path
+
+
+CASES = [
+    ("SELECT 1/0", "22012", 0),
+    ("SELECT 9223372036854775807 + 1", "22003", 0),
+    ("SELECT nme FROM (SELECT 1 AS name) t", "42703", 8),
+    ("SELECT * FROM no_such_table", "42P01", 15),
+    ("SELECT * FROM '/no/such/file.csv'", "58P01", 0),
+    ("SELECT 'abc'::integer", "22P02", 8),
+    ("SELEC 1", "42601", 1),
+    ("CREATE TABLE t (a integer) WITH (connector = 'file', pth = 'x.csv')", "22023", 0),
+    ("CREATE TABLE t (a integer) WITH (connector = 'fil', path = 'x.csv')", "22023", 0),
+    ("UPDATE t SET a = 1", "0A000", 0),
+    ("SELECT * FROM (SELECT 1 AS a) t WHERE EXISTS (SELECT 1 FROM (SELECT 2 AS b) u WHERE u.b = t.a)", "0A000", 0),
+]
+
+
+@pytest.mark.parametrize(("sql", "sqlstate", "position"), CASES)
+def test_errors_carry_code_and_place(client, sql, sqlstate, position):
+    with pytest.raises(StatementFailed) as failure:
+        client.execute(sql)
+    assert failure.value.sqlstate == sqlstate, failure.value
+    if position:
+        assert failure.value.position == position
+    assert rows_of(client.execute("SELECT 42")) == [(42,)]
+
+
+def test_a_bad_row_names_file_line_and_column(client, bad_csv):
+    client.execute(f"CREATE TABLE bad (id integer, n integer) WITH (connector = 'file', path = '{bad_csv}')")
+    with pytest.raises(StatementFailed) as failure:
+        client.execute("SELECT * FROM bad")
+    client.execute("DROP TABLE bad")
+    assert failure.value.sqlstate in ("22P02", "22P04")
+    assert "bad.csv" in failure.value.message
+    assert "3" in failure.value.message
+
+
+@pytest.mark.parametrize("mode", ["skip", "keep"])
+def test_bad_rows_can_be_left_out(client, bad_csv, mode):
+    client.execute(
+        f"""CREATE TABLE lenient (id integer, n integer)
+            WITH (connector = 'file', path = '{bad_csv}', bad_rows = '{mode}')"""
+    )
+    try:
+        assert sorted(rows_of(client.execute("SELECT id, n FROM lenient"))) == [(1, 10), (3, 30), (5, 50)]
+    finally:
+        client.execute("DROP TABLE lenient")
+
+
+def test_the_nearest_name_is_the_hint(client):
+    with pytest.raises(StatementFailed) as failure:
+        client.execute("SELECT carier FROM (SELECT 'AA' AS carrier) t")
+    assert "carrier" in failure.value.hint
+
+
+def test_deep_nesting_is_refused_and_harms_nothing(client):
+    for sql in ("SELECT " + "(" * 50000 + "1" + ")" * 50000, "SELECT 1" + "+1" * 100000):
+        with pytest.raises(StatementFailed) as failure:
+            client.execute(sql)
+        assert failure.value.sqlstate in ("54001", "54000", "42601")
+    assert rows_of(client.execute("SELECT 42")) == [(42,)]

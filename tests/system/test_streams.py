@@ -1,0 +1,165 @@
+"""Streams on real processes: what a view shows at an epoch is its query over the rows that the epoch covers."""
+
+import datetime
+import pathlib
+import random
+import time
+
+import duckdb
+import pytest
+from comparison import assert_same_rows, rows_of
+
+DEADLINE_S = 90
+NUM_FILES = 3
+ROWS_PER_FILE = 4000
+START = datetime.datetime(2024, 1, 1)
+
+COLUMNS = "id bigint, k text, v integer, x double precision, ts timestamp"
+
+# Millrace's query and DuckDB's over the table `t` of covered rows.
+VIEWS = {
+    "totals": (
+        "SELECT k, count(*) AS n, sum(v) AS s, min(v) AS lo, max(v) AS hi, avg(x) AS mean FROM events GROUP BY k",
+        "SELECT k, count(*), sum(v), min(v), max(v), avg(x) FROM t GROUP BY k",
+    ),
+    "windows": (
+        """SELECT window_start, k, count(*) AS n, sum(v) AS s FROM tumble(events, ts, INTERVAL '10 minutes')
+           GROUP BY window_start, window_end, k""",
+        "SELECT time_bucket(INTERVAL 10 MINUTE, ts, TIMESTAMP '1970-01-01'), k, count(*), sum(v) FROM t GROUP BY 1, 2",
+    ),
+    "filtered": ("SELECT id, v * 2 AS w FROM events WHERE v % 7 = 0", "SELECT id, v * 2 FROM t WHERE v % 7 = 0"),
+    "joined": (
+        """SELECT a.k, a.n, b.s FROM (SELECT k, count(*) AS n FROM events GROUP BY k) a
+           JOIN (SELECT k, sum(v) AS s FROM events WHERE v > 50 GROUP BY k) b ON a.k = b.k""",
+        """SELECT a.k, a.n, b.s FROM (SELECT k, count(*) AS n FROM t GROUP BY k) a
+           JOIN (SELECT k, sum(v) AS s FROM t WHERE v > 50 GROUP BY k) b ON a.k = b.k""",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> pathlib.Path:
+    """Event files in time order with some disorder, some NULLs, and one hot key."""
+    folder = tmp_path_factory.mktemp("events")
+    generator = random.Random(11)
+    for index in range(NUM_FILES):
+        lines = ["id,k,v,x,ts"]
+        for row in range(ROWS_PER_FILE):
+            key = "hot" if generator.random() < 0.3 else f"k{generator.randrange(200)}"
+            value = "" if generator.random() < 0.05 else str(generator.randrange(100))
+            moment = START + datetime.timedelta(seconds=row * 5 + generator.randrange(-60, 60))
+            lines.append(f"{index * ROWS_PER_FILE + row},{key},{value},{generator.random():.6f},{moment:%Y-%m-%d %H:%M:%S}")
+        (folder / f"part-{index}.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture
+def oracle(files):
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE raw (path VARCHAR, rn BIGINT, id BIGINT, k VARCHAR, v INTEGER, x DOUBLE, ts TIMESTAMP)")
+    for path in sorted(files.glob("*.csv")):
+        connection.execute(
+            f"INSERT INTO raw SELECT '{path}', row_number() OVER (), * FROM read_csv('{path}', parallel=false)"
+        )
+    return connection
+
+
+def define(client, name, files, rate, watermark="10 minutes"):
+    mark = f", WATERMARK FOR ts AS ts - INTERVAL '{watermark}'" if watermark else ""
+    speed = f", rows_per_second = '{rate}'" if rate else ""
+    client.execute(f"CREATE TABLE {name} ({COLUMNS}{mark}) WITH (connector = 'file', path = '{files}/*.csv'{speed})")
+
+
+def drop_all(client, names):
+    for name in names:
+        client.execute(f"DROP MATERIALIZED VIEW IF EXISTS {name}")
+    client.execute("DROP TABLE IF EXISTS events")
+
+
+def published(client, view):
+    """(job id, newest published epoch) of the job that keeps the view."""
+    rows = rows_of(client.execute(f"SELECT id, published_epoch FROM millrace.jobs WHERE name = '{view}'"))
+    assert len(rows) == 1, rows
+    return rows[0]
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_equals_its_query_over_the_covered_rows_at_ten_moments(client, files, oracle, name):
+    ours, theirs = VIEWS[name]
+    define(client, "events", files, rate=2500)
+    try:
+        client.execute(f"CREATE MATERIALIZED VIEW {name} AS {ours}")
+        seen = set()
+        deadline = time.monotonic() + DEADLINE_S
+        while len(seen) < 10:
+            assert time.monotonic() < deadline, f"only the epochs {sorted(seen)} were seen"
+            job, epoch = published(client, name)
+            if epoch in seen or epoch == 0:
+                time.sleep(0.05)
+                continue
+            actual = rows_of(client.execute(f"SELECT * FROM {name} AS OF EPOCH {epoch}"))
+            positions = rows_of(
+                client.execute(f"SELECT path, max(rows) FROM millrace.positions WHERE job_id = {job} AND epoch = {epoch} GROUP BY path")
+            )
+            covered = " OR ".join(f"(path = '{path}' AND rn <= {rows})" for path, rows in positions) or "false"
+            oracle.execute(f"CREATE OR REPLACE VIEW t AS SELECT * FROM raw WHERE {covered}")
+            assert_same_rows(actual, oracle.execute(theirs).fetchall(), f"{name} at epoch {epoch}")
+            seen.add(epoch)
+            if sum(rows for _, rows in positions) >= NUM_FILES * ROWS_PER_FILE:
+                break
+        assert len(seen) >= 5
+    finally:
+        drop_all(client, [name])
+
+
+@pytest.mark.parametrize("parallelism", [1, 2, 4])
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_stream_that_ends_equals_the_batch(client, files, oracle, name, parallelism):
+    ours, theirs = VIEWS[name]
+    oracle.execute("CREATE OR REPLACE VIEW t AS SELECT * FROM raw")
+    define(client, "events", files, rate=0)
+    client.execute(f"SET parallelism = {parallelism}")
+    try:
+        client.execute(f"CREATE MATERIALIZED VIEW {name} AS {ours}")
+        client.execute(f"CALL millrace.wait_for('{name}', 'complete', 'true', '60 s')")
+        expected = oracle.execute(theirs).fetchall()
+        assert_same_rows(rows_of(client.execute(f"SELECT * FROM {name}")), expected, f"view {name}")
+        assert_same_rows(rows_of(client.execute(ours)), expected, f"batch {name}")
+    finally:
+        drop_all(client, [name])
+
+
+def test_late_rows_are_set_apart_and_counted(client, files, oracle):
+    define(client, "events", files, rate=0, watermark="20 seconds")
+    try:
+        client.execute("CREATE MATERIALIZED VIEW timely AS SELECT id, ts FROM events")
+        client.execute("CALL millrace.wait_for('timely', 'complete', 'true', '60 s')")
+        expected = oracle.execute(
+            """SELECT id, ts FROM (SELECT *, max(ts) OVER (PARTITION BY path ORDER BY rn ROWS BETWEEN UNBOUNDED PRECEDING
+               AND 1 PRECEDING) AS seen FROM raw) WHERE seen IS NULL OR ts >= seen - INTERVAL 20 SECOND"""
+        ).fetchall()
+        assert 0 < len(expected) < NUM_FILES * ROWS_PER_FILE
+        assert_same_rows(rows_of(client.execute("SELECT * FROM timely")), expected, "timely")
+        late = rows_of(client.execute("SELECT max(rows) FROM millrace.late_rows WHERE job = 'timely'"))
+        assert late == [(NUM_FILES * ROWS_PER_FILE - len(expected),)]
+        # A bounded query knows no late rows.
+        assert rows_of(client.execute("SELECT count(*) FROM events")) == [(NUM_FILES * ROWS_PER_FILE,)]
+    finally:
+        drop_all(client, ["timely"])
+
+
+def test_windows_are_emitted_once_when_they_are_over(client, files, oracle):
+    define(client, "events", files, rate=0)
+    try:
+        client.execute(
+            """CREATE MATERIALIZED VIEW closed WITH (emit = 'on_window_close') AS
+               SELECT window_start, count(*) AS n FROM tumble(events, ts, INTERVAL '10 minutes')
+               GROUP BY window_start, window_end"""
+        )
+        client.execute("CALL millrace.wait_for('closed', 'complete', 'true', '60 s')")
+        expected = oracle.execute(
+            "SELECT time_bucket(INTERVAL 10 MINUTE, ts, TIMESTAMP '1970-01-01'), count(*) FROM raw GROUP BY 1"
+        ).fetchall()
+        assert_same_rows(rows_of(client.execute("SELECT * FROM closed")), expected, "closed")
+    finally:
+        drop_all(client, ["closed"])

@@ -1,0 +1,175 @@
+#include "coordinator/membership/worker_registry.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "coordinator/metadata/memory_metadata_store.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "millrace/v1/control.pb.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class ManualClock final : public Clock {
+ public:
+  int64_t MonotonicMicros() const override { return now_; }
+  int64_t WallMicros() const override { return 1'000'000'000 + now_; }
+  void AdvanceMillis(int64_t millis) { now_ += millis * 1000; }
+
+ private:
+  int64_t now_ = 0;
+};
+
+class FakeLink final : public WorkerLink {
+ public:
+  void Send(v1::CoordinatorMessage message) override { sent.push_back(std::move(message)); }
+  void Close(const absl::Status& reason) override { closed = reason; }
+  std::vector<v1::CoordinatorMessage> sent;
+  absl::Status closed;
+};
+
+class RecordingListener final : public WorkerListener {
+ public:
+  void OnWorkerJoined(WorkerId worker) override {
+    events.push_back(absl::StrCat("joined ", worker.value()));
+  }
+  void OnWorkerMessage(WorkerId worker, const v1::WorkerMessage&) override {
+    events.push_back(absl::StrCat("message ", worker.value()));
+  }
+  void OnWorkerLost(WorkerId worker, const absl::Status& reason) override {
+    events.push_back(absl::StrCat("lost ", worker.value()));
+    last_reason = reason;
+  }
+  std::vector<std::string> events;
+  absl::Status last_reason;
+};
+
+class WorkerRegistryTest : public ::testing::Test {
+ protected:
+  WorkerRegistryTest() { registry_.SetListener(&listener_); }
+
+  static v1::WorkerHello Hello(uint64_t incarnation) {
+    v1::WorkerHello hello;
+    hello.set_version("1");
+    hello.set_slots(2);
+    hello.set_name("w");
+    hello.set_data_address("127.0.0.1:1");
+    hello.set_incarnation(incarnation);
+    return hello;
+  }
+
+  WorkerId Join(uint64_t incarnation, std::shared_ptr<FakeLink> link) {
+    const auto id = registry_.Join(Hello(incarnation), std::move(link));
+    EXPECT_TRUE(id.ok()) << id.status();
+    return *id;
+  }
+
+  ManualClock clock_;
+  MemoryMetadataStore store_;
+  IdAllocator ids_{store_, "worker", 8};
+  RecordingListener listener_;
+  WorkerRegistry registry_{clock_, MembershipOptions{}, ids_, "c1", "1"};
+};
+
+TEST_F(WorkerRegistryTest, WelcomeCarriesIdAndTimes) {
+  auto link = std::make_shared<FakeLink>();
+  const WorkerId id = Join(1, link);
+  ASSERT_EQ(link->sent.size(), 1);
+  EXPECT_EQ(link->sent[0].welcome().worker_id(), id.value());
+  EXPECT_EQ(link->sent[0].welcome().heartbeat_timeout_ms(), 5000);
+  EXPECT_EQ(link->sent[0].welcome().cluster_id(), "c1");
+  EXPECT_THAT(listener_.events, ElementsAre("joined 1"));
+}
+
+TEST_F(WorkerRegistryTest, OtherVersionIsRefusedWithAHint) {
+  v1::WorkerHello hello = Hello(1);
+  hello.set_version("2");
+  const auto refused = registry_.Join(hello, std::make_shared<FakeLink>());
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_FALSE(GetErrorDetail(refused.status()).hint.empty());
+  EXPECT_THAT(listener_.events, IsEmpty());
+}
+
+TEST_F(WorkerRegistryTest, WorkerWithoutSlotsOrAddressIsRefused) {
+  v1::WorkerHello hello = Hello(1);
+  hello.set_slots(0);
+  EXPECT_FALSE(registry_.Join(hello, std::make_shared<FakeLink>()).ok());
+  hello = Hello(1);
+  hello.clear_data_address();
+  EXPECT_FALSE(registry_.Join(hello, std::make_shared<FakeLink>()).ok());
+}
+
+TEST_F(WorkerRegistryTest, SilenceIsALossAfterTheTimeoutOnly) {
+  auto link = std::make_shared<FakeLink>();
+  const WorkerId id = Join(1, link);
+  clock_.AdvanceMillis(4000);
+  registry_.Receive(id, v1::WorkerMessage());
+  clock_.AdvanceMillis(5000);
+  registry_.ExpireSilent();
+  EXPECT_EQ(registry_.Active().size(), 1);
+  clock_.AdvanceMillis(1);
+  registry_.ExpireSilent();
+  EXPECT_THAT(registry_.Active(), IsEmpty());
+  EXPECT_THAT(listener_.events, ElementsAre("joined 1", "message 1", "lost 1"));
+  EXPECT_EQ(GetErrorDetail(listener_.last_reason).retry, Retry::kSafe);
+  EXPECT_FALSE(link->closed.ok());
+}
+
+TEST_F(WorkerRegistryTest, ClosedConnectionIsALossAtOnceAndReportedOnce) {
+  const WorkerId id = Join(1, std::make_shared<FakeLink>());
+  registry_.Disconnect(id, absl::UnavailableError("eof"));
+  registry_.Disconnect(id, absl::UnavailableError("eof"));
+  EXPECT_THAT(listener_.events, ElementsAre("joined 1", "lost 1"));
+  EXPECT_FALSE(registry_.Send(id, v1::CoordinatorMessage()));
+}
+
+TEST_F(WorkerRegistryTest, MessagesOfAFencedWorkerAreDropped) {
+  const WorkerId id = Join(1, std::make_shared<FakeLink>());
+  clock_.AdvanceMillis(6000);
+  registry_.ExpireSilent();
+  registry_.Receive(id, v1::WorkerMessage());
+  EXPECT_THAT(listener_.events, ElementsAre("joined 1", "lost 1"));
+}
+
+TEST_F(WorkerRegistryTest, ReconnectingProcessGetsANewIdAndLosesTheOld) {
+  Join(7, std::make_shared<FakeLink>());
+  const WorkerId again = Join(7, std::make_shared<FakeLink>());
+  EXPECT_EQ(again, WorkerId(2));
+  EXPECT_THAT(listener_.events, ElementsAre("joined 1", "lost 1", "joined 2"));
+  ASSERT_EQ(registry_.Active().size(), 1);
+  EXPECT_EQ(registry_.Active()[0].id, again);
+  EXPECT_EQ(registry_.All().size(), 2);
+}
+
+TEST_F(WorkerRegistryTest, HeartbeatShowsInTheList) {
+  const WorkerId id = Join(1, std::make_shared<FakeLink>());
+  v1::WorkerMessage message;
+  message.mutable_heartbeat()->set_rss_bytes(77);
+  message.mutable_heartbeat()->add_tasks()->set_state(v1::TASK_STATE_RUNNING);
+  message.mutable_heartbeat()->add_tasks()->set_state(v1::TASK_STATE_FINISHED);
+  registry_.Receive(id, message);
+  EXPECT_EQ(registry_.Active()[0].rss_bytes, 77);
+  EXPECT_EQ(registry_.Active()[0].running_tasks, 1);
+}
+
+TEST(MembershipStateTest, LostWorkersAreForgottenInTheEnd) {
+  MembershipState state;
+  v1::WorkerHello hello;
+  for (uint32_t i = 1; i <= MembershipState::kLostKept + 10; ++i) {
+    hello.set_incarnation(i);
+    state.Join(WorkerId(i), hello, Moment{});
+    EXPECT_TRUE(state.Lose(WorkerId(i)));
+    EXPECT_FALSE(state.Lose(WorkerId(i)));
+  }
+  EXPECT_EQ(state.All().size(), MembershipState::kLostKept);
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,111 @@
+#include "coordinator/scheduler/split_pool.h"
+
+#include <vector>
+
+#include "common/base/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "millrace/v1/control.pb.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+ScanSplits Splits(size_t count, SplitOrder order = SplitOrder::kAny) {
+  ScanSplits splits;
+  splits.order = order;
+  for (size_t i = 0; i < count; ++i) {
+    splits.splits.emplace_back();
+    splits.splits.back().set_id(i);
+  }
+  return splits;
+}
+
+std::vector<uint64_t> Ids(const std::vector<v1::Split>& splits) {
+  std::vector<uint64_t> ids;
+  for (const auto& split : splits) ids.push_back(split.id());
+  return ids;
+}
+
+const WorkerId kWorker1(1);
+const WorkerId kWorker2(2);
+
+TEST(SplitPoolTest, EachSplitGoesOutOnceAndThenTheEnd) {
+  SplitPool pool(Splits(3), 2);
+  EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(0));
+  EXPECT_THAT(Ids(pool.Request(1, kWorker2).splits), ElementsAre(1));
+  const auto last = pool.Request(0, kWorker1);
+  EXPECT_THAT(Ids(last.splits), ElementsAre(2));
+  EXPECT_TRUE(last.end);
+  EXPECT_TRUE(pool.Request(1, kWorker2).end);
+  EXPECT_THAT(pool.Request(1, kWorker2).splits, IsEmpty());
+}
+
+TEST(SplitPoolTest, EmptyScanEndsAtOnce) {
+  SplitPool pool(Splits(0), 2);
+  EXPECT_TRUE(pool.Request(0, kWorker1).end);
+}
+
+TEST(SplitPoolTest, ManySmallSplitsGoOutInHandfuls) {
+  SplitPool pool(Splits(1000), 2);
+  EXPECT_EQ(pool.Request(0, kWorker1).splits.size(), 8);
+  size_t taken = 8;
+  while (pool.num_unassigned() > 4) taken += pool.Request(0, kWorker1).splits.size();
+  EXPECT_EQ(pool.Request(1, kWorker1).splits.size(), 1);
+  EXPECT_EQ(taken + 1 + pool.num_unassigned(), 1000);
+}
+
+TEST(SplitPoolTest, BoundSplitsGoToTheirWorkerOnly) {
+  ScanSplits splits = Splits(3);
+  splits.splits[0].set_worker_id(2);
+  splits.splits[1].set_worker_id(1);
+  splits.splits[2].set_worker_id(2);
+  SplitPool pool(std::move(splits), 2);
+  EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(1));
+  EXPECT_TRUE(pool.Request(0, kWorker1).end);
+  EXPECT_THAT(Ids(pool.Request(1, kWorker2).splits), ElementsAre(0));
+  EXPECT_THAT(Ids(pool.Request(1, kWorker2).splits), ElementsAre(2));
+}
+
+TEST(SplitPoolTest, SplitBoundToAWorkerWithoutATaskIsAnError) {
+  ScanSplits splits = Splits(1);
+  splits.fragment = 3;
+  splits.splits[0].set_worker_id(2);
+  const SplitPool pool(std::move(splits), 1);
+  v1::TaskPlacement placement;
+  placement.set_fragment(3);
+  placement.set_worker_id(1);
+  EXPECT_EQ(GetErrorDetail(pool.CheckReachable({placement})).state,
+            SqlState::kInsufficientResources);
+  placement.set_worker_id(2);
+  EXPECT_TRUE(pool.CheckReachable({placement}).ok());
+}
+
+TEST(SplitPoolTest, EventTimeTellsEveryTaskOnceThatNothingIsLeft) {
+  SplitPool pool(Splits(20, SplitOrder::kEventTime), 3);
+  for (uint64_t i = 0; i < 19; ++i) {
+    EXPECT_THAT(Ids(pool.Request(static_cast<uint32_t>(i % 2), kWorker1).splits), ElementsAre(i));
+    EXPECT_THAT(pool.TakeTasksToEnd(), IsEmpty());
+  }
+  EXPECT_TRUE(pool.Request(1, kWorker1).end);
+  EXPECT_THAT(pool.TakeTasksToEnd(), ElementsAre(0, 2));
+  EXPECT_THAT(pool.TakeTasksToEnd(), IsEmpty());
+}
+
+TEST(SplitPoolTest, ResumeLeavesOutWhatHasEndedAndBeginsWithWhatWasBegun) {
+  v1::SplitPosition ended;
+  ended.set_split_id(0);
+  ended.set_ended(true);
+  v1::SplitPosition begun;
+  begun.set_split_id(2);
+  begun.set_offset(77);
+  const ScanSplits left = ResumeSplits(Splits(4), {ended, begun});
+  EXPECT_THAT(Ids(left.splits), ElementsAre(2, 1, 3));
+  EXPECT_EQ(left.splits[0].resume().offset(), 77);
+  EXPECT_FALSE(left.splits[1].has_resume());
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "worker/connectors/sink.h"
+#include "worker/connectors/source.h"
+
+namespace millrace {
+
+class FileSystem;
+
+namespace v1 {
+class FileSinkNode;
+class ScanNode;
+class TableSinkNode;
+}  // namespace v1
+
+// Who writes: fixes the names of a sink's files, so that a repeated epoch writes the same names.
+struct SinkTask {
+  uint64_t job_id = 0;
+  // Part of staged names only, never of final ones: two attempts must not write one file.
+  uint32_t attempt = 0;
+  uint32_t task_index = 0;
+};
+
+// The reader for a scan's splits: "file", "table" (segments of stored tables) or "datagen". Checks the options and the
+// projection; opens nothing. The filter of `node` is used to skip row groups only; the scan operator applies it to the
+// rows. `node` is copied where needed; `file_system` must outlive the source. "view" is not a connector: 0A000.
+absl::StatusOr<std::unique_ptr<Source>> CreateSource(const v1::ScanNode& node,
+                                                     FileSystem& file_system);
+
+// The writer of one task for an outside table: "file" or "blackhole", chosen by options["connector"] ("file" if absent).
+absl::StatusOr<std::unique_ptr<Sink>> CreateSink(const v1::FileSinkNode& node, const SinkTask& task,
+                                                 FileSystem& file_system);
+
+// The writer of one task for segments of a stored table.
+absl::StatusOr<std::unique_ptr<Sink>> CreateTableSink(const v1::TableSinkNode& node,
+                                                      const SinkTask& task,
+                                                      FileSystem& file_system);
+
+}  // namespace millrace

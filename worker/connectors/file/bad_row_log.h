@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/connector_spec/file_options.h"
+#include "common/file_format/byte_stream.h"
+#include "common/storage/file_system.h"
+#include "worker/connectors/source.h"
+
+namespace millrace {
+
+// Tells at which line of a file a position lies. Reads the file from its beginning; asked for ascending positions it reads
+// everything once. Used when a row is bad, so good files cost nothing.
+class LineCounter {
+ public:
+  LineCounter(FileSystem& file_system, std::string path, Compression compression);
+
+  // 1-based; 0 if the file cannot be read any more.
+  uint64_t LineAt(uint64_t position);
+
+ private:
+  bool CountTo(uint64_t position);
+
+  FileSystem& file_system_;
+  const std::string path_;
+  const Compression compression_;
+  std::unique_ptr<ByteStream> stream_;
+  std::vector<char> buffer_;
+  uint64_t position_ = 0;
+  uint64_t line_ = 1;
+};
+
+// The rows of one task that did not parse: a count of all, and the first kRowsMax of them where bad_rows = 'keep'.
+class BadRowLog {
+ public:
+  static constexpr size_t kRowsMax = 1000;
+  static constexpr size_t kTextBytesMax = 1024;
+
+  BadRowLog(FileSystem& file_system, const FileOptions& options);
+
+  // The following rows are of this file; `bad_rows` of its split are counted already.
+  void BeginFile(const std::string& path, uint64_t bad_rows);
+  // With bad_rows = 'fail': the row's error, `a.csv line 12, column "x": …`. Else OK, and the row is counted and perhaps kept.
+  // `position`: of the row in the file; `column`: empty if the whole row is meant.
+  absl::Status Add(uint64_t position, absl::string_view row, absl::string_view column,
+                   const absl::Status& reason);
+
+  // Bad rows of the current split.
+  uint64_t split_bad_rows() const { return split_bad_rows_; }
+  uint64_t total_bad_rows() const { return total_bad_rows_; }
+  std::vector<BadRow> Take();
+
+ private:
+  FileSystem& file_system_;
+  const FileOptions options_;
+  std::string path_;
+  std::unique_ptr<LineCounter> lines_;
+  std::vector<BadRow> rows_;
+  uint64_t split_bad_rows_ = 0;
+  uint64_t total_bad_rows_ = 0;
+};
+
+}  // namespace millrace

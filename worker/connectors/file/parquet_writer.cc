@@ -1,0 +1,128 @@
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "arrow/array.h"
+#include "arrow/array/util.h"
+#include "arrow/compute/cast.h"
+#include "arrow/record_batch.h"
+#include "arrow/type.h"
+#include "common/base/status.h"
+#include "common/file_format/arrow_file.h"
+#include "common/types/arrow_status.h"
+#include "parquet/arrow/writer.h"
+#include "parquet/exception.h"
+#include "parquet/properties.h"
+#include "worker/connectors/file/file_writer.h"
+
+namespace millrace {
+namespace {
+
+constexpr int64_t kRowGroupRows = int64_t{128} << 10;
+
+// How a column lies in the file: numbers with few digits as integers, intervals (which Parquet lacks) as 16 bytes.
+std::shared_ptr<arrow::DataType> StoredType(const SqlType& type) {
+  if (type.id == TypeId::kInterval) return arrow::fixed_size_binary(16);
+  if (type.is_numeric() && type.precision > 0) {
+    return arrow::decimal128(type.precision, type.scale);
+  }
+  return ToArrowType(type);
+}
+
+arrow::Compression::type CodecOf(Compression compression) {
+  switch (compression) {
+    case Compression::kNone:
+      return arrow::Compression::UNCOMPRESSED;
+    case Compression::kGzip:
+      return arrow::Compression::GZIP;
+    case Compression::kZstd:
+      return arrow::Compression::ZSTD;
+    case Compression::kLz4:
+      return arrow::Compression::LZ4;
+    default:
+      return arrow::Compression::SNAPPY;
+  }
+}
+
+// Calls into the parquet library, whose exceptions end here.
+template <typename Call>
+absl::Status Guarded(const Call& call) {
+  try {
+    return FromArrowKeepingDetail(call());
+  } catch (const parquet::ParquetStatusException& e) {
+    return FromArrowKeepingDetail(e.status());
+  } catch (const std::exception& e) {
+    return MakeError(SqlState::kIoError, absl::StrCat("cannot write Parquet: ", e.what()));
+  }
+}
+
+class ParquetWriter final : public FileWriter {
+ public:
+  explicit ParquetWriter(const Schema& schema) {
+    std::vector<std::shared_ptr<arrow::Field>> fields;
+    for (const Field& field : schema) {
+      fields.push_back(arrow::field(field.name, StoredType(field.type)));
+    }
+    schema_ = arrow::schema(std::move(fields));
+  }
+
+  absl::Status Init(const FileOptions& options, arrow::io::OutputStream& output) {
+    const std::shared_ptr<parquet::WriterProperties> properties =
+        parquet::WriterProperties::Builder()
+            .compression(CodecOf(options.compression))
+            ->max_row_group_length(kRowGroupRows)
+            ->enable_store_decimal_as_integer()
+            ->build();
+    const std::shared_ptr<arrow::io::OutputStream> borrowed(std::shared_ptr<void>(), &output);
+    return Guarded([&] {
+      auto writer = parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(),
+                                                     borrowed, properties,
+                                                     parquet::default_arrow_writer_properties());
+      if (writer.ok()) writer_ = *std::move(writer);
+      return writer.status();
+    });
+  }
+
+  absl::Status Write(const Batch& batch) override {
+    std::vector<std::shared_ptr<arrow::Array>> columns;
+    for (int i = 0; i < batch.num_columns(); ++i) {
+      MR_ASSIGN_OR_RETURN(auto column, ToStored(batch.column(i), schema_->field(i)->type()));
+      columns.push_back(std::move(column));
+    }
+    const auto rows = arrow::RecordBatch::Make(schema_, batch.num_rows(), std::move(columns));
+    return Guarded([&] { return writer_->WriteRecordBatch(*rows); });
+  }
+
+  absl::Status Finish() override {
+    return Guarded([&] { return writer_->Close(); });
+  }
+
+ private:
+  static absl::StatusOr<std::shared_ptr<arrow::Array>> ToStored(
+      const std::shared_ptr<arrow::Array>& array, const std::shared_ptr<arrow::DataType>& type) {
+    if (array->type_id() == arrow::Type::DICTIONARY) {
+      return FromArrow(arrow::compute::Cast(*array, type));
+    }
+    if (array->type()->Equals(*type)) return array;
+    // Same layout under another name: a narrower decimal, the bytes of an interval.
+    std::shared_ptr<arrow::ArrayData> data = array->data()->Copy();
+    data->type = type;
+    return arrow::MakeArray(std::move(data));
+  }
+
+  std::shared_ptr<arrow::Schema> schema_;
+  std::unique_ptr<parquet::arrow::FileWriter> writer_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<FileWriter>> MakeParquetWriter(const FileOptions& options,
+                                                              const Schema& schema,
+                                                              arrow::io::OutputStream& output) {
+  auto writer = std::make_unique<ParquetWriter>(schema);
+  MR_RETURN_IF_ERROR(writer->Init(options, output));
+  return writer;
+}
+
+}  // namespace millrace

@@ -1,0 +1,272 @@
+#include "worker/runtime/scan_input.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/check.h"
+#include "common/base/status.h"
+#include "millrace/v1/control.pb.h"
+#include "millrace/v1/split.pb.h"
+
+namespace millrace {
+namespace {
+
+// How long a source that has nothing is left alone.
+constexpr int64_t kIdleRetryMicros = 20'000;
+// Watermarks cut batches short on their way through exchanges, so there are only some a second.
+constexpr int64_t kWatermarkIntervalMicros = 50'000;
+// A filter that lets few rows through makes small batches; they are combined up to this size.
+constexpr int64_t kCoalesceRows = 2048;
+
+}  // namespace
+
+struct ScanInput::BarrierPositions {
+  std::vector<v1::SplitPosition> positions;
+  bool ended = false;
+};
+
+ScanInput::ScanInput(ScanOptions options)
+    : options_(std::move(options)),
+      lateness_(options_.delay_micros),
+      rate_(options_.rows_per_second, options_.clock->MonotonicMicros()),
+      coalescer_(kCoalesceRows),
+      incoming_(std::make_unique<ScanMailbox::Content>()),
+      watermark_micros_(options_.initial_watermark_micros) {}
+
+ScanInput::~ScanInput() = default;
+
+absl::Status ScanInput::Open() {
+  options_.mailbox->SetTask(options_.task);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<StreamMessage>> ScanInput::Poll() {
+  if (end_sent_ || closed_) return std::nullopt;
+  if (final_barrier_sent_) {
+    end_sent_ = true;
+    return EndOfStream();
+  }
+  ReadMailbox();
+  // A scan with a fixed share gives it out before the first barrier, so that a restored job knows that it was.
+  const bool barrier_may_pass = options_.requester != nullptr || ended();
+  if (!barriers_.empty() && barrier_may_pass) {
+    MR_ASSIGN_OR_RETURN(std::optional<Batch> rest, coalescer_.Flush());
+    if (rest.has_value()) return *std::move(rest);
+    if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
+    return NextBarrier();
+  }
+  if (auto watermark = NextWatermark(/*now=*/false)) return watermark;
+  if (split_open_) return ReadSplit();
+  if (!splits_.empty()) return OpenNextSplit();
+  return EndOrWait();
+}
+
+void ScanInput::ReadMailbox() {
+  *incoming_ = ScanMailbox::Content();
+  options_.mailbox->Take(incoming_.get());
+  for (v1::Split& split : incoming_->splits) splits_.push_back(std::move(split));
+  barriers_.insert(barriers_.end(), incoming_->barriers.begin(), incoming_->barriers.end());
+  if (!incoming_->assigned) return;
+  request_open_ = false;
+  no_more_splits_ = incoming_->no_more_splits;
+  unassigned_min_time_micros_ = incoming_->unassigned_min_time_micros;
+  AdvanceWatermark();
+}
+
+std::optional<StreamMessage> ScanInput::NextBarrier() {
+  const Barrier barrier = barriers_.front();
+  barriers_.pop_front();
+  BarrierPositions& at = barrier_positions_[barrier.epoch];
+  at.positions = finished_positions_;
+  if (split_open_) at.positions.push_back(CurrentPosition());
+  at.ended = ended();
+  final_barrier_sent_ = barrier.final;
+  return barrier;
+}
+
+std::optional<StreamMessage> ScanInput::NextWatermark(bool now) {
+  if (!options_.streaming || watermark_micros_ <= sent_watermark_micros_) return std::nullopt;
+  const int64_t now_micros = options_.clock->MonotonicMicros();
+  if (!now && now_micros - last_watermark_sent_at_micros_ < kWatermarkIntervalMicros) {
+    return std::nullopt;
+  }
+  // Rows held back are older than the watermark.
+  if (!coalescer_.empty()) return std::nullopt;
+  last_watermark_sent_at_micros_ = now_micros;
+  sent_watermark_micros_ = watermark_micros_;
+  return Watermark{watermark_micros_};
+}
+
+absl::StatusOr<std::optional<StreamMessage>> ScanInput::ReadSplit() {
+  PollBudget budget;
+  if (rate_.limited()) {
+    const int64_t now_micros = options_.clock->MonotonicMicros();
+    budget.rows_max = std::min(budget.rows_max, rate_.Available(now_micros));
+    if (budget.rows_max <= 0) {
+      waiting_for_ = "rate";
+      options_.timers->WakeAt(rate_.NextMicros(now_micros), options_.task);
+      MR_ASSIGN_OR_RETURN(std::optional<Batch> rest, coalescer_.Flush());
+      if (rest.has_value()) return *std::move(rest);
+      if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
+      return std::nullopt;
+    }
+  }
+  Batch batch;
+  const uint64_t rows_before = options_.source->Position().rows();
+  MR_ASSIGN_OR_RETURN(const PollResult result, options_.source->Poll(budget, &batch));
+  if (rate_.limited()) {
+    rate_.Take(static_cast<int64_t>(options_.source->Position().rows() - rows_before));
+  }
+  if (result == PollResult::kIdle && batch.num_rows() == 0) {
+    waiting_for_ = "input";
+    options_.timers->WakeAt(options_.clock->MonotonicMicros() + kIdleRetryMicros, options_.task);
+    MR_ASSIGN_OR_RETURN(std::optional<Batch> rest, coalescer_.Flush());
+    if (rest.has_value()) return *std::move(rest);
+    if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
+    return std::nullopt;
+  }
+  MR_ASSIGN_OR_RETURN(std::optional<Batch> ready, ProcessRows(std::move(batch)));
+  if (result == PollResult::kEnd) FinishSplit();
+  AdvanceWatermark();
+  // An empty batch means: something was done, poll again.
+  return std::move(ready).value_or(Batch());
+}
+
+absl::StatusOr<std::optional<StreamMessage>> ScanInput::OpenNextSplit() {
+  const v1::Split split = std::move(splits_.front());
+  splits_.pop_front();
+  const v1::SplitPosition& resume = split.resume();
+  resumed_late_rows_ = resume.late_rows();
+  resumed_bad_rows_ = resume.bad_rows();
+  resumed_.late += resume.late_rows();
+  resumed_.bad += resume.bad_rows();
+  split_late_rows_ = 0;
+  lateness_.BeginSplit(resume.has_max_time() ? std::optional<int64_t>(resume.max_time_micros())
+                                             : std::nullopt);
+  if (resume.ended()) {
+    // Known from the checkpoint only, for the counters and the next positions.
+    finished_positions_.push_back(resume);
+    finished_split_ids_.push_back(split.id());
+    return Batch();
+  }
+  MR_RETURN_IF_ERROR(options_.source->Open(split));
+  split_open_ = true;
+  // Whether a source counts for each split or for all of them, the difference is the split's.
+  bad_rows_at_open_ = options_.source->bad_rows();
+  AdvanceWatermark();
+  return Batch();
+}
+
+absl::StatusOr<std::optional<StreamMessage>> ScanInput::EndOrWait() {
+  MR_ASSIGN_OR_RETURN(std::optional<Batch> rest, coalescer_.Flush());
+  if (rest.has_value()) return *std::move(rest);
+  if (!no_more_splits_) {
+    if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
+    waiting_for_ = "split";
+    if (!request_open_ && options_.requester != nullptr) {
+      request_open_ = true;
+      options_.requester->RequestSplits(options_.scan_id, options_.task_index,
+                                        std::exchange(finished_split_ids_, {}));
+    }
+    return std::nullopt;
+  }
+  if (!options_.streaming) {
+    end_sent_ = true;
+    return EndOfStream();
+  }
+  // End inside a live job is state: nothing earlier can come, and barriers still pass.
+  watermark_micros_ = Watermark::kMaxWatermark;
+  if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
+  waiting_for_ = "barrier";
+  return std::nullopt;
+}
+
+absl::StatusOr<std::optional<Batch>> ScanInput::ProcessRows(Batch batch) {
+  if (batch.num_rows() == 0) return std::nullopt;
+  if (options_.time_column.has_value()) {
+    MR_ASSIGN_OR_RETURN(batch, DropLateRows(std::move(batch)));
+  }
+  if (batch.num_columns() > options_.num_columns) {
+    auto columns = batch.columns();
+    columns.resize(static_cast<size_t>(options_.num_columns));
+    batch = batch.WithColumns(std::move(columns));
+  }
+  if (options_.filter == nullptr || batch.num_rows() == 0) return batch;
+  selected_.clear();
+  MR_RETURN_IF_ERROR(options_.filter->Select(batch, &selected_));
+  const auto num_selected = static_cast<int64_t>(selected_.size());
+  if (num_selected < batch.num_rows()) {
+    MR_ASSIGN_OR_RETURN(batch, TakeRows(batch, selected_.data(), num_selected));
+  }
+  return coalescer_.Add(std::move(batch));
+}
+
+absl::StatusOr<Batch> ScanInput::DropLateRows(Batch batch) {
+  MR_ASSIGN_OR_RETURN(const int64_t num_late,
+                      lateness_.Select(*batch.column(*options_.time_column), &selected_));
+  if (num_late == 0) return batch;
+  split_late_rows_ += static_cast<uint64_t>(num_late);
+  late_rows_ += static_cast<uint64_t>(num_late);
+  return TakeRows(batch, selected_.data(), static_cast<int64_t>(selected_.size()));
+}
+
+v1::SplitPosition ScanInput::CurrentPosition() const {
+  v1::SplitPosition position = options_.source->Position();
+  position.set_late_rows(resumed_late_rows_ + split_late_rows_);
+  position.set_bad_rows(resumed_bad_rows_ + options_.source->bad_rows() - bad_rows_at_open_);
+  if (const auto max_time = lateness_.max_time_micros()) {
+    position.set_has_max_time(true);
+    position.set_max_time_micros(*max_time);
+  }
+  return position;
+}
+
+void ScanInput::FinishSplit() {
+  v1::SplitPosition position = CurrentPosition();
+  position.set_ended(true);
+  finished_split_ids_.push_back(position.split_id());
+  bad_rows_ += options_.source->bad_rows() - bad_rows_at_open_;
+  // Bounded jobs report no positions.
+  if (options_.streaming) finished_positions_.push_back(std::move(position));
+  split_open_ = false;
+}
+
+void ScanInput::AdvanceWatermark() {
+  if (!options_.time_column.has_value() || ended()) return;
+  int64_t least = Watermark::kMaxWatermark;
+  if (!no_more_splits_) least = unassigned_min_time_micros_.value_or(Watermark::kMinWatermark);
+  // Of a split that waits here nothing is known.
+  if (!splits_.empty()) least = Watermark::kMinWatermark;
+  if (split_open_) {
+    least = std::min(least, lateness_.watermark_micros().value_or(Watermark::kMinWatermark));
+  }
+  watermark_micros_ = std::max(watermark_micros_, least);
+}
+
+void ScanInput::Close(CloseReason) {
+  if (closed_) return;
+  closed_ = true;
+  // The rows that were read are all that count; a source that cannot close has nothing to lose.
+  options_.source->Close().IgnoreError();
+}
+
+void ScanInput::FillAck(uint64_t epoch, v1::EpochAck* ack) {
+  const auto it = barrier_positions_.find(epoch);
+  MR_CHECK(it != barrier_positions_.end());
+  if (options_.requester != nullptr) {
+    v1::ScanPositions* scan = ack->add_scans();
+    scan->set_scan_id(options_.scan_id);
+    for (v1::SplitPosition& position : it->second.positions) {
+      *scan->add_positions() = std::move(position);
+    }
+  }
+  if (!it->second.ended) ack->set_ended(false);
+  barrier_positions_.erase(it);
+}
+
+DroppedRows ScanInput::dropped_rows() const {
+  const uint64_t bad_in_split = split_open_ ? options_.source->bad_rows() - bad_rows_at_open_ : 0;
+  return {resumed_.late + late_rows_, resumed_.bad + bad_rows_ + bad_in_split};
+}
+
+}  // namespace millrace

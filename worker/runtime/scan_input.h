@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+#include "common/expr/evaluator.h"
+#include "worker/connectors/source.h"
+#include "worker/runtime/batch_coalescer.h"
+#include "worker/runtime/lateness_tracker.h"
+#include "worker/runtime/rate_limiter.h"
+#include "worker/runtime/scan_mailbox.h"
+#include "worker/runtime/task_input.h"
+#include "worker/runtime/timer_queue.h"
+
+namespace millrace {
+
+struct ScanOptions {
+  uint32_t scan_id = 0;
+  uint32_t task_index = 0;
+  bool streaming = false;
+  std::unique_ptr<Source> source;
+  // Null = every row passes. Over the first num_columns columns of the source.
+  std::unique_ptr<Evaluator> filter;
+  // Columns of the output; the source may give one more, the event time.
+  int num_columns = 0;
+  // Position of the event time in the source's columns; unset = rows are never late and no watermark is made.
+  std::optional<int> time_column;
+  int64_t delay_micros = 0;
+  // This task's share; 0 = as fast as possible.
+  double rows_per_second = 0;
+  // Where the watermark stood at the checkpoint that the job was restored from.
+  int64_t initial_watermark_micros = Watermark::kMinWatermark;
+  std::shared_ptr<ScanMailbox> mailbox;
+  // Borrowed. No requester: the mailbox was filled when the scan was made, and that is all.
+  SplitRequester* requester = nullptr;
+  Timers* timers = nullptr;
+  const Clock* clock = nullptr;
+  std::weak_ptr<Wakeable> task;
+};
+
+// Reads the splits that the coordinator hands out: sets late rows apart, filters, limits the rate, makes watermarks, and in
+// streaming jobs puts the coordinator's barriers between batches, with the positions that belong to them.
+//
+// In a streaming job a scan whose splits have all ended raises its watermark to the maximum and stays, to pass on barriers; the
+// stream ends after the final one.
+class ScanInput final : public TaskInput {
+ public:
+  explicit ScanInput(ScanOptions options);
+  ~ScanInput() override;
+
+  absl::Status Open() override;
+  absl::StatusOr<std::optional<StreamMessage>> Poll() override;
+  absl::string_view waiting_for() const override { return waiting_for_; }
+  void Close(CloseReason reason) override;
+  void FillAck(uint64_t epoch, v1::EpochAck* ack) override;
+  DroppedRows dropped_rows() const override;
+
+ private:
+  struct BarrierPositions;
+
+  void ReadMailbox();
+  std::optional<StreamMessage> NextBarrier();
+  // A watermark, if it has risen and it is time to say so.
+  std::optional<StreamMessage> NextWatermark(bool now);
+  absl::StatusOr<std::optional<StreamMessage>> ReadSplit();
+  absl::StatusOr<std::optional<StreamMessage>> OpenNextSplit();
+  absl::StatusOr<std::optional<StreamMessage>> EndOrWait();
+  absl::StatusOr<std::optional<Batch>> ProcessRows(Batch batch);
+  absl::StatusOr<Batch> DropLateRows(Batch batch);
+  v1::SplitPosition CurrentPosition() const;
+  void FinishSplit();
+  void AdvanceWatermark();
+  bool ended() const { return no_more_splits_ && !split_open_ && splits_.empty(); }
+
+  const ScanOptions options_;
+  LatenessTracker lateness_;
+  RateLimiter rate_;
+  BatchCoalescer coalescer_;
+
+  std::unique_ptr<ScanMailbox::Content> incoming_;
+  std::deque<v1::Split> splits_;
+  bool no_more_splits_ = false;
+  std::optional<int64_t> unassigned_min_time_micros_;
+  std::deque<Barrier> barriers_;
+  bool request_open_ = false;
+  std::vector<uint64_t> finished_split_ids_;
+
+  bool split_open_ = false;
+  // Counters that the split brought along from the checkpoint it was resumed from.
+  uint64_t resumed_late_rows_ = 0;
+  uint64_t resumed_bad_rows_ = 0;
+  uint64_t split_late_rows_ = 0;
+  uint64_t bad_rows_at_open_ = 0;
+  DroppedRows resumed_;
+  // Of this attempt; bad rows without those of the open split.
+  uint64_t late_rows_ = 0;
+  uint64_t bad_rows_ = 0;
+  // Splits that were read to their end in this attempt.
+  std::vector<v1::SplitPosition> finished_positions_;
+  // By epoch, until the acknowledgement takes them.
+  std::map<uint64_t, BarrierPositions> barrier_positions_;
+
+  int64_t watermark_micros_;
+  int64_t sent_watermark_micros_ = Watermark::kMinWatermark;
+  int64_t last_watermark_sent_at_micros_ = 0;
+  bool final_barrier_sent_ = false;
+  bool end_sent_ = false;
+  bool closed_ = false;
+  absl::string_view waiting_for_ = "split";
+  std::vector<int32_t> selected_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,60 @@
+#include "worker/runtime/scan_mailbox.h"
+
+#include <utility>
+
+#include "millrace/v1/control.pb.h"
+#include "millrace/v1/split.pb.h"
+
+namespace millrace {
+
+ScanMailbox::ScanMailbox() : content_(std::make_unique<Content>()) {}
+ScanMailbox::~ScanMailbox() = default;
+
+void ScanMailbox::SetTask(std::weak_ptr<Wakeable> task) {
+  MutexLock lock(mutex_);
+  task_ = std::move(task);
+}
+
+void ScanMailbox::Assign(const v1::SplitAssignment& assignment) {
+  {
+    MutexLock lock(mutex_);
+    content_->assigned = true;
+    content_->splits.insert(content_->splits.end(), assignment.splits().begin(),
+                            assignment.splits().end());
+    content_->no_more_splits = content_->no_more_splits || assignment.end();
+    content_->unassigned_min_time_micros =
+        assignment.has_unassigned_min_time_micros()
+            ? std::optional<int64_t>(assignment.unassigned_min_time_micros())
+            : std::nullopt;
+  }
+  WakeTask();
+}
+
+void ScanMailbox::Inject(const Barrier& barrier) {
+  {
+    MutexLock lock(mutex_);
+    content_->barriers.push_back(barrier);
+  }
+  WakeTask();
+}
+
+void ScanMailbox::Take(Content* content) {
+  MutexLock lock(mutex_);
+  const bool no_more_splits = content_->no_more_splits;
+  const auto unassigned = content_->unassigned_min_time_micros;
+  std::swap(*content, *content_);
+  *content_ = Content();
+  content_->no_more_splits = no_more_splits;
+  content_->unassigned_min_time_micros = unassigned;
+}
+
+void ScanMailbox::WakeTask() {
+  std::shared_ptr<Wakeable> task;
+  {
+    MutexLock lock(mutex_);
+    task = task_.lock();
+  }
+  if (task != nullptr) task->Wake();
+}
+
+}  // namespace millrace

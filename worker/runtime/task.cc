@@ -1,0 +1,210 @@
+#include "worker/runtime/task.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/failpoint.h"
+#include "common/base/status.h"
+#include "millrace/v1/control.pb.h"
+#include "millrace/v1/status.pb.h"
+#include "worker/state/task_state_store.h"
+
+namespace millrace {
+namespace {
+
+// Long enough to keep a chain's data in the caches, short enough for a hundred tasks to take turns.
+constexpr int64_t kStepMicros = 5000;
+
+uint64_t RowsTouched(const ChainDriver& driver) {
+  uint64_t rows = 0;
+  for (const OperatorStats& stats : driver.operator_stats()) rows += stats.counters.rows_touched;
+  return rows;
+}
+
+}  // namespace
+
+struct Task::Snapshot {
+  int state = v1::TASK_STATE_DEPLOYING;
+  uint64_t rows_in = 0;
+  uint64_t rows_out = 0;
+  SentBytes sent;
+  uint64_t busy_micros = 0;
+  Watermark watermark;
+  uint64_t epoch = 0;
+  DroppedRows dropped;
+  std::vector<OperatorStats> operators;
+  // Always a literal.
+  absl::string_view waiting_for;
+};
+
+Task::Task(ActorPool& pool, const Clock& clock, TaskListener& listener)
+    : Actor(pool), clock_(clock), listener_(listener), snapshot_(std::make_unique<Snapshot>()) {}
+
+Task::~Task() {
+  if (driver_ != nullptr && !done_) CloseAll(CloseReason::kAborted).IgnoreError();
+}
+
+void Task::Init(Options options) {
+  MR_CHECK(driver_ == nullptr);
+  identity_ = options.identity;
+  chain_ = std::move(options.chain);
+  state_store_ = std::move(options.state);
+  staged_files_ = std::make_unique<std::vector<v1::StagedFile>>();
+  driver_ = std::make_unique<ChainDriver>(chain_, identity_.streaming, clock_,
+                                          [this](const Barrier& barrier) { PassBarrier(barrier); });
+  contexts_.assign(chain_.operators.size(), options.context);
+  for (size_t i = 0; i < contexts_.size(); ++i) {
+    contexts_[i].node_id = chain_.operators[i].node_id;
+    contexts_[i].counters = driver_->counters(i);
+    contexts_[i].state = state_store_.get();
+    contexts_[i].staged_files = staged_files_.get();
+  }
+}
+
+void Task::Cancel() {
+  cancelled_.store(true, std::memory_order_relaxed);
+  Wake();
+}
+
+absl::Status Task::Open() {
+  for (size_t i = 0; i < contexts_.size(); ++i) {
+    MR_RETURN_IF_ERROR(chain_.operators[i].op->Open(contexts_[i]));
+  }
+  for (ChainInput& input : chain_.inputs) MR_RETURN_IF_ERROR(input.input->Open());
+  return absl::OkStatus();
+}
+
+Task::StepResult Task::Step() {
+  if (done_) return StepResult::kDone;
+  if (cancelled_.load(std::memory_order_relaxed)) return End(absl::OkStatus(), true);
+  const int64_t begin_micros = clock_.MonotonicMicros();
+  if (!opened_) {
+    opened_ = true;
+    if (absl::Status status = Open(); !status.ok()) return End(std::move(status), false);
+  }
+  absl::StatusOr<DriveResult> result = driver_->Run(begin_micros + kStepMicros, cancelled_);
+  busy_micros_ += static_cast<uint64_t>(clock_.MonotonicMicros() - begin_micros);
+  if (!result.ok()) return End(std::move(result).status(), false);
+  if (*result == DriveResult::kFinished) return End(absl::OkStatus(), false);
+  const bool idle = *result == DriveResult::kIdle;
+  Publish(idle ? driver_->waiting_for() : absl::string_view(), v1::TASK_STATE_RUNNING);
+  return idle ? StepResult::kIdle : StepResult::kReady;
+}
+
+void Task::PassBarrier(const Barrier& barrier) {
+  epoch_ = barrier.epoch;
+  v1::EpochAck ack;
+  ack.set_job_id(identity_.job_id);
+  ack.set_attempt(identity_.attempt);
+  ack.set_epoch(barrier.epoch);
+  ack.set_fragment(identity_.fragment);
+  ack.set_task_index(identity_.task_index);
+  ack.set_ended(true);
+  for (ChainInput& input : chain_.inputs) input.input->FillAck(barrier.epoch, &ack);
+  const uint64_t rows_touched = RowsTouched(*driver_);
+  ack.set_rows_touched(rows_touched - std::exchange(acked_rows_touched_, rows_touched));
+  if (driver_->watermark().micros != Watermark::kMinWatermark) {
+    ack.set_has_watermark(true);
+    ack.set_watermark_micros(driver_->watermark().micros);
+  }
+  for (v1::StagedFile& file : *staged_files_) *ack.add_staged_files() = std::move(file);
+  staged_files_->clear();
+  // A test keeps the epoch from being published.
+  if (FailpointHeld("epoch.hold_ack")) return;
+  listener_.OnEpochProcessed(ack, barrier.checkpoint || barrier.final);
+}
+
+Task::StepResult Task::End(absl::Status status, bool cancelled) {
+  done_ = true;
+  const bool finished = status.ok() && !cancelled;
+  absl::Status closed = CloseAll(finished ? CloseReason::kFinished : CloseReason::kAborted);
+  if (finished && !closed.ok()) status = std::move(closed);
+  const int state = cancelled      ? v1::TASK_STATE_CANCELLED
+                    : status.ok() ? v1::TASK_STATE_FINISHED
+                                  : v1::TASK_STATE_FAILED;
+  Publish("", state);
+  TaskOutcome outcome;
+  outcome.cancelled = cancelled;
+  if (status.ok() && !cancelled) outcome.staged_files = std::move(*staged_files_);
+  outcome.status = std::move(status);
+  v1::TaskProgress progress;
+  FillProgress(&progress);
+  listener_.OnTaskDone(progress, std::move(outcome));
+  return StepResult::kDone;
+}
+
+absl::Status Task::CloseAll(CloseReason reason) {
+  absl::Status first;
+  for (ChainInput& input : chain_.inputs) input.input->Close(reason);
+  if (opened_) {
+    for (ChainOperator& op : chain_.operators) first.Update(op.op->Close());
+  }
+  for (auto& output : chain_.outputs) output->Close(reason);
+  return first;
+}
+
+void Task::Publish(absl::string_view waiting_for, int state) {
+  std::vector<OperatorStats> operators = driver_->operator_stats();
+  MutexLock lock(mutex_);
+  Snapshot& to = *snapshot_;
+  to.state = state;
+  to.rows_in = driver_->rows_in();
+  to.rows_out = driver_->rows_out();
+  to.sent = {};
+  for (const auto& output : chain_.outputs) {
+    const SentBytes sent = output->sent_bytes();
+    to.sent.local += sent.local;
+    to.sent.remote += sent.remote;
+  }
+  to.busy_micros = busy_micros_;
+  to.watermark = driver_->watermark();
+  to.epoch = epoch_;
+  to.dropped = {};
+  for (const ChainInput& input : chain_.inputs) {
+    const DroppedRows dropped = input.input->dropped_rows();
+    to.dropped.late += dropped.late;
+    to.dropped.bad += dropped.bad;
+  }
+  to.operators = std::move(operators);
+  to.waiting_for = waiting_for;
+}
+
+void Task::FillProgress(v1::TaskProgress* out) const {
+  out->set_job_id(identity_.job_id);
+  out->set_attempt(identity_.attempt);
+  out->set_fragment(identity_.fragment);
+  out->set_task_index(identity_.task_index);
+  out->set_worker_id(identity_.worker_id);
+  MutexLock lock(mutex_);
+  const Snapshot& from = *snapshot_;
+  out->set_state(static_cast<v1::TaskState>(from.state));
+  out->set_rows_in(from.rows_in);
+  out->set_rows_out(from.rows_out);
+  out->set_local_bytes_out(from.sent.local);
+  out->set_remote_bytes_out(from.sent.remote);
+  out->set_busy_micros(from.busy_micros);
+  if (from.watermark.micros != Watermark::kMinWatermark) {
+    out->set_has_watermark(true);
+    out->set_watermark_micros(from.watermark.micros);
+  }
+  out->set_epoch(from.epoch);
+  uint64_t late = from.dropped.late;
+  uint64_t state_rows = 0;
+  for (const OperatorStats& stats : from.operators) {
+    v1::OperatorProgress* op = out->add_operators();
+    op->set_node_id(stats.node_id);
+    op->set_rows_in(stats.counters.rows_in);
+    op->set_rows_out(stats.counters.rows_out);
+    op->set_busy_micros(stats.busy_micros);
+    op->set_rows_touched(stats.counters.rows_touched);
+    late += stats.counters.late_rows;
+    state_rows += stats.counters.state_rows;
+  }
+  out->set_late_rows(late);
+  out->set_bad_rows(from.dropped.bad);
+  out->set_state_rows(state_rows);
+  out->set_waiting_for(std::string(from.waiting_for.data(), from.waiting_for.size()));
+}
+
+}  // namespace millrace
