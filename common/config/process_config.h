@@ -10,7 +10,7 @@
 #include "common/logging/log.h"
 
 // Configuration of the two servers: a TOML file (--config) under flags; a flag wins. Keys of the file are the flags' names with '_' for '-':
-//   listen = "127.0.0.1:7461"        allowed_paths = ["/srv/data"]        epoch_interval = "500 ms"
+//   listen = "127.0.0.1:7461"        allowed_path = ["/srv/data"]        epoch_interval = "500 ms"
 // Unknown keys and flags, and wrong values, are errors (F0000) with the nearest name.
 
 namespace millrace {
@@ -36,6 +36,9 @@ struct CoordinatorConfig {
   uint64_t query_memory_bytes = 0;
   // End when stdin closes or the parent dies: private clusters.
   bool exit_with_parent = false;
+  // Folder to remove when the process ends, after its workers have left; empty = none. For private clusters, whose parent may
+  // have been killed before it could do that.
+  std::string remove_at_exit;
   LogOptions log;
 };
 

@@ -27,6 +27,8 @@ enum FunctionTrait : uint8_t {
   kCostly = 8,
   // The last argument may repeat.
   kVariadic = 16,
+  // Differs from batch to batch (the clock).
+  kVolatile = 32,
 };
 
 // How the scale of a numeric result follows from the arguments.
@@ -38,6 +40,7 @@ enum class ScaleRule : uint8_t {
   kDivide,     // max(16, scales)
   kByLiteral,  // the second argument, where it is a literal; otherwise the first's scale
   kInexact,    // max(16, scale): roots, logarithms, to_number
+  kByField,    // extract: what the field named by the first argument has
 };
 
 struct FunctionEntry {

@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/expr/call_builder.h"
+#include "common/expr/datetime_field.h"
 #include "common/expr/operator_names.h"
 #include "common/expr/type_resolution.h"
 
@@ -78,6 +79,17 @@ int32_t ScaleByLiteral(absl::Span<const ExprPtr> args) {
   return static_cast<int32_t>(std::clamp<int64_t>(scale, 0, kMaxNumericPrecision));
 }
 
+// extract(second from x) has six digits, extract(year from x) none.
+int32_t ScaleByField(absl::Span<const ExprPtr> args) {
+  constexpr int32_t kLargest = 6;
+  const auto* name = std::get_if<std::string>(&args[0]->literal.value);
+  if (name == nullptr) return kLargest;
+  const auto field = ParseDatetimeField(*name, args[1]->type);
+  if (!field.ok()) return kLargest;
+  const bool whole = args[1]->type.id == TypeId::kDate;
+  return whole ? 0 : ScaleOfField(*field);
+}
+
 SqlType ResultType(const FunctionEntry& entry, absl::Span<const ExprPtr> args) {
   if (entry.result != TypeId::kNumeric) return SqlType::Of(entry.result);
   const auto numeric = [](int32_t scale) {
@@ -96,6 +108,8 @@ SqlType ResultType(const FunctionEntry& entry, absl::Span<const ExprPtr> args) {
       return numeric(std::max(kUnconstrainedNumericScale, MaxScale(args)));
     case ScaleRule::kByLiteral:
       return numeric(ScaleByLiteral(args));
+    case ScaleRule::kByField:
+      return numeric(ScaleByField(args));
   }
   return numeric(0);
 }

@@ -9,8 +9,8 @@ const SqlType kCount = SqlType::Of(TypeId::kInt64);
 const SqlType kFloat = SqlType::Of(TypeId::kFloat64);
 const SqlType kBytes = SqlType::Of(TypeId::kBytea);
 
-// The type of an exact running sum: with the argument's digits after the point, and as wide as numbers go where
-// 64 bits could overflow.
+// The type of an exact running sum: with the argument's digits after the point, and as wide as
+// numbers go where 64 bits could overflow.
 SqlType ExactSum(const SqlType& arg, AggregateFunction function) {
   const bool narrow = arg.id == TypeId::kInt16 || arg.id == TypeId::kInt32;
   const bool is_sum = function == AggregateFunction::kSum || function == AggregateFunction::kAvg;

@@ -34,9 +34,9 @@ AttemptOutcome BoundedRun::WaitEnded(Cancellation& token, const Clock& clock) {
   }
 }
 
-bool BoundedRun::ended() const {
+bool BoundedRun::failed() const {
   MutexLock lock(mutex_);
-  return outcome_.has_value();
+  return outcome_.has_value() && !outcome_->status.ok();
 }
 
 void BoundedRun::OnStarted() {

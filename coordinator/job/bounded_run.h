@@ -18,7 +18,8 @@ class BoundedRun final : public AttemptObserver {
   // make a cancellation end the attempt is the caller's part.
   bool WaitStarted(Cancellation& token, const Clock& clock);
   AttemptOutcome WaitEnded(Cancellation& token, const Clock& clock);
-  bool ended() const;
+  // It ended with an error.
+  bool failed() const;
 
   void OnStarted() override;
   void OnEpochAck(const v1::EpochAck& ack) override;

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/expr/expr.h"
+#include "coordinator/logical_plan/new_node.h"
 #include "millrace/v1/plan.pb.h"
 
 namespace millrace {
@@ -60,17 +61,14 @@ std::string EnumTail(const std::string& name, size_t prefix) {
 }
 
 std::string FunctionText(v1::AggregateFunction function) {
-  return EnumTail(v1::AggregateFunction_Name(function), sizeof("AGGREGATE_FUNCTION_") - 1);
+  return AggregateName(static_cast<AggregateFunction>(function));
 }
 
 std::string CallText(const v1::AggregateCall& call, const Schema& schema) {
-  if (call.function() == v1::AGGREGATE_FUNCTION_COUNT_STAR && !call.has_filter()) {
-    return "count(*)";
-  }
   const bool star = call.function() == v1::AGGREGATE_FUNCTION_COUNT_STAR;
-  std::string text = absl::StrCat(star ? "count" : FunctionText(call.function()), "(",
-                                  call.distinct() ? "distinct " : "",
-                                  star ? "*" : ColumnList(call.args(), schema), ")");
+  std::string text =
+      absl::StrCat(FunctionText(call.function()), "(", call.distinct() ? "distinct " : "",
+                   star ? "*" : ColumnList(call.args(), schema), ")");
   if (call.has_filter()) {
     absl::StrAppend(&text, " filter (", ColumnName(call.filter(), schema), ")");
   }
@@ -97,8 +95,8 @@ Details ScanDetails(const v1::PlanNode& node) {
   if (scan.has_watermark()) {
     const uint32_t column = scan.watermark().time_column();
     details.push_back(absl::StrCat(
-        "watermark: ", column < static_cast<uint32_t>(scan.columns_size())
-                           ? scan.columns(column).name() : "?",
+        "watermark: ",
+        column < static_cast<uint32_t>(scan.columns_size()) ? scan.columns(column).name() : "?",
         " - ", scan.watermark().delay_micros(), " us"));
   }
   return details;
@@ -112,19 +110,20 @@ Details AggregateDetails(const v1::HashAggregateNode& op, const Schema& input) {
     details.push_back(absl::StrCat("keys: ", ColumnList(op.keys(), input)));
   }
   if (op.aggregates_size() > 0) {
-    details.push_back(absl::StrCat(
-        "aggregates: ",
-        absl::StrJoin(op.aggregates(), ", ", [&](std::string* out, const auto& call) {
-          // The accumulators of one aggregate all bear its name.
-          absl::StrAppend(out, op.phase() == v1::AGGREGATE_PHASE_FINAL
-                                   ? FunctionText(call.function()) : CallText(call, input));
-        })));
+    details.push_back(
+        absl::StrCat("aggregates: ",
+                     absl::StrJoin(op.aggregates(), ", ", [&](std::string* out, const auto& call) {
+                       // The accumulators of one aggregate all bear its name.
+                       absl::StrAppend(out, op.phase() == v1::AGGREGATE_PHASE_FINAL
+                                                ? FunctionText(call.function())
+                                                : CallText(call, input));
+                     })));
   }
   if (op.emit() == v1::EMIT_MODE_CHANGES) details.push_back("emit: changes");
   if (op.emit() == v1::EMIT_MODE_ON_WINDOW_CLOSE) details.push_back("emit: on window close");
   if (op.has_window_end_key()) {
-    details.push_back(absl::StrCat("window end: ",
-                                   ColumnName(op.keys(op.window_end_key()), input)));
+    details.push_back(
+        absl::StrCat("window end: ", ColumnName(op.keys(op.window_end_key()), input)));
   }
   return details;
 }
@@ -145,8 +144,8 @@ Details HashJoinDetails(const v1::PlanNode& node) {
   }
   if (op.symmetric()) details.push_back("symmetric");
   if (op.has_window_end_key()) {
-    details.push_back(absl::StrCat("window end: ",
-                                   ColumnName(op.left_keys(op.window_end_key()), left)));
+    details.push_back(
+        absl::StrCat("window end: ", ColumnName(op.left_keys(op.window_end_key()), left)));
   }
   return details;
 }
@@ -164,8 +163,7 @@ std::string OverCallText(const v1::OverCall& call, const Schema& input) {
   const std::string function =
       call.has_aggregate() ? CallText(call.aggregate(), input)
                            : absl::StrCat(call.ranking(), "(", ColumnList(call.args(), input), ")");
-  const std::string unit =
-      EnumTail(v1::Frame_Unit_Name(call.frame().unit()), sizeof("UNIT_") - 1);
+  const std::string unit = EnumTail(v1::Frame_Unit_Name(call.frame().unit()), sizeof("UNIT_") - 1);
   return absl::StrCat(function, " ", unit, " ", BoundText(call.frame().start()), " .. ",
                       BoundText(call.frame().end()));
 }

@@ -15,7 +15,8 @@ class Output;
 // "HashAggregate", "Scan", …
 std::string NodeName(const v1::PlanNode& node);
 
-// What the node does, in order: {"final", "keys: a, b", "aggregates: sum(c)"}. Columns by the names of the inputs' columns.
+// What the node does, in order: {"final", "keys: a, b", "aggregates: sum(c)"}. Columns by the names
+// of the inputs' columns.
 std::vector<std::string> NodeDetails(const v1::PlanNode& node);
 
 // "hash by a, b", "single", "broadcast", … `root` is the node whose rows go there.

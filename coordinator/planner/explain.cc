@@ -60,13 +60,12 @@ void AppendNode(const v1::PlanNode& node, const TotalsByNode& totals, int depth,
 
 std::string OutputsText(const v1::Fragment& fragment) {
   if (fragment.outputs().empty()) return "sink";
-  return absl::StrJoin(
-      fragment.outputs(), ", ", [&](std::string* out, const v1::Output& output) {
-        absl::StrAppend(out, DistributionText(output, fragment.root()));
-        if (output.distribution() != v1::DISTRIBUTION_RESULT) {
-          absl::StrAppend(out, " to fragment ", output.consumer_fragment());
-        }
-      });
+  return absl::StrJoin(fragment.outputs(), ", ", [&](std::string* out, const v1::Output& output) {
+    absl::StrAppend(out, DistributionText(output, fragment.root()));
+    if (output.distribution() != v1::DISTRIBUTION_RESULT) {
+      absl::StrAppend(out, " to fragment ", output.consumer_fragment());
+    }
+  });
 }
 
 void AppendTasks(const v1::Fragment& fragment, absl::Span<const v1::TaskProgress> tasks,
@@ -100,8 +99,8 @@ std::string ExplainText(const v1::PhysicalPlan& plan, absl::Span<const v1::TaskP
   if (plan.streaming()) absl::StrAppend(&text, "Streaming, ", plan.num_shards(), " shards\n");
   for (int i = plan.fragments_size() - 1; i >= 0; --i) {
     const v1::Fragment& fragment = plan.fragments(i);
-    absl::StrAppend(&text, "Fragment ", fragment.id(), ": ",
-                    Plural(fragment.parallelism(), "task"), ", ", OutputsText(fragment), "\n");
+    absl::StrAppend(&text, "Fragment ", fragment.id(), ": ", Plural(fragment.parallelism(), "task"),
+                    ", ", OutputsText(fragment), "\n");
     AppendNode(fragment.root(), totals, 1, &text);
     AppendTasks(fragment, tasks, &text);
   }

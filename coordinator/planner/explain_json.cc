@@ -50,9 +50,8 @@ std::string NodeJson(const v1::PlanNode& node) {
 }
 
 std::string OutputJson(const v1::Output& output, const v1::PlanNode& root) {
-  std::string text =
-      absl::StrCat("{\"exchange_id\":", output.exchange_id(),
-                   ",\"distribution\":", Quoted(DistributionText(output, root)));
+  std::string text = absl::StrCat("{\"exchange_id\":", output.exchange_id(),
+                                  ",\"distribution\":", Quoted(DistributionText(output, root)));
   if (output.distribution() != v1::DISTRIBUTION_RESULT) {
     absl::StrAppend(&text, ",\"consumer_fragment\":", output.consumer_fragment());
   }

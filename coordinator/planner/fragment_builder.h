@@ -9,21 +9,23 @@
 
 namespace millrace {
 
-// Cuts a plan into fragments: numbers nodes, scans and exchanges, and connects producers with consumers. Fragments are
-// finished from the leaves up, so producers come before consumers.
+// Cuts a plan into fragments: numbers nodes, scans and exchanges, and connects producers with
+// consumers. Fragments are finished from the leaves up, so producers come before consumers.
 class FragmentBuilder {
  public:
   explicit FragmentBuilder(const PlanOptions& options);
 
-  // A node over `inputs`, which it takes. The caller sets its operator and calls Seal when the relation is complete.
+  // A node over `inputs`, which it takes. The caller sets its operator and calls Seal when the
+  // relation is complete.
   std::unique_ptr<v1::PlanNode> NewNode(std::vector<Relation*> inputs);
   // Writes the relation's schema, changelog trait and estimate into its node.
   void Seal(Relation* relation) const;
 
   uint32_t NextScanId() { return next_scan_id_++; }
 
-  // Ends the fragment of `input` with an exchange; the result is a leaf of the consumer's fragment. Traits stay where the
-  // distribution allows it. Nothing happens to rows that are in one task and shall stay there.
+  // Ends the fragment of `input` with an exchange; the result is a leaf of the consumer's fragment.
+  // Traits stay where the distribution allows it. Nothing happens to rows that are in one task and
+  // shall stay there.
   Relation ToSingle(Relation input);
   // All producers' rows are sorted by `keys`, and the only consumer merges them.
   Relation ToSingleMerged(Relation input, const std::vector<SortKey>& keys);
@@ -31,8 +33,8 @@ class FragmentBuilder {
   Relation ToBroadcast(Relation input);
   Relation ToRoundRobin(Relation input);
 
-  // True if rows that agree in `keys` are in one task. Streams ask for exactly these keys: state belongs to shards by their
-  // hash.
+  // True if rows that agree in `keys` are in one task. Streams ask for exactly these keys: state
+  // belongs to shards by their hash.
   bool IsSpreadBy(const Relation& relation, const std::vector<int>& keys) const;
 
   // Ends the plan. `to_client`: the root's rows go to the client; else the root is a sink.

@@ -29,7 +29,9 @@ LogicalPtr OptimizeLogical(const LogicalPtr& query, const OptimizeOptions& optio
   plan = PushDownLimits(plan);
   plan = PruneColumns(plan);
   if (!options.streaming) plan = ChooseBuildSides(plan, estimator);
-  return MergeProjections(PruneColumns(MergeProjections(plan)));
+  plan = PruneColumns(MergeProjections(plan));
+  // Pruning puts projections between filters and what they filter.
+  return MergeProjections(PushDownFilters(plan));
 }
 
 }  // namespace millrace

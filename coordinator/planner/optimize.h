@@ -11,7 +11,8 @@ struct OptimizeOptions {
   StatisticsSource statistics;
 };
 
-// The logical rewrites, in their order. The output's columns and types stay; their names may be lost.
+// The logical rewrites, in their order. The output's columns and types stay; their names may be
+// lost.
 LogicalPtr OptimizeLogical(const LogicalPtr& query, const OptimizeOptions& options);
 
 }  // namespace millrace

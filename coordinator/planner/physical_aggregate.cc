@@ -100,8 +100,8 @@ absl::StatusOr<Relation> PhysicalBuilder::AggregateStream(Relation input,
   return result;
 }
 
-// The end of a window is its start plus its size, but for cumulating windows. Returns the added column, −1 if the keys have no
-// window's start.
+// The end of a window is its start plus its size, but for cumulating windows. Returns the added
+// column, −1 if the keys have no window's start.
 absl::StatusOr<int> PhysicalBuilder::AddWindowEnd(const std::vector<int>& keys, Relation* input) {
   const int start_key = KeyWithRole(*input, keys, TimeColumn::Role::kWindowStart);
   if (start_key < 0) return -1;
@@ -109,9 +109,9 @@ absl::StatusOr<int> PhysicalBuilder::AddWindowEnd(const std::vector<int>& keys, 
   TimeColumn time = input->times.at(start);
   if (time.window == WindowKind::kCumulate) return -1;
   const Value size{SqlType::Of(TypeId::kInterval), IntervalParts{0, 0, time.size_micros}};
-  MR_ASSIGN_OR_RETURN(ExprPtr end,
-                      BuildOperator("+", {MakeColumn(start, input->schema[start].type),
-                                          MakeLiteral(size)}, 0));
+  MR_ASSIGN_OR_RETURN(
+      ExprPtr end,
+      BuildOperator("+", {MakeColumn(start, input->schema[start].type), MakeLiteral(size)}, 0));
   *input = Extend(std::move(*input), {std::move(end)}, "window_end");
   time.role = TimeColumn::Role::kWindowEnd;
   input->times.emplace(input->width() - 1, time);
@@ -121,10 +121,11 @@ absl::StatusOr<int> PhysicalBuilder::AddWindowEnd(const std::vector<int>& keys, 
 Relation PhysicalBuilder::AggregateInPhases(Relation input, const LogicalAggregate& aggregate,
                                             v1::HashAggregateNode base) {
   const int num_keys = static_cast<int>(aggregate.keys.size());
-  const bool in_place = num_keys == 0 ? input.single() : fragments_->IsSpreadBy(input, aggregate.keys);
+  const bool in_place =
+      num_keys == 0 ? input.single() : fragments_->IsSpreadBy(input, aggregate.keys);
   const bool combinable =
-      !input.changing && std::all_of(aggregate.aggregates.begin(), aggregate.aggregates.end(),
-                                     SupportsPartial);
+      !input.changing &&
+      std::all_of(aggregate.aggregates.begin(), aggregate.aggregates.end(), SupportsPartial);
   if (in_place || !combinable) {
     if (!in_place && num_keys == 0) input = fragments_->ToSingle(std::move(input));
     if (!in_place && num_keys > 0) input = fragments_->ToHash(std::move(input), aggregate.keys);

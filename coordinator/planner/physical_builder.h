@@ -14,8 +14,9 @@
 
 namespace millrace {
 
-// Turns an optimised logical plan into physical nodes: picks operators and phases, and puts exchanges where rows that belong
-// together are not in one task. The parts are in physical_<what>.cc.
+// Turns an optimised logical plan into physical nodes: picks operators and phases, and puts
+// exchanges where rows that belong together are not in one task. The parts are in
+// physical_<what>.cc.
 class PhysicalBuilder {
  public:
   PhysicalBuilder(const PlanOptions& options, FragmentBuilder* fragments);
@@ -64,8 +65,8 @@ class PhysicalBuilder {
   Relation NestedLoopJoin(const LogicalJoin& join, Relation left, Relation right);
   absl::StatusOr<Relation> SymmetricJoin(const LogicalJoin& join, JoinKeys keys, Relation left,
                                          Relation right);
-  absl::StatusOr<Relation> SymmetricCrossJoin(const LogicalJoin& join, JoinKeys keys,
-                                              Relation left, Relation right);
+  absl::StatusOr<Relation> SymmetricCrossJoin(const LogicalJoin& join, JoinKeys keys, Relation left,
+                                              Relation right);
   std::optional<std::vector<int>> JoinedKey(const LogicalJoin& join, const JoinKeys& keys,
                                             const Relation& left, const Relation& right) const;
 

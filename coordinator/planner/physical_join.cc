@@ -11,7 +11,8 @@ namespace {
 
 // A side with at most this many rows may be sent to every task.
 constexpr double kBroadcastRowsMax = 2e6;
-// Sending it to every task must be this much cheaper than moving the other side: each task builds it again.
+// Sending it to every task must be this much cheaper than moving the other side: each task builds
+// it again.
 constexpr double kBroadcastGain = 2;
 
 v1::JoinType JoinTypeOf(JoinType type) { return static_cast<v1::JoinType>(type); }
@@ -87,7 +88,8 @@ absl::StatusOr<Relation> PhysicalBuilder::BuildJoin(const LogicalJoin& join) {
 
 bool PhysicalBuilder::PrefersBroadcast(const LogicalJoin& join, const JoinKeys& keys,
                                        const Relation& left, const Relation& right) const {
-  // One NULL on the right decides for all rows of the left, so every task must know the whole right side.
+  // One NULL on the right decides for all rows of the left, so every task must know the whole right
+  // side.
   if (join.type == JoinType::kNullAwareAnti) return true;
   if (!MayBroadcastRight(join.type) || left.single()) return false;
   if (fragments_->IsSpreadBy(left, keys.left)) return false;
@@ -116,7 +118,8 @@ Relation PhysicalBuilder::HashJoin(const LogicalJoin& join, const JoinKeys& keys
 void PhysicalBuilder::SpreadByKeys(const JoinKeys& keys, Relation* left, Relation* right) {
   if (!options_.streaming && left->single() && right->single()) return;
   const std::vector<int> all = AllIndices(keys.left);
-  // Subsets of the keys by which one side lies already. A stream's state belongs to shards by all keys.
+  // Subsets of the keys by which one side lies already. A stream's state belongs to shards by all
+  // keys.
   std::vector<std::vector<int>> choices;
   for (const auto& [side, side_keys] :
        {std::pair(left, &keys.left), std::pair(right, &keys.right)}) {
@@ -131,9 +134,9 @@ void PhysicalBuilder::SpreadByKeys(const JoinKeys& keys, Relation* left, Relatio
     return !IsHashedBy(*left, Pick(keys.left, choice)) +
            !IsHashedBy(*right, Pick(keys.right, choice));
   };
-  const std::vector<int> best = *std::min_element(
-      choices.begin(), choices.end(),
-      [&](const auto& a, const auto& b) { return exchanges(a) < exchanges(b); });
+  const std::vector<int> best =
+      *std::min_element(choices.begin(), choices.end(),
+                        [&](const auto& a, const auto& b) { return exchanges(a) < exchanges(b); });
   const std::vector<int> left_keys = Pick(keys.left, best);
   const std::vector<int> right_keys = Pick(keys.right, best);
   if (!IsHashedBy(*left, left_keys)) *left = fragments_->ToHash(std::move(*left), left_keys);
@@ -180,13 +183,13 @@ absl::StatusOr<Relation> PhysicalBuilder::SymmetricJoin(const LogicalJoin& join,
   }
   SpreadByKeys(keys, &left, &right);
   const int end_key = WindowEndKey(keys, left, right);
-  // Rows of one window are joined before it closes; other rows may be joined at any later time, so their event time says
-  // nothing about what is still to come.
+  // Rows of one window are joined before it closes; other rows may be joined at any later time, so
+  // their event time says nothing about what is still to come.
   std::map<int, TimeColumn> times;
   for (size_t i = 0; end_key >= 0 && i < keys.left.size(); ++i) {
     const auto found = left.times.find(keys.left[i]);
-    const bool bound = found != left.times.end() &&
-                       found->second.role != TimeColumn::Role::kRowTime;
+    const bool bound =
+        found != left.times.end() && found->second.role != TimeColumn::Role::kRowTime;
     if (!bound || join.type == JoinType::kRight || join.type == JoinType::kFull) continue;
     times.insert(*found);
     if (join.type == JoinType::kInner) times.emplace(left.width() + keys.right[i], found->second);
@@ -239,8 +242,8 @@ absl::StatusOr<Relation> PhysicalBuilder::SymmetricCrossJoin(const LogicalJoin& 
   return ProjectColumns(std::move(joined), mapping);
 }
 
-// Columns that are unique in a join's output: those of both sides together, or those of one side if it meets at most one row of
-// the other.
+// Columns that are unique in a join's output: those of both sides together, or those of one side if
+// it meets at most one row of the other.
 std::optional<std::vector<int>> PhysicalBuilder::JoinedKey(const LogicalJoin& join,
                                                            const JoinKeys& keys,
                                                            const Relation& left,

@@ -9,7 +9,8 @@
 namespace millrace {
 namespace {
 
-void SetKeys(const std::vector<SortKey>& keys, google::protobuf::RepeatedPtrField<v1::SortKey>* out) {
+void SetKeys(const std::vector<SortKey>& keys,
+             google::protobuf::RepeatedPtrField<v1::SortKey>* out) {
   for (const SortKey& key : keys) ToProto(key, out->Add());
 }
 
@@ -99,9 +100,8 @@ absl::StatusOr<Relation> PhysicalBuilder::BuildLimit(const LogicalLimit& limit) 
   }
   MR_ASSIGN_OR_RETURN(Relation input, Build(limit.inputs[0]));
   if (!input.single() && limit.limit.has_value()) {
-    input = OnTop(std::move(input), [&](v1::PlanNode* node) {
-      node->mutable_limit()->set_limit(RowsNeeded(limit));
-    });
+    input = OnTop(std::move(input),
+                  [&](v1::PlanNode* node) { node->mutable_limit()->set_limit(RowsNeeded(limit)); });
   }
   return OnTop(fragments_->ToSingle(std::move(input)), [&](v1::PlanNode* node) {
     v1::LimitNode* op = node->mutable_limit();
@@ -198,9 +198,10 @@ absl::Status PhysicalBuilder::CheckStreamOver(const LogicalOver& over,
                        "declare it where the source is defined: WATERMARK FOR ts AS ts - INTERVAL "
                        "'5' SECOND; or keep the first rows of each group by row_number() <= n");
     }
-    return NotInStream("OVER in a stream with another order than the watermark's column, ascending,",
-                       "ORDER BY the watermark's column, or keep the first rows of each group by "
-                       "row_number() <= n");
+    return NotInStream(
+        "OVER in a stream with another order than the watermark's column, ascending,",
+        "ORDER BY the watermark's column, or keep the first rows of each group by "
+        "row_number() <= n");
   }
   if (std::any_of(over.calls.begin(), over.calls.end(), LooksAhead)) {
     return NotInStream("OVER in a stream with a frame or function that looks at later rows",
@@ -225,8 +226,9 @@ absl::StatusOr<Relation> PhysicalBuilder::BuildGroupTopN(const GroupTopNMatch& m
       op->set_with_number(numbered);
     });
   };
-  const bool spread = over.partition_keys.empty() ? input.single()
-                                                  : fragments_->IsSpreadBy(input, over.partition_keys);
+  const bool spread = over.partition_keys.empty()
+                          ? input.single()
+                          : fragments_->IsSpreadBy(input, over.partition_keys);
   if (!spread && !options_.streaming) input = top_n(std::move(input), false);
   Relation top = top_n(SpreadByPartition(std::move(input), over.partition_keys), with_number);
   top.changing = options_.streaming;
@@ -240,8 +242,7 @@ absl::StatusOr<Relation> PhysicalBuilder::BuildGroupTopN(const GroupTopNMatch& m
   if (top.width() != static_cast<int>(visible.size())) {
     top = ProjectColumns(std::move(top), visible);
   }
-  return match.rest.empty() ? std::move(top)
-                            : Filter(std::move(top), MakeConjunction(match.rest));
+  return match.rest.empty() ? std::move(top) : Filter(std::move(top), MakeConjunction(match.rest));
 }
 
 }  // namespace millrace

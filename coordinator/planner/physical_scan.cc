@@ -16,7 +16,8 @@ std::string ScanConnector(const v1::CatalogObject& object) {
   return object.connector();
 }
 
-// The columns of `key` (positions in the object) among the scan's output; nothing if one is not read.
+// The columns of `key` (positions in the object) among the scan's output; nothing if one is not
+// read.
 template <typename Positions>
 std::optional<std::vector<int>> KeyOfScan(const Positions& key, const std::vector<int>& columns) {
   std::vector<int> positions;

@@ -45,11 +45,13 @@ absl::StatusOr<Relation> PhysicalBuilder::AddBoundedSink(Relation query) {
   if (std::holds_alternative<ViewSinkTarget>(options_.target)) {
     return InternalError("a view is kept by a streaming job");
   }
+  const auto* file = std::get_if<FileSinkTarget>(&options_.target);
+  if (file != nullptr && file->single_file) query = fragments_->ToSingle(std::move(query));
   Relation counts = OnTop(std::move(query), [&](v1::PlanNode* node) {
     if (const auto* table = std::get_if<TableSinkTarget>(&options_.target)) {
       SetTableSink(*table, node);
     } else {
-      SetFileSink(std::get<FileSinkTarget>(options_.target), node);
+      SetFileSink(*file, node);
     }
   });
   counts.schema = {kCountField};
@@ -86,6 +88,7 @@ absl::StatusOr<Relation> PhysicalBuilder::AddStreamSink(Relation query) {
                        "group by a window and add EMIT ON WINDOW CLOSE, or write an append-only "
                        "query");
     }
+    if (file->single_file) query = fragments_->ToSingle(std::move(query));
     return OnTop(std::move(query), [&](v1::PlanNode* node) { SetFileSink(*file, node); });
   }
   return AddViewSink(std::move(query));

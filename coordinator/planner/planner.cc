@@ -1,5 +1,6 @@
 #include "coordinator/planner/planner.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <utility>
@@ -25,6 +26,13 @@ StatisticsSource Remembering(StatisticsSource source) {
   };
 }
 
+// Sizes are asked for only where they decide something: finding them out may mean to open files.
+bool HasJoin(const LogicalNode& node) {
+  return node.kind == LogicalKind::kJoin ||
+         std::any_of(node.inputs.begin(), node.inputs.end(),
+                     [](const LogicalPtr& input) { return HasJoin(*input); });
+}
+
 // Makes all tables alike: a stream's plan must be the same when it is made again after a restart.
 TableStatistics SizeUnknown(const v1::CatalogObject&) {
   TableStatistics statistics;
@@ -44,9 +52,12 @@ const v1::PlanNode* FindViewSink(const v1::PhysicalPlan& plan) {
 absl::StatusOr<v1::PhysicalPlan> PlanQuery(const LogicalPtr& query, const PlanOptions& options) {
   if (options.parallelism == 0) return InternalError("a plan needs a parallelism of at least 1");
   PlanOptions effective = options;
-  effective.statistics = options.streaming ? SizeUnknown : Remembering(options.statistics);
-  const LogicalPtr optimized =
-      OptimizeLogical(query, {effective.streaming, effective.statistics});
+  if (options.streaming) {
+    effective.statistics = SizeUnknown;
+  } else {
+    effective.statistics = HasJoin(*query) ? Remembering(options.statistics) : nullptr;
+  }
+  const LogicalPtr optimized = OptimizeLogical(query, {effective.streaming, effective.statistics});
   FragmentBuilder fragments(effective);
   PhysicalBuilder builder(effective, &fragments);
   MR_ASSIGN_OR_RETURN(Relation root, builder.Build(optimized));

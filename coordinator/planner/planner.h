@@ -11,8 +11,8 @@
 #include "coordinator/logical_plan/logical_plan.h"
 #include "coordinator/planner/rules/cardinality.h"
 
-// From a bound query to the physical plan that workers run: logical rewrites (rules/), distribution over tasks, and the cut
-// into fragments.
+// From a bound query to the physical plan that workers run: logical rewrites (rules/), distribution
+// over tasks, and the cut into fragments.
 
 namespace millrace {
 
@@ -34,8 +34,8 @@ struct TableSinkTarget {
   std::string staging_path;
 };
 
-// Into files (or blackhole, print) of an outside table. Bounded: the plan's result is one bigint, the number of rows.
-// Streaming: no result; the files are committed at durable epochs.
+// Into files (or blackhole, print) of an outside table. Bounded: the plan's result is one bigint,
+// the number of rows. Streaming: no result; the files are committed at durable epochs.
 struct FileSinkTarget {
   uint64_t object_id = 0;
   std::string table_name;
@@ -43,6 +43,8 @@ struct FileSinkTarget {
   std::string connector = "file";
   std::map<std::string, std::string> options;
   Schema columns;
+  // Everything goes into one file, which one task writes; what is below runs in parallel all the same.
+  bool single_file = false;
 };
 
 // Into a materialized view. Streaming jobs only; no result.
@@ -65,18 +67,21 @@ struct PlanOptions {
   PlanTarget target = ResultTarget{};
   // Index of the statement in its script.
   uint32_t step = 0;
-  // What is known about the sizes of sources; may be empty. Used for bounded jobs only: a stream's plan must be the same when
-  // it is made again after a restart. Stored tables count their segments' rows without it.
+  // What is known about the sizes of sources; may be empty. Used for bounded jobs only: a stream's
+  // plan must be the same when it is made again after a restart. Stored tables count their
+  // segments' rows without it.
   StatisticsSource statistics;
 };
 
-// The plan of one statement. Errors: 0A000 for what a stream cannot do (with a hint), 55000 where it would need a
-// watermark that the source does not define, and those of constant expressions that every row would meet.
+// The plan of one statement. Errors: 0A000 for what a stream cannot do (with a hint), 55000 where
+// it would need a watermark that the source does not define, and those of constant expressions that
+// every row would meet.
 absl::StatusOr<v1::PhysicalPlan> PlanQuery(const LogicalPtr& query, const PlanOptions& options);
 
 // What the catalog keeps about a materialized view.
 struct ViewTraits {
-  // Unique key of the view's rows, positions among its columns; empty = the whole row (with multiplicities).
+  // Unique key of the view's rows, positions among its columns; empty = the whole row (with
+  // multiplicities).
   std::vector<uint32_t> key;
   // True if the view's rows are never changed or taken back.
   bool append_only = false;

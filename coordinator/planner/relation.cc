@@ -1,6 +1,5 @@
 #include "coordinator/planner/relation.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace millrace {
@@ -33,12 +32,6 @@ void RemapTraits(const std::vector<int>& mapping, Relation* relation) {
     if (mapping[column] >= 0) times.emplace(mapping[column], time);
   }
   relation->times = std::move(times);
-}
-
-int FindTime(const Relation& relation, TimeColumn::Role role) {
-  const auto found = std::find_if(relation.times.begin(), relation.times.end(),
-                                  [&](const auto& entry) { return entry.second.role == role; });
-  return found == relation.times.end() ? -1 : found->first;
 }
 
 }  // namespace millrace

@@ -16,9 +16,11 @@ namespace millrace {
 // A column that follows event time in a stream.
 struct TimeColumn {
   enum class Role : uint8_t {
-    // The column that the source's watermark speaks of: no row that is still to come has an earlier value.
+    // The column that the source's watermark speaks of: no row that is still to come has an earlier
+    // value.
     kRowTime,
-    // Bounds of the window that a row belongs to: no row that is still to come has an end at or before the watermark.
+    // Bounds of the window that a row belongs to: no row that is still to come has an end at or
+    // before the watermark.
     kWindowStart,
     kWindowEnd,
   };
@@ -29,14 +31,16 @@ struct TimeColumn {
   friend bool operator==(const TimeColumn&, const TimeColumn&) = default;
 };
 
-// Rows that a part of the physical plan gives out, with what the nodes above need to know of them. `node` is the top of the
-// fragment that is being built; its leaves are scans, constants and exchanges from finished fragments.
+// Rows that a part of the physical plan gives out, with what the nodes above need to know of them.
+// `node` is the top of the fragment that is being built; its leaves are scans, constants and
+// exchanges from finished fragments.
 struct Relation {
   std::unique_ptr<v1::PlanNode> node;
   Schema schema;
   // Tasks of the fragment.
   uint32_t parallelism = 1;
-  // Lists of columns by whose hash the rows are spread over the tasks; each alone tells where a row is.
+  // Lists of columns by whose hash the rows are spread over the tasks; each alone tells where a row
+  // is.
   std::vector<std::vector<int>> hashed_by;
   // Streams: rows may be taken back.
   bool changing = false;
@@ -51,8 +55,5 @@ struct Relation {
 
 // Renumbers the traits of a relation whose column i becomes mapping[i] (−1: dropped).
 void RemapTraits(const std::vector<int>& mapping, Relation* relation);
-
-// The column that carries this role, −1 if none does.
-int FindTime(const Relation& relation, TimeColumn::Role role);
 
 }  // namespace millrace

@@ -101,6 +101,17 @@ absl::StatusOr<BoundViews> BoundedRunner::BindViews(const v1::PhysicalPlan& plan
   }
 }
 
+// A cluster that has just started, or has just lost its last worker, gets some time.
+absl::Status BoundedRunner::WaitForWorker() {
+  const int64_t deadline = parts_.clock.MonotonicMicros() + kWaitForClusterMicros;
+  while (parts_.registry.Active().empty() && parts_.clock.MonotonicMicros() < deadline) {
+    context_.cancellation.CheckDeadline(parts_.clock);
+    MR_RETURN_IF_ERROR(context_.cancellation.status());
+    std::this_thread::sleep_for(kPause);
+  }
+  return absl::OkStatus();  // Without workers the placement tells what is wrong.
+}
+
 absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& query, uint64_t job_id,
                                                         uint32_t attempt, Rows rows) {
   MR_ASSIGN_OR_RETURN(const SessionSettings settings, ParseSessionSettings(context_.settings));
@@ -117,6 +128,7 @@ absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& quer
   read_set.view_parts = std::move(views.parts);
   MR_ASSIGN_OR_RETURN(spec.scans, parts_.splits.Enumerate(*query.plan, read_set));
 
+  MR_RETURN_IF_ERROR(WaitForWorker());
   auto run = std::make_shared<BoundedRun>();
   MR_ASSIGN_OR_RETURN(const auto placements, parts_.runs.Start(std::move(spec), run));
   BoundedResult result;
@@ -171,7 +183,7 @@ absl::Status BoundedRunner::Gather(const BoundedQuery& query, uint64_t job_id, u
       // The task's own error, or the loss of its worker, tells more than the broken stream.
       const int64_t now = parts_.clock.MonotonicMicros();
       if (explain_deadline == INT64_MAX) explain_deadline = now + kExplainMicros;
-      if (run.ended() || now >= explain_deadline) return progress.status();
+      if (run.failed() || now >= explain_deadline) return progress.status();
       std::this_thread::sleep_for(kPause);
       continue;
     }
@@ -180,8 +192,8 @@ absl::Status BoundedRunner::Gather(const BoundedQuery& query, uint64_t job_id, u
     MR_RETURN_IF_ERROR(context_.cancellation.status());
     if (*progress == ResultGather::Progress::kChunk) {
       MR_RETURN_IF_ERROR(Deliver(query, chunk, rows, result));
-    } else if (run.ended()) {
-      return absl::OkStatus();  // It has failed; a finished one ends its streams first.
+    } else if (run.failed()) {
+      return absl::OkStatus();  // The attempt's outcome says why.
     }
     if (std::chrono::steady_clock::now() >= next_progress) {
       next_progress = std::chrono::steady_clock::now() + kProgressInterval;

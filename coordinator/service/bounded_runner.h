@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,6 +15,10 @@
 namespace millrace {
 
 class BoundedRun;
+
+namespace v1 {
+class ResultChunk;
+}  // namespace v1
 
 // A plan that ends, and what it reads.
 struct BoundedQuery {
@@ -53,6 +58,7 @@ class BoundedRunner {
                       Rows rows, BoundedResult* result);
   absl::Status Deliver(const BoundedQuery& query, v1::ResultChunk& chunk, Rows rows,
                        BoundedResult* result);
+  absl::Status WaitForWorker();
   absl::StatusOr<BoundViews> BindViews(const v1::PhysicalPlan& plan);
   bool MayRetry(const absl::Status& status, uint32_t attempt) const;
 

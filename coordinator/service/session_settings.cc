@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/base/units.h"
+#include "coordinator/sql/settings.h"
 
 namespace millrace {
 namespace {
@@ -37,7 +38,8 @@ absl::StatusOr<int64_t> ReadDuration(const std::string& name, const std::string&
 absl::StatusOr<SessionSettings> ParseSessionSettings(
     const std::map<std::string, std::string>& settings) {
   SessionSettings parsed;
-  for (const auto& [name, text] : settings) {
+  for (const auto& [name, value_text] : settings) {
+    MR_ASSIGN_OR_RETURN(const std::string text, NormalizeSetting(name, value_text));
     if (name == "parallelism") {
       MR_ASSIGN_OR_RETURN(const uint64_t value, ReadCount(name, text, kParallelismMax));
       parsed.parallelism = static_cast<uint32_t>(value);

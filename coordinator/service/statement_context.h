@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "coordinator/catalog/catalog_snapshot.h"
 #include "coordinator/job/cancellation.h"
@@ -38,8 +39,15 @@ struct StatementResult {
   uint64_t stream_job_id = 0;
   // "table daily", "view per_minute", a path; empty if nothing was stored.
   std::string stored_at;
-  // SET: the new value; absent = the default again.
-  std::optional<std::pair<std::string, std::optional<std::string>>> setting;
+  // SET and RESET: names and new values; absent = the default again.
+  std::vector<std::pair<std::string, std::optional<std::string>>> settings;
 };
+
+// A statement that leaves nothing but its tag.
+inline StatementResult Done(std::string tag) {
+  StatementResult result;
+  result.tag = std::move(tag);
+  return result;
+}
 
 }  // namespace millrace

@@ -138,6 +138,7 @@ absl::StatusOr<FromPlan> FromBinder::BindTable(const PgQuery__RangeVar& name) {
           position);
     }
     epoch = asked->second;
+    environment_.session.used_epochs.insert(asked->first);
   }
   FromPlan from;
   if (object->kind() == v1::OBJECT_KIND_VIEW) {
@@ -216,8 +217,10 @@ absl::StatusOr<FromPlan> FromBinder::BindSubquery(const PgQuery__Node& query) {
 absl::Status FromBinder::CheckAliasWord(absl::string_view alias, int32_t location) const {
   for (const absl::string_view word : kSuspiciousAliases) {
     if (alias != word) continue;
-    const int32_t at = environment_.statement.FindWord(word, std::max(location, 0));
-    // Quoted, it is a name like any other.
+    const int32_t from = std::max(location, 0);
+    // Quoted, it is a name like any other; with AS too, but for AS OF.
+    const int32_t at = word == "of" ? environment_.statement.FindWord(word, from)
+                                    : environment_.statement.FindBareAlias(word, from);
     if (at < 0) return absl::OkStatus();
     return WithPosition(
         MakeError(SqlState::kSyntaxError,

@@ -1,5 +1,7 @@
 #include "coordinator/sql/parsed_statement.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -40,6 +42,17 @@ constexpr WordHint kWordHints[] = {
     {"semi", "SEMI JOIN is not supported: write EXISTS or IN."},
     {"subscribe", "SUBSCRIBE TO stands alone."},
 };
+
+// True if an expression can end with `token`.
+bool EndsOperand(const SqlToken& token) {
+  if (token.kind == TokenKind::kSymbol) return token.text == ")" || token.text == "]";
+  if (token.kind != TokenKind::kWord) return true;
+  static constexpr const char* kWords[] = {"as",   "select", "distinct", "all",  "and", "or",
+                                           "not",  "case",   "when",     "then", "else", "in",
+                                           "like", "by",     "on",       "from", "join"};
+  return std::none_of(std::begin(kWords), std::end(kWords),
+                      [&](const char* word) { return token.IsWord(word); });
+}
 
 }  // namespace
 
@@ -154,6 +167,23 @@ absl::Status ParsedStatement::ParseWatermark() {
 int32_t ParsedStatement::FindWord(absl::string_view word, int32_t from) const {
   for (const SqlToken& token : prepass_.tokens) {
     if (token.begin >= from && token.IsWord(word)) return token.begin;
+  }
+  return -1;
+}
+
+int32_t ParsedStatement::FindName(absl::string_view name) const {
+  for (size_t i = 1; i < prepass_.tokens.size(); ++i) {
+    const SqlToken& token = prepass_.tokens[i];
+    if (token.IsName() && token.Name() == name) return token.begin;
+  }
+  return -1;
+}
+
+int32_t ParsedStatement::FindBareAlias(absl::string_view word, int32_t from) const {
+  const std::vector<SqlToken>& tokens = prepass_.tokens;
+  for (size_t i = 1; i < tokens.size(); ++i) {
+    const bool found = tokens[i].begin >= from && tokens[i].IsWord(word);
+    if (found && EndsOperand(tokens[i - 1])) return tokens[i].begin;
   }
   return -1;
 }

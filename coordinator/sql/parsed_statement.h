@@ -40,6 +40,10 @@ class ParsedStatement {
 
   // The first unquoted word `word` at or behind byte `from`; −1 if there is none.
   int32_t FindWord(absl::string_view word, int32_t from) const;
+  // Where the first name token that means `name` begins, the statement's first word apart; −1 if there is none.
+  int32_t FindName(absl::string_view name) const;
+  // The same for a word that can only be an alias without AS: it follows right behind an operand.
+  int32_t FindBareAlias(absl::string_view word, int32_t from) const;
 
  private:
   using Tree = std::unique_ptr<PgQuery__ParseResult, void (*)(PgQuery__ParseResult*)>;

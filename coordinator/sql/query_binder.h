@@ -6,6 +6,7 @@
 
 struct PgQuery__Node;
 struct PgQuery__SelectStmt;
+struct PgQuery__WithClause;
 
 namespace millrace {
 
@@ -16,6 +17,10 @@ absl::StatusOr<LogicalPtr> BindQuery(const PgQuery__SelectStmt& query,
 // The same for a node; 0A000 if it is no query.
 absl::StatusOr<LogicalPtr> BindQueryNode(const PgQuery__Node& node,
                                          const QueryEnvironment& environment);
+
+// Binds WITH queries into `scope`, each in sight of those before it. `environment.with` must be what `scope` is inside of.
+absl::Status BindWith(const PgQuery__WithClause& with, const QueryEnvironment& environment,
+                      WithScope* scope);
 
 // Unknown columns made text: what a query is as a whole, as a subquery, or as a view.
 absl::StatusOr<LogicalPtr> ResolveUnknownColumns(LogicalPtr plan);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct BindSession {
   // Levels of recursion at this moment, and plan nodes made of WITH queries and views so far.
   int depth = 0;
   int64_t shared_plan_nodes = 0;
+  // The AS OF EPOCH clauses that a relation of FROM has taken, by their offset; those of views apart.
+  std::set<int32_t> used_epochs = {};
 };
 
 // One WITH query: bound once, shared by all who name it.

@@ -124,6 +124,9 @@ absl::Status PredicateBinder::AddExists(const PgQuery__SubLink& link, bool negat
   Correlation* allowed = binder_.below_aggregation() ? &correlation : nullptr;
   MR_ASSIGN_OR_RETURN(LogicalPtr plan, BindInner(binder_, *link.subselect, allowed));
   const int32_t position = binder_.environment().PositionOf(link.location);
+  if (correlation.one_row_per_key) {
+    return Refuse(binder_, "EXISTS over a correlated aggregate", link.location);
+  }
   if (!correlation.conjuncts.empty()) {
     SemiJoin join;
     join.type = negated ? JoinType::kAnti : JoinType::kSemi;
@@ -174,6 +177,9 @@ absl::Status PredicateBinder::AddIn(const PgQuery__SubLink& link, bool negated) 
       join.right, BindInner(binder_, *link.subselect, may_correlate ? &correlation : nullptr));
   MR_RETURN_IF_ERROR(CheckColumns(binder_, link, join.operands.size(),
                                   join.right->output.size() - correlation.num_exported));
+  if (correlation.value_without_rows != nullptr) {
+    return Refuse(binder_, "IN over a correlated count", link.location);
+  }
   join.type = negated ? JoinType::kNullAwareAnti : JoinType::kSemi;
   join.correlation = MakeConjunction(correlation.conjuncts);
   predicate_.semi_joins.push_back(std::move(join));

@@ -43,6 +43,7 @@ absl::StatusOr<JoinPlan> JoinPlan::From(const v1::PlanNode& node) {
   plan.right = InputSchema(node, 1);
   plan.left_changing = node.inputs(0).changing();
   plan.right_changing = node.inputs(1).changing();
+  plan.changing = node.changing();
   if (node.has_nested_loop_join()) {
     const v1::NestedLoopJoinNode& join = node.nested_loop_join();
     MR_ASSIGN_OR_RETURN(plan.kind, KindOf(join.type()));

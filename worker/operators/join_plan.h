@@ -31,6 +31,8 @@ struct JoinPlan {
   Schema right;
   bool left_changing = false;
   bool right_changing = false;
+  // The output may take rows back.
+  bool changing = false;
 
   static absl::StatusOr<JoinPlan> From(const v1::PlanNode& node);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
 
@@ -49,6 +50,11 @@ ChainDriver::ChainDriver(Chain& chain, bool streaming, const Clock& clock,
 
 absl::StatusOr<DriveResult> ChainDriver::Run(int64_t deadline_micros,
                                              const std::atomic<bool>& stop) {
+  if (!started_) {
+    started_ = true;
+    // LIMIT 0 wants nothing from the beginning.
+    for (size_t i = 0; i < nodes_.size(); ++i) DropInputsIfUnwanted(static_cast<int>(i));
+  }
   while (true) {
     MR_RETURN_IF_ERROR(PumpOutputs());
     if (output_ended_) return OutputsDrained() ? DriveResult::kFinished : DriveResult::kIdle;
@@ -165,7 +171,9 @@ absl::Status ChainDriver::ProcessBarrier(int index) {
   for (auto& queue : node.queues) {
     if (queue.empty()) continue;
     const Barrier next = std::get<Barrier>(queue.front());
-    MR_CHECK(!barrier.has_value() || barrier->epoch == next.epoch);
+    if (barrier.has_value() && barrier->epoch != next.epoch) {
+      return InternalError(absl::StrCat("barrier ", next.epoch, " met barrier ", barrier->epoch));
+    }
     barrier = next;
     queue.pop_front();
   }

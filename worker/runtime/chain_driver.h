@@ -120,6 +120,7 @@ class ChainDriver {
   // Per chain input: EndOfStream came, or it was closed.
   std::vector<bool> input_done_;
   size_t next_poll_ = 0;
+  bool started_ = false;
   bool output_ended_ = false;
   // Result of Emitter::Emit, which cannot fail; reported by the call it was made in.
   absl::Status emit_status_;

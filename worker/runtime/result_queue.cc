@@ -74,11 +74,14 @@ ResultQueue::Item ResultQueue::Pop() {
 }
 
 void ResultQueue::Close() {
+  // What goes away here may call back.
+  std::function<void()> ready;
+  std::deque<Batch> batches;
   {
     MutexLock lock(mutex_);
     closed_ = true;
-    ready_ = nullptr;
-    batches_.clear();
+    ready.swap(ready_);
+    batches.swap(batches_);
     bytes_ = 0;
   }
   WakeTask();

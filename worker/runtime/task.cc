@@ -42,7 +42,7 @@ Task::Task(ActorPool& pool, const Clock& clock, TaskListener& listener)
     : Actor(pool), clock_(clock), listener_(listener), snapshot_(std::make_unique<Snapshot>()) {}
 
 Task::~Task() {
-  if (driver_ != nullptr && !done_) CloseAll(CloseReason::kAborted).IgnoreError();
+  if (driver_ != nullptr) CloseAll(CloseReason::kAborted).IgnoreError();
 }
 
 void Task::Init(Options options) {
@@ -130,6 +130,11 @@ Task::StepResult Task::End(absl::Status status, bool cancelled) {
   outcome.status = std::move(status);
   v1::TaskProgress progress;
   FillProgress(&progress);
+  // What the chain's parts borrow may be gone once the listener knows.
+  driver_.reset();
+  chain_ = Chain();
+  contexts_.clear();
+  state_store_.reset();
   listener_.OnTaskDone(progress, std::move(outcome));
   return StepResult::kDone;
 }

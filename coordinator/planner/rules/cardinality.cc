@@ -164,7 +164,8 @@ Estimate CardinalityEstimator::EstimateJoin(JoinType type, const Estimate& left,
   Estimate both{left.rows * right.rows, left.known && right.known, left.columns};
   both.columns.insert(both.columns.end(), right.columns.begin(), right.columns.end());
   const int left_width = static_cast<int>(left.columns.size());
-  // Values that the keys can have together; never more than the smaller of the tables they come from has rows.
+  // Values that the keys can have together; never more than the smaller of the tables they come
+  // from has rows.
   double key_values = 1;
   double left_base = 0;
   double right_base = 0;

@@ -7,14 +7,16 @@
 
 #include "coordinator/logical_plan/logical_plan.h"
 
-// Estimates of row counts, for the order and the build side of joins. Wrong estimates cost time, never rows.
+// Estimates of row counts, for the order and the build side of joins. Wrong estimates cost time,
+// never rows.
 
 namespace millrace {
 
 // Sizes of a table or source, as far as they can be had cheaply (footers of files, sizes on disk).
 struct TableStatistics {
   std::optional<uint64_t> rows;
-  // Upper bound of the number of different values, by position in the object's columns (integers: max - min + 1).
+  // Upper bound of the number of different values, by position in the object's columns (integers:
+  // max - min + 1).
   std::map<int, uint64_t> distinct_max;
 };
 using StatisticsSource = std::function<TableStatistics(const v1::CatalogObject&)>;
@@ -36,13 +38,14 @@ struct Estimate {
   std::vector<ColumnEstimate> columns;
 };
 
-// A table whose size is unknown counts as this many rows: rather large, so that it is not built into a hash table
-// in favour of one whose size is known.
+// A table whose size is unknown counts as this many rows: rather large, so that it is not built
+// into a hash table in favour of one whose size is known.
 inline constexpr double kUnknownRows = 1e6;
 
 class CardinalityEstimator {
  public:
-  // `statistics` may be empty: then only stored tables, constants and sources that say so themselves have a known size.
+  // `statistics` may be empty: then only stored tables, constants and sources that say so
+  // themselves have a known size.
   explicit CardinalityEstimator(StatisticsSource statistics);
 
   Estimate EstimateOf(const LogicalNode& node) const;

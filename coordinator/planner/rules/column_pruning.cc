@@ -141,10 +141,10 @@ LogicalPtr PrunePassing(const LogicalPtr& node, const Columns& required, const C
 LogicalPtr PruneFilter(const LogicalPtr& node, const Columns& required) {
   Columns used;
   AddColumns(&used, As<LogicalFilter>(*node).predicate);
-  return PrunePassing<LogicalFilter>(
-      node, required, used, [](LogicalFilter* filter, const std::vector<int>& mapping) {
-        filter->predicate = RemapColumns(filter->predicate, mapping);
-      });
+  return PrunePassing<LogicalFilter>(node, required, used,
+                                     [](LogicalFilter* filter, const std::vector<int>& mapping) {
+                                       filter->predicate = RemapColumns(filter->predicate, mapping);
+                                     });
 }
 
 LogicalPtr PruneSort(const LogicalPtr& node, const Columns& required) {
@@ -165,8 +165,7 @@ LogicalPtr PruneProject(const LogicalPtr& node, const Columns& required) {
   const std::vector<int> mapping = MappingOf(below, Width(*input));
   std::vector<ExprPtr> exprs;
   for (int column : required) exprs.push_back(RemapColumns(project.exprs[column], mapping));
-  return MakeProject(PruneTo(input, below), std::move(exprs),
-                     PickFields(project.output, required));
+  return MakeProject(PruneTo(input, below), std::move(exprs), PickFields(project.output, required));
 }
 
 LogicalPtr PruneAggregate(const LogicalPtr& node, const Columns& required) {
@@ -211,8 +210,8 @@ LogicalPtr PruneJoin(const LogicalPtr& node, const Columns& required) {
   if (join.condition != nullptr) {
     conjuncts = {RemapColumns(join.condition, MappingOf(have, width))};
   }
-  LogicalPtr pruned = MakeJoin(join.type, PruneTo(join.inputs[0], left),
-                               PruneTo(join.inputs[1], right), conjuncts);
+  LogicalPtr pruned =
+      MakeJoin(join.type, PruneTo(join.inputs[0], left), PruneTo(join.inputs[1], right), conjuncts);
   return Narrow(std::move(pruned), OutputsBothSides(join.type) ? have : left, required);
 }
 

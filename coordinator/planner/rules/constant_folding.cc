@@ -20,8 +20,8 @@ ExprPtr TypedNull(const SqlType& type, int32_t position) {
   return MakeLiteral(Value::Null(type), position);
 }
 
-// AND drops TRUE and is FALSE with any FALSE in it, as in PostgreSQL also where another argument would fail. OR likewise, with
-// `neutral` and its opposite.
+// AND drops TRUE and is FALSE with any FALSE in it, as in PostgreSQL also where another argument
+// would fail. OR likewise, with `neutral` and its opposite.
 ExprPtr FoldLogic(const ExprPtr& call, bool neutral) {
   std::vector<ExprPtr> kept;
   for (const ExprPtr& arg : call->args) {

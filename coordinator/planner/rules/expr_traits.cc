@@ -24,8 +24,8 @@ const Names& OverflowNames() {
   return *kNames;
 }
 
-// The catalog's entry; null for special forms (and, coalesce, is_null, in, …), none of which fails by itself, and of which
-// only NOT gives NULL whenever an argument is NULL.
+// The catalog's entry; null for special forms (and, coalesce, is_null, in, …), none of which fails
+// by itself, and of which only NOT gives NULL whenever an argument is NULL.
 const FunctionEntry* EntryOf(const Expr& call) { return FindImplementation(call.function); }
 
 bool IsStrict(const Expr& call) {
@@ -66,8 +66,8 @@ Failure FailureOfCall(const Expr& call) {
   }
   if ((name == "substring" || name == "substr") && call.args.size() >= 2) {
     const bool literals = std::all_of(call.args.begin() + 1, call.args.end(), [](const auto& arg) {
-      return arg->kind == ExprKind::kLiteral && IsNonZeroNumber(*arg) &&
-             arg->type.is_integer() && std::get<int64_t>(arg->literal.value) > 0;
+      return arg->kind == ExprKind::kLiteral && IsNonZeroNumber(*arg) && arg->type.is_integer() &&
+             std::get<int64_t>(arg->literal.value) > 0;
     });
     if (literals) return Failure::kNever;
   }

@@ -33,7 +33,8 @@ struct Parted {
   Conjuncts above;
 };
 
-// Parts by `may_move`, keeping the order; nothing volatile moves, and nothing that may fail passes a condition that stays.
+// Parts by `may_move`, keeping the order; nothing volatile moves, and nothing that may fail passes
+// a condition that stays.
 Parted Part(const Conjuncts& conjuncts, const Test& may_move) {
   Parted parted;
   for (const ExprPtr& conjunct : conjuncts) {
@@ -43,8 +44,6 @@ Parted Part(const Conjuncts& conjuncts, const Test& may_move) {
   }
   return parted;
 }
-
-void Append(Conjuncts* to, const Conjuncts& from) { to->insert(to->end(), from.begin(), from.end()); }
 
 void AddUnlessThere(Conjuncts* to, const ExprPtr& conjunct) {
   const auto same = [&](const ExprPtr& other) { return SameExpr(*other, *conjunct); };
@@ -83,7 +82,7 @@ LogicalPtr StopAt(const LogicalPtr& node, const Conjuncts& conjuncts) {
 
 LogicalPtr PushThroughFilter(const LogicalPtr& node, Pending pending) {
   Conjuncts all = SplitConjunction(FactorOr(As<LogicalFilter>(*node).predicate));
-  Append(&all, pending.conjuncts);
+  for (const ExprPtr& conjunct : pending.conjuncts) AddUnlessThere(&all, conjunct);
   const Parted parted = Part(all, [](const Expr&) { return true; });
   pending.conjuncts = parted.below;
   const std::set<int> more = RejectedBy(parted.below);
@@ -110,8 +109,10 @@ LogicalPtr PushThroughProject(const LogicalPtr& node, const Pending& pending) {
   return MakeFilter(PushIntoInput(node, std::move(below)), parted.above);
 }
 
-// Conditions on the first `width` output columns that satisfy `may_move` go below; the columns have the same numbers there.
-LogicalPtr PushOnPassedColumns(const LogicalPtr& node, const Pending& pending, const Test& may_move) {
+// Conditions on the first `width` output columns that satisfy `may_move` go below; the columns have
+// the same numbers there.
+LogicalPtr PushOnPassedColumns(const LogicalPtr& node, const Pending& pending,
+                               const Test& may_move) {
   const int width = Width(*node->inputs[0]);
   const Parted parted = Part(pending.conjuncts, [&](const Expr& conjunct) {
     return ColumnsWithin(conjunct, 0, width) && may_move(conjunct);
@@ -182,6 +183,7 @@ class JoinPush {
     if (join_.condition != nullptr) on = SplitConjunction(FactorOr(join_.condition));
     PlaceConditionsAbove(&on);
     PlaceJoinConditions(on);
+    CopyAcrossKeys();
     Pending left{left_, Rejected(0, left_width_, PreservesLeft())};
     Pending right{right_, Rejected(left_width_, width_, PreservesRight())};
     return MakeFilter(MakeJoin(type_, Push(join_.inputs[0], std::move(left)),
@@ -190,6 +192,7 @@ class JoinPush {
   }
 
  private:
+  // A preserved side's rows come out without a match too, so the join's condition must not drop them.
   bool PreservesLeft() const {
     return type_ == JoinType::kLeft || type_ == JoinType::kFull || type_ == JoinType::kAnti ||
            type_ == JoinType::kNullAwareAnti;
@@ -250,8 +253,40 @@ class JoinPush {
     }
   }
 
-  // Columns of a side whose NULL rows are dropped: by the join's condition if the side is not preserved, and by conditions
-  // above if the side's rows come out as they are.
+  // What is asked of a key on one side holds for the other side's key too, as far as that side's rows need a match.
+  void CopyAcrossKeys() {
+    if (type_ == JoinType::kNullAwareAnti) return;
+    const Conjuncts left = left_;
+    const Conjuncts right = right_;
+    for (const ExprPtr& conjunct : on_) {
+      if (!IsEquality(*conjunct) || conjunct->args[0]->type != conjunct->args[1]->type) continue;
+      int l = KeyColumn(*conjunct->args[0]);
+      int r = KeyColumn(*conjunct->args[1]);
+      if (l > r) std::swap(l, r);
+      if (l < 0 || l >= left_width_ || r < left_width_) continue;
+      const ExprPtr left_key = MakeColumn(l, conjunct->args[0]->type);
+      const ExprPtr right_key = MakeColumn(r - left_width_, conjunct->args[0]->type);
+      if (!PreservesRight()) CopyForKey(left, l, right_key, &right_);
+      if (!PreservesLeft()) CopyForKey(right, r - left_width_, left_key, &left_);
+    }
+  }
+
+  static int KeyColumn(const Expr& expr) {
+    return expr.kind == ExprKind::kColumn ? expr.column_index : -1;
+  }
+
+  // Adds those of `conjuncts` that look at `key` only, with `other` in its place.
+  void CopyForKey(const Conjuncts& conjuncts, int key, const ExprPtr& other, Conjuncts* to) {
+    for (const ExprPtr& conjunct : conjuncts) {
+      const bool usable = ColumnsWithin(*conjunct, key, key + 1) && !IsConstant(*conjunct) &&
+                          !IsVolatile(*conjunct) && FailureOf(*conjunct) == Failure::kNever;
+      if (!usable) continue;
+      AddUnlessThere(to, ReplaceColumns(conjunct, std::vector<ExprPtr>(key + 1, other)));
+    }
+  }
+
+  // Columns of a side whose NULL rows are dropped: by the join's condition if the side is not
+  // preserved, and by conditions above if the side's rows come out as they are.
   std::set<int> Rejected(int begin, int end, bool preserved) const {
     std::set<int> rejected = Window(pending_.rejected, begin, end);
     if (begin > 0 && !OutputsBothSides(type_)) rejected.clear();

@@ -8,8 +8,8 @@
 
 namespace millrace {
 
-// A filter that keeps the first rows of each partition: row_number() OVER (PARTITION BY … ORDER BY …) <= limit, alone or with
-// further conditions.
+// A filter that keeps the first rows of each partition: row_number() OVER (PARTITION BY … ORDER BY
+// …) <= limit, alone or with further conditions.
 struct GroupTopNMatch {
   // The only call of which is row_number().
   const LogicalOver* over = nullptr;

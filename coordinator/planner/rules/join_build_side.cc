@@ -13,8 +13,9 @@ JoinType Mirrored(JoinType type) {
   return type == JoinType::kRight ? JoinType::kLeft : type;
 }
 
-// Whether the left side is worth being held in memory instead. A join that comes out as LEFT can send its right side to every
-// task, one that comes out as RIGHT cannot, so that exchange needs a clearer gain.
+// Whether the left side is worth being held in memory instead. A join that comes out as LEFT can
+// send its right side to every task, one that comes out as RIGHT cannot, so that exchange needs a
+// clearer gain.
 bool LeftIsSmaller(const LogicalJoin& join, const CardinalityEstimator& estimator) {
   const Estimate left = estimator.EstimateOf(*join.inputs[0]);
   const Estimate right = estimator.EstimateOf(*join.inputs[1]);
@@ -31,8 +32,8 @@ LogicalPtr SwapSides(const LogicalJoin& join) {
   for (int i = 0; i < right_width; ++i) mapping.push_back(i);
   std::vector<ExprPtr> conjuncts;
   if (join.condition != nullptr) conjuncts = {RemapColumns(join.condition, mapping)};
-  return MakeColumnProject(
-      MakeJoin(Mirrored(join.type), join.inputs[1], join.inputs[0], conjuncts), mapping);
+  return MakeColumnProject(MakeJoin(Mirrored(join.type), join.inputs[1], join.inputs[0], conjuncts),
+                           mapping);
 }
 
 }  // namespace

@@ -38,8 +38,9 @@ class KeyedSide {
   int Add(const ExprPtr& expr) {
     const auto same = [&](const ExprPtr& other) { return SameExpr(*other, *expr); };
     const auto found = std::find_if(exprs_.begin(), exprs_.end(), same);
+    const auto position = found - exprs_.begin();
     if (found == exprs_.end()) exprs_.push_back(expr);
-    return static_cast<int>(found == exprs_.end() ? exprs_.size() - 1 : found - exprs_.begin());
+    return static_cast<int>(position);
   }
 
   bool grew() const { return exprs_.size() > input_->output.size(); }
@@ -105,8 +106,10 @@ LogicalPtr ProjectKeysOfJoin(const LogicalPtr& node) {
   std::vector<ExprPtr> conjuncts;
   for (const auto& [l, r] : keys) {
     absl::StatusOr<ExprPtr> equal =
-        BuildOperator("=", {MakeColumn(l, new_left->output[l].type),
-                            MakeColumn(left.width() + r, new_right->output[r].type)}, 0);
+        BuildOperator("=",
+                      {MakeColumn(l, new_left->output[l].type),
+                       MakeColumn(left.width() + r, new_right->output[r].type)},
+                      0);
     if (!equal.ok()) return node;
     conjuncts.push_back(*std::move(equal));
   }

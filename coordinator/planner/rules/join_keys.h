@@ -7,9 +7,10 @@
 
 namespace millrace {
 
-// Makes the keys of every join plain columns of equal type: an equality between an expression over the left side and one over
-// the right side becomes an equality of two columns, computed by projections below (equal expressions once), with a projection
-// above that restores the join's output.
+// Makes the keys of every join plain columns of equal type: an equality between an expression over
+// the left side and one over the right side becomes an equality of two columns, computed by
+// projections below (equal expressions once), with a projection above that restores the join's
+// output.
 LogicalPtr ProjectJoinKeys(const LogicalPtr& node);
 
 // The parts of a join's condition, once ProjectJoinKeys has run.

@@ -19,8 +19,8 @@ bool IsInnerJoin(const LogicalNode& node) {
 bool IsColumnPickOverJoin(const LogicalNode& node) {
   if (node.kind != LogicalKind::kProject) return false;
   const auto& exprs = As<LogicalProject>(node).exprs;
-  const bool trivial = std::all_of(exprs.begin(), exprs.end(),
-                                   [](const ExprPtr& expr) { return IsTrivial(*expr); });
+  const bool trivial =
+      std::all_of(exprs.begin(), exprs.end(), [](const ExprPtr& expr) { return IsTrivial(*expr); });
   return trivial && (IsInnerJoin(*node.inputs[0]) || IsColumnPickOverJoin(*node.inputs[0]));
 }
 
@@ -41,7 +41,8 @@ class JoinTree {
  public:
   explicit JoinTree(const CardinalityEstimator& estimator) : estimator_(estimator) {}
 
-  // Takes a tree of inner joins apart; returns its output over the columns of all relations, numbered one after another.
+  // Takes a tree of inner joins apart; returns its output over the columns of all relations,
+  // numbered one after another.
   std::vector<ExprPtr> Flatten(const LogicalPtr& node) {
     if (IsInnerJoin(*node)) {
       std::vector<ExprPtr> output = Flatten(node->inputs[0]);
@@ -63,8 +64,8 @@ class JoinTree {
       return output;
     }
     const LogicalPtr relation = OrderJoins(node, estimator_);
-    parts_.push_back({relation, estimator_.EstimateOf(*relation),
-                      ShiftMapping(Width(*relation), num_columns_)});
+    parts_.push_back(
+        {relation, estimator_.EstimateOf(*relation), ShiftMapping(Width(*relation), num_columns_)});
     const int first = num_columns_;
     num_columns_ += Width(*relation);
     return ColumnRefs(relation->output, first);
@@ -99,7 +100,8 @@ class JoinTree {
     return both;
   }
 
-  // The conditions that can be tested once the columns of `both` are there, over these columns. Takes them away if asked to.
+  // The conditions that can be tested once the columns of `both` are there, over these columns.
+  // Takes them away if asked to.
   std::vector<ExprPtr> ConditionsOn(const Part& both, bool take) {
     const std::vector<int> mapping = LocalMapping(both);
     const bool last = parts_.size() == 2;
@@ -132,8 +134,10 @@ class JoinTree {
               return !ColumnsWithin(*condition, 0, width) &&
                      !ColumnsWithin(*condition, width, static_cast<int>(both.columns.size()));
             });
-        const double rows = estimator_.EstimateJoin(JoinType::kInner, parts_[i].estimate,
-                                                    parts_[j].estimate, conditions).rows;
+        const double rows =
+            estimator_
+                .EstimateJoin(JoinType::kInner, parts_[i].estimate, parts_[j].estimate, conditions)
+                .rows;
         const bool better = !best_rows.has_value() || (connected && !best_connected) ||
                             (connected == best_connected && rows < *best_rows);
         if (!better) continue;
@@ -150,8 +154,7 @@ class JoinTree {
     const std::vector<ExprPtr> conditions = ConditionsOn(both, /*take=*/true);
     both.estimate = estimator_.EstimateJoin(JoinType::kInner, parts_[left].estimate,
                                             parts_[right].estimate, conditions);
-    both.plan =
-        MakeJoin(JoinType::kInner, parts_[left].plan, parts_[right].plan, conditions);
+    both.plan = MakeJoin(JoinType::kInner, parts_[left].plan, parts_[right].plan, conditions);
     parts_[left] = std::move(both);
     parts_.erase(parts_.begin() + static_cast<std::ptrdiff_t>(right));
   }

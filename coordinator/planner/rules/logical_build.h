@@ -24,14 +24,16 @@ LogicalPtr MakeNoRows(Schema output);
 // True if the node is a Values that never gives a row.
 bool GivesNoRows(const LogicalNode& node);
 
-// A copy of `node` over other inputs, which have the columns of the old ones. Returns `node` itself if nothing changes.
+// A copy of `node` over other inputs, which have the columns of the old ones. Returns `node` itself
+// if nothing changes.
 LogicalPtr WithInputs(const LogicalPtr& node, std::vector<LogicalPtr> inputs);
 
 // A copy of `node` (not of its inputs) with `rewrite` applied to each of its expressions.
 using ExprRewrite = std::function<ExprPtr(const ExprPtr&)>;
 LogicalPtr WithExprs(const LogicalPtr& node, const ExprRewrite& rewrite);
 
-// `rewrite` applied to every node from the leaves up; it sees nodes whose inputs are rewritten already.
+// `rewrite` applied to every node from the leaves up; it sees nodes whose inputs are rewritten
+// already.
 using NodeRewrite = std::function<LogicalPtr(const LogicalPtr&)>;
 LogicalPtr RewriteBottomUp(const LogicalPtr& node, const NodeRewrite& rewrite);
 

@@ -11,9 +11,7 @@
 namespace millrace {
 namespace {
 
-bool IsOr(const Expr& expr) {
-  return expr.kind == ExprKind::kCall && FunctionName(expr) == "or";
-}
+bool IsOr(const Expr& expr) { return expr.kind == ExprKind::kCall && FunctionName(expr) == "or"; }
 
 void CollectBranches(const ExprPtr& expr, std::vector<ExprPtr>* branches) {
   if (!IsOr(*expr)) {
@@ -43,7 +41,8 @@ ExprPtr Without(const std::vector<ExprPtr>& conjuncts, const std::vector<ExprPtr
   return kept.empty() ? MakeBoolean(true) : MakeConjunction(kept);
 }
 
-// The conjuncts that all branches have, then the OR of what is left; `predicate` alone if they share nothing.
+// The conjuncts that all branches have, then the OR of what is left; `predicate` alone if they
+// share nothing.
 std::vector<ExprPtr> Factor(const ExprPtr& predicate) {
   if (!IsOr(*predicate) || IsVolatile(*predicate)) return {predicate};
   std::vector<ExprPtr> branches;
@@ -52,11 +51,11 @@ std::vector<ExprPtr> Factor(const ExprPtr& predicate) {
   for (const ExprPtr& branch : branches) conjuncts.push_back(SplitConjunction(branch));
   std::vector<ExprPtr> common;
   for (const ExprPtr& candidate : conjuncts[0]) {
-    // A shared condition comes first afterwards, so it must not fail where an earlier one of its branch guarded it.
+    // A shared condition comes first afterwards, so it must not fail where an earlier one of its
+    // branch guarded it.
     const bool shared = FailureOf(*candidate) != Failure::kData &&
-                        std::all_of(conjuncts.begin() + 1, conjuncts.end(), [&](const auto& list) {
-                          return Contains(list, *candidate);
-                        });
+                        std::all_of(conjuncts.begin() + 1, conjuncts.end(),
+                                    [&](const auto& list) { return Contains(list, *candidate); });
     if (shared && !Contains(common, *candidate)) common.push_back(candidate);
   }
   if (common.empty()) return {predicate};

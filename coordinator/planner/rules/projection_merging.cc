@@ -8,7 +8,8 @@
 namespace millrace {
 namespace {
 
-// Every expression of `inner` that costs something is used at most once by `outer`, and none that is used is volatile.
+// Every expression of `inner` that costs something is used at most once by `outer`, and none that
+// is used is volatile.
 bool MayMerge(const LogicalProject& outer, const LogicalProject& inner) {
   std::vector<int> uses(inner.exprs.size(), 0);
   for (const ExprPtr& expr : outer.exprs) {

@@ -13,8 +13,8 @@ namespace {
 // Only a semi join that keeps less than this share is worth moving.
 constexpr double kKeptShareMax = 0.2;
 
-// The semi join with `side` as its left input, whose columns are [begin, begin + width) of the old left input; null if the
-// condition speaks of others, or if it would keep too many rows.
+// The semi join with `side` as its left input, whose columns are [begin, begin + width) of the old
+// left input; null if the condition speaks of others, or if it would keep too many rows.
 LogicalPtr SemiJoinOn(const LogicalJoin& semi, const LogicalPtr& side, int begin,
                       const CardinalityEstimator& estimator) {
   const int old_width = Width(*semi.inputs[0]);
@@ -54,9 +54,8 @@ LogicalPtr PushOne(const LogicalPtr& node, const CardinalityEstimator& estimator
 }  // namespace
 
 LogicalPtr PushDownSemiJoins(const LogicalPtr& node, const CardinalityEstimator& estimator) {
-  return RewriteBottomUp(node, [&](const LogicalPtr& visited) {
-    return PushOne(visited, estimator);
-  });
+  return RewriteBottomUp(node,
+                         [&](const LogicalPtr& visited) { return PushOne(visited, estimator); });
 }
 
 }  // namespace millrace

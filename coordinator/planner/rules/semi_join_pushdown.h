@@ -5,8 +5,8 @@
 
 namespace millrace {
 
-// A semi join over an inner join moves to the side that its condition speaks of, if it lets few of that side's rows through:
-// the inner join then has less to do.
+// A semi join over an inner join moves to the side that its condition speaks of, if it lets few of
+// that side's rows through: the inner join then has less to do.
 LogicalPtr PushDownSemiJoins(const LogicalPtr& node, const CardinalityEstimator& estimator);
 
 }  // namespace millrace

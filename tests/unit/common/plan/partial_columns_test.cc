@@ -25,7 +25,7 @@ TEST(PartialColumnsTest, FollowTheArgumentsType) {
   const SqlType boolean = SqlType::Of(TypeId::kBoolean);
   EXPECT_EQ(Columns(F::kCountStar, {}), "int8");
   EXPECT_EQ(Columns(F::kCount, {text}), "int8");
-  EXPECT_EQ(Columns(F::kSum, {int4}), "numeric0,int8");
+  EXPECT_EQ(Columns(F::kSum, {int4}), "int8,int8");
   EXPECT_EQ(Columns(F::kAvg, {int8}), "numeric0,int8");
   EXPECT_EQ(Columns(F::kSum, {price}), "numeric2,int8");
   EXPECT_EQ(Columns(F::kAvg, {float4}), "float8,int8,bytea");

@@ -2,7 +2,7 @@
 
 #include "coordinator/planner/rules/projection_merging.h"
 #include "gtest/gtest.h"
-#include "tests/unit/coordinator/planner/logical_fixture.h"
+#include "tests/support/planner/logical_fixture.h"
 
 namespace millrace {
 namespace {
@@ -19,13 +19,11 @@ TEST(ColumnPruningTest, ScansReadWhatIsNeeded) {
 TEST(ColumnPruningTest, WhatOnlyAFilterNeedsIsDroppedAboveIt) {
   const LogicalPtr s = Abc("s");
   const LogicalPtr filter = NewFilter(s, Op(">", Col(s, "sb"), Lit(1)));
-  EXPECT_EQ(Pruned(Pick(filter, {"sa"})),
-            "Project sa\n  Filter sb > 1\n    Scan s [sa, sb]\n");
+  EXPECT_EQ(Pruned(Pick(filter, {"sa"})), "Project sa\n  Filter sb > 1\n    Scan s [sa, sb]\n");
 }
 
 TEST(ColumnPruningTest, CountingReadsTheCheapestColumn) {
-  const LogicalPtr s =
-      Scan(TableOf("s", {{"name", Text()}, {"flag", Bool()}, {"value", Int()}}));
+  const LogicalPtr s = Scan(TableOf("s", {{"name", Text()}, {"flag", Bool()}, {"value", Int()}}));
   EXPECT_EQ(Pruned(NewAggregate(s, {}, {CountStar()})), "Aggregate count(*)\n  Scan s [flag]\n");
 }
 
@@ -50,8 +48,8 @@ TEST(ColumnPruningTest, SemiJoinsReadKeysOfTheRightOnly) {
 
 TEST(ColumnPruningTest, UnusedAggregatesGoButKeysStay) {
   const LogicalPtr s = Abc("s");
-  const LogicalPtr aggregate = NewAggregate(
-      s, {0}, {CountStar(), Aggregate(AggregateFunction::kMax, 2, Int())});
+  const LogicalPtr aggregate =
+      NewAggregate(s, {0}, {CountStar(), Aggregate(AggregateFunction::kMax, 2, Int())});
   EXPECT_EQ(Pruned(Pick(aggregate, {"max"})),
             "Project max\n  Aggregate max(sc) by sa\n    Scan s [sa, sc]\n");
 }

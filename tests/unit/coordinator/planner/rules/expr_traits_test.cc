@@ -1,7 +1,7 @@
 #include "coordinator/planner/rules/expr_traits.h"
 
 #include "gtest/gtest.h"
-#include "tests/unit/coordinator/planner/logical_fixture.h"
+#include "tests/support/planner/logical_fixture.h"
 
 namespace millrace {
 namespace {
@@ -40,7 +40,7 @@ TEST(ExprTraitsTest, SubstringFailsForNegativeLengthsOnly) {
 }
 
 TEST(ExprTraitsTest, RandomIsVolatileNowIsNot) {
-  EXPECT_TRUE(IsVolatile(*Op("<", Call("random", {}), Call("random", {}))));
+  EXPECT_TRUE(IsVolatile(*Op("<", Random(), Random())));
   EXPECT_FALSE(IsVolatile(*IsTest("null", Call("now", {}))));
 }
 
@@ -62,8 +62,7 @@ TEST(ExprTraitsTest, TestsForNullDoNotRejectIt) {
 TEST(ExprTraitsTest, AnOrRejectsWhatAllItsBranchesReject) {
   const ExprPtr both = Or({Eq(A(), B()), Eq(A(), Lit(2))});
   EXPECT_EQ(ColumnsNotNullIfTrue(*both), (std::set<int>{0}));
-  EXPECT_EQ(ColumnsNotNullIfTrue(*And({Eq(A(), Lit(1)), Eq(B(), Lit(2))})),
-            (std::set<int>{0, 1}));
+  EXPECT_EQ(ColumnsNotNullIfTrue(*And({Eq(A(), Lit(1)), Eq(B(), Lit(2))})), (std::set<int>{0, 1}));
 }
 
 }  // namespace

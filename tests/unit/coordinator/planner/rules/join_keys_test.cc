@@ -1,7 +1,7 @@
 #include "coordinator/planner/rules/join_keys.h"
 
 #include "gtest/gtest.h"
-#include "tests/unit/coordinator/planner/logical_fixture.h"
+#include "tests/support/planner/logical_fixture.h"
 
 namespace millrace {
 namespace {
@@ -28,11 +28,11 @@ TEST_F(JoinKeysTest, PlainColumnsAreLeftAlone) {
 
 TEST_F(JoinKeysTest, ExpressionsAreComputedBelowOnce) {
   const ExprPtr sum = Op("+", In("sa"), In("sb"));
-  const LogicalPtr join =
-      Join(JoinType::kLeft, And({Eq(sum, In("ta")), Eq(sum, In("tb")), Op("<", In("sc"), In("tc"))}));
+  const LogicalPtr join = Join(
+      JoinType::kLeft, And({Eq(sum, In("ta")), Eq(sum, In("tb")), Op("<", In("sc"), In("tc"))}));
   EXPECT_EQ(LogicalToString(*ProjectJoinKeys(join)),
             "Project sa, sb, sc, ta, tb, tc\n"
-            "  LeftJoin on join_key = ta AND join_key = tb AND sc < tc\n"
+            "  LeftJoin on (join_key = ta) AND (join_key = tb) AND (sc < tc)\n"
             "    Project sa, sb, sc, sa + sb AS join_key\n"
             "      Scan s [sa, sb, sc]\n"
             "    Scan t [ta, tb, tc]\n");
@@ -44,8 +44,9 @@ TEST_F(JoinKeysTest, SemiJoinsGiveTheirLeftColumnsOnly) {
 }
 
 TEST_F(JoinKeysTest, ConditionsWithinASideOrAgainstConstantsAreNoKeys) {
-  const LogicalPtr join = Join(
-      JoinType::kLeft, And({Eq(In("sa"), In("sb")), Eq(In("ta"), Lit(1)), Op(">", In("sa"), In("ta"))}));
+  const LogicalPtr join =
+      Join(JoinType::kLeft,
+           And({Eq(In("sa"), In("sb")), Eq(In("ta"), Lit(1)), Op(">", In("sa"), In("ta"))}));
   EXPECT_EQ(ProjectJoinKeys(join), join);
   EXPECT_TRUE(SplitJoinCondition(static_cast<const LogicalJoin&>(*join)).left.empty());
 }
@@ -53,8 +54,7 @@ TEST_F(JoinKeysTest, ConditionsWithinASideOrAgainstConstantsAreNoKeys) {
 TEST_F(JoinKeysTest, NumbersOfDifferentScaleAreBroughtTogether) {
   const LogicalPtr n = Scan(TableOf("n", {{"na", SqlType::Numeric(10, 2)}}));
   const LogicalPtr m = Scan(TableOf("m", {{"ma", SqlType::Numeric(12, 4)}}));
-  const LogicalPtr join =
-      NewJoin(JoinType::kInner, n, m, Eq(Col(n, m, "na"), Col(n, m, "ma")));
+  const LogicalPtr join = NewJoin(JoinType::kInner, n, m, Eq(Col(n, m, "na"), Col(n, m, "ma")));
   const LogicalPtr projected = ProjectJoinKeys(join);
   ASSERT_EQ(projected->kind, LogicalKind::kProject);
   const auto& keyed = static_cast<const LogicalJoin&>(*projected->inputs[0]);

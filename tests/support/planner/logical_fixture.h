@@ -96,6 +96,14 @@ inline ExprPtr Or(std::vector<ExprPtr> args) { return BuildOr(std::move(args), 0
 inline ExprPtr Call(const std::string& name, std::vector<ExprPtr> args) {
   return BuildFunctionCall(name, std::move(args), 0).value();
 }
+// random(): volatile, whether or not the catalog has it.
+inline ExprPtr Random() {
+  auto call = std::make_shared<Expr>();
+  call->kind = ExprKind::kCall;
+  call->type = Float();
+  call->function = "random()";
+  return call;
+}
 inline ExprPtr IsTest(const std::string& test, ExprPtr arg) {
   return BuildIsTest(test, std::move(arg), 0).value();
 }
@@ -121,7 +129,7 @@ inline LogicalPtr RowNumber(LogicalPtr input, std::vector<int> keys, std::vector
 inline LogicalPtr Tumble(LogicalPtr input, const std::string& column,
                          WindowKind window = WindowKind::kTumble) {
   WindowSpec spec;
-  spec.window = window;
+  spec.kind = window;
   spec.time_column = At(input, column);
   spec.size_micros = 60000000;
   if (window != WindowKind::kTumble) spec.slide_micros = 10000000;

@@ -1,0 +1,186 @@
+#include "common/config/process_config.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/base/status.h"
+#include "common/config/setting_list.h"
+
+namespace millrace {
+namespace {
+
+absl::Status ConfigError(absl::string_view message, absl::string_view hint = "") {
+  return MakeError(SqlState::kConfigFileError, message, hint);
+}
+
+void AddSettings(CoordinatorConfig* config, SettingList* settings) {
+  settings->AddText("listen", &config->listen, "host:port for clients (127.0.0.1:7461)");
+  settings->AddText("control-listen", &config->control_listen,
+                    "host:port for workers (127.0.0.1:7462)");
+  settings->AddText("data-dir", &config->data_dir, "folder for metadata and stored tables");
+  settings->AddText("checkpoint-dir", &config->checkpoint_dir,
+                    "folder for checkpoints (checkpoints in the data folder)");
+  settings->AddTextList("allowed-path", &config->allowed_paths,
+                        "folder that statements may read and write; may be repeated");
+  settings->AddSwitch("insecure", &config->insecure, "permit other than loopback addresses");
+  settings->AddDuration("heartbeat-interval", &config->heartbeat_interval_micros,
+                        "how often workers report ('1 s')");
+  settings->AddDuration("heartbeat-timeout", &config->heartbeat_timeout_micros,
+                        "silence after which a worker is given up ('5 s')");
+  settings->AddDuration("epoch-interval", &config->epoch_interval_micros,
+                        "how often views show new rows ('500 ms')");
+  settings->AddDuration("checkpoint-interval", &config->checkpoint_interval_micros,
+                        "how often streaming jobs are made durable ('10 s')");
+  settings->AddMegabytes("query-memory-mb", &config->query_memory_bytes,
+                         "memory of one query in each worker (a share of the worker's)");
+  settings->AddSwitch("exit-with-parent", &config->exit_with_parent,
+                      "end when stdin closes or the parent dies");
+  settings->AddText("remove-at-exit", &config->remove_at_exit,
+                    "folder to remove when the process ends");
+  settings->AddLogSettings(&config->log);
+}
+
+void AddSettings(WorkerConfig* config, SettingList* settings) {
+  settings->AddText("coordinator", &config->coordinator,
+                    "host:port of the coordinator's control port (127.0.0.1:7462)");
+  settings->AddText("listen", &config->listen, "host:port for data (127.0.0.1:0)");
+  settings->AddText("advertise", &config->advertise,
+                    "host[:port] that others connect to (the listen address)");
+  settings->AddText("name", &config->name, "name for people (host and process)");
+  settings->AddText("data-dir", &config->data_dir, "folder for state and spilled data");
+  settings->AddCount("slots", &config->slots, "threads that run tasks (number of cores)");
+  settings->AddMegabytes("memory-mb", &config->memory_bytes,
+                         "memory for queries (half of the machine's)");
+  settings->AddSwitch("insecure", &config->insecure, "permit other than loopback addresses");
+  settings->AddSwitch("exit-with-parent", &config->exit_with_parent,
+                      "end when stdin closes or the parent dies");
+  settings->AddLogSettings(&config->log);
+}
+
+absl::Status RequireDataDir(const std::string& data_dir) {
+  if (!data_dir.empty()) return absl::OkStatus();
+  return ConfigError("the data folder is not set", "add --data-dir FOLDER");
+}
+
+absl::Status Complete(CoordinatorConfig* config) {
+  MR_RETURN_IF_ERROR(RequireDataDir(config->data_dir));
+  MR_RETURN_IF_ERROR(CheckListenAddress("listen", config->listen, config->insecure));
+  MR_RETURN_IF_ERROR(
+      CheckListenAddress("control-listen", config->control_listen, config->insecure));
+  if (config->heartbeat_timeout_micros < 2 * config->heartbeat_interval_micros) {
+    return ConfigError("heartbeat-timeout must be at least twice heartbeat-interval");
+  }
+  if (config->checkpoint_dir.empty()) {
+    config->checkpoint_dir = absl::StrCat(config->data_dir, "/checkpoints");
+  }
+  if (config->allowed_paths.empty()) config->allowed_paths = {".", config->data_dir};
+  config->log.process = "coordinator";
+  return absl::OkStatus();
+}
+
+uint64_t HalfOfMemory() {
+  const auto pages = static_cast<uint64_t>(std::max(0L, sysconf(_SC_PHYS_PAGES)));
+  const auto page_bytes = static_cast<uint64_t>(std::max(0L, sysconf(_SC_PAGESIZE)));
+  return pages * page_bytes / 2;
+}
+
+absl::Status Complete(WorkerConfig* config) {
+  MR_RETURN_IF_ERROR(RequireDataDir(config->data_dir));
+  MR_RETURN_IF_ERROR(CheckListenAddress("listen", config->listen, config->insecure));
+  MR_ASSIGN_OR_RETURN(const HostPort coordinator, ParseHostPort(config->coordinator));
+  if (coordinator.port == 0) return ConfigError("the coordinator's port is not set");
+  if (config->slots == 0) config->slots = std::max(1U, std::thread::hardware_concurrency());
+  if (config->slots > 1024) return ConfigError("slots must be at most 1024");
+  if (config->memory_bytes == 0) config->memory_bytes = HalfOfMemory();
+  if (config->name.empty()) {
+    char host[256] = {};
+    if (gethostname(host, sizeof(host) - 1) != 0) host[0] = '\0';
+    config->name = absl::StrCat(host, "-", getpid());
+  }
+  config->log.process = absl::StrCat("worker ", config->name);
+  return absl::OkStatus();
+}
+
+template <typename Config>
+absl::StatusOr<ParsedConfig<Config>> Load(const std::vector<std::string>& args) {
+  ParsedConfig<Config> parsed;
+  SettingList settings;
+  AddSettings(&parsed.config, &settings);
+  for (const std::string& arg : args) {
+    if (arg == "--help" || arg == "-h") {
+      parsed.request = CommandLineRequest::kHelp;
+      parsed.help = settings.Help();
+      return parsed;
+    }
+    if (arg == "--version") {
+      parsed.request = CommandLineRequest::kVersion;
+      return parsed;
+    }
+  }
+  const std::string file = SettingList::FindFlag(args, "config");
+  if (!file.empty()) MR_RETURN_IF_ERROR(settings.ApplyFile(file));
+  MR_RETURN_IF_ERROR(settings.ApplyFlags(args));
+  MR_RETURN_IF_ERROR(Complete(&parsed.config));
+  return parsed;
+}
+
+}  // namespace
+
+absl::StatusOr<ParsedConfig<CoordinatorConfig>> LoadCoordinatorConfig(
+    const std::vector<std::string>& args) {
+  return Load<CoordinatorConfig>(args);
+}
+
+absl::StatusOr<ParsedConfig<WorkerConfig>> LoadWorkerConfig(const std::vector<std::string>& args) {
+  return Load<WorkerConfig>(args);
+}
+
+absl::StatusOr<HostPort> ParseHostPort(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  HostPort result;
+  uint32_t port = 0;
+  if (colon == absl::string_view::npos || colon == 0 ||
+      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port > UINT16_MAX) {
+    return ConfigError(absl::StrCat("invalid address \"", address, "\""),
+                       "write host:port, for example 127.0.0.1:7461");
+  }
+  absl::string_view host = address.substr(0, colon);
+  if (absl::StartsWith(host, "[") && absl::EndsWith(host, "]")) {
+    host = host.substr(1, host.size() - 2);
+  } else if (absl::StrContains(host, ':')) {
+    return ConfigError(absl::StrCat("invalid address \"", address, "\""),
+                       "write IPv6 addresses in brackets, for example [::1]:7461");
+  }
+  result.host = std::string(host);
+  result.port = static_cast<uint16_t>(port);
+  return result;
+}
+
+bool IsLoopbackHost(absl::string_view host) {
+  if (absl::EqualsIgnoreCase(host, "localhost") || host == "::1") return true;
+  // 127.0.0.0/8, and only as four numbers: a name like "127.evil.example" is not an address.
+  const std::vector<absl::string_view> parts = absl::StrSplit(host, '.');
+  if (parts.size() != 4 || parts[0] != "127") return false;
+  return std::all_of(parts.begin(), parts.end(), [](absl::string_view part) {
+    uint32_t number = 0;
+    return absl::SimpleAtoi(part, &number) && number <= 255;
+  });
+}
+
+absl::Status CheckListenAddress(absl::string_view setting, absl::string_view address,
+                                bool insecure) {
+  absl::StatusOr<HostPort> parsed = ParseHostPort(address);
+  if (!parsed.ok()) return WithContext(parsed.status(), setting);
+  if (insecure || IsLoopbackHost(parsed->host)) return absl::OkStatus();
+  return ConfigError(absl::StrCat(setting, ": ", address,
+                                  " is not a loopback address, and connections are not encrypted"),
+                     "listen on 127.0.0.1, or permit it with --insecure");
+}
+
+}  // namespace millrace

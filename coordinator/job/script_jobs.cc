@@ -1,0 +1,270 @@
+#include "coordinator/job/script_jobs.h"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/base/status.h"
+#include "common/logging/log.h"
+#include "common/net/rpc_status.h"
+
+namespace millrace {
+namespace {
+
+constexpr size_t kTitleBytesMax = 72;
+constexpr int64_t kForeverMicros = INT64_MAX / 4;
+
+// The first line of a statement, shortened.
+std::string TitleOf(const std::string& statement) {
+  const std::vector<std::string> lines = absl::StrSplit(statement, '\n');
+  std::string title = lines.empty() ? "" : lines[0];
+  if (title.size() <= kTitleBytesMax) return title;
+  size_t cut = kTitleBytesMax;
+  while (cut > 0 && (static_cast<unsigned char>(title[cut]) & 0xc0) == 0x80) --cut;
+  return absl::StrCat(title.substr(0, cut), "…");
+}
+
+bool Ended(const StreamView& stream) {
+  return stream.phase == StreamPhase::kServing || stream.phase == StreamPhase::kFailed ||
+         stream.phase == StreamPhase::kCancelled;
+}
+
+absl::Status ScriptStopped() {
+  return MakeError(SqlState::kQueryCanceled, "the job was stopped");
+}
+
+}  // namespace
+
+absl::StatusOr<v1::JobRecord> ScriptJobs::Submit(v1::JobRecord request) {
+  // A script that cannot be split is refused at once.
+  MR_RETURN_IF_ERROR(parts_.runner.Split(request.sql()).status());
+  MR_ASSIGN_OR_RETURN(const uint64_t job_id, parts_.job_ids.Next());
+  request.set_id(job_id);
+  if (request.name().empty()) request.set_name(absl::StrCat("job-", job_id));
+  request.set_state(v1::JOB_STATE_CREATED);
+  request.set_attempt(1);
+  request.set_created_at_micros(parts_.clock.WallMicros());
+  MR_ASSIGN_OR_RETURN(v1::JobRecord record, parts_.store.Create(std::move(request)));
+  if (record.id() != job_id) return record;  // The request was seen before.
+  MR_RETURN_IF_ERROR(Launch(job_id));
+  return record;
+}
+
+absl::Status ScriptJobs::Recover(const v1::JobRecord& record) {
+  MR_RETURN_IF_ERROR(parts_.store.Update(
+      record.id(), [](v1::JobRecord& changed) { changed.set_attempt(changed.attempt() + 1); }));
+  return Launch(record.id());
+}
+
+absl::Status ScriptJobs::Launch(uint64_t job_id) {
+  auto script = std::make_shared<Script>();
+  {
+    MutexLock lock(mutex_);
+    if (shut_down_) return MakeError(SqlState::kCannotConnectNow, "the server is shutting down");
+    scripts_[job_id] = script;
+  }
+  const absl::Status started = parts_.threads.Run([this, job_id, script] { Run(job_id, script); });
+  if (started.ok()) return started;
+  MutexLock lock(mutex_);
+  scripts_.erase(job_id);
+  return started;
+}
+
+void ScriptJobs::Run(uint64_t job_id, std::shared_ptr<Script> script) {
+  absl::Status status = RunSteps(job_id, *script);
+  if (status.ok()) status = WaitForStreams(job_id, *script);
+  RecordEnd(job_id, status, *script);
+  MutexLock lock(mutex_);
+  scripts_.erase(job_id);
+  ended_.NotifyAll();
+}
+
+absl::Status ScriptJobs::RunSteps(uint64_t job_id, Script& script) {
+  const std::optional<v1::JobRecord> record = parts_.store.Get(job_id);
+  if (!record.has_value()) return InternalError("a script has lost its record");
+  MR_ASSIGN_OR_RETURN(const std::vector<std::string> statements,
+                      parts_.runner.Split(record->sql()));
+  MR_RETURN_IF_ERROR(parts_.store.Update(job_id, [&statements](v1::JobRecord& changed) {
+    changed.set_state(v1::JOB_STATE_RUNNING);
+    for (int i = changed.steps_size(); i < static_cast<int>(statements.size()); ++i) {
+      v1::StepStatus* step = changed.add_steps();
+      step->set_index(static_cast<uint32_t>(i));
+      step->set_title(TitleOf(statements[i]));
+      step->set_state(v1::STEP_STATE_WAITING);
+    }
+  }));
+  for (uint32_t index = record->committed_steps(); index < statements.size(); ++index) {
+    MR_RETURN_IF_ERROR(script.cancellation.status());
+    MR_RETURN_IF_ERROR(RunOneStep(job_id, index, statements[index], script));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ScriptJobs::UpdateStep(
+    uint64_t job_id, uint32_t index,
+    const std::function<void(v1::JobRecord&, v1::StepStatus&)>& change) {
+  return parts_.store.Update(job_id, [&](v1::JobRecord& record) {
+    change(record, *record.mutable_steps(static_cast<int>(index)));
+  });
+}
+
+absl::Status ScriptJobs::RunOneStep(uint64_t job_id, uint32_t index, const std::string& statement,
+                                    Script& script) {
+  const std::optional<v1::JobRecord> record = parts_.store.Get(job_id);
+  if (!record.has_value()) return InternalError("a script has lost its record");
+  // Seen running before: the process ended in the middle of it, perhaps just before it was recorded as done.
+  const bool repeated =
+      record->steps(static_cast<int>(index)).state() == v1::STEP_STATE_RUNNING;
+  const int64_t started = parts_.clock.WallMicros();
+  MR_RETURN_IF_ERROR(UpdateStep(job_id, index, [&](v1::JobRecord&, v1::StepStatus& step) {
+    step.set_state(v1::STEP_STATE_RUNNING);
+    step.set_started_at_micros(started);
+  }));
+  const auto on_job = [&](uint64_t step_job_id) {
+    const absl::Status updated =
+        UpdateStep(job_id, index, [&](v1::JobRecord&, v1::StepStatus& step) {
+          step.set_job_id(step_job_id);
+        });
+    if (!updated.ok()) LogError("job", "cannot record the job of a step", updated);
+  };
+  absl::StatusOr<ScriptStepResult> result =
+      parts_.runner.RunStep(*record, index, statement, script.cancellation, on_job);
+  if (!result.ok() && repeated &&
+      GetErrorDetail(result.status()).state == SqlState::kDuplicateTable) {
+    result = ScriptStepResult();  // It was done.
+  }
+  const int64_t ended = parts_.clock.WallMicros();
+  const absl::Status recorded =
+      UpdateStep(job_id, index, [&](v1::JobRecord& job, v1::StepStatus& step) {
+        step.set_ended_at_micros(ended);
+        if (!result.ok()) {
+          step.set_state(script.cancellation.cancelled() ? v1::STEP_STATE_CANCELLED
+                                                         : v1::STEP_STATE_FAILED);
+          ToProto(result.status(), step.mutable_error());
+          return;
+        }
+        step.set_rows(result->rows);
+        step.set_stored_at(result->stored_at);
+        job.set_committed_steps(index + 1);
+        // A stream's step lasts as long as the stream.
+        step.set_state(result->stream_job_id == 0 ? v1::STEP_STATE_FINISHED
+                                                  : v1::STEP_STATE_RUNNING);
+        for (const auto& [name, value] : result->settings) {
+          if (value.has_value()) {
+            (*job.mutable_settings())[name] = *value;
+          } else {
+            job.mutable_settings()->erase(name);
+          }
+        }
+      });
+  if (!result.ok()) return result.status();
+  return recorded;
+}
+
+std::vector<uint64_t> ScriptJobs::StreamsOf(uint64_t job_id) const {
+  std::vector<uint64_t> streams;
+  for (const v1::JobRecord& record : parts_.store.List()) {
+    if (record.streaming() && record.parent_job_id() == job_id) streams.push_back(record.id());
+  }
+  return streams;
+}
+
+absl::Status ScriptJobs::WaitForStreams(uint64_t job_id, Script& script) {
+  absl::Status first_error;
+  for (uint64_t stream : StreamsOf(job_id)) {
+    const absl::Status waited = parts_.streams.WaitUntil(
+        stream, [](const StreamView& view) -> absl::StatusOr<bool> { return Ended(view); },
+        kForeverMicros, script.cancellation);
+    MR_RETURN_IF_ERROR(script.cancellation.status());
+    const bool dropped = GetErrorDetail(waited).state == SqlState::kUndefinedObject;
+    if (first_error.ok() && !dropped) first_error = waited;
+    MR_RETURN_IF_ERROR(parts_.store.Update(job_id, [&](v1::JobRecord& record) {
+      for (v1::StepStatus& step : *record.mutable_steps()) {
+        if (step.job_id() != stream) continue;
+        step.set_ended_at_micros(parts_.clock.WallMicros());
+        step.set_state(waited.ok() || dropped ? v1::STEP_STATE_FINISHED : v1::STEP_STATE_FAILED);
+        if (!waited.ok() && !dropped) ToProto(waited, step.mutable_error());
+      }
+    }));
+  }
+  return first_error;
+}
+
+void ScriptJobs::RecordEnd(uint64_t job_id, const absl::Status& status, const Script& script) {
+  v1::JobState state = status.ok() ? v1::JOB_STATE_FINISHED : v1::JOB_STATE_FAILED;
+  if (script.cancellation.cancelled()) {
+    MutexLock lock(mutex_);
+    if (!script.end_state.has_value()) return;  // The process ends; the job goes on with the next.
+    state = *script.end_state;
+  }
+  const absl::Status recorded = parts_.store.Update(job_id, [&](v1::JobRecord& record) {
+    record.set_state(state);
+    record.set_ended_at_micros(parts_.clock.WallMicros());
+    for (v1::StepStatus& step : *record.mutable_steps()) {
+      if (state == v1::JOB_STATE_STOPPED && step.state() == v1::STEP_STATE_RUNNING) {
+        step.set_state(v1::STEP_STATE_FINISHED);
+      }
+      if (step.state() == v1::STEP_STATE_WAITING || step.state() == v1::STEP_STATE_RUNNING) {
+        if (state != v1::JOB_STATE_FAILED) step.set_state(v1::STEP_STATE_CANCELLED);
+      }
+    }
+    if (state != v1::JOB_STATE_FAILED) return;
+    record.set_error_message(std::string(status.message()));
+    record.set_error_sqlstate(std::string(SqlStateCode(GetErrorDetail(status).state)));
+  });
+  if (!recorded.ok()) LogError("job", "cannot record the end of a script", recorded);
+}
+
+std::shared_ptr<ScriptJobs::Script> ScriptJobs::Find(uint64_t job_id) {
+  MutexLock lock(mutex_);
+  auto it = scripts_.find(job_id);
+  return it == scripts_.end() ? nullptr : it->second;
+}
+
+absl::Status ScriptJobs::Interrupt(uint64_t job_id, v1::JobState end_state) {
+  const std::shared_ptr<Script> script = Find(job_id);
+  if (script == nullptr) return absl::OkStatus();
+  {
+    MutexLock lock(mutex_);
+    if (!script->end_state.has_value()) script->end_state = end_state;
+  }
+  script->cancellation.Cancel(end_state == v1::JOB_STATE_STOPPED ? ScriptStopped()
+                                                                 : CancelledByUser());
+  MutexLock lock(mutex_);
+  // Its statement ends within a second of the cancellation.
+  while (scripts_.contains(job_id)) ended_.Wait(mutex_);
+  return absl::OkStatus();
+}
+
+absl::Status ScriptJobs::Stop(uint64_t job_id, Cancellation& waiter) {
+  MR_RETURN_IF_ERROR(Interrupt(job_id, v1::JOB_STATE_STOPPED));
+  for (uint64_t stream : StreamsOf(job_id)) {
+    MR_RETURN_IF_ERROR(parts_.streams.Stop(stream, waiter));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ScriptJobs::Cancel(uint64_t job_id) {
+  MR_RETURN_IF_ERROR(Interrupt(job_id, v1::JOB_STATE_CANCELLED));
+  for (uint64_t stream : StreamsOf(job_id)) {
+    MR_RETURN_IF_ERROR(parts_.streams.Cancel(stream, CancelledByUser()));
+  }
+  return absl::OkStatus();
+}
+
+void ScriptJobs::Shutdown() {
+  std::vector<std::shared_ptr<Script>> scripts;
+  {
+    MutexLock lock(mutex_);
+    shut_down_ = true;
+    for (const auto& [id, script] : scripts_) scripts.push_back(script);
+  }
+  for (const auto& script : scripts) {
+    script->cancellation.Cancel(
+        MakeError(SqlState::kCannotConnectNow, "the server is shutting down"));
+  }
+}
+
+}  // namespace millrace

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "common/base/mutex.h"
+#include "common/base/status.h"
+#include "common/net/rpc_status.h"
+#include "coordinator/job/cancellation.h"
+#include "grpcpp/support/server_callback.h"
+
+namespace millrace {
+
+// A response stream that a thread of ours writes with blocking calls. One message is on its way at a time, so a client that does not
+// read stops the writer, and after `stall_timeout` ends the call (I7). The cancellation is cancelled when the client goes
+// away. Kept alive by gRPC until the call is over and by the writing thread's shared_ptr.
+template <typename Response>
+class BlockingWriter final : public grpc::ServerWriteReactor<Response>,
+                             public std::enable_shared_from_this<BlockingWriter<Response>> {
+ public:
+  explicit BlockingWriter(std::chrono::milliseconds stall_timeout)
+      : stall_timeout_(stall_timeout) {}
+
+  // Once, before the reactor is returned to gRPC.
+  grpc::ServerWriteReactor<Response>* Begin() {
+    self_ = this->shared_from_this();
+    return this;
+  }
+
+  Cancellation& cancellation() { return cancellation_; }
+
+  // Waits until the previous message is on the wire.
+  absl::Status Write(Response response) {
+    MutexLock lock(mutex_);
+    const auto deadline = std::chrono::steady_clock::now() + stall_timeout_;
+    while (writing_ && !broken_) {
+      const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
+          deadline - std::chrono::steady_clock::now());
+      if (left.count() <= 0) {
+        broken_ = true;
+        return MakeError(SqlState::kQueryCanceled, "the client has not read its result in time");
+      }
+      written_.WaitFor(mutex_, left);
+    }
+    if (broken_) return CancelledByUser();
+    message_ = std::move(response);
+    writing_ = true;
+    this->StartWrite(&message_);
+    return absl::OkStatus();
+  }
+
+  // Ends the call; nothing may be written after it.
+  void End(const absl::Status& status) {
+    MutexLock lock(mutex_);
+    while (writing_ && !broken_) written_.Wait(mutex_);
+    this->Finish(ToGrpcStatus(status));
+  }
+
+  void OnWriteDone(bool ok) override {
+    MutexLock lock(mutex_);
+    writing_ = false;
+    broken_ = broken_ || !ok;
+    written_.NotifyAll();
+  }
+
+  void OnCancel() override {
+    {
+      MutexLock lock(mutex_);
+      broken_ = true;
+      written_.NotifyAll();
+    }
+    cancellation_.Cancel(CancelledByUser());
+  }
+
+  void OnDone() override { self_.reset(); }
+
+ private:
+  const std::chrono::milliseconds stall_timeout_;
+  std::shared_ptr<BlockingWriter> self_;
+  Cancellation cancellation_;
+
+  Mutex mutex_;
+  CondVar written_;
+  Response message_ ABSL_GUARDED_BY(mutex_);
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  // The client has gone, or must be given up.
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace millrace

@@ -1,0 +1,232 @@
+#include "coordinator/service/coordinator_server.h"
+
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/base/version.h"
+#include "common/logging/log.h"
+#include "common/storage/file_system.h"
+#include "coordinator/job/periodic_task.h"
+#include "coordinator/metadata/rocksdb_metadata_store.h"
+#include "coordinator/service/cluster_service.h"
+#include "coordinator/service/control_service.h"
+#include "coordinator/service/job_service.h"
+#include "coordinator/service/recovery.h"
+#include "coordinator/service/request_limits.h"
+#include "coordinator/service/script_steps.h"
+#include "coordinator/service/sql_service.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/grpcpp.h"
+#include "grpcpp/health_check_service_interface.h"
+
+namespace millrace {
+namespace {
+
+constexpr size_t kThreadsMax = 256;
+constexpr int64_t kEpochTickMicros = 5'000;
+constexpr int64_t kExpiryTickMicros = 200'000;
+// Numbers that are reserved durably at a time.
+constexpr uint64_t kIdBlock = 64;
+constexpr uint64_t kEpochBlock = 4096;
+// What calls of clients get to end by themselves when the server is stopped.
+constexpr std::chrono::seconds kShutdownGrace(2);
+
+// The same events for both owners of jobs.
+class WorkerEvents final : public WorkerListener {
+ public:
+  WorkerEvents(AttemptRuns& runs, StreamJobs& streams, WorkerChannels& channels,
+               WorkerRegistry& registry)
+      : runs_(runs), streams_(streams), channels_(channels), registry_(registry) {}
+
+  void OnWorkerJoined(WorkerId worker) override { runs_.OnWorkerJoined(worker); }
+  void OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& message) override {
+    runs_.OnWorkerMessage(worker, message);
+  }
+  void OnWorkerLost(WorkerId worker, const absl::Status& reason) override {
+    runs_.OnWorkerLost(worker, reason);
+    streams_.OnWorkerLost(worker);
+    for (const WorkerEntry& entry : registry_.All()) {
+      if (entry.id == worker) channels_.Forget(entry.data_address);
+    }
+  }
+
+ private:
+  AttemptRuns& runs_;
+  StreamJobs& streams_;
+  WorkerChannels& channels_;
+  WorkerRegistry& registry_;
+};
+
+std::string WithPort(const std::string& address, int port) {
+  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+}
+
+}  // namespace
+
+// In the order of construction; destroyed in reverse.
+struct CoordinatorServer::Parts {
+  Parts(const CoordinatorConfig& server_config, const Clock& server_clock,
+        std::unique_ptr<MetadataStore> metadata, PathPolicy policy, std::string id,
+        std::string absolute_data_dir, std::string checkpoint_dir)
+      : clock(server_clock),
+        store(std::move(metadata)),
+        path_policy(std::move(policy)),
+        cluster_id(std::move(id)),
+        data_dir(std::move(absolute_data_dir)),
+        registry(clock,
+                 {server_config.heartbeat_interval_micros, server_config.heartbeat_timeout_micros},
+                 worker_ids, cluster_id, kVersion),
+        job_store(*store),
+        checkpoints(std::move(checkpoint_dir)),
+        job_files(data_dir),
+        runs(registry, clock),
+        streams({runs, registry, job_store, epoch_ids, checkpoints, job_files, clock}),
+        events(runs, streams, channels, registry),
+        splits(path_policy, data_dir) {}
+
+  const Clock& clock;
+  const std::unique_ptr<MetadataStore> store;
+  const PathPolicy path_policy;
+  const std::string cluster_id;
+  const std::string data_dir;
+  IdAllocator job_ids{*store, "job", kIdBlock};
+  IdAllocator object_ids{*store, "object", kIdBlock};
+  IdAllocator worker_ids{*store, "worker", kIdBlock};
+  IdAllocator epoch_ids{*store, "epoch", kEpochBlock};
+  WorkerChannels channels;
+  WorkerRegistry registry;
+  std::unique_ptr<Catalog> catalog;
+  JobStore job_store;
+  const CheckpointFiles checkpoints;
+  const JobFiles job_files;
+  AttemptRuns runs;
+  StreamJobs streams;
+  WorkerEvents events;
+  const SplitEnumerator splits;
+  StatementThreads threads{kThreadsMax};
+  std::unique_ptr<StatementExecutor> executor;
+  std::unique_ptr<ClusterParts> cluster;
+  std::unique_ptr<ScriptSteps> script_steps;
+  std::unique_ptr<ScriptJobs> scripts;
+  std::unique_ptr<ControlService> control_service;
+  std::unique_ptr<SqlService> sql_service;
+  std::unique_ptr<JobService> job_service;
+  std::unique_ptr<ClusterService> cluster_service;
+  std::optional<PeriodicTask> epoch_ticks;
+  std::optional<PeriodicTask> expiry_ticks;
+  std::unique_ptr<grpc::Server> control_server;
+  std::unique_ptr<grpc::Server> client_server;
+
+  absl::Status Recover(const CoordinatorConfig& config);
+  absl::Status Serve(const CoordinatorConfig& config, std::string* client_address,
+                     std::string* control_address);
+  void Stop();
+};
+
+absl::Status CoordinatorServer::Parts::Recover(const CoordinatorConfig& config) {
+  MR_ASSIGN_OR_RETURN(catalog, Catalog::Open(*store, object_ids));
+  MR_RETURN_IF_ERROR(job_store.Load());
+  StreamOptions stream_defaults;
+  stream_defaults.epoch_interval_micros = config.epoch_interval_micros;
+  stream_defaults.checkpoint_interval_micros = config.checkpoint_interval_micros;
+  cluster = std::make_unique<ClusterParts>(
+      ClusterParts{clock, *catalog, job_store, registry, runs, streams, channels, job_ids, splits,
+                   path_policy, data_dir, stream_defaults, config.query_memory_bytes});
+  executor = std::make_unique<StatementExecutor>(*cluster);
+  script_steps = std::make_unique<ScriptSteps>(*executor);
+  scripts = std::make_unique<ScriptJobs>(
+      ScriptJobs::Parts{job_store, streams, job_ids, *script_steps, threads, clock});
+  MR_RETURN_IF_ERROR(RepairCatalog(*cluster));
+  registry.SetListener(&events);
+  return RecoverJobs(*cluster, *scripts);
+}
+
+absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
+                                             std::string* client_address,
+                                             std::string* control_address) {
+  control_service = std::make_unique<ControlService>(registry);
+  sql_service = std::make_unique<SqlService>(*executor, threads);
+  job_service = std::make_unique<JobService>(*cluster, *scripts, threads);
+  cluster_service = std::make_unique<ClusterService>(registry, cluster_id);
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+
+  int control_port = 0;
+  grpc::ServerBuilder control;
+  control.AddListeningPort(config.control_listen, grpc::InsecureServerCredentials(),
+                           &control_port);
+  // Two coordinators on one port would share its connections without noticing.
+  control.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  control.SetMaxReceiveMessageSize(kControlBytesMax);
+  control.SetMaxSendMessageSize(kControlBytesMax);
+  control.RegisterService(control_service.get());
+  control_server = control.BuildAndStart();
+  if (control_server == nullptr || control_port == 0) {
+    return MakeError(SqlState::kIoError, absl::StrCat("cannot listen on ", config.control_listen),
+                     "the port may be in use; choose another with --control-listen");
+  }
+  int client_port = 0;
+  grpc::ServerBuilder client;
+  client.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &client_port);
+  client.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  client.SetMaxReceiveMessageSize(kRequestBytesMax);
+  client.SetMaxSendMessageSize(-1);
+  client.RegisterService(sql_service.get());
+  client.RegisterService(job_service.get());
+  client.RegisterService(cluster_service.get());
+  client_server = client.BuildAndStart();
+  if (client_server == nullptr || client_port == 0) {
+    return MakeError(SqlState::kIoError, absl::StrCat("cannot listen on ", config.listen),
+                     "the port may be in use; choose another with --listen");
+  }
+  *client_address = WithPort(config.listen, client_port);
+  *control_address = WithPort(config.control_listen, control_port);
+  epoch_ticks.emplace(kEpochTickMicros, [this] { streams.Tick(); });
+  expiry_ticks.emplace(kExpiryTickMicros, [this] {
+    registry.ExpireSilent();
+    runs.ExpireCancellations();
+  });
+  return absl::OkStatus();
+}
+
+void CoordinatorServer::Parts::Stop() {
+  if (scripts != nullptr) scripts->Shutdown();
+  const auto deadline = std::chrono::system_clock::now() + kShutdownGrace;
+  // Calls that are still there at the deadline are cancelled, which cancels their statements.
+  if (client_server != nullptr) client_server->Shutdown(deadline);
+  epoch_ticks.reset();
+  registry.CloseAll(MakeError(SqlState::kCannotConnectNow, "the coordinator is shutting down"));
+  if (control_server != nullptr) control_server->Shutdown(deadline);
+  expiry_ticks.reset();
+  registry.SetListener(nullptr);
+}
+
+CoordinatorServer::CoordinatorServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+CoordinatorServer::~CoordinatorServer() { parts_->Stop(); }
+
+absl::StatusOr<std::unique_ptr<CoordinatorServer>> CoordinatorServer::Start(
+    const CoordinatorConfig& config, const Clock& clock) {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(config.data_dir));
+  MR_RETURN_IF_ERROR(file_system->CreateFolders(config.data_dir));
+  MR_ASSIGN_OR_RETURN(const std::string data_dir, file_system->Resolve(config.data_dir));
+  std::string checkpoint_dir = config.checkpoint_dir;
+  if (checkpoint_dir.empty()) checkpoint_dir = JoinPath(data_dir, "checkpoints");
+  MR_RETURN_IF_ERROR(file_system->CreateFolders(checkpoint_dir));
+  MR_ASSIGN_OR_RETURN(PathPolicy policy, PathPolicy::Create(*file_system, config.allowed_paths));
+  MR_ASSIGN_OR_RETURN(std::unique_ptr<RocksDbMetadataStore> store,
+                      RocksDbMetadataStore::Open(JoinPath(data_dir, "metadata")));
+  MR_ASSIGN_OR_RETURN(std::string cluster_id, LoadOrCreateClusterId(*store));
+  auto server = std::unique_ptr<CoordinatorServer>(new CoordinatorServer(
+      std::make_unique<Parts>(config, clock, std::move(store), std::move(policy),
+                              std::move(cluster_id), data_dir, checkpoint_dir)));
+  MR_RETURN_IF_ERROR(server->parts_->Recover(config));
+  MR_RETURN_IF_ERROR(server->parts_->Serve(config, &server->client_address_,
+                                           &server->control_address_));
+  return server;
+}
+
+}  // namespace millrace

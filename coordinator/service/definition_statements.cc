@@ -1,0 +1,267 @@
+#include "coordinator/service/definition_statements.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/connector_spec/connector_options.h"
+#include "common/logging/log.h"
+#include "common/storage/file_system.h"
+#include "coordinator/catalog/drop_plan.h"
+#include "coordinator/planner/rules/logical_build.h"
+#include "coordinator/service/file_definition.h"
+#include "millrace/v1/catalog.pb.h"
+
+namespace millrace {
+namespace {
+
+void CollectScans(const LogicalNode& node, std::set<uint64_t>& ids) {
+  if (node.kind == LogicalKind::kScan) {
+    const v1::CatalogObject& object = *As<LogicalScan>(node).object;
+    if (object.id() != 0 && object.connector() != kSystemConnector) ids.insert(object.id());
+  }
+  for (const LogicalPtr& input : node.inputs) CollectScans(*input, ids);
+}
+
+const char* ClassName(ObjectClass object_class) {
+  switch (object_class) {
+    case ObjectClass::kTable:
+      return "table";
+    case ObjectClass::kView:
+      return "view";
+    case ObjectClass::kMaterializedView:
+      return "materialized view";
+    case ObjectClass::kSource:
+      return "source";
+    case ObjectClass::kSink:
+      return "sink";
+  }
+  return "object";
+}
+
+bool IsOfClass(const v1::CatalogObject& object, ObjectClass object_class) {
+  switch (object_class) {
+    case ObjectClass::kTable:
+      return object.kind() == v1::OBJECT_KIND_TABLE || object.kind() == v1::OBJECT_KIND_SOURCE;
+    case ObjectClass::kView:
+      return object.kind() == v1::OBJECT_KIND_VIEW;
+    case ObjectClass::kMaterializedView:
+      return object.kind() == v1::OBJECT_KIND_MATERIALIZED_VIEW;
+    case ObjectClass::kSource:
+    case ObjectClass::kSink:
+      return object.kind() == v1::OBJECT_KIND_SOURCE;
+  }
+  return false;
+}
+
+std::string DropTag(ObjectClass object_class) {
+  std::string words = ClassName(object_class);
+  for (char& c : words) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return absl::StrCat("DROP ", words);
+}
+
+}  // namespace
+
+std::vector<uint64_t> ObjectsReadBy(const LogicalNode& plan) {
+  std::set<uint64_t> ids;
+  CollectScans(plan, ids);
+  return {ids.begin(), ids.end()};
+}
+
+std::string TableFolder(const std::string& data_dir, uint64_t object_id) {
+  return JoinPath(JoinPath(data_dir, "tables"), absl::StrCat(object_id));
+}
+
+absl::Status RemoveTableFolder(const std::string& data_dir, uint64_t object_id) {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir));
+  const std::string folder = TableFolder(data_dir, object_id);
+  if (!file_system->Stat(folder).ok()) return absl::OkStatus();
+  MR_ASSIGN_OR_RETURN(const std::vector<FileInfo> files, file_system->List(folder));
+  for (const FileInfo& file : files) MR_RETURN_IF_ERROR(file_system->Remove(file.path));
+  return file_system->Remove(folder);
+}
+
+absl::StatusOr<CatalogObjectPtr> CreateObject(Catalog& catalog, v1::CatalogObject object,
+                                              bool if_not_exists, ResultSink& sink) {
+  const std::string name = object.name();
+  absl::StatusOr<CatalogObjectPtr> created = catalog.Create(std::move(object));
+  if (created.ok() || !if_not_exists ||
+      GetErrorDetail(created.status()).state != SqlState::kDuplicateTable) {
+    return created;
+  }
+  MR_RETURN_IF_ERROR(
+      sink.Notice(absl::StrCat("relation \"", name, "\" already exists, skipping"), ""));
+  return CatalogObjectPtr();
+}
+
+absl::StatusOr<v1::CatalogObject> DefinitionStatements::OutsideTable(
+    const BoundCreateTable& statement) {
+  v1::CatalogObject object;
+  object.set_kind(v1::OBJECT_KIND_SOURCE);
+  OptionMap options = statement.options;
+  object.set_connector(options.at("connector"));
+  MR_ASSIGN_OR_RETURN(const ConnectorKind kind, ParseConnectorName(object.connector()));
+  MR_RETURN_IF_ERROR(ResolvePath(parts_.path_policy, context_.working_directory, options));
+  Schema columns = statement.columns;
+  if (!statement.has_columns && kind == ConnectorKind::kFile) {
+    MR_ASSIGN_OR_RETURN(
+        columns, InferColumns(parts_.path_policy, options, MissingFiles::kGiveNoColumns));
+  }
+  MR_RETURN_IF_ERROR(ValidateDefinition(options, columns));
+  for (const Field& column : columns) ToProto(column, object.add_columns());
+  object.mutable_options()->insert(options.begin(), options.end());
+  if (statement.watermark_column.has_value()) {
+    const auto column =
+        std::find_if(columns.begin(), columns.end(), [&](const Field& field) {
+          return field.name == *statement.watermark_column;
+        });
+    if (column == columns.end()) {
+      return MakeError(SqlState::kUndefinedColumn,
+                       absl::StrCat("column \"", *statement.watermark_column,
+                                    "\" of the watermark does not exist"));
+    }
+    object.mutable_watermark()->set_time_column(
+        static_cast<uint32_t>(column - columns.begin()));
+    object.mutable_watermark()->set_delay_micros(statement.watermark_delay_micros);
+  }
+  return object;
+}
+
+absl::StatusOr<StatementResult> DefinitionStatements::CreateTable(
+    const BoundCreateTable& statement) {
+  v1::CatalogObject object;
+  if (statement.options.contains("connector")) {
+    absl::StatusOr<v1::CatalogObject> outside = OutsideTable(statement);
+    if (!outside.ok()) return WithPosition(outside.status(), statement.options_position);
+    object = *std::move(outside);
+  } else if (!statement.options.empty()) {
+    return WithPosition(MakeError(SqlState::kInvalidParameterValue,
+                                  "the option connector is missing",
+                                  "outside data needs WITH (connector = 'file', …); a stored "
+                                  "table takes no options"),
+                        statement.options_position);
+  } else {
+    object.set_kind(v1::OBJECT_KIND_TABLE);
+    for (const Field& column : statement.columns) ToProto(column, object.add_columns());
+  }
+  object.set_name(statement.name);
+  object.set_state(v1::OBJECT_STATE_READY);
+  for (int column : statement.not_null_columns) object.add_not_null_columns(column);
+  for (int column : statement.primary_key) object.add_primary_key(column);
+  absl::StatusOr<CatalogObjectPtr> created = CreateObject(
+      parts_.catalog, std::move(object), statement.if_not_exists, context_.sink);
+  if (!created.ok()) return WithPosition(created.status(), statement.name_position);
+  return Done("CREATE TABLE");
+}
+
+absl::StatusOr<StatementResult> DefinitionStatements::CreateView(
+    const BoundCreateView& statement) {
+  v1::CatalogObject object;
+  object.set_name(statement.name);
+  object.set_kind(v1::OBJECT_KIND_VIEW);
+  object.set_state(v1::OBJECT_STATE_READY);
+  object.set_query(statement.query);
+  for (const Field& column : statement.plan->output) ToProto(column, object.add_columns());
+  for (uint64_t id : ObjectsReadBy(*statement.plan)) object.add_depends_on(id);
+  const CatalogObjectPtr existing = moment_.catalog->Find(statement.name);
+  if (statement.or_replace && existing != nullptr && existing->kind() == v1::OBJECT_KIND_VIEW) {
+    MR_RETURN_IF_ERROR(
+        parts_.catalog.Update(existing->id(), [&object](v1::CatalogObject& record) {
+          record.set_query(object.query());
+          *record.mutable_columns() = object.columns();
+          *record.mutable_depends_on() = object.depends_on();
+        }));
+    return Done("CREATE VIEW");
+  }
+  absl::StatusOr<CatalogObjectPtr> created = CreateObject(
+      parts_.catalog, std::move(object), statement.if_not_exists, context_.sink);
+  if (!created.ok()) return WithPosition(created.status(), statement.name_position);
+  return Done("CREATE VIEW");
+}
+
+absl::StatusOr<std::vector<uint64_t>> DefinitionStatements::ResolveDrop(
+    const BoundDrop& statement) {
+  std::vector<uint64_t> ids;
+  for (const std::string& name : statement.names) {
+    const CatalogObjectPtr object = moment_.catalog->Find(name);
+    const std::string kind = ClassName(statement.object_class);
+    if (object == nullptr) {
+      if (!statement.if_exists) {
+        return WithPosition(
+            MakeError(SqlState::kUndefinedTable,
+                      absl::StrCat(kind, " \"", name, "\" does not exist")),
+            statement.name_position);
+      }
+      MR_RETURN_IF_ERROR(context_.sink.Notice(
+          absl::StrCat(kind, " \"", name, "\" does not exist, skipping"), ""));
+      continue;
+    }
+    if (object->connector() == kSystemConnector) {
+      return MakeError(SqlState::kInsufficientPrivilege,
+                       absl::StrCat(name, " is a system view"));
+    }
+    if (!IsOfClass(*object, statement.object_class)) {
+      const std::string what = DescribeObject(*object);
+      return WithPosition(
+          MakeError(SqlState::kWrongObjectType,
+                    absl::StrCat("\"", name, "\" is not a ", kind),
+                    absl::StrCat("it is the ", what, "; use the DROP of its kind")),
+          statement.name_position);
+    }
+    ids.push_back(object->id());
+  }
+  return ids;
+}
+
+// A streaming INSERT depends on its sink and sources without being in the catalog.
+absl::Status DefinitionStatements::CheckNotWritten(const std::vector<CatalogObjectPtr>& objects) {
+  for (const v1::JobRecord& record : parts_.job_store.List()) {
+    if (!record.streaming() || !IsLive(record)) continue;
+    for (const CatalogObjectPtr& object : objects) {
+      if (object->job_id() == record.id()) continue;
+      if (std::count(record.object_ids().begin(), record.object_ids().end(), object->id()) == 0) {
+        continue;
+      }
+      return MakeError(SqlState::kObjectInUse,
+                       absl::StrCat("cannot drop ", DescribeObject(*object), " because job ",
+                                    record.name(), " uses it"),
+                       "stop the job first");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DefinitionStatements::RemoveOutside(const v1::CatalogObject& object) {
+  if (object.kind() == v1::OBJECT_KIND_MATERIALIZED_VIEW) {
+    return parts_.streams.Drop(object.job_id());
+  }
+  if (object.kind() == v1::OBJECT_KIND_TABLE) {
+    return RemoveTableFolder(parts_.data_dir, object.id());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StatementResult> DefinitionStatements::Drop(const BoundDrop& statement) {
+  MR_ASSIGN_OR_RETURN(const std::vector<uint64_t> ids, ResolveDrop(statement));
+  MR_ASSIGN_OR_RETURN(
+      const std::vector<CatalogObjectPtr> objects,
+      PlanDrop(*moment_.catalog, ids,
+               statement.cascade ? DropBehavior::kCascade : DropBehavior::kRestrict));
+  MR_RETURN_IF_ERROR(CheckNotWritten(objects));
+  std::vector<uint64_t> dropped;
+  for (const CatalogObjectPtr& object : objects) dropped.push_back(object->id());
+  if (!dropped.empty()) {
+    MR_RETURN_IF_ERROR(parts_.catalog.BeginDrop(dropped));
+    for (const CatalogObjectPtr& object : objects) {
+      const absl::Status removed = RemoveOutside(*object);
+      // The object is gone for users; what is left on the disk goes at the next start.
+      if (!removed.ok()) LogError("catalog", "cannot remove what an object has stored", removed);
+    }
+    MR_RETURN_IF_ERROR(parts_.catalog.Remove(dropped));
+  }
+  return Done(DropTag(statement.object_class));
+}
+
+}  // namespace millrace

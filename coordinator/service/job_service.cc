@@ -1,0 +1,166 @@
+#include "coordinator/service/job_service.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/net/rpc_status.h"
+#include "coordinator/planner/explain.h"
+#include "coordinator/service/blocking_writer.h"
+#include "coordinator/service/job_status.h"
+#include "coordinator/service/request_limits.h"
+
+namespace millrace {
+namespace {
+
+constexpr std::chrono::milliseconds kWatchInterval(200);
+constexpr std::chrono::seconds kStallTimeout(60);
+// A job that is asked to stop gets this long to drain.
+constexpr int64_t kStopTimeoutMicros = int64_t{10} * 60 * 1'000'000;
+constexpr uint32_t kListDefault = 100;
+
+grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context, const absl::Status& status) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(status));
+  return reactor;
+}
+
+bool AtItsEnd(const v1::JobStatus& status) {
+  return status.state() != v1::JOB_STATE_CREATED && status.state() != v1::JOB_STATE_RUNNING;
+}
+
+absl::Status WatchUntilEnd(const std::string& job, const ClusterParts& parts,
+                           BlockingWriter<v1::WatchJobResponse>& writer) {
+  MR_ASSIGN_OR_RETURN(const v1::JobRecord found, parts.job_store.Find(job));
+  std::string last;
+  while (true) {
+    const std::optional<v1::JobRecord> record = parts.job_store.Get(found.id());
+    if (!record.has_value()) return absl::OkStatus();  // Dropped meanwhile.
+    v1::WatchJobResponse response;
+    *response.mutable_status() = StatusOfJob(*record, parts);
+    const bool at_end = AtItsEnd(response.status());
+    std::string now = response.SerializeAsString();
+    if (now != last) {
+      MR_RETURN_IF_ERROR(writer.Write(std::move(response)));
+      last = std::move(now);
+    }
+    if (at_end) return absl::OkStatus();
+    std::this_thread::sleep_for(kWatchInterval);
+    MR_RETURN_IF_ERROR(writer.cancellation().status());
+  }
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* JobService::Submit(grpc::CallbackServerContext* context,
+                                             const v1::SubmitJobRequest* request,
+                                             v1::SubmitJobResponse* response) {
+  const auto submit = [&]() -> absl::Status {
+    MR_RETURN_IF_ERROR(CheckSqlSize(request->sql()));
+    v1::JobRecord record;
+    record.set_sql(request->sql());
+    record.set_name(request->name());
+    record.set_request_id(request->request_id());
+    *record.mutable_settings() = request->settings();
+    MR_ASSIGN_OR_RETURN(*record.mutable_working_directory(),
+                        CheckWorkingDirectory(request->working_directory()));
+    MR_ASSIGN_OR_RETURN(const v1::JobRecord created, scripts_.Submit(std::move(record)));
+    response->set_job_id(absl::StrCat(created.id()));
+    response->set_name(created.name());
+    return absl::OkStatus();
+  };
+  return Reply(context, submit());
+}
+
+grpc::ServerUnaryReactor* JobService::Get(grpc::CallbackServerContext* context,
+                                          const v1::GetJobRequest* request,
+                                          v1::GetJobResponse* response) {
+  const absl::StatusOr<v1::JobRecord> record = parts_.job_store.Find(request->job());
+  if (record.ok()) *response->mutable_status() = StatusOfJob(*record, parts_);
+  return Reply(context, record.status());
+}
+
+grpc::ServerUnaryReactor* JobService::List(grpc::CallbackServerContext* context,
+                                           const v1::ListJobsRequest* request,
+                                           v1::ListJobsResponse* response) {
+  const uint32_t limit = request->limit() == 0 ? kListDefault : request->limit();
+  for (const v1::JobRecord& record : parts_.job_store.List()) {
+    if (static_cast<uint32_t>(response->jobs_size()) >= limit) break;
+    v1::JobStatus* status = response->add_jobs();
+    *status = StatusOfJob(record, parts_);
+    status->clear_tasks();
+  }
+  return Reply(context, absl::OkStatus());
+}
+
+grpc::ServerWriteReactor<v1::WatchJobResponse>* JobService::Watch(
+    grpc::CallbackServerContext*, const v1::WatchJobRequest* request) {
+  auto writer = std::make_shared<BlockingWriter<v1::WatchJobResponse>>(kStallTimeout);
+  grpc::ServerWriteReactor<v1::WatchJobResponse>* reactor = writer->Begin();
+  const absl::Status started = threads_.Run([this, writer, job = request->job()] {
+    writer->End(WatchUntilEnd(job, parts_, *writer));
+  });
+  if (!started.ok()) writer->End(started);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* JobService::Stop(grpc::CallbackServerContext* context,
+                                           const v1::StopJobRequest* request,
+                                           v1::StopJobResponse*) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const auto stop = [this, reactor, job = request->job()] {
+    Cancellation waiter;
+    waiter.SetDeadline(parts_.clock.MonotonicMicros() + kStopTimeoutMicros,
+                       MakeError(SqlState::kQueryCanceled, "the job has not stopped in time"));
+    const absl::StatusOr<v1::JobRecord> record = parts_.job_store.Find(job);
+    absl::Status status = record.status();
+    if (status.ok()) {
+      status = record->streaming() ? parts_.streams.Stop(record->id(), waiter)
+                                   : scripts_.Stop(record->id(), waiter);
+    }
+    reactor->Finish(ToGrpcStatus(status));
+  };
+  const absl::Status started = threads_.Run(stop);
+  if (!started.ok()) reactor->Finish(ToGrpcStatus(started));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* JobService::Cancel(grpc::CallbackServerContext* context,
+                                             const v1::CancelJobRequest* request,
+                                             v1::CancelJobResponse*) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const auto cancel = [this, reactor, job = request->job()] {
+    const absl::StatusOr<v1::JobRecord> record = parts_.job_store.Find(job);
+    absl::Status status = record.status();
+    if (status.ok()) {
+      status = record->streaming() ? parts_.streams.Cancel(record->id(), CancelledByUser())
+                                   : scripts_.Cancel(record->id());
+    }
+    reactor->Finish(ToGrpcStatus(status));
+  };
+  const absl::Status started = threads_.Run(cancel);
+  if (!started.ok()) reactor->Finish(ToGrpcStatus(started));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* JobService::GetPlan(grpc::CallbackServerContext* context,
+                                              const v1::GetJobPlanRequest* request,
+                                              v1::GetJobPlanResponse* response) {
+  const absl::StatusOr<v1::JobRecord> record = parts_.job_store.Find(request->job());
+  if (!record.ok()) return Reply(context, record.status());
+  std::string text;
+  for (const StreamView& stream : parts_.streams.Views()) {
+    const std::optional<v1::JobRecord> owner = parts_.job_store.Get(stream.job_id);
+    const bool child = owner.has_value() && owner->parent_job_id() == record->id();
+    if (stream.job_id != record->id() && !child) continue;
+    absl::StrAppend(&text, ExplainText(*stream.plan, stream.tasks));
+  }
+  response->set_text(std::move(text));
+  return Reply(context, absl::OkStatus());
+}
+
+}  // namespace millrace

@@ -1,0 +1,110 @@
+#include "coordinator/service/query_planning.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/connector_spec/file_options.h"
+#include "coordinator/planner/rules/logical_build.h"
+#include "coordinator/scheduler/placement.h"
+#include "coordinator/service/session_settings.h"
+#include "coordinator/service/system_relations.h"
+#include "millrace/v1/catalog.pb.h"
+#include "millrace/v1/plan.pb.h"
+
+namespace millrace {
+namespace {
+
+bool ReadsView(const LogicalNode& node) {
+  if (node.kind == LogicalKind::kScan &&
+      As<LogicalScan>(node).object->kind() == v1::OBJECT_KIND_MATERIALIZED_VIEW) {
+    return true;
+  }
+  return std::any_of(node.inputs.begin(), node.inputs.end(),
+                     [](const LogicalPtr& input) { return ReadsView(*input); });
+}
+
+// A stream computes what a view holds itself, from the same sources: it sees each change with its own epoch.
+absl::StatusOr<LogicalPtr> ExpandViews(const LogicalPtr& query, const StatementMoment& moment) {
+  absl::Status status;
+  LogicalPtr expanded = RewriteBottomUp(query, [&](const LogicalPtr& node) -> LogicalPtr {
+    if (!status.ok() || node->kind != LogicalKind::kScan) return node;
+    const auto& scan = As<LogicalScan>(*node);
+    if (scan.object->kind() != v1::OBJECT_KIND_MATERIALIZED_VIEW) return node;
+    if (scan.as_of_epoch.has_value()) {
+      status = MakeError(SqlState::kFeatureNotSupported,
+                         "AS OF EPOCH is not supported in a materialized view");
+      return node;
+    }
+    absl::StatusOr<LogicalPtr> inner = BindStoredQuery(*scan.object, *moment.catalog, moment.bind);
+    if (inner.ok()) inner = ExpandViews(*inner, moment);
+    if (!inner.ok()) {
+      status = inner.status();
+      return node;
+    }
+    LogicalPtr plan = *std::move(inner);
+    plan = MakeColumnProject(std::move(plan), scan.columns);
+    if (scan.filter != nullptr) plan = MakeFilter(std::move(plan), SplitConjunction(scan.filter));
+    return plan;
+  });
+  MR_RETURN_IF_ERROR(status);
+  return expanded;
+}
+
+// One file is written by one task.
+bool WritesSingleFile(const PlanTarget& target) {
+  const auto* file = std::get_if<FileSinkTarget>(&target);
+  if (file == nullptr || file->connector != "file") return false;
+  const absl::StatusOr<FileOptions> options = ParseFileOptions(file->options);
+  return options.ok() && options->names_single_file();
+}
+
+}  // namespace
+
+absl::StatusOr<PlanPtr> PlanStatement(const LogicalPtr& query, PlanMode mode, PlanTarget target,
+                                      const ClusterParts& parts, const StatementContext& context,
+                                      const StatementMoment& moment) {
+  MR_ASSIGN_OR_RETURN(const SessionSettings settings, ParseSessionSettings(context.settings));
+  std::vector<SlotOffer> offers;
+  for (const WorkerEntry& worker : parts.registry.Active()) {
+    offers.push_back({worker.id, worker.slots});
+  }
+  PlanOptions options;
+  options.parallelism =
+      settings.parallelism > 0 ? settings.parallelism : DefaultParallelism(offers);
+  options.streaming = mode != PlanMode::kBounded;
+  options.emit_on_window_close = mode == PlanMode::kStreamOnWindowClose;
+  options.step = context.step;
+  LogicalPtr plan = query;
+  if (options.streaming) {
+    if (ReadsSystemView(*plan)) {
+      return NotSupported("following a system view");
+    }
+    MR_ASSIGN_OR_RETURN(plan, ExpandViews(plan, moment));
+    options.num_shards = DefaultNumShards(offers, options.parallelism);
+  } else {
+    MR_ASSIGN_OR_RETURN(plan, FillSystemViews(plan, parts));
+    // The rows of a view lie on all workers, and each must have a task that reads them.
+    if (ReadsView(*plan)) {
+      options.parallelism =
+          std::max(options.parallelism, static_cast<uint32_t>(offers.size()));
+    }
+  }
+  if (WritesSingleFile(target)) options.parallelism = 1;
+  options.target = std::move(target);
+  MR_ASSIGN_OR_RETURN(v1::PhysicalPlan physical, PlanQuery(plan, options));
+  return std::make_shared<const v1::PhysicalPlan>(std::move(physical));
+}
+
+bool IsUnbounded(const LogicalNode& query) {
+  if (query.kind == LogicalKind::kScan) {
+    const v1::CatalogObject& object = *As<LogicalScan>(query).object;
+    return object.connector() == "datagen" && !object.options().contains("rows");
+  }
+  return std::any_of(query.inputs.begin(), query.inputs.end(),
+                     [](const LogicalPtr& input) { return IsUnbounded(*input); });
+}
+
+}  // namespace millrace

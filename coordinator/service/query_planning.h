@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "coordinator/planner/planner.h"
+#include "coordinator/service/cluster_parts.h"
+#include "coordinator/service/statement_context.h"
+#include "coordinator/sql/binder.h"
+
+namespace millrace {
+
+using PlanPtr = std::shared_ptr<const v1::PhysicalPlan>;
+
+// What every part of one statement sees: the catalog at its start, and its time.
+struct StatementMoment {
+  std::shared_ptr<const CatalogSnapshot> catalog;
+  int64_t wall_micros = 0;
+  BindContext bind;
+};
+
+// kBounded: it ends. kStream: a job that follows its input. kStreamOnWindowClose: each window's result once.
+enum class PlanMode : uint8_t { kBounded, kStream, kStreamOnWindowClose };
+
+// From a bound query to the plan for the cluster as it is now: system views become rows, a stream's materialized views become the
+// queries behind them, parallelism and shards follow the settings and the slots.
+absl::StatusOr<PlanPtr> PlanStatement(const LogicalPtr& query, PlanMode mode, PlanTarget target,
+                                      const ClusterParts& parts, const StatementContext& context,
+                                      const StatementMoment& moment);
+
+// True if some input of the query never ends by itself.
+bool IsUnbounded(const LogicalNode& query);
+
+}  // namespace millrace

@@ -1,0 +1,85 @@
+#include "coordinator/service/recovery.h"
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/logging/log.h"
+#include "common/storage/file_system.h"
+#include "coordinator/service/definition_statements.h"
+#include "millrace/v1/catalog.pb.h"
+#include "millrace/v1/status.pb.h"
+
+namespace millrace {
+namespace {
+
+// Files of a table that its newest version does not hold: staged or renamed by a statement that did not come to its end.
+absl::Status RemoveOrphans(const ClusterParts& parts, const v1::CatalogObject& table) {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(parts.data_dir));
+  const std::string folder = TableFolder(parts.data_dir, table.id());
+  if (!file_system->Stat(folder).ok()) return absl::OkStatus();
+  std::set<std::string> held;
+  for (const v1::TableSegment& segment : table.table_version().segments()) {
+    held.insert(JoinPath(parts.data_dir, segment.path()));
+  }
+  MR_ASSIGN_OR_RETURN(const std::vector<FileInfo> files, file_system->List(folder));
+  for (const FileInfo& file : files) {
+    if (file.is_folder || held.contains(file.path)) continue;
+    MR_RETURN_IF_ERROR(file_system->Remove(file.path));
+  }
+  return absl::OkStatus();
+}
+
+// A finished or stopped job is taken up too, because its views are still read; one whose view is gone is not.
+bool IsTakenUp(const v1::JobRecord& record, const CatalogSnapshot& catalog) {
+  if (IsLive(record)) return true;
+  if (record.state() != v1::JOB_STATE_FINISHED && record.state() != v1::JOB_STATE_STOPPED) {
+    return false;
+  }
+  for (uint64_t id : record.object_ids()) {
+    const CatalogObjectPtr object = catalog.FindById(id);
+    if (object != nullptr && object->job_id() == record.id()) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::Status RepairCatalog(ClusterParts& parts) {
+  for (const CatalogObjectPtr& object : parts.catalog.Unfinished()) {
+    Log(LogLevel::kInfo, "catalog", "removing an unfinished object", {{"name", object->name()}});
+    if (object->kind() == v1::OBJECT_KIND_MATERIALIZED_VIEW) {
+      MR_RETURN_IF_ERROR(parts.job_store.Remove(object->job_id()));
+    }
+    if (object->kind() == v1::OBJECT_KIND_TABLE) {
+      MR_RETURN_IF_ERROR(RemoveTableFolder(parts.data_dir, object->id()));
+    }
+    MR_RETURN_IF_ERROR(parts.catalog.Remove({object->id()}));
+  }
+  for (const CatalogObjectPtr& table : parts.catalog.Snapshot()->List(v1::OBJECT_KIND_TABLE)) {
+    MR_RETURN_IF_ERROR(RemoveOrphans(parts, *table));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RecoverJobs(ClusterParts& parts, ScriptJobs& scripts) {
+  const auto catalog = parts.catalog.Snapshot();
+  for (const v1::JobRecord& record : parts.job_store.List()) {
+    if (!record.streaming()) continue;
+    if (!IsTakenUp(record, *catalog)) continue;
+    const absl::Status taken_up = parts.streams.Recover(record, parts.stream_defaults);
+    // One damaged job does not keep the others from running.
+    if (!taken_up.ok()) {
+      LogError("job", absl::StrCat("cannot take up streaming job ", record.name()), taken_up);
+    }
+  }
+  for (const v1::JobRecord& record : parts.job_store.List()) {
+    if (record.streaming() || !IsLive(record)) continue;
+    MR_RETURN_IF_ERROR(scripts.Recover(record));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace millrace

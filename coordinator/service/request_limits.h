@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace millrace {
+
+inline constexpr size_t kSqlBytesMax = size_t{1} << 20;
+// Requests of clients: the SQL and what stands around it.
+inline constexpr int kRequestBytesMax = 4 << 20;
+// Messages of workers: reports of tasks, positions of splits, lists of files.
+inline constexpr int kControlBytesMax = 64 << 20;
+
+// 54000 for a text that is too long.
+absl::Status CheckSqlSize(const std::string& sql);
+
+// The absolute folder that a client's relative paths are resolved against; empty: the server's own. Whether it is allowed is
+// asked when a path is used.
+absl::StatusOr<std::string> CheckWorkingDirectory(const std::string& directory);
+
+}  // namespace millrace

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "coordinator/logical_plan/bound_statement.h"
+#include "coordinator/service/cluster_parts.h"
+#include "coordinator/service/query_planning.h"
+#include "coordinator/service/statement_context.h"
+
+namespace millrace {
+
+// Statements that create streaming jobs or wait for them. One object for one statement.
+class StreamStatements {
+ public:
+  // `text`: the statement, for the job's record.
+  StreamStatements(ClusterParts& parts, StatementContext& context, const StatementMoment& moment,
+                   std::string text)
+      : parts_(parts), context_(context), moment_(moment), text_(std::move(text)) {}
+
+  // Returns when the first epoch is published; what fails before that leaves nothing.
+  absl::StatusOr<StatementResult> CreateMaterializedView(const BoundCreateView& statement);
+  absl::StatusOr<StatementResult> InsertStream(const BoundInsert& statement);
+  absl::StatusOr<StatementResult> Flush();
+  absl::StatusOr<StatementResult> WaitFor(const BoundWaitFor& statement);
+
+ private:
+  absl::Status RunStream(uint64_t job_id, const std::string& name, const PlanPtr& plan,
+                         const std::vector<uint64_t>& object_ids);
+  absl::StatusOr<v1::JobRecord> MakeRecord(uint64_t job_id, const std::string& name,
+                                           const std::vector<uint64_t>& object_ids) const;
+
+  ClusterParts& parts_;
+  StatementContext& context_;
+  const StatementMoment& moment_;
+  const std::string text_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,193 @@
+#include "coordinator/service/system_relations.h"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "coordinator/planner/rules/logical_build.h"
+#include "coordinator/scheduler/placement.h"
+#include "coordinator/service/job_status.h"
+#include "millrace/v1/catalog.pb.h"
+
+namespace millrace {
+namespace {
+
+using SystemRow = std::vector<Value>;
+
+Value Text(std::string text) {
+  return Value{SqlType::Of(TypeId::kText), std::move(text)};
+}
+Value TextOrNull(const std::string& text) {
+  return text.empty() ? Value::Null(SqlType::Of(TypeId::kText)) : Text(text);
+}
+template <typename Number>
+Value Bigint(Number number) {
+  return Value{SqlType::Of(TypeId::kInt64), static_cast<int64_t>(number)};
+}
+// 0 = not yet.
+Value TimeOrNull(int64_t wall_micros) {
+  const SqlType type = SqlType::Of(TypeId::kTimestampTz);
+  return wall_micros == 0 ? Value::Null(type) : Value{type, wall_micros};
+}
+Value EventTime(bool has, int64_t micros) {
+  const SqlType type = SqlType::Of(TypeId::kTimestamp);
+  return has ? Value{type, micros} : Value::Null(type);
+}
+Value Boolean(bool value) { return Value{SqlType::Of(TypeId::kBoolean), value}; }
+
+std::vector<SystemRow> JobRows(const ClusterParts& parts) {
+  std::vector<SystemRow> rows;
+  for (const v1::JobRecord& record : parts.job_store.List()) {
+    const v1::JobStatus status = StatusOfJob(record, parts);
+    rows.push_back({Bigint(record.id()), Text(record.name()), Text(JobStateName(status.state())),
+                    Bigint(status.attempt()), Bigint(status.published_epoch()),
+                    Bigint(status.durable_epoch()), TimeOrNull(status.created_at_micros()),
+                    TimeOrNull(status.ended_at_micros()), TextOrNull(status.error().message())});
+  }
+  return rows;
+}
+
+std::vector<SystemRow> StepRows(const ClusterParts& parts) {
+  std::vector<SystemRow> rows;
+  for (const v1::JobRecord& record : parts.job_store.List()) {
+    for (const v1::StepStatus& step : record.steps()) {
+      rows.push_back({Bigint(record.id()), Text(record.name()), Bigint(step.index()),
+                      Text(step.title()), Text(StepStateName(step.state())), Bigint(step.rows()),
+                      TextOrNull(step.stored_at()), TimeOrNull(step.started_at_micros()),
+                      TimeOrNull(step.ended_at_micros()), TextOrNull(step.error().message())});
+    }
+  }
+  return rows;
+}
+
+std::vector<SystemRow> TaskRows(const ClusterParts& parts) {
+  std::vector<SystemRow> rows;
+  for (const v1::TaskProgress& task : parts.runs.AllProgress()) {
+    rows.push_back({Bigint(task.job_id()), Bigint(task.attempt()), Bigint(task.fragment()),
+                    Bigint(task.task_index()), Bigint(task.worker_id()),
+                    Text(TaskStateName(task.state())), Bigint(task.rows_in()),
+                    Bigint(task.rows_out()), Bigint(task.remote_bytes_out()),
+                    Bigint(task.local_bytes_out()), Bigint(task.busy_micros()),
+                    EventTime(task.has_watermark(), task.watermark_micros()),
+                    Bigint(task.epoch()), Bigint(task.late_rows()), Bigint(task.bad_rows()),
+                    Bigint(task.state_rows()), TextOrNull(task.waiting_for())});
+  }
+  return rows;
+}
+
+// The table behind each scan of a plan.
+std::map<uint32_t, std::string> SourceNames(const v1::PhysicalPlan& plan) {
+  std::map<uint32_t, std::string> names;
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    ForEachNode(fragment.root(), [&names](const v1::PlanNode& node) {
+      if (node.has_scan()) names[node.scan().scan_id()] = node.scan().table_name();
+    });
+  }
+  return names;
+}
+
+std::vector<SystemRow> PositionRows(const ClusterParts& parts) {
+  std::vector<SystemRow> rows;
+  for (const StreamView& job : parts.streams.Views()) {
+    const std::map<uint32_t, std::string> names = SourceNames(*job.plan);
+    for (const PublishedEpoch& epoch : job.published) {
+      for (const auto& [key, position] : epoch.positions) {
+        rows.push_back({Bigint(job.job_id), Text(job.name), Bigint(epoch.epoch),
+                        Text(names.at(key.first)), Bigint(position.split_id()),
+                        TextOrNull(position.path()), Bigint(position.offset()),
+                        Bigint(position.rows()),
+                        EventTime(position.has_max_time(), position.max_time_micros()),
+                        Bigint(position.late_rows()), Bigint(position.bad_rows()),
+                        Boolean(position.ended())});
+      }
+    }
+  }
+  return rows;
+}
+
+std::vector<SystemRow> WorkerRows(const ClusterParts& parts) {
+  std::vector<SystemRow> rows;
+  for (const WorkerEntry& worker : parts.registry.All()) {
+    rows.push_back({Bigint(worker.id.value()), Text(worker.name),
+                    Text(WorkerPhaseName(worker.phase)), Text(worker.data_address),
+                    Bigint(worker.slots), Bigint(worker.running_tasks),
+                    Bigint(worker.rss_bytes), Bigint(worker.cpu_micros), Bigint(worker.pid),
+                    Text(worker.version), TimeOrNull(worker.joined_wall_micros)});
+  }
+  return rows;
+}
+
+// Rows that have reached no result (I8), by source, at the newest published epoch.
+std::vector<SystemRow> DroppedRows(const ClusterParts& parts,
+                                   uint64_t (v1::SplitPosition::*count)() const) {
+  std::vector<SystemRow> rows;
+  for (const StreamView& job : parts.streams.Views()) {
+    if (job.published.empty()) continue;
+    const std::map<uint32_t, std::string> names = SourceNames(*job.plan);
+    std::map<uint32_t, uint64_t> totals;
+    for (const auto& [key, position] : job.published.back().positions) {
+      totals[key.first] += (position.*count)();
+    }
+    for (const auto& [scan_id, total] : totals) {
+      rows.push_back({Bigint(job.job_id), Text(job.name), Bigint(job.published.back().epoch),
+                      Text(names.at(scan_id)), Bigint(total)});
+    }
+  }
+  return rows;
+}
+
+absl::StatusOr<std::vector<SystemRow>> RowsOf(const std::string& view, const ClusterParts& parts) {
+  if (view == "millrace.jobs") return JobRows(parts);
+  if (view == "millrace.steps") return StepRows(parts);
+  if (view == "millrace.tasks") return TaskRows(parts);
+  if (view == "millrace.positions") return PositionRows(parts);
+  if (view == "millrace.workers") return WorkerRows(parts);
+  if (view == "millrace.late_rows") return DroppedRows(parts, &v1::SplitPosition::late_rows);
+  if (view == "millrace.bad_rows") return DroppedRows(parts, &v1::SplitPosition::bad_rows);
+  return InternalError(absl::StrCat("system view ", view, " has no rows"));
+}
+
+bool IsSystemScan(const LogicalNode& node) {
+  return node.kind == LogicalKind::kScan &&
+         As<LogicalScan>(node).object->connector() == kSystemConnector;
+}
+
+absl::StatusOr<LogicalPtr> ValuesOf(const LogicalScan& scan, const ClusterParts& parts) {
+  MR_ASSIGN_OR_RETURN(const std::vector<SystemRow> rows, RowsOf(scan.object->name(), parts));
+  auto values = std::make_shared<LogicalValues>();
+  values->output = scan.output;
+  for (const SystemRow& row : rows) {
+    std::vector<ExprPtr> literals;
+    for (int column : scan.columns) literals.push_back(MakeLiteral(row[column]));
+    values->rows.push_back(std::move(literals));
+  }
+  return LogicalPtr(std::move(values));
+}
+
+}  // namespace
+
+bool ReadsSystemView(const LogicalNode& plan) {
+  if (IsSystemScan(plan)) return true;
+  for (const LogicalPtr& input : plan.inputs) {
+    if (ReadsSystemView(*input)) return true;
+  }
+  return false;
+}
+
+absl::StatusOr<LogicalPtr> FillSystemViews(const LogicalPtr& plan, const ClusterParts& parts) {
+  absl::Status status;
+  LogicalPtr filled = RewriteBottomUp(plan, [&](const LogicalPtr& node) -> LogicalPtr {
+    if (!IsSystemScan(*node) || !status.ok()) return node;
+    absl::StatusOr<LogicalPtr> values = ValuesOf(As<LogicalScan>(*node), parts);
+    if (values.ok()) return *values;
+    status = values.status();
+    return node;
+  });
+  MR_RETURN_IF_ERROR(status);
+  return filled;
+}
+
+}  // namespace millrace

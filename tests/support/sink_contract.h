@@ -1,0 +1,114 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/storage/file_listing.h"
+#include "common/storage/local_file_system.h"
+#include "common/storage/staged_commit.h"
+#include "millrace/v1/control.pb.h"
+#include "tests/support/recording_file_system.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_folder.h"
+#include "worker/connectors/sink.h"
+
+// The suite that every sink of files must pass: nothing is visible before the commit, what is committed was fsynced before, commit twice is
+// harmless, abort leaves nothing, close after any failure is safe.
+
+namespace millrace {
+
+struct SinkContract {
+  // A sink that writes below `folder` on `file_system`.
+  std::function<std::unique_ptr<Sink>(FileSystem& file_system, const std::string& folder)> make;
+  // What it is given, at least one row.
+  std::vector<Batch> batches;
+};
+
+inline absl::Status WriteAll(Sink& sink, const std::vector<Batch>& batches) {
+  MR_RETURN_IF_ERROR(sink.Open());
+  for (const Batch& batch : batches) MR_RETURN_IF_ERROR(sink.Write(batch));
+  return absl::OkStatus();
+}
+
+inline void CheckCommit(const SinkContract& contract) {
+  LocalFileSystem local;
+  RecordingFileSystem recorder(local);
+  TempFolder folder;
+  const auto sink = contract.make(recorder, folder.path());
+  ASSERT_OK(WriteAll(*sink, contract.batches));
+  const auto staged = sink->Prepare(0);
+  ASSERT_OK(staged);
+  ASSERT_FALSE(staged->empty());
+  EXPECT_TRUE(ListFiles(local, folder.path())->empty()) << "visible before the commit";
+  ASSERT_OK(CommitStagedFiles(recorder, *staged));
+  for (const v1::StagedFile& file : *staged) {
+    const int synced = recorder.Find("sync " + file.staged_path());
+    const int renamed = recorder.Find("rename " + file.staged_path() + " " + file.final_path());
+    EXPECT_GE(recorder.Find("create " + file.staged_path()), 0);
+    EXPECT_GT(synced, recorder.Find("create " + file.staged_path()));
+    EXPECT_GT(renamed, synced);
+    EXPECT_EQ(recorder.calls().back().rfind("sync-folder ", 0), 0U) << "folder not fsynced last";
+    const auto info = local.Stat(file.final_path());
+    ASSERT_OK(info);
+    EXPECT_EQ(info->size_bytes, file.size_bytes());
+  }
+  const std::vector<std::string> committed = folder.Names();
+  ASSERT_OK(CommitStagedFiles(recorder, *staged));
+  EXPECT_EQ(folder.Names(), committed);
+  EXPECT_TRUE(sink->Close().ok());
+  EXPECT_EQ(folder.Names(), committed) << "close must not touch what is prepared";
+}
+
+inline void CheckAbort(const SinkContract& contract) {
+  LocalFileSystem local;
+  TempFolder folder;
+  const auto sink = contract.make(local, folder.path());
+  ASSERT_OK(WriteAll(*sink, contract.batches));
+  ASSERT_OK(sink->Abort());
+  EXPECT_TRUE(folder.Names().empty());
+  EXPECT_TRUE(sink->Close().ok());
+
+  const auto prepared = contract.make(local, folder.path());
+  ASSERT_OK(WriteAll(*prepared, contract.batches));
+  const auto staged = prepared->Prepare(0);
+  ASSERT_OK(staged);
+  ASSERT_OK(AbortStagedFiles(local, *staged));
+  ASSERT_OK(AbortStagedFiles(local, *staged));
+  EXPECT_TRUE(folder.Names().empty());
+  EXPECT_FALSE(CommitStagedFiles(local, *staged).ok());
+}
+
+// Lets each changing call of the whole life fail in turn.
+inline void CheckFailures(const SinkContract& contract) {
+  LocalFileSystem local;
+  for (int n = 1; n < 1000; ++n) {
+    SCOPED_TRACE(n);
+    RecordingFileSystem faulty(local);
+    TempFolder folder;
+    faulty.FailAt(n);
+    bool failed = false;
+    {
+      const auto sink = contract.make(faulty, folder.path());
+      absl::Status status = WriteAll(*sink, contract.batches);
+      if (status.ok()) status = sink->Prepare(0).status();
+      failed = !status.ok();
+      if (failed) EXPECT_EQ(GetErrorDetail(status).state, SqlState::kDiskFull) << status;
+      EXPECT_TRUE(sink->Close().ok());
+    }
+    if (!failed) return;
+    EXPECT_TRUE(folder.Names().empty());
+  }
+  FAIL() << "the sink never succeeds";
+}
+
+inline void CheckSinkContract(const SinkContract& contract) {
+  CheckCommit(contract);
+  CheckAbort(contract);
+  CheckFailures(contract);
+}
+
+}  // namespace millrace

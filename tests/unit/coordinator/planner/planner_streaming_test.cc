@@ -1,0 +1,384 @@
+#include "common/base/status.h"
+#include "coordinator/planner/explain.h"
+#include "coordinator/planner/planner.h"
+#include "gtest/gtest.h"
+#include "millrace/v1/plan.pb.h"
+#include "tests/support/planner/logical_fixture.h"
+
+namespace millrace {
+namespace {
+
+using F = AggregateFunction;
+
+PlanOptions ViewOptions() {
+  PlanOptions options;
+  options.parallelism = 2;
+  options.streaming = true;
+  options.num_shards = 8;
+  options.target = ViewSinkTarget{9, "v"};
+  return options;
+}
+
+PlanOptions OnCloseOptions() {
+  PlanOptions options = ViewOptions();
+  options.emit_on_window_close = true;
+  return options;
+}
+
+PlanOptions FileOptions() {
+  PlanOptions options = ViewOptions();
+  options.target = FileSinkTarget{6, "out", "file", {{"path", "out/"}}, {}};
+  return options;
+}
+
+std::string Explained(const LogicalPtr& query, const PlanOptions& options = ViewOptions()) {
+  const absl::StatusOr<v1::PhysicalPlan> plan = PlanQuery(query, options);
+  if (plan.ok()) return ExplainText(*plan);
+  const ErrorDetail detail = GetErrorDetail(plan.status());
+  return std::string(SqlStateCode(detail.state)) + ": " + std::string(plan.status().message()) +
+         "\nHINT: " + detail.hint;
+}
+
+ViewTraits TraitsOf(const LogicalPtr& query, const PlanOptions& options = ViewOptions()) {
+  return ViewTraitsOf(PlanQuery(query, options).value());
+}
+
+// Clicks with a watermark on ts; `late` has none.
+LogicalPtr Clicks(const std::string& name = "clicks", bool watermark = true) {
+  return Scan(SourceOf(name, {{"k", Int()}, {"url", Text()}, {"ts", Time()}}, watermark ? 2 : -1));
+}
+
+// count(*) of one-minute windows by these columns.
+LogicalPtr Windowed(const LogicalPtr& input, const std::vector<std::string>& keys,
+                    WindowKind window = WindowKind::kTumble) {
+  const LogicalPtr windowed = Tumble(input, "ts", window);
+  std::vector<int> columns;
+  for (const std::string& key : keys) columns.push_back(At(windowed, key));
+  return NewAggregate(windowed, columns, {CountStar()});
+}
+
+TEST(PlannerStreamingTest, RowsThatOnlyGrowAreKeptWhole) {
+  const LogicalPtr clicks = Clicks();
+  const LogicalPtr query = Pick(NewFilter(clicks, Op(">", Col(clicks, "k"), Lit(1))), {"k", "url"});
+  EXPECT_EQ(Explained(query),
+            "Streaming, 8 shards\n"
+            "Fragment 1: 2 tasks, sink\n"
+            "  ViewSink [v; key: the whole row]\n"
+            "    Exchange [from fragment 0]\n"
+            "Fragment 0: 2 tasks, hash by k, url to fragment 1\n"
+            "  Scan [clicks (file); columns: k, url; filter: k > 1; watermark: ts - 5000000 us]\n");
+  EXPECT_TRUE(TraitsOf(query).append_only);
+  EXPECT_TRUE(TraitsOf(query).key.empty());
+}
+
+TEST(PlannerStreamingTest, AggregatesChangeAndAreUniqueByTheirKeys) {
+  const LogicalPtr query = NewAggregate(Clicks(), {0}, {CountStar()});
+  EXPECT_EQ(Explained(query),
+            "Streaming, 8 shards\n"
+            "Fragment 1: 2 tasks, sink\n"
+            "  ViewSink [v; key: k] changing\n"
+            "    HashAggregate [final; keys: k; aggregates: count; emit: changes] changing\n"
+            "      Exchange [from fragment 0]\n"
+            "Fragment 0: 2 tasks, hash by k to fragment 1\n"
+            "  HashAggregate [partial; keys: k; aggregates: count(*)]\n"
+            "    Scan [clicks (file); columns: k; watermark: ts - 5000000 us]\n");
+  EXPECT_FALSE(TraitsOf(query).append_only);
+  EXPECT_EQ(TraitsOf(query).key, std::vector<uint32_t>{0});
+}
+
+TEST(PlannerStreamingTest, WindowsCloseByTheirEnd) {
+  const LogicalPtr query = Windowed(Clicks(), {"window_start", "window_end", "url"});
+  EXPECT_EQ(Explained(query, OnCloseOptions()),
+            "Streaming, 8 shards\n"
+            "Fragment 1: 2 tasks, sink\n"
+            "  ViewSink [v; key: window_start, window_end, url]\n"
+            "    HashAggregate [final; keys: window_start, window_end, url; aggregates: count; "
+            "emit: on window close; window end: window_end]\n"
+            "      Exchange [from fragment 0]\n"
+            "Fragment 0: 2 tasks, hash by window_start, window_end, url to fragment 1\n"
+            "  HashAggregate [partial; keys: window_start, window_end, url; aggregates: count(*); "
+            "window end: window_end]\n"
+            "    Project [url, window_start, window_end]\n"
+            "      Window [tumble; time: ts; size: 60000000 us]\n"
+            "        Scan [clicks (file); columns: url, ts; watermark: ts - 5000000 us]\n");
+  EXPECT_TRUE(TraitsOf(query, OnCloseOptions()).append_only);
+}
+
+TEST(PlannerStreamingTest, AWindowsStartIsEnoughToCloseIt) {
+  const LogicalPtr query = Windowed(Clicks(), {"url", "window_start"});
+  EXPECT_EQ(Explained(query, OnCloseOptions()), "");
+  EXPECT_EQ(TraitsOf(query, OnCloseOptions()).key, (std::vector<uint32_t>{0, 1}));
+}
+
+TEST(PlannerStreamingTest, CumulatingWindowsNeedTheirEnd) {
+  const LogicalPtr query = Windowed(Clicks(), {"window_start"}, WindowKind::kCumulate);
+  EXPECT_EQ(Explained(query, OnCloseOptions()).substr(0, 6), "0A000:");
+}
+
+TEST(PlannerStreamingTest, ClosingNeedsAWatermark) {
+  const LogicalPtr query = Windowed(Clicks("c", false), {"window_start", "window_end"});
+  EXPECT_EQ(Explained(query, OnCloseOptions()),
+            "55000: EMIT ON WINDOW CLOSE needs a source with a watermark\n"
+            "HINT: declare it where the source is defined: WATERMARK FOR ts AS ts - INTERVAL '5' "
+            "SECOND");
+  EXPECT_EQ(Explained(query).substr(0, 9), "Streaming");
+}
+
+TEST(PlannerStreamingTest, ClosingNeedsAWindow) {
+  const LogicalPtr query = NewAggregate(Clicks(), {0}, {CountStar()});
+  EXPECT_EQ(Explained(query, OnCloseOptions()).substr(0, 6), "0A000:");
+}
+
+TEST(PlannerStreamingTest, AWindowOverWindowsThatChangeTakesRowsBack) {
+  const LogicalPtr counts = Windowed(Clicks(), {"window_end", "url"});
+  const LogicalPtr query = NewAggregate(counts, {0}, {Aggregate(F::kMax, 2, Int())});
+  EXPECT_EQ(Explained(query),
+            "Streaming, 8 shards\n"
+            "Fragment 2: 2 tasks, sink\n"
+            "  ViewSink [v; key: window_end] changing\n"
+            "    HashAggregate [keys: window_end; aggregates: max(count); emit: changes; window "
+            "end: window_end] changing\n"
+            "      Exchange [from fragment 1] changing\n"
+            "Fragment 1: 2 tasks, hash by window_end to fragment 2\n"
+            "  Project [window_end, count] changing\n"
+            "    HashAggregate [final; keys: window_end, url; aggregates: count; emit: changes; "
+            "window end: window_end] changing\n"
+            "      Exchange [from fragment 0]\n"
+            "Fragment 0: 2 tasks, hash by window_end, url to fragment 1\n"
+            "  HashAggregate [partial; keys: window_end, url; aggregates: count(*); window end: "
+            "window_end]\n"
+            "    Project [url, window_end]\n"
+            "      Window [tumble; time: ts; size: 60000000 us]\n"
+            "        Scan [clicks (file); columns: url, ts; watermark: ts - 5000000 us]\n");
+}
+
+TEST(PlannerStreamingTest, DifferentRowsOfGrowingInputOnlyGrow) {
+  const LogicalPtr query = NewDistinct(Pick(Clicks(), {"k", "url"}));
+  EXPECT_TRUE(TraitsOf(query).append_only);
+  EXPECT_EQ(Explained(query, FileOptions()).substr(0, 9), "Streaming");
+  EXPECT_EQ(Explained(query, OnCloseOptions()).substr(0, 9), "Streaming");
+}
+
+TEST(PlannerStreamingTest, AFileSinkRefusesChanges) {
+  const LogicalPtr query = NewAggregate(Clicks(), {0}, {CountStar()});
+  EXPECT_EQ(Explained(query, FileOptions()),
+            "0A000: a file sink cannot take rows back, but this query's rows change\n"
+            "HINT: group by a window and add EMIT ON WINDOW CLOSE, or write an append-only query");
+  PlanOptions print = FileOptions();
+  std::get<FileSinkTarget>(print.target).connector = "print";
+  EXPECT_EQ(Explained(query, print).substr(0, 9), "Streaming");
+}
+
+TEST(PlannerStreamingTest, AFileSinkTakesClosedWindows) {
+  PlanOptions options = FileOptions();
+  options.emit_on_window_close = true;
+  EXPECT_EQ(
+      Explained(Windowed(Clicks(), {"window_end"}), options),
+      "Streaming, 8 shards\n"
+      "Fragment 1: 2 tasks, sink\n"
+      "  FileSink [out]\n"
+      "    HashAggregate [final; keys: window_end; aggregates: count; emit: on window close; "
+      "window end: window_end]\n"
+      "      Exchange [from fragment 0]\n"
+      "Fragment 0: 2 tasks, hash by window_end to fragment 1\n"
+      "  HashAggregate [partial; keys: window_end; aggregates: count(*); window end: window_end]\n"
+      "    Project [window_end]\n"
+      "      Window [tumble; time: ts; size: 60000000 us]\n"
+      "        Scan [clicks (file); columns: ts; watermark: ts - 5000000 us]\n");
+}
+
+TEST(PlannerStreamingTest, AStoredTableTakesNoStream) {
+  PlanOptions options = ViewOptions();
+  options.target = TableSinkTarget{3, {}, "staging"};
+  EXPECT_EQ(Explained(Clicks(), options).substr(0, 6), "0A000:");
+}
+
+TEST(PlannerStreamingTest, JoinsKeepBothSides) {
+  const LogicalPtr left = Clicks("l");
+  const LogicalPtr right = Pick(Clicks("r"), {"k", "url"});
+  const LogicalPtr on_key =
+      NewJoin(JoinType::kInner, left, right, Eq(MakeColumn(0, Int()), MakeColumn(3, Int())));
+  EXPECT_EQ(Explained(on_key),
+            "Streaming, 8 shards\n"
+            "Fragment 3: 2 tasks, sink\n"
+            "  ViewSink [v; key: the whole row]\n"
+            "    Exchange [from fragment 2]\n"
+            "Fragment 2: 2 tasks, hash by k, url, ts, k, url to fragment 3\n"
+            "  HashJoin [inner; on: k = k; symmetric]\n"
+            "    Exchange [from fragment 0]\n"
+            "    Exchange [from fragment 1]\n"
+            "Fragment 1: 2 tasks, hash by k to fragment 2\n"
+            "  Scan [r (file); columns: k, url; watermark: ts - 5000000 us]\n"
+            "Fragment 0: 2 tasks, hash by k to fragment 2\n"
+            "  Scan [l (file); columns: k, url, ts; watermark: ts - 5000000 us]\n");
+  EXPECT_TRUE(TraitsOf(on_key).append_only);
+  const LogicalPtr outer =
+      NewJoin(JoinType::kLeft, left, right, Eq(MakeColumn(0, Int()), MakeColumn(3, Int())));
+  EXPECT_FALSE(TraitsOf(outer).append_only);
+}
+
+TEST(PlannerStreamingTest, JoinsOfWindowsFreeTheirState) {
+  const LogicalPtr left = Windowed(Clicks("l"), {"window_end", "k"});
+  const LogicalPtr right = Windowed(Clicks("r"), {"window_end", "k"});
+  const LogicalPtr join = NewJoin(JoinType::kInner, left, right,
+                                  And({Eq(MakeColumn(0, Time()), MakeColumn(3, Time())),
+                                       Eq(MakeColumn(1, Int()), MakeColumn(4, Int()))}));
+  EXPECT_EQ(Explained(join, OnCloseOptions()),
+            "Streaming, 8 shards\n"
+            "Fragment 2: 2 tasks, sink\n"
+            "  ViewSink [v; key: window_end, k]\n"
+            "    HashJoin [inner; on: window_end = window_end and k = k; symmetric; window end: "
+            "window_end]\n"
+            "      HashAggregate [final; keys: window_end, k; aggregates: count; emit: on window "
+            "close; window end: window_end]\n"
+            "        Exchange [from fragment 0]\n"
+            "      HashAggregate [final; keys: window_end, k; aggregates: count; emit: on window "
+            "close; window end: window_end]\n"
+            "        Exchange [from fragment 1]\n"
+            "Fragment 1: 2 tasks, hash by window_end, k to fragment 2\n"
+            "  HashAggregate [partial; keys: window_end, k; aggregates: count(*); window end: "
+            "window_end]\n"
+            "    Project [k, window_end]\n"
+            "      Window [tumble; time: ts; size: 60000000 us]\n"
+            "        Scan [r (file); columns: k, ts; watermark: ts - 5000000 us]\n"
+            "Fragment 0: 2 tasks, hash by window_end, k to fragment 2\n"
+            "  HashAggregate [partial; keys: window_end, k; aggregates: count(*); window end: "
+            "window_end]\n"
+            "    Project [k, window_end]\n"
+            "      Window [tumble; time: ts; size: 60000000 us]\n"
+            "        Scan [l (file); columns: k, ts; watermark: ts - 5000000 us]\n");
+  EXPECT_TRUE(TraitsOf(join, OnCloseOptions()).append_only);
+  // Both sides are unique by the join's key, so one side's key is enough.
+  EXPECT_EQ(TraitsOf(join).key, (std::vector<uint32_t>{0, 1}));
+}
+
+TEST(PlannerStreamingTest, JoinsWithoutAnEqualityMeetInOneTask) {
+  const LogicalPtr left = Pick(Clicks("l"), {"k"});
+  const LogicalPtr right = Pick(Clicks("r"), {"k"});
+  EXPECT_EQ(Explained(NewJoin(JoinType::kInner, left, right,
+                              Op("<", MakeColumn(0, Int()), MakeColumn(1, Int())))),
+            "Streaming, 8 shards\n"
+            "Fragment 2: 1 task, sink\n"
+            "  ViewSink [v; key: the whole row]\n"
+            "    Project [k, k]\n"
+            "      HashJoin [inner; on: join_key = join_key; and: k < k; symmetric]\n"
+            "        Exchange [from fragment 0]\n"
+            "        Exchange [from fragment 1]\n"
+            "Fragment 1: 2 tasks, single to fragment 2\n"
+            "  Project [k, 1 as join_key]\n"
+            "    Scan [r (file); columns: k; watermark: ts - 5000000 us]\n"
+            "Fragment 0: 2 tasks, single to fragment 2\n"
+            "  Project [k, 1 as join_key]\n"
+            "    Scan [l (file); columns: k; watermark: ts - 5000000 us]\n");
+}
+
+TEST(PlannerStreamingTest, NotInIsRefused) {
+  const LogicalPtr join = NewJoin(JoinType::kNullAwareAnti, Clicks("l"), Pick(Clicks("r"), {"k"}),
+                                  Eq(MakeColumn(0, Int()), MakeColumn(3, Int())));
+  EXPECT_EQ(Explained(join),
+            "0A000: NOT IN is not supported in a stream\nHINT: use NOT EXISTS with an equality");
+}
+
+LogicalPtr RunningCount(const LogicalPtr& input, const std::string& order) {
+  OverCall call;
+  call.aggregate = CountStar();
+  call.type = Int();
+  return NewOver(input, {0}, {Asc(Col(input, order))}, {call});
+}
+
+TEST(PlannerStreamingTest, OverFollowsEventTime) {
+  EXPECT_EQ(Explained(RunningCount(Clicks(), "ts"), FileOptions()),
+            "Streaming, 8 shards\n"
+            "Fragment 1: 2 tasks, sink\n"
+            "  FileSink [out]\n"
+            "    Over [count(*) range unbounded preceding .. current row; partition: k; order: ts; "
+            "event time]\n"
+            "      Exchange [from fragment 0]\n"
+            "Fragment 0: 2 tasks, hash by k to fragment 1\n"
+            "  Scan [clicks (file); columns: k, url, ts; watermark: ts - 5000000 us]\n");
+}
+
+TEST(PlannerStreamingTest, OverInAnotherOrderIsRefused) {
+  EXPECT_EQ(Explained(RunningCount(Clicks(), "url")).substr(0, 6), "0A000:");
+  EXPECT_EQ(Explained(RunningCount(Clicks("c", false), "ts")).substr(0, 6), "55000:");
+  const LogicalPtr counts = NewAggregate(Clicks(), {0, 2}, {CountStar()});
+  EXPECT_EQ(Explained(RunningCount(counts, "ts")).substr(0, 6), "0A000:");
+}
+
+TEST(PlannerStreamingTest, OverThatLooksAheadIsRefused) {
+  const LogicalPtr clicks = Clicks();
+  OverCall lead;
+  lead.ranking = "lead";
+  lead.args = {0};
+  lead.type = Int();
+  EXPECT_EQ(Explained(NewOver(clicks, {0}, {Asc(Col(clicks, "ts"))}, {lead})).substr(0, 6),
+            "0A000:");
+}
+
+TEST(PlannerStreamingTest, TheFirstRowsOfAGroupMayBeInAnyOrder) {
+  const LogicalPtr clicks = Clicks();
+  const LogicalPtr over = RowNumber(clicks, {0}, {Desc(Col(clicks, "url"))});
+  const LogicalPtr top = NewFilter(over, Eq(Col(over, "row_number"), Lit(1)));
+  const LogicalPtr query = Pick(top, {"k", "url"});
+  EXPECT_EQ(Explained(query),
+            "Streaming, 8 shards\n"
+            "Fragment 1: 2 tasks, sink\n"
+            "  ViewSink [v; key: k] changing\n"
+            "    Project [k, url] changing\n"
+            "      GroupTopN [limit: 1; partition: k; order: url desc] changing\n"
+            "        Exchange [from fragment 0]\n"
+            "Fragment 0: 2 tasks, hash by k to fragment 1\n"
+            "  Scan [clicks (file); columns: k, url; watermark: ts - 5000000 us]\n");
+  EXPECT_EQ(TraitsOf(query).key, std::vector<uint32_t>{0});
+}
+
+TEST(PlannerStreamingTest, AViewHasNoOrder) {
+  const LogicalPtr clicks = Pick(Clicks(), {"k"});
+  EXPECT_EQ(Explained(NewSort(clicks, {Asc(Col(clicks, "k"))})), Explained(clicks));
+}
+
+TEST(PlannerStreamingTest, ALimitKeepsTheFirstRows) {
+  const LogicalPtr clicks = Pick(Clicks(), {"k"});
+  EXPECT_EQ(Explained(NewLimit(NewSort(clicks, {Asc(Col(clicks, "k"))}), 3, 0)),
+            "Streaming, 8 shards\n"
+            "Fragment 1: 1 task, sink\n"
+            "  ViewSink [v; key: the whole row] changing\n"
+            "    GroupTopN [limit: 3; order: k] changing\n"
+            "      Exchange [from fragment 0]\n"
+            "Fragment 0: 2 tasks, single to fragment 1\n"
+            "  Scan [clicks (file); columns: k; watermark: ts - 5000000 us]\n");
+  EXPECT_EQ(Explained(NewLimit(clicks, 3, 1)).substr(0, 6), "0A000:");
+}
+
+TEST(PlannerStreamingTest, AViewReadsTheChangesOfAnother) {
+  auto object = TableOf("w", {{"k", Int()}, {"n", Int()}});
+  object->set_kind(v1::OBJECT_KIND_MATERIALIZED_VIEW);
+  object->add_view_key(0);
+  const LogicalPtr query = Scan(object);
+  EXPECT_EQ(Explained(query),
+            "Streaming, 8 shards\n"
+            "Fragment 1: 2 tasks, sink\n"
+            "  ViewSink [v; key: k] changing\n"
+            "    Exchange [from fragment 0] changing\n"
+            "Fragment 0: 2 tasks, hash by k to fragment 1\n"
+            "  Scan [w (view); columns: k, n] changing\n");
+  EXPECT_FALSE(TraitsOf(query).append_only);
+  EXPECT_EQ(TraitsOf(query).key, std::vector<uint32_t>{0});
+  // Rows that can be taken back are not combined before they meet their group.
+  EXPECT_EQ(Explained(NewAggregate(query, {1}, {CountStar()})).find("partial"), std::string::npos);
+}
+
+TEST(PlannerStreamingTest, PlansDoNotDependOnTodaysSizes) {
+  const auto query = [](uint64_t rows) {
+    const LogicalPtr s = Abc("s", rows);
+    const LogicalPtr t = Abc("t", 1000);
+    const LogicalPtr u = Abc("u", 50);
+    const LogicalPtr st = NewJoin(JoinType::kInner, s, t, Eq(Col(s, t, "sa"), Col(s, t, "ta")));
+    return NewJoin(JoinType::kInner, st, u, Eq(Col(st, u, "tb"), Col(st, u, "ub")));
+  };
+  EXPECT_EQ(PlanQuery(query(1), ViewOptions())->SerializeAsString(),
+            PlanQuery(query(1000000), ViewOptions())->SerializeAsString());
+}
+
+}  // namespace
+}  // namespace millrace

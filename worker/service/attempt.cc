@@ -1,0 +1,203 @@
+#include "worker/service/attempt.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/net/rpc_status.h"
+#include "common/storage/file_system.h"
+#include "common/types/sql_type.h"
+#include "millrace/v1/control.pb.h"
+#include "worker/exchange/channel_registry.h"
+#include "worker/runtime/result_queue.h"
+#include "worker/state/job_state_store.h"
+
+namespace millrace {
+
+Attempt::Attempt(std::shared_ptr<const v1::DeployAttempt> deploy, AttemptOwner& owner,
+                 int64_t memory_bytes_max)
+    : deploy_(std::move(deploy)),
+      owner_(owner),
+      job_(deploy_->job_id()),
+      attempt_(deploy_->attempt()),
+      streaming_(deploy_->plan().streaming()),
+      memory_(memory_bytes_max) {}
+
+Attempt::~Attempt() = default;
+
+absl::StatusOr<std::shared_ptr<Attempt>> Attempt::Create(
+    std::shared_ptr<const v1::DeployAttempt> deploy, uint32_t own_worker, const WorkerParts& parts,
+    const Folders& folders, const StateResources* resources, AttemptOwner& owner) {
+  MR_ASSIGN_OR_RETURN(const AttemptPlan plan, AttemptPlan::Create(*deploy, own_worker));
+  const auto memory_bytes_max = static_cast<int64_t>(deploy->memory_bytes_max());
+  std::shared_ptr<Attempt> attempt(new Attempt(
+      std::move(deploy), owner, memory_bytes_max > 0 ? memory_bytes_max : INT64_MAX / 2));
+  if (attempt->streaming_) {
+    MR_RETURN_IF_ERROR(attempt->OpenState(own_worker, parts, folders, resources));
+  }
+  const AttemptParts attempt_parts{*attempt, *attempt, attempt->memory_, attempt->state_.get()};
+  TaskAssembler assembler(plan, parts, attempt_parts);
+  absl::StatusOr<std::vector<AssembledTask>> tasks = assembler.Assemble();
+  if (!tasks.ok()) {
+    parts.channels.Unregister(attempt->job_, attempt->attempt_);
+    return std::move(tasks).status();
+  }
+  attempt->tasks_ = *std::move(tasks);
+  MutexLock lock(attempt->mutex_);
+  attempt->num_running_ = attempt->tasks_.size();
+  return attempt;
+}
+
+absl::Status Attempt::OpenState(uint32_t own_worker, const WorkerParts& parts,
+                                const Folders& folders, const StateResources* resources) {
+  if (resources == nullptr) return NotSupported("a streaming job on this worker");
+  JobStateOptions options;
+  options.job = JobId(job_);
+  options.attempt = AttemptId(attempt_);
+  options.worker = WorkerId(own_worker);
+  options.local_folder =
+      JoinPath(folders.data_dir, absl::StrCat("state/job-", job_, "-", attempt_, "-w", own_worker));
+  options.checkpoint_folder = folders.checkpoint_folder;
+  options.num_shards = deploy_->plan().num_shards();
+  for (const v1::TaskPlacement& task : deploy_->placements()) {
+    if (task.worker_id() != own_worker) continue;
+    options.tasks.push_back(
+        {task.fragment(), task.task_index(), task.first_shard(), task.num_shards()});
+  }
+  const v1::CheckpointManifest* restore =
+      deploy_->restore_epoch() == 0 ? nullptr : &deploy_->restore_manifest();
+  MR_ASSIGN_OR_RETURN(state_, JobStateStore::Open(options, restore, *resources, parts.file_system));
+  return absl::OkStatus();
+}
+
+std::shared_ptr<arrow::Schema> Attempt::result_schema() const {
+  Schema schema;
+  for (const v1::Field& field : deploy_->plan().result().fields()) {
+    schema.push_back(FromProto(field));
+  }
+  return ToArrowSchema(schema);
+}
+
+void Attempt::Start() {
+  for (const AssembledTask& task : tasks_) {
+    v1::WorkerMessage message;
+    v1::TaskProgress* progress = message.mutable_task_update()->mutable_progress();
+    task.task->FillProgress(progress);
+    progress->set_state(v1::TASK_STATE_RUNNING);
+    owner_.SendToCoordinator(std::move(message));
+  }
+  for (const AssembledTask& task : tasks_) task.task->Wake();
+}
+
+void Attempt::Cancel() {
+  for (const AssembledTask& task : tasks_) task.task->Cancel();
+}
+
+void Attempt::Assign(const v1::SplitAssignment& assignment) {
+  for (const AssembledTask& task : tasks_) {
+    if (task.task->identity().task_index != assignment.task_index()) continue;
+    const auto it = task.scans.find(assignment.scan_id());
+    if (it != task.scans.end()) it->second->Assign(assignment);
+  }
+}
+
+void Attempt::Inject(const Barrier& barrier) {
+  for (const AssembledTask& task : tasks_) {
+    for (const auto& source : task.sources) source->Inject(barrier);
+  }
+}
+
+std::shared_ptr<ResultQueue> Attempt::FindResult(uint32_t fragment, uint32_t task_index) const {
+  for (const AssembledTask& task : tasks_) {
+    const TaskIdentity& identity = task.task->identity();
+    if (identity.fragment == fragment && identity.task_index == task_index) return task.result;
+  }
+  return nullptr;
+}
+
+void Attempt::FillHeartbeat(v1::Heartbeat* heartbeat) const {
+  for (const AssembledTask& task : tasks_) task.task->FillProgress(heartbeat->add_tasks());
+}
+
+bool Attempt::tasks_ended() const {
+  MutexLock lock(mutex_);
+  return num_running_ == 0;
+}
+
+bool Attempt::results_read() const {
+  return std::all_of(tasks_.begin(), tasks_.end(), [](const AssembledTask& task) {
+    return task.result == nullptr || task.result->finished_reading();
+  });
+}
+
+void Attempt::OnEpochProcessed(const v1::EpochAck& ack, bool checkpoint) {
+  v1::WorkerMessage message;
+  *message.mutable_epoch_ack() = ack;
+  owner_.SendToCoordinator(std::move(message));
+  if (!checkpoint) return;
+  {
+    MutexLock lock(mutex_);
+    const auto it = checkpoint_acks_.try_emplace(ack.epoch(), 0).first;
+    if (++it->second < tasks_.size()) return;
+    checkpoint_acks_.erase(it);
+  }
+  owner_.RunBlocking([self = shared_from_this(), epoch = ack.epoch()] {
+    self->WriteCheckpoint(epoch);
+  });
+}
+
+void Attempt::WriteCheckpoint(uint64_t epoch) {
+  v1::WorkerMessage message;
+  v1::CheckpointDone* done = message.mutable_checkpoint_done();
+  done->set_job_id(job_);
+  done->set_attempt(attempt_);
+  done->set_epoch(epoch);
+  absl::StatusOr<std::vector<v1::CheckpointFile>> files = state_->Checkpoint(Epoch(epoch));
+  if (files.ok()) {
+    for (v1::CheckpointFile& file : *files) *done->add_files() = std::move(file);
+  } else {
+    ToProto(WithContext(files.status(), "cannot write the checkpoint"), done->mutable_error());
+  }
+  owner_.SendToCoordinator(std::move(message));
+}
+
+void Attempt::OnTaskDone(const v1::TaskProgress& progress, TaskOutcome outcome) {
+  // The owner may drop its reference as soon as it knows that the tasks have ended.
+  const std::shared_ptr<Attempt> self = shared_from_this();
+  v1::WorkerMessage message;
+  v1::TaskUpdate* update = message.mutable_task_update();
+  *update->mutable_progress() = progress;
+  if (!outcome.status.ok()) ToProto(outcome.status, update->mutable_error());
+  uint64_t rows = 0;
+  for (v1::StagedFile& file : outcome.staged_files) {
+    rows += file.rows();
+    *update->add_staged_files() = std::move(file);
+  }
+  update->set_sink_rows(rows);
+  if (auto result = FindResult(progress.fragment(), progress.task_index())) {
+    result->Finish(outcome.cancelled
+                       ? MakeError(SqlState::kQueryCanceled, "the statement was cancelled")
+                       : outcome.status);
+  }
+  owner_.SendToCoordinator(std::move(message));
+  {
+    MutexLock lock(mutex_);
+    if (--num_running_ > 0) return;
+  }
+  owner_.OnTasksEnded(job_, attempt_);
+}
+
+void Attempt::RequestSplits(uint32_t scan_id, uint32_t task_index,
+                            const std::vector<uint64_t>& finished_split_ids) {
+  v1::WorkerMessage message;
+  v1::SplitRequest* request = message.mutable_split_request();
+  request->set_job_id(job_);
+  request->set_attempt(attempt_);
+  request->set_scan_id(scan_id);
+  request->set_task_index(task_index);
+  request->mutable_finished_split_ids()->Add(finished_split_ids.begin(), finished_split_ids.end());
+  owner_.SendToCoordinator(std::move(message));
+}
+
+}  // namespace millrace

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "arrow/type_fwd.h"
+#include "common/base/mutex.h"
+#include "worker/assembly/task_assembler.h"
+#include "worker/memory/memory_budget.h"
+#include "worker/runtime/scan_mailbox.h"
+#include "worker/runtime/task.h"
+
+namespace millrace {
+
+namespace v1 {
+class DeployAttempt;
+class Heartbeat;
+class SplitAssignment;
+class WorkerMessage;
+}  // namespace v1
+
+struct StateResources;
+
+// What an attempt needs of its worker. Thread-safe.
+class AttemptOwner {
+ public:
+  virtual ~AttemptOwner() = default;
+  // Dropped if the coordinator is not connected.
+  virtual void SendToCoordinator(v1::WorkerMessage message) = 0;
+  // Runs `work` where it may wait for disks.
+  virtual void RunBlocking(std::function<void()> work) = 0;
+  // Every task of the attempt has ended. Called from a task's thread.
+  virtual void OnTasksEnded(uint64_t job, uint32_t attempt) = 0;
+};
+
+// This worker's part of one attempt of a job: its tasks from deployment to their end, and what they tell the coordinator. Thread-safe.
+class Attempt final : public TaskListener,
+                      public SplitRequester,
+                      public std::enable_shared_from_this<Attempt> {
+ public:
+  // Where an attempt keeps its state.
+  struct Folders {
+    // Of the worker.
+    std::string data_dir;
+    // Of the job, in shared storage.
+    std::string checkpoint_folder;
+  };
+
+  // Builds the tasks; blocks on disks if the job has state. `resources` null: streaming jobs are refused.
+  static absl::StatusOr<std::shared_ptr<Attempt>> Create(
+      std::shared_ptr<const v1::DeployAttempt> deploy, uint32_t own_worker,
+      const WorkerParts& parts, const Folders& folders, const StateResources* resources,
+      AttemptOwner& owner);
+  ~Attempt() override;
+
+  uint64_t job() const { return job_; }
+  uint32_t attempt() const { return attempt_; }
+  bool streaming() const { return streaming_; }
+  // Columns of the result, as clients see them.
+  std::shared_ptr<arrow::Schema> result_schema() const;
+
+  void Start();
+  // Tasks end within a step; OnTasksEnded follows.
+  void Cancel();
+  void Assign(const v1::SplitAssignment& assignment);
+  void Inject(const Barrier& barrier);
+  // Null if the task's rows are not the result.
+  std::shared_ptr<ResultQueue> FindResult(uint32_t fragment, uint32_t task_index) const;
+  void FillHeartbeat(v1::Heartbeat* heartbeat) const;
+
+  bool tasks_ended() const;
+  // True if nobody will ask for anything of this attempt any more.
+  bool results_read() const;
+
+  // TaskListener.
+  void OnEpochProcessed(const v1::EpochAck& ack, bool checkpoint) override;
+  void OnTaskDone(const v1::TaskProgress& progress, TaskOutcome outcome) override;
+  // SplitRequester.
+  void RequestSplits(uint32_t scan_id, uint32_t task_index,
+                     const std::vector<uint64_t>& finished_split_ids) override;
+
+ private:
+  Attempt(std::shared_ptr<const v1::DeployAttempt> deploy, AttemptOwner& owner,
+          int64_t memory_bytes_max);
+  absl::Status OpenState(uint32_t own_worker, const WorkerParts& parts, const Folders& folders,
+                         const StateResources* resources);
+  void WriteCheckpoint(uint64_t epoch);
+
+  const std::shared_ptr<const v1::DeployAttempt> deploy_;
+  AttemptOwner& owner_;
+  const uint64_t job_;
+  const uint32_t attempt_;
+  const bool streaming_;
+  MemoryBudget memory_;
+  // Used by the tasks, and by the blocking thread for checkpoints.
+  std::unique_ptr<JobStateStore> state_;
+  // Fixed once the attempt is created.
+  std::vector<AssembledTask> tasks_;
+
+  mutable Mutex mutex_;
+  size_t num_running_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Tasks that have processed a checkpoint barrier, by epoch.
+  std::map<uint64_t, size_t> checkpoint_acks_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace millrace

@@ -1,0 +1,298 @@
+#include "worker/service/attempt_manager.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/logging/log.h"
+#include "common/net/rpc_status.h"
+#include "common/storage/file_system.h"
+#include "common/storage/staged_commit.h"
+#include "millrace/v1/control.pb.h"
+#include "worker/exchange/channel_registry.h"
+#include "worker/exchange/peer_pool.h"
+#include "worker/runtime/result_queue.h"
+#include "worker/state/view_store.h"
+
+namespace millrace {
+
+AttemptManager::AttemptManager(const WorkerParts& parts, AttemptManagerOptions options)
+    : parts_(parts), options_(std::move(options)) {}
+
+AttemptManager::~AttemptManager() { Disconnect(); }
+
+void AttemptManager::Connect(uint32_t worker_id, std::shared_ptr<ControlOutbox> outbox) {
+  MutexLock lock(mutex_);
+  worker_id_ = worker_id;
+  outbox_ = std::move(outbox);
+}
+
+void AttemptManager::Disconnect() {
+  std::vector<Key> keys;
+  std::set<Key> view_owners;
+  {
+    MutexLock lock(mutex_);
+    outbox_ = nullptr;
+    for (auto& [key, entry] : attempts_) {
+      entry.cancelled = true;
+      if (entry.attempt != nullptr) entry.attempt->Cancel();
+    }
+    while (true) {
+      bool ended = true;
+      for (const auto& [key, entry] : attempts_) {
+        ended = ended && entry.attempt != nullptr && entry.attempt->tasks_ended();
+      }
+      if (ended) break;
+      changed_.Wait(mutex_);
+    }
+    for (const auto& [key, entry] : attempts_) keys.push_back(key);
+    view_owners.swap(view_owners_);
+    attempts_.clear();
+  }
+  for (const auto& [job, attempt] : keys) parts_.channels.Unregister(job, attempt);
+  for (const auto& [job, attempt] : view_owners) parts_.views.Drop(JobId(job), AttemptId(attempt));
+  parts_.peers.CloseAll();
+}
+
+void AttemptManager::Handle(v1::CoordinatorMessage message) {
+  using Message = v1::CoordinatorMessage;
+  switch (message.message_case()) {
+    case Message::kDeploy:
+      return Deploy(std::move(*message.mutable_deploy()));
+    case Message::kStart:
+      if (auto attempt = FindOrCount(message.start().job_id(), message.start().attempt())) {
+        attempt->Start();
+      }
+      return;
+    case Message::kCancel:
+      return Cancel(message.cancel());
+    case Message::kSplitAssignment: {
+      const v1::SplitAssignment& assignment = message.split_assignment();
+      if (auto attempt = FindOrCount(assignment.job_id(), assignment.attempt())) {
+        attempt->Assign(assignment);
+      }
+      return;
+    }
+    case Message::kInjectBarrier: {
+      const v1::InjectBarrier& inject = message.inject_barrier();
+      if (auto attempt = FindOrCount(inject.job_id(), inject.attempt())) {
+        attempt->Inject({inject.epoch(), inject.checkpoint(), inject.final()});
+      }
+      return;
+    }
+    case Message::kEpochPublished: {
+      const v1::EpochPublished& published = message.epoch_published();
+      parts_.views.Publish(JobId(published.job_id()), AttemptId(published.attempt()),
+                           Epoch(published.epoch()), Epoch(published.oldest_readable()));
+      return;
+    }
+    case Message::kCommitSink:
+      return CommitSink(std::move(*message.mutable_commit_sink()));
+    case Message::kDrain: {
+      {
+        MutexLock lock(mutex_);
+        draining_ = true;
+      }
+      return RemoveIfOver({});
+    }
+    default:
+      // A newer coordinator's message; versions were compared at the welcome.
+      return;
+  }
+}
+
+Attempt::Folders AttemptManager::FoldersOf(const v1::DeployAttempt& deploy) const {
+  Attempt::Folders folders;
+  folders.data_dir = options_.data_dir;
+  const auto it = deploy.settings().find("checkpoint_folder");
+  folders.checkpoint_folder =
+      it != deploy.settings().end()
+          ? it->second
+          : JoinPath(options_.data_dir, absl::StrCat("checkpoints/job-", deploy.job_id()));
+  return folders;
+}
+
+void AttemptManager::Deploy(v1::DeployAttempt deploy) {
+  const Key key{deploy.job_id(), deploy.attempt()};
+  if (deploy.memory_bytes_max() == 0) deploy.set_memory_bytes_max(options_.query_memory_bytes);
+  const bool streaming = deploy.plan().streaming();
+  auto shared = std::make_shared<const v1::DeployAttempt>(std::move(deploy));
+  std::vector<Key> replaced;
+  {
+    MutexLock lock(mutex_);
+    if (!attempts_.try_emplace(key).second) {
+      ++stale_messages_;
+      return;
+    }
+    // Nobody reads the views of an attempt once there is a newer one.
+    for (auto it = view_owners_.lower_bound({key.first, 0});
+         it != view_owners_.end() && *it < key;) {
+      replaced.push_back(*it);
+      it = view_owners_.erase(it);
+    }
+    if (streaming) view_owners_.insert(key);
+  }
+  for (const Key& old : replaced) parts_.views.Drop(JobId(old.first), AttemptId(old.second));
+  if (streaming) {
+    RunBlocking([this, shared] { Build(shared); });
+  } else {
+    Build(shared);
+  }
+}
+
+void AttemptManager::Build(const std::shared_ptr<const v1::DeployAttempt>& deploy) {
+  const Key key{deploy->job_id(), deploy->attempt()};
+  uint32_t own_worker = 0;
+  {
+    MutexLock lock(mutex_);
+    own_worker = worker_id_;
+  }
+  auto attempt = Attempt::Create(deploy, own_worker, parts_, FoldersOf(*deploy),
+                                 options_.state_resources, *this);
+  bool cancelled = false;
+  {
+    MutexLock lock(mutex_);
+    Entry& entry = attempts_[key];
+    cancelled = entry.cancelled;
+    if (attempt.ok()) {
+      entry.attempt = *attempt;
+    } else {
+      attempts_.erase(key);
+    }
+    changed_.NotifyAll();
+  }
+  if (cancelled) {
+    // Cancelled while it was built. Its tasks have never run.
+    if (attempt.ok()) return (*attempt)->Cancel();
+    return AnswerCancel(key);
+  }
+  v1::WorkerMessage message;
+  message.mutable_deployed()->set_job_id(key.first);
+  message.mutable_deployed()->set_attempt(key.second);
+  if (!attempt.ok()) ToProto(attempt.status(), message.mutable_deployed()->mutable_error());
+  SendToCoordinator(std::move(message));
+}
+
+void AttemptManager::Cancel(const v1::CancelAttempt& cancel) {
+  const Key key{cancel.job_id(), cancel.attempt()};
+  std::shared_ptr<Attempt> attempt;
+  bool drop_views = false;
+  {
+    MutexLock lock(mutex_);
+    drop_views = view_owners_.erase(key) > 0;
+    const auto it = attempts_.find(key);
+    if (it != attempts_.end()) {
+      it->second.cancelled = true;
+      attempt = it->second.attempt;
+      // Still being built: the answer comes when that is over.
+      if (attempt == nullptr) return;
+    }
+  }
+  if (drop_views) parts_.views.Drop(JobId(key.first), AttemptId(key.second));
+  if (attempt != nullptr && !attempt->tasks_ended()) return attempt->Cancel();
+  RemoveIfOver(key);
+  AnswerCancel(key);
+}
+
+void AttemptManager::AnswerCancel(Key key) {
+  v1::WorkerMessage message;
+  message.mutable_cancelled()->set_job_id(key.first);
+  message.mutable_cancelled()->set_attempt(key.second);
+  SendToCoordinator(std::move(message));
+}
+
+void AttemptManager::OnTasksEnded(uint64_t job, uint32_t attempt) {
+  const Key key{job, attempt};
+  bool cancelled = false;
+  {
+    MutexLock lock(mutex_);
+    const auto it = attempts_.find(key);
+    cancelled = it != attempts_.end() && it->second.cancelled;
+    changed_.NotifyAll();
+  }
+  RemoveIfOver(key);
+  if (cancelled) AnswerCancel(key);
+}
+
+void AttemptManager::OnResultRead(uint64_t job, uint32_t attempt) { RemoveIfOver({job, attempt}); }
+
+void AttemptManager::RemoveIfOver(Key key) {
+  std::shared_ptr<Attempt> removed;
+  bool drained = false;
+  {
+    MutexLock lock(mutex_);
+    const auto it = attempts_.find(key);
+    if (it != attempts_.end() && it->second.attempt != nullptr &&
+        it->second.attempt->tasks_ended() &&
+        (it->second.cancelled || it->second.attempt->results_read())) {
+      removed = std::move(it->second.attempt);
+      attempts_.erase(it);
+    }
+    if (draining_ && attempts_.empty()) drained = !std::exchange(drained_, true);
+  }
+  if (removed != nullptr) parts_.channels.Unregister(key.first, key.second);
+  if (drained && options_.on_drained) options_.on_drained();
+}
+
+void AttemptManager::CommitSink(v1::CommitSink commit) {
+  RunBlocking([this, commit = std::move(commit)] {
+    v1::WorkerMessage message;
+    v1::SinkCommitDone* done = message.mutable_sink_commit_done();
+    done->set_job_id(commit.job_id());
+    done->set_attempt(commit.attempt());
+    done->set_epoch(commit.epoch());
+    const absl::Status status = CommitStagedFiles(
+        parts_.file_system, {commit.files().begin(), commit.files().end()});
+    if (!status.ok()) ToProto(status, done->mutable_error());
+    SendToCoordinator(std::move(message));
+  });
+}
+
+std::shared_ptr<Attempt> AttemptManager::FindOrCount(uint64_t job, uint32_t attempt) {
+  MutexLock lock(mutex_);
+  const auto it = attempts_.find({job, attempt});
+  if (it != attempts_.end() && it->second.attempt != nullptr) return it->second.attempt;
+  ++stale_messages_;
+  return nullptr;
+}
+
+std::shared_ptr<ResultQueue> AttemptManager::FindResult(
+    uint64_t job, uint32_t attempt, uint32_t fragment, uint32_t task_index,
+    std::shared_ptr<arrow::Schema>* schema) const {
+  MutexLock lock(mutex_);
+  const auto it = attempts_.find({job, attempt});
+  if (it == attempts_.end() || it->second.attempt == nullptr) return nullptr;
+  *schema = it->second.attempt->result_schema();
+  return it->second.attempt->FindResult(fragment, task_index);
+}
+
+void AttemptManager::FillHeartbeat(v1::Heartbeat* heartbeat) const {
+  std::vector<std::shared_ptr<Attempt>> attempts;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [key, entry] : attempts_) {
+      if (entry.attempt != nullptr) attempts.push_back(entry.attempt);
+    }
+  }
+  for (const auto& attempt : attempts) attempt->FillHeartbeat(heartbeat);
+  heartbeat->set_stale_messages(stale_messages());
+}
+
+uint64_t AttemptManager::stale_messages() const {
+  MutexLock lock(mutex_);
+  return stale_messages_ + parts_.channels.stale_frames();
+}
+
+void AttemptManager::SendToCoordinator(v1::WorkerMessage message) {
+  std::shared_ptr<ControlOutbox> outbox;
+  {
+    MutexLock lock(mutex_);
+    outbox = outbox_;
+  }
+  if (outbox != nullptr) outbox->Send(std::move(message));
+}
+
+void AttemptManager::RunBlocking(std::function<void()> work) { blocking_.Run(std::move(work)); }
+
+}  // namespace millrace

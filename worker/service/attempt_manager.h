@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "arrow/type_fwd.h"
+#include "common/base/mutex.h"
+#include "worker/service/attempt.h"
+#include "worker/service/blocking_thread.h"
+
+namespace millrace {
+
+namespace v1 {
+class CancelAttempt;
+class CommitSink;
+class CoordinatorMessage;
+class DeployAttempt;
+}  // namespace v1
+
+// Where messages to the coordinator go. Thread-safe; never blocks.
+class ControlOutbox {
+ public:
+  virtual ~ControlOutbox() = default;
+  virtual void Send(v1::WorkerMessage message) = 0;
+};
+
+struct AttemptManagerOptions {
+  // For the state of streaming jobs.
+  std::string data_dir;
+  // Limit of a query that came without one; 0 = none.
+  uint64_t query_memory_bytes = 0;
+  // Null: streaming jobs are refused.
+  const StateResources* state_resources = nullptr;
+  // Told once when the coordinator has asked to drain and no task is left.
+  std::function<void()> on_drained;
+};
+
+// All attempts on this worker: acts on the coordinator's messages. Handle, Connect and Disconnect are for one thread, the rest is
+// thread-safe.
+class AttemptManager final : public AttemptOwner {
+ public:
+  AttemptManager(const WorkerParts& parts, AttemptManagerOptions options);
+  // Cancels what runs and waits for it.
+  ~AttemptManager() override;
+
+  // The coordinator has given this process the id; messages go to `outbox` from now on.
+  void Connect(uint32_t worker_id, std::shared_ptr<ControlOutbox> outbox);
+  // The coordinator is lost: cancels all attempts and waits until their tasks have ended; forgets all views.
+  void Disconnect();
+  void Handle(v1::CoordinatorMessage message);
+
+  // The rows of a root task, and their columns; null if there is no such task here.
+  std::shared_ptr<ResultQueue> FindResult(uint64_t job, uint32_t attempt, uint32_t fragment,
+                                          uint32_t task_index,
+                                          std::shared_ptr<arrow::Schema>* schema) const;
+  // A result was read to its end, or its reader has gone.
+  void OnResultRead(uint64_t job, uint32_t attempt);
+  void FillHeartbeat(v1::Heartbeat* heartbeat) const;
+  uint64_t stale_messages() const;
+
+  // AttemptOwner.
+  void SendToCoordinator(v1::WorkerMessage message) override;
+  void RunBlocking(std::function<void()> work) override;
+  void OnTasksEnded(uint64_t job, uint32_t attempt) override;
+
+ private:
+  using Key = std::pair<uint64_t, uint32_t>;
+  struct Entry {
+    // Null while it is being built.
+    std::shared_ptr<Attempt> attempt;
+    bool cancelled = false;
+  };
+
+  void Deploy(v1::DeployAttempt deploy);
+  // Builds the attempt and enters it; on the blocking thread for streaming jobs.
+  void Build(const std::shared_ptr<const v1::DeployAttempt>& deploy);
+  void Cancel(const v1::CancelAttempt& cancel);
+  void CommitSink(v1::CommitSink commit);
+  void AnswerCancel(Key key);
+  // The attempt a message is for; null (and counted) if it is not here.
+  std::shared_ptr<Attempt> FindOrCount(uint64_t job, uint32_t attempt);
+  // Forgets the attempt if its tasks have ended and its results were read.
+  void RemoveIfOver(Key key);
+  Attempt::Folders FoldersOf(const v1::DeployAttempt& deploy) const;
+
+  const WorkerParts parts_;
+  const AttemptManagerOptions options_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  uint32_t worker_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::shared_ptr<ControlOutbox> outbox_ ABSL_GUARDED_BY(mutex_);
+  std::map<Key, Entry> attempts_ ABSL_GUARDED_BY(mutex_);
+  // Attempts of streaming jobs whose views may still be read, also after their tasks have ended.
+  std::set<Key> view_owners_ ABSL_GUARDED_BY(mutex_);
+  uint64_t stale_messages_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool drained_ ABSL_GUARDED_BY(mutex_) = false;
+  // Last, so that it ends first.
+  BlockingThread blocking_;
+};
+
+}  // namespace millrace
