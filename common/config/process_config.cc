@@ -119,7 +119,7 @@ absl::StatusOr<ParsedConfig<Config>> Load(const std::vector<std::string>& args) 
       return parsed;
     }
     if (arg == "--version") {
-      parsed.request = CommandLineRequest::kVersion;
+      parsed.request = CommandLineRequest::kShowVersion;
       return parsed;
     }
   }

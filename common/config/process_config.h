@@ -63,7 +63,7 @@ struct WorkerConfig {
 };
 
 // What a command line asks for.
-enum class CommandLineRequest : uint8_t { kRun, kHelp, kVersion };
+enum class CommandLineRequest : uint8_t { kRun, kHelp, kShowVersion };
 
 template <typename Config>
 struct ParsedConfig {

@@ -9,56 +9,56 @@
 namespace millrace {
 namespace {
 
-using Field = DatetimeField;
+using Unit = DatetimeField;
 
 struct FieldName {
   absl::string_view name;
-  Field field;
+  Unit field;
 };
 
 constexpr FieldName kFieldNames[] = {
-    {"microseconds", Field::kMicroseconds}, {"microsecond", Field::kMicroseconds},
-    {"us", Field::kMicroseconds},           {"usec", Field::kMicroseconds},
-    {"usecs", Field::kMicroseconds},        {"milliseconds", Field::kMilliseconds},
-    {"millisecond", Field::kMilliseconds},  {"ms", Field::kMilliseconds},
-    {"msec", Field::kMilliseconds},         {"msecs", Field::kMilliseconds},
-    {"second", Field::kSecond},             {"seconds", Field::kSecond},
-    {"sec", Field::kSecond},                {"secs", Field::kSecond},
-    {"s", Field::kSecond},                  {"minute", Field::kMinute},
-    {"minutes", Field::kMinute},            {"min", Field::kMinute},
-    {"mins", Field::kMinute},               {"m", Field::kMinute},
-    {"hour", Field::kHour},                 {"hours", Field::kHour},
-    {"hr", Field::kHour},                   {"hrs", Field::kHour},
-    {"h", Field::kHour},                    {"day", Field::kDay},
-    {"days", Field::kDay},                  {"d", Field::kDay},
-    {"week", Field::kWeek},                 {"weeks", Field::kWeek},
-    {"w", Field::kWeek},                    {"month", Field::kMonth},
-    {"months", Field::kMonth},              {"mon", Field::kMonth},
-    {"mons", Field::kMonth},                {"quarter", Field::kQuarter},
-    {"qtr", Field::kQuarter},               {"year", Field::kYear},
-    {"years", Field::kYear},                {"yr", Field::kYear},
-    {"yrs", Field::kYear},                  {"y", Field::kYear},
-    {"decade", Field::kDecade},             {"decades", Field::kDecade},
-    {"dec", Field::kDecade},                {"century", Field::kCentury},
-    {"centuries", Field::kCentury},         {"cent", Field::kCentury},
-    {"c", Field::kCentury},                 {"millennium", Field::kMillennium},
-    {"millennia", Field::kMillennium},      {"mil", Field::kMillennium},
-    {"epoch", Field::kEpoch},               {"dow", Field::kDow},
-    {"isodow", Field::kIsoDow},             {"doy", Field::kDoy},
-    {"isoyear", Field::kIsoYear},           {"julian", Field::kJulian},
-    {"timezone", Field::kTimezone},         {"timezone_hour", Field::kTimezoneHour},
-    {"timezone_minute", Field::kTimezoneMinute},
+    {"microseconds", Unit::kMicroseconds}, {"microsecond", Unit::kMicroseconds},
+    {"us", Unit::kMicroseconds},           {"usec", Unit::kMicroseconds},
+    {"usecs", Unit::kMicroseconds},        {"milliseconds", Unit::kMilliseconds},
+    {"millisecond", Unit::kMilliseconds},  {"ms", Unit::kMilliseconds},
+    {"msec", Unit::kMilliseconds},         {"msecs", Unit::kMilliseconds},
+    {"second", Unit::kSecond},             {"seconds", Unit::kSecond},
+    {"sec", Unit::kSecond},                {"secs", Unit::kSecond},
+    {"s", Unit::kSecond},                  {"minute", Unit::kMinute},
+    {"minutes", Unit::kMinute},            {"min", Unit::kMinute},
+    {"mins", Unit::kMinute},               {"m", Unit::kMinute},
+    {"hour", Unit::kHour},                 {"hours", Unit::kHour},
+    {"hr", Unit::kHour},                   {"hrs", Unit::kHour},
+    {"h", Unit::kHour},                    {"day", Unit::kDay},
+    {"days", Unit::kDay},                  {"d", Unit::kDay},
+    {"week", Unit::kWeek},                 {"weeks", Unit::kWeek},
+    {"w", Unit::kWeek},                    {"month", Unit::kMonth},
+    {"months", Unit::kMonth},              {"mon", Unit::kMonth},
+    {"mons", Unit::kMonth},                {"quarter", Unit::kQuarter},
+    {"qtr", Unit::kQuarter},               {"year", Unit::kYear},
+    {"years", Unit::kYear},                {"yr", Unit::kYear},
+    {"yrs", Unit::kYear},                  {"y", Unit::kYear},
+    {"decade", Unit::kDecade},             {"decades", Unit::kDecade},
+    {"dec", Unit::kDecade},                {"century", Unit::kCentury},
+    {"centuries", Unit::kCentury},         {"cent", Unit::kCentury},
+    {"c", Unit::kCentury},                 {"millennium", Unit::kMillennium},
+    {"millennia", Unit::kMillennium},      {"mil", Unit::kMillennium},
+    {"epoch", Unit::kEpoch},               {"dow", Unit::kDow},
+    {"isodow", Unit::kIsoDow},             {"doy", Unit::kDoy},
+    {"isoyear", Unit::kIsoYear},           {"julian", Unit::kJulian},
+    {"timezone", Unit::kTimezone},         {"timezone_hour", Unit::kTimezoneHour},
+    {"timezone_minute", Unit::kTimezoneMinute},
 };
 
 // PostgreSQL's word for the field in messages: the first name of each.
-absl::string_view NameOf(Field field) {
+absl::string_view NameOf(Unit field) {
   for (const FieldName& entry : kFieldNames) {
     if (entry.field == field) return entry.name;
   }
   return "";
 }
 
-absl::Status NotSupportedFor(Field field, TypeId type) {
+absl::Status NotSupportedFor(Unit field, TypeId type) {
   return MakeError(SqlState::kFeatureNotSupported,
                    absl::StrCat("unit \"", NameOf(field), "\" not supported for type ",
                                 TypeName(SqlType::Of(type))));
@@ -90,32 +90,32 @@ int64_t CenturyOf(int64_t year, int64_t length) {
 constexpr int64_t kJulianOfEpoch = 2440588;
 
 // The fields that depend on the date alone.
-absl::StatusOr<__int128> ExtractDay(Field field, int64_t days, TypeId type) {
+absl::StatusOr<__int128> ExtractDay(Unit field, int64_t days, TypeId type) {
   const CivilDate date = CivilFromDays(days);
   switch (field) {
-    case Field::kDay:
+    case Unit::kDay:
       return date.day;
-    case Field::kWeek:
+    case Unit::kWeek:
       return IsoWeek(days);
-    case Field::kMonth:
+    case Unit::kMonth:
       return date.month;
-    case Field::kQuarter:
+    case Unit::kQuarter:
       return (date.month - 1) / 3 + 1;
-    case Field::kYear:
+    case Unit::kYear:
       return ShownYear(date.year);
-    case Field::kDecade:
+    case Unit::kDecade:
       return FloorDiv(date.year, 10);
-    case Field::kCentury:
+    case Unit::kCentury:
       return CenturyOf(date.year, 100);
-    case Field::kMillennium:
+    case Unit::kMillennium:
       return CenturyOf(date.year, 1000);
-    case Field::kDow:
+    case Unit::kDow:
       return DayOfWeek(days);
-    case Field::kIsoDow:
+    case Unit::kIsoDow:
       return DayOfWeek(days) == 0 ? 7 : DayOfWeek(days);
-    case Field::kDoy:
+    case Unit::kDoy:
       return days - DaysFromCivil(date.year, 1, 1) + 1;
-    case Field::kIsoYear:
+    case Unit::kIsoYear:
       return ShownYear(IsoYear(days));
     default:
       return NotSupportedFor(field, type);
@@ -123,18 +123,18 @@ absl::StatusOr<__int128> ExtractDay(Field field, int64_t days, TypeId type) {
 }
 
 // The fields that depend on the time of day alone.
-bool ExtractTimeOfDay(Field field, int64_t micros, __int128* out) {
+bool ExtractTimeOfDay(Unit field, int64_t micros, __int128* out) {
   switch (field) {
-    case Field::kMicroseconds:
-    case Field::kMilliseconds:
-    case Field::kSecond:
+    case Unit::kMicroseconds:
+    case Unit::kMilliseconds:
+    case Unit::kSecond:
       // Seven digits that mean seconds, thousandths or millionths, by the scale.
       *out = micros % kMicrosPerMinute;
       return true;
-    case Field::kMinute:
+    case Unit::kMinute:
       *out = micros / kMicrosPerMinute % 60;
       return true;
-    case Field::kHour:
+    case Unit::kHour:
       *out = micros / kMicrosPerHour;
       return true;
     default:
@@ -143,29 +143,29 @@ bool ExtractTimeOfDay(Field field, int64_t micros, __int128* out) {
 }
 
 // The last year before the decade, century or millennium, plus one.
-int64_t FirstYear(Field field, int64_t year) {
-  if (field == Field::kDecade) return FloorDiv(year, 10) * 10;
-  const int64_t length = field == Field::kCentury ? 100 : 1000;
+int64_t FirstYear(Unit field, int64_t year) {
+  if (field == Unit::kDecade) return FloorDiv(year, 10) * 10;
+  const int64_t length = field == Unit::kCentury ? 100 : 1000;
   return FloorDiv(year - 1, length) * length + 1;
 }
 
 // First day of the week, month, … that a day lies in.
-absl::StatusOr<int64_t> TruncateDay(Field field, int64_t days, TypeId type) {
+absl::StatusOr<int64_t> TruncateDay(Unit field, int64_t days, TypeId type) {
   const CivilDate date = CivilFromDays(days);
   switch (field) {
-    case Field::kDay:
+    case Unit::kDay:
       return days;
-    case Field::kWeek:
+    case Unit::kWeek:
       return MondayOf(days);
-    case Field::kMonth:
+    case Unit::kMonth:
       return DaysFromCivil(date.year, date.month, 1);
-    case Field::kQuarter:
+    case Unit::kQuarter:
       return DaysFromCivil(date.year, (date.month - 1) / 3 * 3 + 1, 1);
-    case Field::kYear:
+    case Unit::kYear:
       return DaysFromCivil(date.year, 1, 1);
-    case Field::kDecade:
-    case Field::kCentury:
-    case Field::kMillennium:
+    case Unit::kDecade:
+    case Unit::kCentury:
+    case Unit::kMillennium:
       return DaysFromCivil(FirstYear(field, date.year), 1, 1);
     default:
       return NotSupportedFor(field, type);
@@ -173,17 +173,17 @@ absl::StatusOr<int64_t> TruncateDay(Field field, int64_t days, TypeId type) {
 }
 
 // Microseconds of the units below a day; 0 for others.
-int64_t UnitMicros(Field field) {
+int64_t UnitMicros(Unit field) {
   switch (field) {
-    case Field::kMicroseconds:
+    case Unit::kMicroseconds:
       return 1;
-    case Field::kMilliseconds:
+    case Unit::kMilliseconds:
       return 1000;
-    case Field::kSecond:
+    case Unit::kSecond:
       return kMicrosPerSecond;
-    case Field::kMinute:
+    case Unit::kMinute:
       return kMicrosPerMinute;
-    case Field::kHour:
+    case Unit::kHour:
       return kMicrosPerHour;
     default:
       return 0;
@@ -203,12 +203,12 @@ absl::StatusOr<DatetimeField> ParseDatetimeField(absl::string_view name, const S
 
 int32_t ScaleOfField(DatetimeField field) {
   switch (field) {
-    case Field::kSecond:
-    case Field::kEpoch:
+    case Unit::kSecond:
+    case Unit::kEpoch:
       return 6;
-    case Field::kMilliseconds:
+    case Unit::kMilliseconds:
       return 3;
-    case Field::kJulian:
+    case Unit::kJulian:
       return kUnconstrainedNumericScale;
     default:
       return 0;
@@ -223,19 +223,19 @@ absl::StatusOr<__int128> ExtractFromTimestamp(DatetimeField field, int64_t micro
   __int128 value = 0;
   if (ExtractTimeOfDay(field, time, &value)) return value;
   switch (field) {
-    case Field::kEpoch:
+    case Unit::kEpoch:
       return static_cast<__int128>(micros) - int64_t{zone_offset_seconds} * kMicrosPerSecond;
-    case Field::kJulian: {
+    case Unit::kJulian: {
       const __int128 fraction = PowerOfTen(kUnconstrainedNumericScale) * time;
       return (days + kJulianOfEpoch) * PowerOfTen(kUnconstrainedNumericScale) +
              DivideRounded(fraction, kMicrosPerDay);
     }
-    case Field::kTimezone:
-    case Field::kTimezoneHour:
-    case Field::kTimezoneMinute:
+    case Unit::kTimezone:
+    case Unit::kTimezoneHour:
+    case Unit::kTimezoneMinute:
       if (!has_zone) return NotSupportedFor(field, type);
-      if (field == Field::kTimezone) return zone_offset_seconds;
-      return field == Field::kTimezoneHour ? zone_offset_seconds / 3600
+      if (field == Unit::kTimezone) return zone_offset_seconds;
+      return field == Unit::kTimezoneHour ? zone_offset_seconds / 3600
                                            : zone_offset_seconds / 60 % 60;
     default:
       return ExtractDay(field, days, type);
@@ -243,8 +243,8 @@ absl::StatusOr<__int128> ExtractFromTimestamp(DatetimeField field, int64_t micro
 }
 
 absl::StatusOr<__int128> ExtractFromDate(DatetimeField field, int32_t days) {
-  if (field == Field::kEpoch) return static_cast<__int128>(days) * kMicrosPerDay;
-  if (field == Field::kJulian) {
+  if (field == Unit::kEpoch) return static_cast<__int128>(days) * kMicrosPerDay;
+  if (field == Unit::kJulian) {
     return (int64_t{days} + kJulianOfEpoch) * PowerOfTen(kUnconstrainedNumericScale);
   }
   return ExtractDay(field, days, TypeId::kDate);
@@ -253,7 +253,7 @@ absl::StatusOr<__int128> ExtractFromDate(DatetimeField field, int32_t days) {
 absl::StatusOr<__int128> ExtractFromTime(DatetimeField field, int64_t micros) {
   __int128 value = 0;
   if (ExtractTimeOfDay(field, micros, &value)) return value;
-  if (field == Field::kEpoch) return micros;
+  if (field == Unit::kEpoch) return micros;
   return NotSupportedFor(field, TypeId::kTime);
 }
 
@@ -263,21 +263,21 @@ absl::StatusOr<__int128> ExtractFromInterval(DatetimeField field, const Interval
   __int128 value = 0;
   if (ExtractTimeOfDay(field, interval.micros, &value)) return value;
   switch (field) {
-    case Field::kDay:
+    case Unit::kDay:
       return interval.days;
-    case Field::kMonth:
+    case Unit::kMonth:
       return months;
-    case Field::kQuarter:
+    case Unit::kQuarter:
       return months / 3 + 1;
-    case Field::kYear:
+    case Unit::kYear:
       return years;
-    case Field::kDecade:
+    case Unit::kDecade:
       return years / 10;
-    case Field::kCentury:
+    case Unit::kCentury:
       return years / 100;
-    case Field::kMillennium:
+    case Unit::kMillennium:
       return years / 1000;
-    case Field::kEpoch: {
+    case Unit::kEpoch: {
       // A year counts 365.25 days, a month 30.
       const __int128 quarter_days = years * 1461 + (months * 30 + interval.days) * 4;
       return quarter_days * (kMicrosPerDay / 4) + interval.micros;
@@ -304,24 +304,24 @@ absl::StatusOr<IntervalParts> TruncateInterval(DatetimeField field, const Interv
     return out;
   }
   out.micros = 0;
-  if (field == Field::kDay) return out;
+  if (field == Unit::kDay) return out;
   out.days = 0;
   switch (field) {
-    case Field::kMonth:
+    case Unit::kMonth:
       return out;
-    case Field::kQuarter:
+    case Unit::kQuarter:
       out.months -= out.months % 3;
       return out;
-    case Field::kYear:
+    case Unit::kYear:
       out.months -= out.months % 12;
       return out;
-    case Field::kDecade:
+    case Unit::kDecade:
       out.months -= out.months % 120;
       return out;
-    case Field::kCentury:
+    case Unit::kCentury:
       out.months -= out.months % 1200;
       return out;
-    case Field::kMillennium:
+    case Unit::kMillennium:
       out.months -= out.months % 12000;
       return out;
     default:

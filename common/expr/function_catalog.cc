@@ -58,10 +58,10 @@ class Catalog {
     AddRegexFunctions(&table);
     AddTextEncodingFunctions(&table);
     AddConcatFunctions(&table);
-    //AddDatetimeFunctions(&table);
-    //AddDatetimeFieldFunctions(&table);
-    //AddDatetimeMakeFunctions(&table);
-    //AddIntervalFunctions(&table);
+    AddDatetimeFunctions(&table);
+    AddDatetimeFieldFunctions(&table);
+    AddDatetimeMakeFunctions(&table);
+    AddIntervalFunctions(&table);
     //AddFormattingFunctions(&table);
     entries_ = std::move(table).Finish();
     std::stable_sort(

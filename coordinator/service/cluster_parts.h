@@ -13,6 +13,7 @@
 #include "coordinator/membership/worker_registry.h"
 #include "coordinator/metadata/id_allocator.h"
 #include "coordinator/scheduler/split_enumerator.h"
+#include "coordinator/statistics/source_statistics.h"
 
 namespace millrace {
 
@@ -33,6 +34,8 @@ struct ClusterParts {
   StreamOptions stream_defaults;
   // Per query and worker; 0 = the worker decides.
   uint64_t query_memory_bytes = 0;
+  // Sizes of sources, for the planner; may be null.
+  SourceStatistics* statistics = nullptr;
 };
 
 }  // namespace millrace

@@ -61,7 +61,7 @@ int RunCoordinator(const std::vector<std::string>& args) {
     std::fputs(parsed->help.c_str(), stdout);
     return 0;
   }
-  if (parsed->request == CommandLineRequest::kVersion) {
+  if (parsed->request == CommandLineRequest::kShowVersion) {
     std::printf("millrace-coordinator %s\n", kVersion);
     return 0;
   }

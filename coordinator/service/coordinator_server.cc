@@ -85,7 +85,8 @@ struct CoordinatorServer::Parts {
         runs(registry, clock),
         streams({runs, registry, job_store, epoch_ids, checkpoints, job_files, clock}),
         events(runs, streams, channels, registry),
-        splits(path_policy, data_dir) {}
+        splits(path_policy, data_dir),
+        statistics(path_policy, data_dir) {}
 
   const Clock& clock;
   const std::unique_ptr<MetadataStore> store;
@@ -106,6 +107,7 @@ struct CoordinatorServer::Parts {
   StreamJobs streams;
   WorkerEvents events;
   const SplitEnumerator splits;
+  SourceStatistics statistics;
   StatementThreads threads{kThreadsMax};
   std::unique_ptr<StatementExecutor> executor;
   std::unique_ptr<ClusterParts> cluster;
@@ -134,7 +136,7 @@ absl::Status CoordinatorServer::Parts::Recover(const CoordinatorConfig& config) 
   stream_defaults.checkpoint_interval_micros = config.checkpoint_interval_micros;
   cluster = std::make_unique<ClusterParts>(
       ClusterParts{clock, *catalog, job_store, registry, runs, streams, channels, job_ids, splits,
-                   path_policy, data_dir, stream_defaults, config.query_memory_bytes});
+                   path_policy, data_dir, stream_defaults, config.query_memory_bytes, &statistics});
   executor = std::make_unique<StatementExecutor>(*cluster);
   script_steps = std::make_unique<ScriptSteps>(*executor);
   scripts = std::make_unique<ScriptJobs>(

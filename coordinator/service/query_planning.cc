@@ -77,6 +77,11 @@ absl::StatusOr<PlanPtr> PlanStatement(const LogicalPtr& query, PlanMode mode, Pl
   options.streaming = mode != PlanMode::kBounded;
   options.emit_on_window_close = mode == PlanMode::kStreamOnWindowClose;
   options.step = context.step;
+  if (parts.statistics != nullptr) {
+    options.statistics = [&parts](const v1::CatalogObject& object) {
+      return parts.statistics->Of(object);
+    };
+  }
   LogicalPtr plan = query;
   if (options.streaming) {
     if (ReadsSystemView(*plan)) {
@@ -92,7 +97,7 @@ absl::StatusOr<PlanPtr> PlanStatement(const LogicalPtr& query, PlanMode mode, Pl
           std::max(options.parallelism, static_cast<uint32_t>(offers.size()));
     }
   }
-  if (WritesSingleFile(target)) options.parallelism = 1;
+  if (WritesSingleFile(target)) std::get<FileSinkTarget>(target).single_file = true;
   options.target = std::move(target);
   MR_ASSIGN_OR_RETURN(v1::PhysicalPlan physical, PlanQuery(plan, options));
   return std::make_shared<const v1::PhysicalPlan>(std::move(physical));

@@ -180,6 +180,17 @@ absl::StatusOr<Batch> BatchDecoder::Decode() {
 
 absl::StatusOr<IpcMessageParts> EncodeIpcMessage(const Batch& batch,
                                                  const std::shared_ptr<arrow::Schema>& schema) {
+  if (batch.num_columns() != schema->num_fields()) {
+    return InternalError(absl::StrCat("the result has ", batch.num_columns(), " columns, not ",
+                                      schema->num_fields()));
+  }
+  for (int i = 0; i < batch.num_columns(); ++i) {
+    const arrow::Field& field = *schema->field(i);
+    if (batch.column(i)->type()->Equals(*field.type())) continue;
+    return InternalError(absl::StrCat("column ", field.name(), " of the result is ",
+                                      batch.column(i)->type()->ToString(), ", not ",
+                                      field.type()->ToString()));
+  }
   MR_ASSIGN_OR_RETURN(arrow::ipc::IpcPayload payload, MakePayload(batch, schema, batch.columns()));
   // Continuation marker, length of the metadata with its padding, metadata.
   const int64_t padded = (payload.metadata->size() + 7) / 8 * 8;

@@ -1,177 +1,158 @@
 #include "worker/service/control_client.h"
 
-#include <grpcpp/channel.h>
-#include <grpcpp/client_context.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
-#include <deque>
-#include <thread>
+#include <cstdio>
+#include <random>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "common/base/mutex.h"
 #include "common/base/status.h"
-#include "common/net/rpc_status.h"
-#include "millrace/v1/control.grpc.pb.h"
+#include "common/base/version.h"
+#include "common/logging/log.h"
+#include "millrace/v1/control.pb.h"
+#include "worker/service/control_session.h"
 
 namespace millrace {
 namespace {
 
-constexpr size_t kQueuedMessagesMax = 100000;
-// Plans with large constants, and manifests.
-constexpr int kMessageBytesMax = 64 << 20;
-constexpr int kKeepAliveMs = 2000;
-// How long the coordinator may take to answer the end of the stream.
-constexpr std::chrono::seconds kCloseTimeout{2};
+constexpr int64_t kFirstRetryMicros = 100'000;
+constexpr int64_t kLastRetryMicros = 2'000'000;
+// For the coordinator's answer to the hello.
+constexpr int64_t kWelcomeTimeoutMicros = 10'000'000;
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepAliveMs);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepAliveMs);
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+uint64_t RandomIncarnation() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+uint64_t ResidentBytes() {
+  std::FILE* file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr) return 0;
+  unsigned long total = 0;
+  unsigned long resident = 0;
+  const int fields = std::fscanf(file, "%lu %lu", &total, &resident);
+  std::fclose(file);
+  return fields == 2 ? uint64_t{resident} * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
+}
+
+uint64_t CpuMicros() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto micros = [](const timeval& t) {
+    return static_cast<uint64_t>(t.tv_sec) * 1'000'000 + static_cast<uint64_t>(t.tv_usec);
+  };
+  return micros(usage.ru_utime) + micros(usage.ru_stime);
 }
 
 }  // namespace
 
-struct ControlClient::Impl {
-  using Stream = grpc::ClientReaderWriter<v1::WorkerMessage, v1::CoordinatorMessage>;
-
-  explicit Impl(ControlHandler& control_handler) : handler(control_handler) {}
-
-  ControlHandler& handler;
-  std::shared_ptr<grpc::Channel> channel;
-  std::unique_ptr<v1::ControlService::Stub> stub;
-  grpc::ClientContext context;
-  std::unique_ptr<Stream> stream;
-  v1::WorkerWelcome welcome;
-  std::thread reader;
-  std::thread writer;
-
-  Mutex mutex;
-  CondVar changed;
-  std::deque<v1::WorkerMessage> queue ABSL_GUARDED_BY(mutex);
-  // No more messages are taken; the writer ends when the queue is empty.
-  bool closed ABSL_GUARDED_BY(mutex) = false;
-  // Close was called: the end of the stream is no error.
-  bool wanted ABSL_GUARDED_BY(mutex) = false;
-  bool finished ABSL_GUARDED_BY(mutex) = false;
-
-  void Read() {
-    v1::CoordinatorMessage message;
-    while (stream->Read(&message)) handler.OnMessage(message);
-    bool was_wanted;
-    {
-      MutexLock lock(mutex);
-      closed = true;
-      was_wanted = wanted;
-      changed.NotifyAll();
-    }
-    writer.join();
-    const absl::Status status = FromGrpcStatus(stream->Finish());
-    {
-      MutexLock lock(mutex);
-      finished = true;
-      changed.NotifyAll();
-    }
-    if (was_wanted) {
-      handler.OnDisconnected(absl::OkStatus());
-    } else {
-      handler.OnDisconnected(status.ok() ? MakeError(SqlState::kConnectionFailure,
-                                                     "the coordinator closed the connection")
-                                         : status);
-    }
-  }
-
-  void Write() {
-    while (true) {
-      v1::WorkerMessage message;
-      {
-        MutexLock lock(mutex);
-        while (queue.empty() && !closed) changed.Wait(mutex);
-        if (queue.empty()) break;
-        message = std::move(queue.front());
-        queue.pop_front();
-      }
-      if (!stream->Write(message)) break;
-    }
-    stream->WritesDone();
-  }
-};
-
-ControlClient::ControlClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-
-absl::StatusOr<std::unique_ptr<ControlClient>> ControlClient::Connect(
-    const std::string& coordinator, const v1::WorkerHello& hello, int64_t timeout_ms,
-    ControlHandler& handler) {
-  auto impl = std::make_unique<Impl>(handler);
-  impl->channel = MakeChannel(coordinator);
-  if (!impl->channel->WaitForConnected(std::chrono::system_clock::now() +
-                                       std::chrono::milliseconds(timeout_ms))) {
-    return MakeError(SqlState::kConnectionFailure,
-                     absl::StrCat("cannot reach the coordinator at ", coordinator));
-  }
-  impl->stub = v1::ControlService::NewStub(impl->channel);
-  impl->stream = impl->stub->Connect(&impl->context);
-  v1::WorkerMessage first;
-  *first.mutable_hello() = hello;
-  v1::CoordinatorMessage answer;
-  if (!impl->stream->Write(first) || !impl->stream->Read(&answer) || !answer.has_welcome()) {
-    impl->context.TryCancel();
-    const absl::Status status = FromGrpcStatus(impl->stream->Finish());
-    return WithContext(status.ok() ? MakeError(SqlState::kProtocolViolation, "no welcome") : status,
-                       absl::StrCat("the coordinator at ", coordinator, " refused this worker"));
-  }
-  impl->welcome = answer.welcome();
-  return std::unique_ptr<ControlClient>(new ControlClient(std::move(impl)));
-}
-
-const v1::WorkerWelcome& ControlClient::welcome() const { return impl_->welcome; }
-
-void ControlClient::Start() {
-  Impl* impl = impl_.get();
-  impl->writer = std::thread([impl] { impl->Write(); });
-  impl->reader = std::thread([impl] { impl->Read(); });
-}
-
-void ControlClient::Send(v1::WorkerMessage message) {
-  MutexLock lock(impl_->mutex);
-  if (impl_->closed) return;
-  if (impl_->queue.size() >= kQueuedMessagesMax) {
-    impl_->closed = true;
-    impl_->queue.clear();
-    impl_->context.TryCancel();
-  } else {
-    impl_->queue.push_back(std::move(message));
-  }
-  impl_->changed.NotifyAll();
-}
-
-void ControlClient::Close() {
-  MutexLock lock(impl_->mutex);
-  impl_->wanted = true;
-  impl_->closed = true;
-  impl_->changed.NotifyAll();
-}
+ControlClient::ControlClient(ControlClientOptions options, AttemptManager& attempts,
+                             const Clock& clock)
+    : options_(std::move(options)),
+      attempts_(attempts),
+      clock_(clock),
+      incarnation_(RandomIncarnation()),
+      thread_([this] { RunThread(); }) {}
 
 ControlClient::~ControlClient() {
-  Close();
-  if (impl_->reader.joinable()) {
-    {
-      MutexLock lock(impl_->mutex);
-      if (!impl_->finished) impl_->changed.WaitFor(impl_->mutex, kCloseTimeout);
-      if (!impl_->finished) impl_->context.TryCancel();
-    }
-    impl_->reader.join();
-    return;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    changed_.NotifyAll();
+    if (session_ != nullptr) session_->Interrupt();
   }
-  // Never started: nobody else ends the call.
-  impl_->context.TryCancel();
-  impl_->stream->Finish();
+  thread_.join();
+}
+
+bool ControlClient::stopping() const {
+  MutexLock lock(mutex_);
+  return stopping_;
+}
+
+v1::WorkerHello ControlClient::Hello() const {
+  v1::WorkerHello hello;
+  hello.set_version(kVersion);
+  hello.set_name(options_.name);
+  hello.set_slots(options_.slots);
+  hello.set_data_address(options_.data_address);
+  hello.set_incarnation(incarnation_);
+  hello.set_pid(static_cast<uint64_t>(getpid()));
+  return hello;
+}
+
+void ControlClient::RunThread() {
+  int64_t retry_micros = kFirstRetryMicros;
+  while (!stopping()) {
+    registered_ = false;
+    const absl::Status end = RunSession();
+    attempts_.Disconnect();
+    if (stopping()) return;
+    const SqlState state = GetErrorDetail(end).state;
+    if (!registered_ && state == SqlState::kObjectNotInPrerequisiteState) {
+      LogError("control", "the coordinator refuses this worker", end);
+      options_.on_refused(end);
+      return;
+    }
+    if (registered_) {
+      retry_micros = kFirstRetryMicros;
+      LogError("control", "lost the coordinator; connecting again", end);
+    }
+    MutexLock lock(mutex_);
+    if (!stopping_) changed_.WaitFor(mutex_, std::chrono::microseconds(retry_micros));
+    retry_micros = std::min(2 * retry_micros, kLastRetryMicros);
+  }
+}
+
+absl::Status ControlClient::RunSession() {
+  const std::shared_ptr<ControlSession> session =
+      ControlSession::Open(options_.coordinator, Hello());
+  {
+    MutexLock lock(mutex_);
+    session_ = session;
+    if (stopping_) session->Interrupt();
+  }
+  int64_t interval_micros = kWelcomeTimeoutMicros;
+  int64_t next_heartbeat_micros = clock_.MonotonicMicros() + interval_micros;
+  absl::Status end;
+  while (end.ok() && !stopping()) {
+    const int64_t wait_micros = next_heartbeat_micros - clock_.MonotonicMicros();
+    ControlSession::Event event = session->Receive(std::max<int64_t>(0, wait_micros));
+    if (event.end.has_value()) {
+      end = *event.end;
+    } else if (event.message.has_value() && event.message->has_welcome()) {
+      const v1::WorkerWelcome& welcome = event.message->welcome();
+      registered_ = true;
+      interval_micros = int64_t{welcome.heartbeat_interval_ms()} * 1000;
+      next_heartbeat_micros = clock_.MonotonicMicros() + interval_micros;
+      attempts_.Connect(welcome.worker_id(), session);
+      options_.on_registered(welcome.worker_id());
+    } else if (event.message.has_value() && registered_) {
+      attempts_.Handle(*std::move(event.message));
+    }
+    if (clock_.MonotonicMicros() < next_heartbeat_micros || !end.ok()) continue;
+    if (registered_) {
+      SendHeartbeat(*session);
+    } else {
+      end = MakeError(SqlState::kConnectionFailure, "the coordinator does not answer");
+    }
+    next_heartbeat_micros = clock_.MonotonicMicros() + interval_micros;
+  }
+  session->Close();
+  MutexLock lock(mutex_);
+  session_ = nullptr;
+  return end;
+}
+
+void ControlClient::SendHeartbeat(ControlSession& session) {
+  v1::WorkerMessage message;
+  v1::Heartbeat* heartbeat = message.mutable_heartbeat();
+  heartbeat->set_rss_bytes(ResidentBytes());
+  heartbeat->set_cpu_micros(CpuMicros());
+  attempts_.FillHeartbeat(heartbeat);
+  session.Send(std::move(message));
 }
 
 }  // namespace millrace

@@ -1,62 +1,68 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+#include "common/base/mutex.h"
+#include "worker/service/attempt_manager.h"
 
 namespace millrace {
 
+class ControlSession;
+
 namespace v1 {
-class CoordinatorMessage;
 class WorkerHello;
-class WorkerMessage;
 class WorkerWelcome;
 }  // namespace v1
 
-// Told of what the coordinator sends; all calls come from one thread, in the order of the stream.
-class ControlHandler {
- public:
-  virtual ~ControlHandler() = default;
-  // Everything but the welcome. Must not wait for long: heartbeats go on, but no further message is read meanwhile.
-  virtual void OnMessage(const v1::CoordinatorMessage& message) = 0;
-  // The stream is over, and with it this worker's registration; the last call. OK if it was closed by Close.
-  virtual void OnDisconnected(const absl::Status& status) = 0;
+struct ControlClientOptions {
+  // host:port of the coordinator's control port.
+  std::string coordinator;
+  std::string name;
+  uint32_t slots = 1;
+  // host:port under which others reach this worker's data service.
+  std::string data_address;
+  // Called once for each registration, from the client's thread.
+  std::function<void(uint32_t worker_id)> on_registered;
+  // The coordinator will never take this worker (another version): no further attempt is made.
+  std::function<void(const absl::Status& reason)> on_refused;
 };
 
-// The worker's end of ControlService.Connect: one stream, kept open. Thread-safe.
-//
-// Outgoing messages wait in a bounded queue. The bound is far above what live tasks can have outstanding, so reaching it means
-// that the coordinator does not read any more: the stream is then given up.
+// Keeps this worker registered: one thread that connects, hands the coordinator's messages on in order, and sends heartbeats.
+// When the coordinator is lost, all attempts are cancelled, and the worker registers again as a new one.
 class ControlClient {
  public:
-  // Connects, says hello and waits for the welcome. FAILED_PRECONDITION if the coordinator has another version, 08006 if it does
-  // not answer within `timeout_ms`. `handler` must live until OnDisconnected has returned, or until this is destroyed.
-  static absl::StatusOr<std::unique_ptr<ControlClient>> Connect(const std::string& coordinator,
-                                                                const v1::WorkerHello& hello,
-                                                                int64_t timeout_ms,
-                                                                ControlHandler& handler);
-  // Closes, and waits for the handler's last call.
+  // `attempts` and `clock` outlive the client. Begins to connect.
+  ControlClient(ControlClientOptions options, AttemptManager& attempts, const Clock& clock);
+  // Takes leave of the coordinator.
   ~ControlClient();
   ControlClient(const ControlClient&) = delete;
   ControlClient& operator=(const ControlClient&) = delete;
 
-  const v1::WorkerWelcome& welcome() const;
-
-  // Begins to read and to call the handler; once, after the caller has made ready what the handler needs.
-  void Start();
-  // Queues a message; it is dropped if the stream is over.
-  void Send(v1::WorkerMessage message);
-  // Ends the stream. Idempotent.
-  void Close();
-
  private:
-  struct Impl;
-  explicit ControlClient(std::unique_ptr<Impl> impl);
+  void RunThread();
+  // Until the stream ends or the client stops.
+  absl::Status RunSession();
+  void SendHeartbeat(ControlSession& session);
+  v1::WorkerHello Hello() const;
+  bool stopping() const;
 
-  std::unique_ptr<Impl> impl_;
+  const ControlClientOptions options_;
+  AttemptManager& attempts_;
+  const Clock& clock_;
+  const uint64_t incarnation_;
+  // The current session got its welcome. Only for the thread.
+  bool registered_ = false;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<ControlSession> session_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
 };
 
 }  // namespace millrace

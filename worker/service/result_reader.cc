@@ -54,7 +54,6 @@ ResultReader* ResultReader::Start(std::shared_ptr<ResultQueue> queue,
 absl::Status ResultReader::StartSchema() {
   MR_ASSIGN_OR_RETURN(const IpcMessageParts message, EncodeIpcSchema(*schema_));
   chunk_ = EncodeResultChunk(message, 0);
-  writing_ = true;
   StartWrite(&chunk_);
   return absl::OkStatus();
 }

@@ -40,7 +40,8 @@ class ResultReader final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   const std::function<void()> on_done_;
   Mutex mutex_;
   grpc::ByteBuffer chunk_ ABSL_GUARDED_BY(mutex_);
-  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  // From the beginning: the schema goes first.
+  bool writing_ ABSL_GUARDED_BY(mutex_) = true;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   // The last chunk is on its way.
   bool last_written_ ABSL_GUARDED_BY(mutex_) = false;

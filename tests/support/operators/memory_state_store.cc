@@ -1,4 +1,4 @@
-#include "tests/support/memory_state_store.h"
+#include "tests/support/operators/memory_state_store.h"
 
 #include <cstring>
 

@@ -1,4 +1,4 @@
-#include "tests/support/operator_harness.h"
+#include "tests/support/operators/operator_harness.h"
 
 #include "common/base/check.h"
 #include "gtest/gtest.h"

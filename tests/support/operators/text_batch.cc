@@ -1,4 +1,4 @@
-#include "tests/support/text_batch.h"
+#include "tests/support/operators/text_batch.h"
 
 #include <algorithm>
 #include <charconv>

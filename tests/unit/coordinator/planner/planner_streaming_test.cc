@@ -106,7 +106,23 @@ TEST(PlannerStreamingTest, WindowsCloseByTheirEnd) {
 
 TEST(PlannerStreamingTest, AWindowsStartIsEnoughToCloseIt) {
   const LogicalPtr query = Windowed(Clicks(), {"url", "window_start"});
-  EXPECT_EQ(Explained(query, OnCloseOptions()), "");
+  EXPECT_EQ(Explained(query, OnCloseOptions()),
+            "Streaming, 8 shards\n"
+            "Fragment 2: 2 tasks, sink\n"
+            "  ViewSink [v; key: url, window_start]\n"
+            "    Exchange [from fragment 1]\n"
+            "Fragment 1: 2 tasks, hash by url, window_start to fragment 2\n"
+            "  Project [url, window_start, count]\n"
+            "    HashAggregate [final; keys: url, window_start, window_end; aggregates: count; "
+            "emit: on window close; window end: window_end]\n"
+            "      Exchange [from fragment 0]\n"
+            "Fragment 0: 2 tasks, hash by url, window_start, window_end to fragment 1\n"
+            "  HashAggregate [partial; keys: url, window_start, window_end; aggregates: count(*); "
+            "window end: window_end]\n"
+            "    Project [url, window_start, window_start + interval '00:01:00' as window_end]\n"
+            "      Project [url, window_start]\n"
+            "        Window [tumble; time: ts; size: 60000000 us]\n"
+            "          Scan [clicks (file); columns: url, ts; watermark: ts - 5000000 us]\n");
   EXPECT_EQ(TraitsOf(query, OnCloseOptions()).key, (std::vector<uint32_t>{0, 1}));
 }
 

@@ -292,7 +292,13 @@ TEST(PlannerTest, ASingleFileIsWrittenByOneTask) {
   FileSinkTarget target{6, "out", "file", {{"path", "out.csv"}}, {{"x", Int()}}};
   target.single_file = true;
   options.target = target;
-  EXPECT_EQ(Explained(Pick(Files("s"), {"sa"}), options), "");
+  EXPECT_EQ(Explained(Pick(Files("s"), {"sa"}), options),
+            "Fragment 1: 1 task, result\n"
+            "  HashAggregate [final; aggregates: count] ~1 rows\n"
+            "    FileSink [out] ~1 rows\n"
+            "      Exchange [from fragment 0]\n"
+            "Fragment 0: 2 tasks, single to fragment 1\n"
+            "  Scan [s (file); columns: sa]\n");
 }
 
 TEST(PlannerTest, SizesAreAskedForOnceAndOnlyForJoins) {

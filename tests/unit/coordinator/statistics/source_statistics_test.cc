@@ -20,8 +20,7 @@ class SourceStatisticsTest : public ::testing::Test {
     const auto schema = arrow::schema({arrow::field("k", arrow::int64())});
     const auto table = arrow::Table::Make(schema, {builder.Finish().ValueOrDie()});
     const auto file = arrow::io::FileOutputStream::Open(folder_.Path(name)).ValueOrDie();
-    ASSERT_TRUE(
-        parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), file, 10).ok());
+    ASSERT_TRUE(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), file, 10).ok());
     ASSERT_TRUE(file->Close().ok());
   }
 

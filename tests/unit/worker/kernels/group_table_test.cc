@@ -17,12 +17,6 @@ std::vector<SqlType> Types(const Schema& schema) {
   return types;
 }
 
-std::vector<int> AllColumns(const Schema& schema) {
-  std::vector<int> columns(schema.size());
-  std::iota(columns.begin(), columns.end(), 0);
-  return columns;
-}
-
 std::vector<uint32_t> Insert(GroupTable& table, const Batch& batch) {
   std::vector<uint32_t> groups(batch.num_rows());
   std::vector<int> columns(batch.num_columns());

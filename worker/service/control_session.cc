@@ -1,0 +1,147 @@
+#include "worker/service/control_session.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <chrono>
+#include <utility>
+
+#include "common/base/status.h"
+#include "common/net/rpc_status.h"
+
+namespace millrace {
+namespace {
+
+// Plans of wide scripts are the largest messages.
+constexpr int kMessageBytesMax = 64 << 20;
+constexpr int kKeepaliveMillis = 2000;
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& coordinator) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+  arguments.SetMaxSendMessageSize(kMessageBytesMax);
+  // A coordinator whose machine is gone is noticed too.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 2 * kKeepaliveMillis);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // Each session connects anew; gRPC's own waiting times between attempts do not apply.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(coordinator, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+std::shared_ptr<ControlSession> ControlSession::Open(const std::string& coordinator,
+                                                     const v1::WorkerHello& hello) {
+  std::shared_ptr<ControlSession> session(new ControlSession());
+  session->Start(coordinator, hello);
+  return session;
+}
+
+void ControlSession::Start(const std::string& coordinator, const v1::WorkerHello& hello) {
+  self_ = shared_from_this();
+  stub_ = v1::ControlService::NewStub(MakeChannel(coordinator));
+  stub_->async()->Connect(&context_, this);
+  {
+    MutexLock lock(mutex_);
+    *waiting_.emplace_back().mutable_hello() = hello;
+    WriteNext();
+  }
+  StartRead(&read_message_);
+  StartCall();
+}
+
+void ControlSession::Send(v1::WorkerMessage message) {
+  MutexLock lock(mutex_);
+  if (ending_) return;
+  waiting_.push_back(std::move(message));
+  if (!writing_) WriteNext();
+}
+
+void ControlSession::WriteNext() {
+  if (waiting_.empty()) return;
+  write_message_ = std::move(waiting_.front());
+  waiting_.pop_front();
+  writing_ = true;
+  StartWrite(&write_message_);
+}
+
+ControlSession::Event ControlSession::Receive(int64_t timeout_micros) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(timeout_micros);
+  MutexLock lock(mutex_);
+  while (true) {
+    Event event;
+    if (!received_.empty()) {
+      event.message = std::move(received_.front());
+      received_.pop_front();
+      return event;
+    }
+    if (end_.has_value()) {
+      event.end = end_;
+      return event;
+    }
+    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
+        deadline - std::chrono::steady_clock::now());
+    if (std::exchange(interrupted_, false) || left.count() <= 0) return event;
+    changed_.WaitFor(mutex_, left);
+  }
+}
+
+void ControlSession::Interrupt() {
+  MutexLock lock(mutex_);
+  interrupted_ = true;
+  changed_.NotifyAll();
+}
+
+void ControlSession::Close() {
+  MutexLock lock(mutex_);
+  if (!end_.has_value()) {
+    ending_ = true;
+    // Whatever is still written gets a moment; the coordinator ends the stream when it sees ours end.
+    if (!writing_) StartWritesDone();
+    const auto patience = std::chrono::milliseconds(500);
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (!end_.has_value() && std::chrono::steady_clock::now() < deadline) {
+      changed_.WaitFor(mutex_, std::chrono::microseconds(patience));
+    }
+    if (!end_.has_value()) context_.TryCancel();
+  }
+  while (!end_.has_value()) changed_.Wait(mutex_);
+}
+
+void ControlSession::OnWriteDone(bool ok) {
+  MutexLock lock(mutex_);
+  writing_ = false;
+  if (!ok) {
+    ending_ = true;
+    waiting_.clear();
+    return;
+  }
+  WriteNext();
+  if (!writing_ && ending_) StartWritesDone();
+}
+
+void ControlSession::OnReadDone(bool ok) {
+  if (!ok) return;
+  {
+    MutexLock lock(mutex_);
+    received_.push_back(std::move(read_message_));
+    changed_.NotifyAll();
+  }
+  read_message_.Clear();
+  StartRead(&read_message_);
+}
+
+void ControlSession::OnDone(const grpc::Status& status) {
+  const std::shared_ptr<ControlSession> self = std::move(self_);
+  MutexLock lock(mutex_);
+  ending_ = true;
+  waiting_.clear();
+  end_ = status.ok() ? MakeError(SqlState::kConnectionFailure, "the coordinator ended the stream")
+                     : FromGrpcStatus(status);
+  changed_.NotifyAll();
+}
+
+}  // namespace millrace

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/client_callback.h>
+
+#include "absl/status/status.h"
+#include "common/base/mutex.h"
+#include "millrace/v1/control.grpc.pb.h"
+#include "worker/service/attempt_manager.h"
+
+namespace millrace {
+
+// One Connect stream to the coordinator, from the hello to its end. Thread-safe. Keeps itself alive until gRPC is done with it.
+class ControlSession final : public grpc::ClientBidiReactor<v1::WorkerMessage, v1::CoordinatorMessage>,
+                             public ControlOutbox,
+                             public std::enable_shared_from_this<ControlSession> {
+ public:
+  // Opens the stream and sends the hello; that the coordinator cannot be reached shows as the end.
+  static std::shared_ptr<ControlSession> Open(const std::string& coordinator,
+                                              const v1::WorkerHello& hello);
+
+  // Queues a message; dropped once the stream has ended.
+  void Send(v1::WorkerMessage message) override;
+
+  // What Receive found: a message, or the stream's end, or neither before the time was up.
+  struct Event {
+    std::optional<v1::CoordinatorMessage> message;
+    std::optional<absl::Status> end;
+  };
+  // The next message in order. Returns early when Interrupt is called.
+  Event Receive(int64_t timeout_micros);
+  void Interrupt();
+
+  // Ends the stream in good order, and waits until gRPC is done with it.
+  void Close();
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnDone(const grpc::Status& status) override;
+
+ private:
+  ControlSession() = default;
+  void Start(const std::string& coordinator, const v1::WorkerHello& hello);
+  void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  std::unique_ptr<v1::ControlService::Stub> stub_;
+  grpc::ClientContext context_;
+  // Of the read in progress.
+  v1::CoordinatorMessage read_message_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<v1::CoordinatorMessage> received_ ABSL_GUARDED_BY(mutex_);
+  std::deque<v1::WorkerMessage> waiting_ ABSL_GUARDED_BY(mutex_);
+  // Of the write in progress.
+  v1::WorkerMessage write_message_ ABSL_GUARDED_BY(mutex_);
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool interrupted_ ABSL_GUARDED_BY(mutex_) = false;
+  // No message may be sent any more.
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<ControlSession> self_;
+};
+
+}  // namespace millrace

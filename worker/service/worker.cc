@@ -1,0 +1,135 @@
+#include "worker/service/worker.h"
+
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
+#include "common/base/status.h"
+#include "common/config/process_config.h"
+#include "common/storage/file_system.h"
+#include "worker/exchange/channel_registry.h"
+#include "worker/exchange/peer_pool.h"
+#include "worker/runtime/actor_pool.h"
+#include "worker/runtime/timer_queue.h"
+#include "worker/service/attempt_manager.h"
+#include "worker/service/control_client.h"
+#include "worker/service/data_service.h"
+#include "worker/state/memory_view_store.h"
+#include "worker/state/state_resources.h"
+
+namespace millrace {
+namespace {
+
+constexpr int kMessageBytesMax = 64 << 20;
+constexpr int kPingMillisMin = 1000;
+// For reads of others that are under way when the worker stops.
+constexpr std::chrono::milliseconds kStopPatience(500);
+
+// Shares of the worker's memory.
+constexpr uint64_t kStateCacheBytesMin = 16 << 20;
+
+uint64_t StateBytes(uint64_t memory_bytes) {
+  return std::max<uint64_t>(kStateCacheBytesMin, memory_bytes / 8);
+}
+
+}  // namespace
+
+struct Worker::Parts {
+  Parts(const WorkerOptions& options, FileSystem& file_system)
+      : state_resources(StateBytes(options.memory_bytes), StateBytes(options.memory_bytes)),
+        pool(static_cast<int>(options.slots)),
+        attempts(WorkerParts{pool, timers, SystemClock(), channels, peers, file_system, views},
+                 ManagerOptions(options)),
+        service(channels, attempts) {}
+
+  AttemptManagerOptions ManagerOptions(const WorkerOptions& options) const {
+    AttemptManagerOptions manager;
+    manager.data_dir = options.data_dir;
+    manager.query_memory_bytes = options.memory_bytes / 2;
+    manager.state_resources = &state_resources;
+    manager.on_drained = options.on_drained;
+    return manager;
+  }
+
+  StateResources state_resources;
+  MemoryViewStore views;
+  ChannelRegistry channels;
+  PeerPool peers;
+  ActorPool pool;
+  // Ends before the pool: a timer wakes tasks.
+  TimerQueue timers;
+  AttemptManager attempts;
+  DataService service;
+  // Null without a coordinator.
+  std::unique_ptr<ControlClient> control;
+};
+
+Worker::Worker() = default;
+
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(WorkerOptions options) {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(options.data_dir));
+  std::unique_ptr<Worker> worker(new Worker());
+  worker->parts_ = std::make_unique<Parts>(options, *file_system);
+  MR_RETURN_IF_ERROR(worker->Listen(options));
+  if (options.coordinator.empty()) return worker;
+  ControlClientOptions control;
+  control.coordinator = options.coordinator;
+  control.name = options.name;
+  control.slots = options.slots;
+  control.data_address = worker->data_address_;
+  control.on_registered = std::move(options.on_registered);
+  control.on_refused = std::move(options.on_refused);
+  worker->parts_->control = std::make_unique<ControlClient>(
+      std::move(control), worker->parts_->attempts, SystemClock());
+  return worker;
+}
+
+absl::Status Worker::Listen(const WorkerOptions& options) {
+  MR_ASSIGN_OR_RETURN(const HostPort listen, ParseHostPort(options.listen));
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
+  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+  builder.SetMaxSendMessageSize(-1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kPingMillisMin);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // A port belongs to one process.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.RegisterService(&parts_->service);
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || port == 0) {
+    return MakeError(SqlState::kIoError, absl::StrCat("cannot listen on ", options.listen),
+                     "another process may use the port");
+  }
+  const std::string host = absl::StrContains(listen.host, ':') ? absl::StrCat("[", listen.host, "]")
+                                                               : listen.host;
+  data_address_ = absl::StrCat(host, ":", port);
+  if (options.advertise.empty()) return absl::OkStatus();
+  const bool has_port = ParseHostPort(options.advertise).ok();
+  data_address_ = has_port ? options.advertise : absl::StrCat(options.advertise, ":", port);
+  return absl::OkStatus();
+}
+
+Worker::~Worker() {
+  if (parts_ == nullptr) return;
+  parts_->control.reset();
+  // Readers of results are told that the tasks are cancelled before the server closes.
+  parts_->attempts.Disconnect();
+  if (server_ != nullptr) {
+    server_->Shutdown(std::chrono::system_clock::now() + kStopPatience);
+    server_->Wait();
+  }
+}
+
+AttemptManager& Worker::attempts() { return parts_->attempts; }
+
+}  // namespace millrace

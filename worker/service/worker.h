@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace grpc {
+class Server;
+}  // namespace grpc
+
+namespace millrace {
+
+class AttemptManager;
+
+struct WorkerOptions {
+  // host:port of the coordinator's control port; empty = the owner speaks to attempts() itself (tests).
+  std::string coordinator;
+  // host:port to listen on for data; port 0 = chosen by the system.
+  std::string listen = "127.0.0.1:0";
+  // host[:port] that others are told; empty = the listen address.
+  std::string advertise;
+  std::string name;
+  std::string data_dir;
+  uint32_t slots = 1;
+  // Memory for queries and state; 0 = no limit for queries.
+  uint64_t memory_bytes = 0;
+  // As in ControlClientOptions.
+  std::function<void(uint32_t worker_id)> on_registered;
+  std::function<void(const absl::Status& reason)> on_refused;
+  // The coordinator asked the worker to leave, and its tasks are gone.
+  std::function<void()> on_drained;
+};
+
+// A worker: threads, channels, state, the data server and the connection to the coordinator, put together.
+class Worker {
+ public:
+  // Listens, and begins to register. F0000 or 58030 if it cannot listen on the address.
+  static absl::StatusOr<std::unique_ptr<Worker>> Start(WorkerOptions options);
+  // Cancels all tasks, takes leave of the coordinator, closes the server.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // host:port under which others reach the data service.
+  const std::string& data_address() const { return data_address_; }
+  AttemptManager& attempts();
+
+ private:
+  struct Parts;
+
+  Worker();
+  absl::Status Listen(const WorkerOptions& options);
+
+  std::unique_ptr<Parts> parts_;
+  std::string data_address_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace millrace
