@@ -14,20 +14,22 @@ namespace millrace {
 
 class StatementRunner::Handler final : public StatementHandler {
  public:
-  Handler(StatementRunner& runner, absl::string_view sql) : runner_(runner), sql_(sql) {}
+  explicit Handler(StatementRunner& runner) : runner_(runner) {}
 
-  void OnStatementStart(uint32_t, uint32_t, uint32_t) override { has_schema_ = false; }
+  void OnStatementStart(uint32_t, uint32_t, uint32_t) override {}
 
   absl::Status OnSchema(const Schema& schema) override {
     ClearProgress();
     EndResultSet();
+    // Printed with the first rows or at the end: a statement that fails before that prints its error only.
     has_schema_ = true;
-    runner_.printer_->Begin(schema);
+    schema_ = schema;
     return absl::OkStatus();
   }
 
   absl::Status OnBatch(std::shared_ptr<arrow::RecordBatch> batch) override {
     ClearProgress();
+    BeginResultSet();
     runner_.printer_->Write(*batch);
     return WriteStatus();
   }
@@ -54,7 +56,7 @@ class StatementRunner::Handler final : public StatementHandler {
 
   absl::Status OnStatementError(const absl::Status& error) override {
     ClearProgress();
-    EndResultSet();
+    AbandonResultSet();
     failed_ = true;
     // On stdout, in the place of the statement's rows, so that a log of a whole script can be compared.
     std::printf("ERROR %s: %s\n", std::string(SqlStateCode(GetErrorDetail(error).state)).c_str(),
@@ -78,9 +80,21 @@ class StatementRunner::Handler final : public StatementHandler {
     progress_shown_ = true;
   }
 
+  // Ends a result set of which all rows have come.
   void EndResultSet() {
-    if (has_schema_) runner_.printer_->End();
+    if (has_schema_) {
+      BeginResultSet();
+      runner_.printer_->End();
+    }
     has_schema_ = false;
+    begun_ = false;
+  }
+
+  // Ends a result set that an error cut off: what was printed stays.
+  void AbandonResultSet() {
+    if (begun_) runner_.printer_->End();
+    has_schema_ = false;
+    begun_ = false;
   }
 
   void ClearProgress() {
@@ -91,14 +105,20 @@ class StatementRunner::Handler final : public StatementHandler {
   bool failed() const { return failed_; }
 
  private:
+  void BeginResultSet() {
+    if (!begun_) runner_.printer_->Begin(schema_);
+    begun_ = true;
+  }
+
   absl::Status WriteStatus() const {
     if (runner_.printer_->ok()) return absl::OkStatus();
     return MakeError(SqlState::kIoError, "cannot write to standard output");
   }
 
   StatementRunner& runner_;
-  const absl::string_view sql_;
+  Schema schema_;
   bool has_schema_ = false;
+  bool begun_ = false;
   bool failed_ = false;
   bool progress_shown_ = false;
 };
@@ -114,9 +134,10 @@ ExitCode StatementRunner::Run(absl::string_view sql, CancelToken* cancel) {
   options.settings = settings_;
   std::error_code ignored;
   options.working_directory = std::filesystem::current_path(ignored).string();
-  Handler handler(*this, sql);
+  Handler handler(*this);
   absl::Status status = client_.Execute(sql, options, handler, cancel);
   handler.ClearProgress();
+  handler.AbandonResultSet();
   if (cancel != nullptr && cancel->cancelled()) return ExitCode::kInterrupted;
   if (!status.ok()) {
     std::fflush(stdout);

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "absl/strings/match.h"
-#include "common/base/status.h"
 #include "common/types/utf8.h"
 
 namespace millrace {
@@ -20,7 +19,7 @@ size_t Find(absl::string_view text, absl::string_view needle) {
 
 }  // namespace
 
-absl::StatusOr<LikeMatcher> LikeMatcher::Create(absl::string_view pattern) {
+LikeMatcher LikeMatcher::Create(absl::string_view pattern) {
   LikeMatcher matcher;
   Segment segment;
   segment.runs.emplace_back();
@@ -44,8 +43,8 @@ absl::StatusOr<LikeMatcher> LikeMatcher::Create(absl::string_view pattern) {
       continue;
     }
     if (c == '\\' && ++at == pattern.size()) {
-      return MakeError(SqlState::kInvalidParameterValue,
-                       "LIKE pattern must not end with escape character");
+      matcher.never_ = true;
+      break;
     }
     segment.runs.back().push_back(pattern[at]);
     segment.num_chars += IsContinuation(pattern[at]) ? 0 : 1;
@@ -100,6 +99,7 @@ bool LikeMatcher::MatchesEnd(absl::string_view text) const {
 }
 
 bool LikeMatcher::Matches(absl::string_view text) const {
+  if (never_) return false;
   const size_t prefix = segments_.front().MatchAt(text);
   if (prefix == kNotFound) return false;
   if (segments_.size() == 1) return prefix == text.size();

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace millrace {
@@ -12,8 +11,8 @@ namespace millrace {
 // A LIKE pattern, taken apart once. % stands for any text, _ for one character, \ takes the next character literally.
 class LikeMatcher {
  public:
-  // Fails if the pattern ends in a lone escape character.
-  static absl::StatusOr<LikeMatcher> Create(absl::string_view pattern);
+  // A pattern that ends in a lone escape character matches nothing.
+  static LikeMatcher Create(absl::string_view pattern);
 
   bool Matches(absl::string_view text) const;
 
@@ -35,6 +34,7 @@ class LikeMatcher {
   bool MatchesEnd(absl::string_view text) const;
 
   std::vector<Segment> segments_;
+  bool never_ = false;
 };
 
 }  // namespace millrace

@@ -34,14 +34,14 @@ ArrayOr BytePosition(const KernelCall& call) {
 // The pattern that was used last; nearly always there is one only.
 class LikeState : public KernelState {
  public:
-  absl::StatusOr<const LikeMatcher*> Get(string_view pattern, bool ignore_case) {
+  const LikeMatcher& Get(string_view pattern, bool ignore_case) {
     if (!matcher_.has_value() || pattern != pattern_) {
       pattern_ = std::string(pattern);
       std::string folded;
       if (ignore_case) AppendLower(pattern, &folded);
-      MR_ASSIGN_OR_RETURN(matcher_, LikeMatcher::Create(ignore_case ? folded : pattern_));
+      matcher_ = LikeMatcher::Create(ignore_case ? folded : pattern_);
     }
-    return &*matcher_;
+    return *matcher_;
   }
 
  private:
@@ -60,17 +60,17 @@ ArrayOr Like(const KernelCall& call) {
     AppendLower(text, &folded);
     return matcher.Matches(folded) != kNegated;
   };
-  if (call.args[1].is_constant) {
+  if (call.args[1].is_constant && !call.args[0].is_constant) {
     const string_view pattern = ColumnReader<string_view>(call.args[1])[0];
-    MR_ASSIGN_OR_RETURN(const LikeMatcher* matcher, state->Get(pattern, kIgnoreCase));
+    const LikeMatcher& matcher = state->Get(pattern, kIgnoreCase);
+    KernelCall texts = call;
+    texts.args = call.args.subspan(0, 1);
     return MapRows<bool, string_view>(
-        call, [&](string_view text, bool* out) { *out = matches(*matcher, text); });
+        texts, [&](string_view text, bool* out) { *out = matches(matcher, text); });
   }
   return MapRows<bool, string_view, string_view>(
-      call, [&](string_view text, string_view pattern, bool* out) -> absl::Status {
-        MR_ASSIGN_OR_RETURN(const LikeMatcher* matcher, state->Get(pattern, kIgnoreCase));
-        *out = matches(*matcher, text);
-        return absl::OkStatus();
+      call, [&](string_view text, string_view pattern, bool* out) {
+        *out = matches(state->Get(pattern, kIgnoreCase), text);
       });
 }
 

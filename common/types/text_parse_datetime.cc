@@ -141,7 +141,28 @@ bool TakeNamedDate(DatetimeScanner* scanner, DateFields* out) {
   return true;
 }
 
+// "040506" or "0405".
+bool TakeCompactTime(DatetimeScanner* scanner, int64_t* micros) {
+  const bool has_seconds = scanner->CountDigits() == 6;
+  int64_t number = 0;
+  int64_t fraction = 0;
+  if (!scanner->TakeNumber(6, &number)) return false;
+  if (has_seconds && !scanner->TakeFraction(&fraction)) return false;
+  if (!has_seconds) number *= 100;
+  const int64_t hours = number / 10000;
+  const int64_t minutes = number / 100 % 100;
+  const int64_t seconds = number % 100;
+  if (hours > 24 || minutes > 59 || seconds > 60) return false;
+  *micros = hours * kMicrosPerHour + minutes * kMicrosPerMinute + seconds * kMicrosPerSecond + fraction;
+  return *micros <= kMicrosPerDay;
+}
+
 bool TakeTimePart(DatetimeScanner* scanner, DatetimeText* out) {
+  const size_t num_digits = scanner->CountDigits();
+  if (num_digits == 4 || num_digits == 6) {
+    out->has_time = TakeCompactTime(scanner, &out->micros);
+    return out->has_time;
+  }
   int64_t hours = 0;
   if (!scanner->TakeNumber(2, &hours) || !TakeTimeOfDay(scanner, hours, &out->micros)) return false;
   out->has_time = true;

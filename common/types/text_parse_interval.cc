@@ -138,7 +138,10 @@ class IntervalSum {
       return value >= std::numeric_limits<int32_t>::min() &&
              value <= std::numeric_limits<int32_t>::max();
     };
-    if (!fits(months_) || !fits(days_)) return false;
+    // Arrow keeps the time in nanoseconds.
+    constexpr int64_t kMaxMicros = std::numeric_limits<int64_t>::max() / 1000;
+    const bool time_fits = micros_ <= kMaxMicros && micros_ >= -kMaxMicros;
+    if (!fits(months_) || !fits(days_) || !time_fits) return false;
     *out = IntervalParts{static_cast<int32_t>(months_), static_cast<int32_t>(days_), micros_};
     return true;
   }
@@ -219,6 +222,14 @@ bool TakeClock(DatetimeScanner* scanner, int64_t first, bool negative, IntervalS
   return sum->Add(Quantity{negative ? -total : total, 0}, Unit::kMicrosecond);
 }
 
+// Whether a number without a unit counts days: "3 04:05:06", or '1 2' read as DAY TO HOUR.
+bool CountsDays(const DatetimeScanner& scanner, Unit default_unit) {
+  const absl::string_view rest = scanner.rest();
+  if (rest.empty()) return false;
+  const absl::string_view next = rest.substr(0, rest.find(' '));
+  return absl::StrContains(next, ':') || default_unit == Unit::kHour;
+}
+
 // One "number [unit]", "HH:MM:SS" or "years-months".
 bool TakeItem(DatetimeScanner* scanner, Unit default_unit, IntervalSum* sum) {
   const bool negative = TakeSign(scanner);
@@ -238,6 +249,8 @@ bool TakeItem(DatetimeScanner* scanner, Unit default_unit, IntervalSum* sum) {
   if (!word.empty() && !absl::EqualsIgnoreCase(word, "ago")) {
     if (!FindUnit(word, &unit)) return false;
     scanner->Skip(word.size());
+  } else if (word.empty() && CountsDays(*scanner, default_unit)) {
+    unit = Unit::kDay;
   }
   return sum->Add(quantity, unit);
 }

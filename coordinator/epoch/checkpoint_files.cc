@@ -1,9 +1,9 @@
 #include "coordinator/epoch/checkpoint_files.h"
 
+#include <set>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/failpoint.h"
 #include "common/base/status.h"
@@ -17,18 +17,39 @@ namespace {
 constexpr uint32_t kManifestFormat = 1;
 constexpr char kManifestPrefix[] = "manifest-";
 
-std::string JobFolder(uint64_t job_id) { return absl::StrCat("job-", job_id); }
+std::string FolderName(uint64_t job_id) { return absl::StrCat("job-", job_id); }
+
+// Removes the files below `folder` that are not in `kept`, and then the folders that are empty.
+absl::Status RemoveBelow(FileSystem& file_system, const std::string& folder,
+                         const std::set<std::string>& kept) {
+  if (!file_system.Stat(folder).ok()) return absl::OkStatus();
+  MR_ASSIGN_OR_RETURN(const std::vector<FileInfo> entries, file_system.List(folder));
+  for (const FileInfo& entry : entries) {
+    if (entry.is_folder) {
+      MR_RETURN_IF_ERROR(RemoveBelow(file_system, entry.path, kept));
+      // Fails while something is in it.
+      file_system.Remove(entry.path).IgnoreError();
+    } else if (!kept.contains(entry.path)) {
+      MR_RETURN_IF_ERROR(file_system.Remove(entry.path));
+    }
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
 CheckpointFiles::CheckpointFiles(std::string checkpoint_dir)
     : checkpoint_dir_(std::move(checkpoint_dir)) {}
 
+std::string CheckpointFiles::JobFolder(uint64_t job_id) const {
+  return JoinPath(checkpoint_dir_, FolderName(job_id));
+}
+
 absl::StatusOr<std::string> CheckpointFiles::WriteManifest(
     const v1::CheckpointManifest& manifest) const {
   MR_FAILPOINT("checkpoint.before_manifest");
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
-  const std::string folder = JobFolder(manifest.job_id());
+  const std::string folder = FolderName(manifest.job_id());
   const std::string name = JoinPath(
       folder, absl::StrCat(kManifestPrefix, manifest.epoch(), "-", manifest.attempt(), ".pb"));
   MR_RETURN_IF_ERROR(file_system->CreateFolders(JoinPath(checkpoint_dir_, folder)));
@@ -57,17 +78,21 @@ absl::StatusOr<v1::CheckpointManifest> CheckpointFiles::ReadManifest(
   return manifest;
 }
 
-absl::Status CheckpointFiles::RemoveManifests(uint64_t job_id, const std::string& keep) const {
+absl::Status CheckpointFiles::RemoveOlder(const v1::CheckpointManifest& manifest,
+                                          const std::string& name) const {
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
-  const std::string folder = JoinPath(checkpoint_dir_, JobFolder(job_id));
-  if (!file_system->Stat(folder).ok()) return absl::OkStatus();
-  MR_ASSIGN_OR_RETURN(std::vector<FileInfo> files, file_system->List(folder));
-  for (const FileInfo& file : files) {
-    if (file.is_folder || !absl::StartsWith(FileNameOf(file.path), kManifestPrefix)) continue;
-    if (!keep.empty() && file.path == JoinPath(checkpoint_dir_, keep)) continue;
-    MR_RETURN_IF_ERROR(file_system->Remove(file.path));
+  const std::string folder = JobFolder(manifest.job_id());
+  std::set<std::string> kept = {JoinPath(checkpoint_dir_, name)};
+  for (const v1::CheckpointFile& file : manifest.files()) {
+    kept.insert(JoinPath(folder, file.path()));
   }
-  return absl::OkStatus();
+  return RemoveBelow(*file_system, folder, kept);
+}
+
+absl::Status CheckpointFiles::RemoveAll(uint64_t job_id) const {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
+  MR_RETURN_IF_ERROR(RemoveBelow(*file_system, JobFolder(job_id), {}));
+  return file_system->Remove(JobFolder(job_id));
 }
 
 }  // namespace millrace

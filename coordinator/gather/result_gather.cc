@@ -10,7 +10,8 @@
 
 namespace millrace {
 
-// One FetchResult call. A chunk is read only after the one before it was taken.
+// One FetchResult call. A chunk is read only after the one before it was taken. Reads are started outside of gRPC's callbacks, so
+// a hold keeps the call from being over as long as one may follow.
 class ResultGather::TaskReader final : public grpc::ClientReadReactor<v1::ResultChunk> {
  public:
   TaskReader(ResultGather& gather, std::shared_ptr<grpc::Channel> channel, const ResultTask& task)
@@ -23,22 +24,38 @@ class ResultGather::TaskReader final : public grpc::ClientReadReactor<v1::Result
 
   void Begin() {
     stub_->async()->FetchResult(&context_, &request_, this);
+    AddHold();
     StartRead(&chunk_);
     StartCall();
   }
 
-  // After OnChunk: gives the chunk away and asks for the next one.
+  // After OnChunk: gives the chunk away and asks for the next one. True for the task's first chunk.
   bool TakeChunk(v1::ResultChunk* chunk) {
     chunk->Swap(&chunk_);
     const bool first = first_;
     first_ = false;
+    {
+      MutexLock lock(mutex_);
+      reading_ = true;
+    }
     StartRead(&chunk_);
     return first;
   }
 
-  void Cancel() { context_.TryCancel(); }
+  // No TakeChunk follows.
+  void Cancel() {
+    context_.TryCancel();
+    MutexLock lock(mutex_);
+    cancelled_ = true;
+    if (!reading_) Release();
+  }
 
   void OnReadDone(bool ok) override {
+    {
+      MutexLock lock(mutex_);
+      reading_ = false;
+      if (!ok || cancelled_) Release();
+    }
     if (ok) gather_.OnChunk(this);
   }
 
@@ -47,12 +64,23 @@ class ResultGather::TaskReader final : public grpc::ClientReadReactor<v1::Result
   }
 
  private:
+  void Release() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!held_) return;
+    held_ = false;
+    RemoveHold();
+  }
+
   ResultGather& gather_;
   std::unique_ptr<v1::DataService::Stub> stub_;
   grpc::ClientContext context_;
   v1::FetchResultRequest request_;
   v1::ResultChunk chunk_;
   bool first_ = true;
+
+  Mutex mutex_;
+  bool reading_ ABSL_GUARDED_BY(mutex_) = true;
+  bool held_ ABSL_GUARDED_BY(mutex_) = true;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 ResultGather::ResultGather(WorkerChannels& channels, const std::vector<ResultTask>& tasks) {
@@ -68,13 +96,9 @@ ResultGather::ResultGather(WorkerChannels& channels, const std::vector<ResultTas
 }
 
 ResultGather::~ResultGather() {
-  Cancel();
+  for (const auto& reader : readers_) reader->Cancel();
   MutexLock lock(mutex_);
   while (num_open_ > 0) changed_.Wait(mutex_);
-}
-
-void ResultGather::Cancel() {
-  for (const auto& reader : readers_) reader->Cancel();
 }
 
 void ResultGather::OnChunk(TaskReader* reader) {

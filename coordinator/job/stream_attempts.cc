@@ -91,6 +91,7 @@ absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
   attempt.job_id = stream.spec.job_id;
   attempt.plan = stream.spec.plan;
   attempt.settings = stream.spec.settings;
+  attempt.settings["checkpoint_folder"] = parts_.checkpoints.JobFolder(attempt.job_id);
   attempt.memory_bytes_max = stream.spec.memory_bytes_max;
   attempt.scans = stream.spec.scans;
   if (stream.durable_epoch > 0) {

@@ -233,26 +233,25 @@ void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifes
     parts_.runs.Cancel(job_id, manifest.attempt(), durable);
     return;
   }
-  {
-    MutexLock lock(mutex_);
-    Stream* stream = Find(job_id);
-    if (stream == nullptr || stream->attempt != manifest.attempt()) return;
-    stream->durable_epoch = manifest.epoch();
-    stream->manifest = name;
-    stream->durable_rows = RowsRead(RestoredEpoch(manifest).positions);
-    if (stream->checkpoint != nullptr) stream->checkpoint->Complete();
-    if (kind == EpochKind::kFinal) {
-      stream->final_durable = true;
-      stream->serve_only = stopped;
-      // The tasks may have ended before the pointer was written, or will end now.
-      if (stream->phase == StreamPhase::kRunning && parts_.runs.Progress(job_id).empty()) {
-        stream->phase = StreamPhase::kServing;
-      }
+  // Before the next checkpoint can begin.
+  const absl::Status removed = parts_.checkpoints.RemoveOlder(manifest, name);
+  if (!removed.ok()) LogError("epoch", "cannot remove older checkpoints", removed);
+  MutexLock lock(mutex_);
+  Stream* stream = Find(job_id);
+  if (stream == nullptr || stream->attempt != manifest.attempt()) return;
+  stream->durable_epoch = manifest.epoch();
+  stream->manifest = name;
+  stream->durable_rows = RowsRead(RestoredEpoch(manifest).positions);
+  if (stream->checkpoint != nullptr) stream->checkpoint->Complete();
+  if (kind == EpochKind::kFinal) {
+    stream->final_durable = true;
+    stream->serve_only = stopped;
+    // The tasks may have ended before the pointer was written; else they will end now.
+    if (stream->phase == StreamPhase::kRunning && parts_.runs.Progress(job_id).empty()) {
+      stream->phase = StreamPhase::kServing;
     }
-    changed_.NotifyAll();
   }
-  const absl::Status removed = parts_.checkpoints.RemoveManifests(job_id, name);
-  if (!removed.ok()) LogError("epoch", "cannot remove old manifests", removed);
+  changed_.NotifyAll();
 }
 
 }  // namespace millrace

@@ -217,7 +217,7 @@ absl::Status StreamJobs::Drop(uint64_t job_id) {
     changed_.NotifyAll();
   }
   MR_RETURN_IF_ERROR(parts_.store.Remove(job_id));
-  MR_RETURN_IF_ERROR(parts_.checkpoints.RemoveManifests(job_id, ""));
+  MR_RETURN_IF_ERROR(parts_.checkpoints.RemoveAll(job_id));
   return parts_.files.Remove(job_id);
 }
 

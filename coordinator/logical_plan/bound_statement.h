@@ -48,6 +48,8 @@ struct BoundCreateView {
   LogicalPtr plan;
   // The query's text, as written.
   std::string query;
+  // Ids of the objects that the query names, itself or through views.
+  std::vector<uint64_t> depends_on;
   int32_t name_position = 0;
 };
 
@@ -121,8 +123,8 @@ struct BoundExplain {
 
 struct BoundStatement {
   std::variant<BoundSelect, BoundCreateTable, BoundCreateView, BoundCreateTableAs, BoundInsert,
-               BoundCopyTo, BoundCopyFrom, BoundDrop, BoundShow, BoundDescribe, BoundSet, BoundFlush,
-               BoundWaitFor, BoundExplain>
+               BoundCopyTo, BoundCopyFrom, BoundDrop, BoundShow, BoundDescribe, BoundSet,
+               BoundFlush, BoundWaitFor, BoundExplain>
       statement;
 };
 

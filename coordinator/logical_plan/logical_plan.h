@@ -9,9 +9,10 @@
 #include "common/expr/expr.h"
 #include "common/types/sql_type.h"
 
-// The bound, typed, relational form of a query: what the binder makes and the planner rewrites. Nodes are immutable and
-// shared; a rewrite makes new nodes. Columns are positions: an expression of a node refers to the columns of its input;
-// with two inputs, to those of input 0 followed by those of input 1.
+// The bound, typed, relational form of a query: what the binder makes and the planner rewrites.
+// Nodes are immutable and shared; a rewrite makes new nodes. Columns are positions: an expression
+// of a node refers to the columns of its input; with two inputs, to those of input 0 followed by
+// those of input 1.
 
 namespace millrace {
 
@@ -86,8 +87,9 @@ struct LogicalProject : LogicalNode {
   std::vector<ExprPtr> exprs;
 };
 
-// Output: key columns, then aggregates. Keys, arguments and filters are columns of the input (the binder puts a projection
-// below). No aggregates = DISTINCT. No keys = one row, also over empty input.
+// Output: key columns, then aggregates. Keys, arguments and filters are columns of the input (the
+// binder puts a projection below). No aggregates = DISTINCT. No keys = one row, also over empty
+// input.
 struct LogicalAggregate : LogicalNode {
   LogicalAggregate() : LogicalNode(LogicalKind::kAggregate) {}
   std::vector<int> keys;
@@ -130,7 +132,8 @@ struct OverCall {
   SqlType type;
 };
 
-// Output: input columns ++ one column for each call. All calls share partition and order; several windows are several nodes.
+// Output: input columns ++ one column for each call. All calls share partition and order; several
+// windows are several nodes.
 struct LogicalOver : LogicalNode {
   LogicalOver() : LogicalNode(LogicalKind::kOver) {}
   std::vector<int> partition_keys;

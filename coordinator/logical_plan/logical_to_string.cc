@@ -22,9 +22,8 @@ std::string ColumnNames(const Schema& schema, const std::vector<int>& columns) {
 }
 
 std::string FieldNames(const Schema& schema) {
-  return absl::StrJoin(schema, ", ", [](std::string* out, const Field& field) {
-    absl::StrAppend(out, field.name);
-  });
+  return absl::StrJoin(
+      schema, ", ", [](std::string* out, const Field& field) { absl::StrAppend(out, field.name); });
 }
 
 // What the expressions of `node` refer to.
@@ -49,7 +48,8 @@ std::string SortKeysText(const std::vector<SortKey>& keys, const Schema& schema)
 }
 
 std::string CallText(const AggregateCall& call, const Schema& schema) {
-  std::string text = absl::StrCat(AggregateName(call.function), "(", call.distinct ? "DISTINCT " : "");
+  std::string text =
+      absl::StrCat(AggregateName(call.function), "(", call.distinct ? "DISTINCT " : "");
   if (call.function == AggregateFunction::kCountStar) absl::StrAppend(&text, "*");
   absl::StrAppend(&text, ColumnNames(schema, call.args), ")");
   if (call.filter.has_value()) {
@@ -58,9 +58,7 @@ std::string CallText(const AggregateCall& call, const Schema& schema) {
   return text;
 }
 
-std::string ValueText(const Value& value) {
-  return ExprToString(*MakeLiteral(value), Schema{});
-}
+std::string ValueText(const Value& value) { return ExprToString(*MakeLiteral(value), Schema{}); }
 
 std::string BoundText(FrameBoundKind kind, const Value& offset) {
   switch (kind) {
@@ -92,15 +90,14 @@ std::string FrameText(const OverFrame& frame) {
 }
 
 std::string OverText(const LogicalOver& over, const Schema& schema) {
-  std::string text =
-      absl::StrJoin(over.calls, ", ", [&](std::string* out, const OverCall& call) {
-        if (call.aggregate.has_value()) {
-          absl::StrAppend(out, CallText(*call.aggregate, schema));
-        } else {
-          absl::StrAppend(out, call.ranking, "(", ColumnNames(schema, call.args), ")");
-        }
-        absl::StrAppend(out, FrameText(call.frame));
-      });
+  std::string text = absl::StrJoin(over.calls, ", ", [&](std::string* out, const OverCall& call) {
+    if (call.aggregate.has_value()) {
+      absl::StrAppend(out, CallText(*call.aggregate, schema));
+    } else {
+      absl::StrAppend(out, call.ranking, "(", ColumnNames(schema, call.args), ")");
+    }
+    absl::StrAppend(out, FrameText(call.frame));
+  });
   if (!over.partition_keys.empty()) {
     absl::StrAppend(&text, " partition ", ColumnNames(schema, over.partition_keys));
   }
@@ -158,9 +155,12 @@ std::string ValuesText(const LogicalValues& values) {
       rows.push_back(absl::StrCat("… ", values.rows.size(), " rows"));
       break;
     }
-    rows.push_back(absl::StrCat("(", absl::StrJoin(row, ", ", [](std::string* out, const ExprPtr& e) {
-                                  absl::StrAppend(out, ExprToString(*e, Schema{}));
-                                }), ")"));
+    rows.push_back(absl::StrCat("(",
+                                absl::StrJoin(row, ", ",
+                                              [](std::string* out, const ExprPtr& e) {
+                                                absl::StrAppend(out, ExprToString(*e, Schema{}));
+                                              }),
+                                ")"));
   }
   return absl::StrCat("Values [", FieldNames(values.output), "] ", absl::StrJoin(rows, ", "));
 }
@@ -207,8 +207,8 @@ std::string NodeText(const LogicalNode& node) {
     case LogicalKind::kValues:
       return ValuesText(static_cast<const LogicalValues&>(node));
     case LogicalKind::kFilter:
-      return absl::StrCat(
-          "Filter ", ExprToString(*static_cast<const LogicalFilter&>(node).predicate, schema));
+      return absl::StrCat("Filter ",
+                          ExprToString(*static_cast<const LogicalFilter&>(node).predicate, schema));
     case LogicalKind::kProject:
       return ProjectText(static_cast<const LogicalProject&>(node), schema);
     case LogicalKind::kAggregate:

@@ -8,8 +8,8 @@
 
 #include "coordinator/logical_plan/logical_plan.h"
 
-// Makers of logical nodes that work out the output columns, so that nobody fills them in by hand. Inputs are
-// never null.
+// Makers of logical nodes that work out the output columns, so that nobody fills them in by hand.
+// Inputs are never null.
 
 namespace millrace {
 

@@ -1,5 +1,6 @@
 #include "coordinator/planner/optimize.h"
 
+#include "coordinator/planner/rules/aggregate_semi_join.h"
 #include "coordinator/planner/rules/column_pruning.h"
 #include "coordinator/planner/rules/constant_folding.h"
 #include "coordinator/planner/rules/distinct_aggregate.h"
@@ -26,6 +27,7 @@ LogicalPtr OptimizeLogical(const LogicalPtr& query, const OptimizeOptions& optio
   }
   plan = OrderJoins(plan, estimator);
   plan = ProjectJoinKeys(MergeProjections(plan));
+  if (!options.streaming) plan = ReduceAggregateInputs(plan, estimator);
   plan = PushDownLimits(plan);
   plan = PruneColumns(plan);
   if (!options.streaming) plan = ChooseBuildSides(plan, estimator);

@@ -90,7 +90,9 @@ Relation PhysicalBuilder::Project(Relation input, const std::vector<ExprPtr>& ex
     if (position < 0) position = static_cast<int>(i);
   }
   Relation projected = OnTop(std::move(input), [&](v1::PlanNode* node) {
-    for (const ExprPtr& expr : exprs) ToProto(*expr, node->mutable_project()->add_exprs());
+    // A projection to no columns at all (count(*) counts rows only) is a projection too.
+    v1::ProjectNode* project = node->mutable_project();
+    for (const ExprPtr& expr : exprs) ToProto(*expr, project->add_exprs());
   });
   projected.schema = std::move(schema);
   RemapTraits(mapping, &projected);

@@ -60,6 +60,15 @@ class WorkerEvents final : public WorkerListener {
   WorkerRegistry& registry_;
 };
 
+// Workers look after their connections with pings of their own.
+void AllowPings(grpc::ServerBuilder& builder) {
+  constexpr int kMinPingMillis = 500;
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kMinPingMillis);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+}
+
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
 }
@@ -162,6 +171,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
                            &control_port);
   // Two coordinators on one port would share its connections without noticing.
   control.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  AllowPings(control);
   control.SetMaxReceiveMessageSize(kControlBytesMax);
   control.SetMaxSendMessageSize(kControlBytesMax);
   control.RegisterService(control_service.get());
@@ -174,6 +184,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
   grpc::ServerBuilder client;
   client.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &client_port);
   client.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  AllowPings(client);
   client.SetMaxReceiveMessageSize(kRequestBytesMax);
   client.SetMaxSendMessageSize(-1);
   client.RegisterService(sql_service.get());

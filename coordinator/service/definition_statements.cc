@@ -164,7 +164,7 @@ absl::StatusOr<StatementResult> DefinitionStatements::CreateView(
   object.set_state(v1::OBJECT_STATE_READY);
   object.set_query(statement.query);
   for (const Field& column : statement.plan->output) ToProto(column, object.add_columns());
-  for (uint64_t id : ObjectsReadBy(*statement.plan)) object.add_depends_on(id);
+  for (uint64_t id : statement.depends_on) object.add_depends_on(id);
   const CatalogObjectPtr existing = moment_.catalog->Find(statement.name);
   if (statement.or_replace && existing != nullptr && existing->kind() == v1::OBJECT_KIND_VIEW) {
     MR_RETURN_IF_ERROR(

@@ -94,7 +94,7 @@ absl::StatusOr<StatementResult> StreamStatements::CreateMaterializedView(
   object.set_query(statement.query);
   object.mutable_options()->insert(statement.options.begin(), statement.options.end());
   for (const Field& column : statement.plan->output) ToProto(column, object.add_columns());
-  for (uint64_t id : ObjectsReadBy(*statement.plan)) object.add_depends_on(id);
+  for (uint64_t id : statement.depends_on) object.add_depends_on(id);
   absl::StatusOr<CatalogObjectPtr> created = CreateObject(
       parts_.catalog, std::move(object), statement.if_not_exists, context_.sink);
   if (!created.ok()) return WithPosition(created.status(), statement.name_position);

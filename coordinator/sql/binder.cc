@@ -54,6 +54,7 @@ absl::StatusOr<LogicalPtr> BindStoredQuery(const v1::CatalogObject& view,
                                            const BindContext& context) {
   MR_ASSIGN_OR_RETURN(const std::unique_ptr<ParsedStatement> statement,
                       ParsedStatement::Parse(view.query()));
+  if (statement->root() == nullptr) return InternalError("a view without a query");
   BindSession session{catalog, context};
   const QueryEnvironment environment{session, *statement};
   MR_ASSIGN_OR_RETURN(LogicalPtr plan, BindQueryNode(*statement->root(), environment));

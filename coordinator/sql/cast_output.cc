@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "coordinator/logical_plan/new_node.h"
 #include "common/base/status.h"
+#include "coordinator/logical_plan/new_node.h"
 #include "coordinator/sql/query_binder.h"
 
 namespace millrace {
@@ -19,8 +19,8 @@ std::shared_ptr<Node> CopyOf(const LogicalPtr& node) {
   return std::make_shared<Node>(static_cast<const Node&>(*node));
 }
 
-// Gives unknown columns the wanted type where their literals stand. Nodes that such a column can pass: below ORDER BY and LIMIT
-// a projection or VALUES; everything else made its columns text.
+// Gives unknown columns the wanted type where their literals stand. Nodes that such a column can
+// pass: below ORDER BY and LIMIT a projection or VALUES; everything else made its columns text.
 absl::StatusOr<LogicalPtr> TypeUnknown(const LogicalPtr& plan, const std::vector<SqlType>& types,
                                        CastContext context) {
   const auto cast = [&](const ExprPtr& expr, size_t i) -> absl::StatusOr<ExprPtr> {
@@ -99,9 +99,8 @@ ExprPtr OutputExpr(const LogicalNode& plan, size_t index) {
 absl::StatusOr<LogicalPtr> CastOutput(
     LogicalPtr plan, const std::vector<SqlType>& types, CastContext context,
     absl::FunctionRef<absl::Status(size_t, absl::Status)> explain) {
-  const bool has_unknown =
-      std::any_of(plan->output.begin(), plan->output.end(),
-                  [](const Field& field) { return IsUnknown(field.type); });
+  const bool has_unknown = std::any_of(plan->output.begin(), plan->output.end(),
+                                       [](const Field& field) { return IsUnknown(field.type); });
   if (has_unknown) {
     MR_ASSIGN_OR_RETURN(plan, TypeUnknown(plan, types, context));
   }

@@ -100,7 +100,8 @@ absl::StatusOr<BoundCopyFrom> StatementBinder::BindCopyFrom(const PgQuery__CopyS
   MR_ASSIGN_OR_RETURN(const std::vector<int> columns,
                       TargetColumns(*bound.target, names, positions));
 
-  // The files are read as a source of their own, whose columns are the target's, by name or in order as the format has it.
+  // The files are read as a source of their own, whose columns are the target's, by name or in
+  // order as the format has it.
   auto source = std::make_shared<v1::CatalogObject>();
   source->set_name(path);
   source->set_kind(v1::OBJECT_KIND_SOURCE);

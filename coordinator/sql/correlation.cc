@@ -45,8 +45,8 @@ absl::StatusOr<CorrelationKeys> SplitEqualities(const std::vector<ExprPtr>& conj
                           absl::StartsWith(conjunct->function, "eq(");
     if (!equality) return Refuse(*conjunct);
     const size_t inner = IsOuterSide(*conjunct->args[0]) ? 1 : 0;
-    const bool sides = IsOuterSide(*conjunct->args[1 - inner]) &&
-                       !UsesOuterColumns(*conjunct->args[inner]);
+    const bool sides =
+        IsOuterSide(*conjunct->args[1 - inner]) && !UsesOuterColumns(*conjunct->args[inner]);
     if (!sides) return Refuse(*conjunct);
     const ExprPtr& key = conjunct->args[inner];
     std::vector<ExprPtr> args = conjunct->args;

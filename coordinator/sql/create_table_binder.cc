@@ -169,11 +169,10 @@ absl::Status TableDefinition::AddTableConstraint(const PgQuery__Constraint& cons
           position);
     }
     if (std::find(columns.begin(), columns.end(), column) != columns.end()) {
-      return WithPosition(
-          MakeError(SqlState::kDuplicateColumn,
-                    absl::StrCat("column \"", StringOf(key),
-                                 "\" appears twice in primary key constraint")),
-          position);
+      return WithPosition(MakeError(SqlState::kDuplicateColumn,
+                                    absl::StrCat("column \"", StringOf(key),
+                                                 "\" appears twice in primary key constraint")),
+                          position);
     }
     columns.push_back(column);
   }
@@ -182,11 +181,10 @@ absl::Status TableDefinition::AddTableConstraint(const PgQuery__Constraint& cons
 
 absl::Status TableDefinition::SetPrimaryKey(const std::vector<int>& columns, int32_t location) {
   if (!table_.primary_key.empty()) {
-    return WithPosition(
-        MakeError(SqlState::kInvalidTableDefinition,
-                  absl::StrCat("multiple primary keys for table \"", table_.name,
-                               "\" are not allowed")),
-        environment_.PositionOf(location));
+    return WithPosition(MakeError(SqlState::kInvalidTableDefinition,
+                                  absl::StrCat("multiple primary keys for table \"", table_.name,
+                                               "\" are not allowed")),
+                        environment_.PositionOf(location));
   }
   table_.primary_key = columns;
   table_.not_null_columns.insert(table_.not_null_columns.end(), columns.begin(), columns.end());
@@ -194,11 +192,10 @@ absl::Status TableDefinition::SetPrimaryKey(const std::vector<int>& columns, int
 }
 
 absl::Status TableDefinition::BadWatermark(int32_t location) const {
-  return WithPosition(
-      MakeError(SqlState::kFeatureNotSupported,
-                "a watermark must be its column, minus a constant interval",
-                "Write WATERMARK FOR ts AS ts - INTERVAL '5' SECOND."),
-      environment_.PositionOf(location));
+  return WithPosition(MakeError(SqlState::kFeatureNotSupported,
+                                "a watermark must be its column, minus a constant interval",
+                                "Write WATERMARK FOR ts AS ts - INTERVAL '5' SECOND."),
+                      environment_.PositionOf(location));
 }
 
 // The delay of "column - interval", or of the column alone.
@@ -249,9 +246,9 @@ absl::Status TableDefinition::AddWatermark() {
     const SqlType type = table_.columns[column].type;
     if (!type.is_timestamp()) {
       return WithPosition(
-          MakeError(SqlState::kDatatypeMismatch,
-                    absl::StrCat("the column of a watermark must be a timestamp, not ",
-                                 TypeName(type))),
+          MakeError(
+              SqlState::kDatatypeMismatch,
+              absl::StrCat("the column of a watermark must be a timestamp, not ", TypeName(type))),
           position);
     }
   }

@@ -9,7 +9,8 @@
 
 namespace millrace {
 
-// `replace` is asked for every part from the top down; what it gives instead of null takes the part's place, and is not looked into.
+// `replace` is asked for every part from the top down; what it gives instead of null takes the
+// part's place, and is not looked into.
 absl::StatusOr<ExprPtr> RewriteExpr(
     const ExprPtr& expr, absl::FunctionRef<absl::StatusOr<ExprPtr>(const ExprPtr&)> replace);
 

@@ -72,8 +72,8 @@ absl::StatusOr<ExprPtr> ExpressionBinder::BindBoolean(const PgQuery__Node* node,
     return millrace::BuildCast(expr, boolean, CastContext::kImplicit, position);
   }
   return WithPosition(
-      MakeError(SqlState::kDatatypeMismatch, absl::StrCat(what, " must be type boolean, not type ",
-                                                          TypeName(expr->type))),
+      MakeError(SqlState::kDatatypeMismatch,
+                absl::StrCat(what, " must be type boolean, not type ", TypeName(expr->type))),
       position);
 }
 
@@ -213,10 +213,9 @@ absl::StatusOr<ExprPtr> ExpressionBinder::FindOuter(absl::string_view qualifier,
     const bool usable = outer == environment_.outer && outer->correlation != nullptr &&
                         clause_ == Clause::kWhere && found->kind == ExprKind::kColumn;
     if (usable) return MakeColumn(kOuterColumnBase + found->column_index, found->type, position);
-    return WithPosition(
-        NotSupported(absl::StrCat("this correlated subquery (column \"", name,
-                                  "\" belongs to the query around it)")),
-        position);
+    return WithPosition(NotSupported(absl::StrCat("this correlated subquery (column \"", name,
+                                                  "\" belongs to the query around it)")),
+                        position);
   }
   return ExprPtr();
 }

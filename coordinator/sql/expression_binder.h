@@ -26,7 +26,8 @@ struct PgQuery__TypeCast;
 
 namespace millrace {
 
-// The part of a statement that an expression stands in: what may occur in it, and how messages call it.
+// The part of a statement that an expression stands in: what may occur in it, and how messages call
+// it.
 enum class Clause : uint8_t {
   kSelect,
   kHaving,
@@ -48,8 +49,9 @@ enum class Clause : uint8_t {
 // "WHERE", "JOIN conditions", …
 absl::string_view ClauseName(Clause clause);
 
-// Binds expressions of one clause. The column positions of the result are those of the scope's row; aggregates, window
-// calls and subqueries become placeholders (query_environment.h) and are added to `parts`.
+// Binds expressions of one clause. The column positions of the result are those of the scope's row;
+// aggregates, window calls and subqueries become placeholders (query_environment.h) and are added
+// to `parts`.
 class ExpressionBinder {
  public:
   // `parts` may be null: then the clause has no aggregates, window calls and subqueries.

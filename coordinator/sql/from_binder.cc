@@ -10,15 +10,13 @@
 #include "common/base/status.h"
 #include "common/connector_spec/file_options.h"
 #include "coordinator/logical_plan/new_node.h"
+#include "coordinator/sql/foreign_words.h"
 #include "coordinator/sql/parse_tree.h"
 #include "coordinator/sql/query_binder.h"
 #include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
 namespace {
-
-// Words of other dialects that PostgreSQL would take for an alias without a word.
-constexpr const char* kSuspiciousAliases[] = {"emit", "asof", "anti", "semi", "qualify", "of"};
 
 // "data/orders.parquet" is called orders.
 std::string NameOfFile(absl::string_view path) {
@@ -54,8 +52,8 @@ absl::StatusOr<FromPlan> FromBinder::BindList(PgQuery__Node* const* items, size_
       continue;
     }
     const int32_t position = environment_.PositionOf(LocationOf(items[i]));
-    MR_RETURN_IF_ERROR(from.scope.Append(next.scope, static_cast<int>(from.plan->output.size()),
-                                         position));
+    MR_RETURN_IF_ERROR(
+        from.scope.Append(next.scope, static_cast<int>(from.plan->output.size()), position));
     from.plan = NewJoin(JoinType::kInner, std::move(from.plan), std::move(next.plan), nullptr);
   }
   return from;
@@ -97,10 +95,9 @@ absl::StatusOr<CatalogObjectPtr> FromBinder::FindObject(const PgQuery__RangeVar&
   const std::string nearest = environment_.session.catalog.NearestName(full);
   const std::string hint =
       nearest.empty() ? "" : absl::StrCat("Perhaps you meant \"", nearest, "\".");
-  return WithPosition(
-      MakeError(SqlState::kUndefinedTable,
-                absl::StrCat("relation \"", full, "\" does not exist"), hint),
-      position);
+  return WithPosition(MakeError(SqlState::kUndefinedTable,
+                                absl::StrCat("relation \"", full, "\" does not exist"), hint),
+                      position);
 }
 
 absl::StatusOr<FromPlan> FromBinder::BindRelation(const PgQuery__RangeVar& name) {
@@ -112,9 +109,9 @@ absl::StatusOr<FromPlan> FromBinder::BindRelation(const PgQuery__RangeVar& name)
   const WithQuery* query = environment_.with->Find(name.relname);
   if (query == nullptr) return BindTable(name);
   if (environment_.statement.prepass().epochs.contains(name.location)) {
-    return WithPosition(MakeError(SqlState::kWrongObjectType,
-                                  "AS OF EPOCH needs the name of a materialized view"),
-                        position);
+    return WithPosition(
+        MakeError(SqlState::kWrongObjectType, "AS OF EPOCH needs the name of a materialized view"),
+        position);
   }
   MR_RETURN_IF_ERROR(CountSharedPlan(environment_.session, query->num_nodes, position));
   FromPlan from;
@@ -126,6 +123,7 @@ absl::StatusOr<FromPlan> FromBinder::BindRelation(const PgQuery__RangeVar& name)
 absl::StatusOr<FromPlan> FromBinder::BindTable(const PgQuery__RangeVar& name) {
   const int32_t position = environment_.PositionOf(name.location);
   MR_ASSIGN_OR_RETURN(CatalogObjectPtr object, FindObject(name));
+  environment_.session.named_objects.insert(object->id());
   std::optional<uint64_t> epoch;
   const auto& epochs = environment_.statement.prepass().epochs;
   const auto asked = epochs.find(name.location);
@@ -153,8 +151,8 @@ absl::StatusOr<FromPlan> FromBinder::BindTable(const PgQuery__RangeVar& name) {
 
 absl::StatusOr<FromPlan> FromBinder::BindFile(const std::string& path, int32_t position) {
   if (path.empty()) {
-    return WithPosition(MakeError(SqlState::kInvalidParameterValue, "the path of the file is empty"),
-                        position);
+    return WithPosition(
+        MakeError(SqlState::kInvalidParameterValue, "the path of the file is empty"), position);
   }
   if (!environment_.session.context.infer_file) {
     return WithPosition(NotSupported("a file in FROM at this place"), position);
@@ -175,6 +173,7 @@ absl::StatusOr<FromPlan> FromBinder::BindView(const CatalogObjectPtr& view, int3
   absl::StatusOr<std::unique_ptr<ParsedStatement>> parsed = ParsedStatement::Parse(view->query());
   const std::string context = absl::StrCat("view \"", view->name(), "\"");
   if (!parsed.ok()) return WithPosition(WithContext(parsed.status(), context), position);
+  if ((*parsed)->root() == nullptr) return InternalError(absl::StrCat(context, " has no query"));
   (*parsed)->FixPosition(position);
   const ParsedStatement& statement = **parsed;
   const QueryEnvironment inner{environment_.session, statement};
@@ -215,21 +214,15 @@ absl::StatusOr<FromPlan> FromBinder::BindSubquery(const PgQuery__Node& query) {
 }
 
 absl::Status FromBinder::CheckAliasWord(absl::string_view alias, int32_t location) const {
-  for (const absl::string_view word : kSuspiciousAliases) {
-    if (alias != word) continue;
-    const int32_t from = std::max(location, 0);
-    // Quoted, it is a name like any other; with AS too, but for AS OF.
-    const int32_t at = word == "of" ? environment_.statement.FindWord(word, from)
-                                    : environment_.statement.FindBareAlias(word, from);
-    if (at < 0) return absl::OkStatus();
-    return WithPosition(
-        MakeError(SqlState::kSyntaxError,
-                  absl::StrCat("\"", word, "\" cannot be an alias without quotes"),
-                  word == "of" ? "For an older epoch write AS OF EPOCH with a number."
-                               : "This word of other SQL dialects is not supported."),
-        environment_.PositionOf(at));
-  }
-  return absl::OkStatus();
+  const ForeignWord* word = FindForeignWord(alias);
+  if (word == nullptr) return absl::OkStatus();
+  const int32_t from = std::max(location, 0);
+  // Quoted, it is a name like any other; with AS too, but for AS OF.
+  const int32_t at = alias == "of" ? environment_.statement.FindWord(alias, from)
+                                   : environment_.statement.FindBareAlias(alias, from);
+  if (at < 0) return absl::OkStatus();
+  return WithPosition(WithHint(NotSupported(word->feature), word->hint),
+                      environment_.PositionOf(at));
 }
 
 absl::StatusOr<FromPlan> FromBinder::ApplyAlias(FromPlan from, const PgQuery__Alias* alias,

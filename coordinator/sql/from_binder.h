@@ -24,7 +24,8 @@ struct FromPlan {
   Scope scope;
 };
 
-// Binds what stands in FROM: tables, files, views, WITH queries, subqueries, window functions over them, and joins.
+// Binds what stands in FROM: tables, files, views, WITH queries, subqueries, window functions over
+// them, and joins.
 class FromBinder {
  public:
   explicit FromBinder(const QueryEnvironment& environment) : environment_(environment) {}
@@ -33,7 +34,8 @@ class FromBinder {
   absl::StatusOr<FromPlan> BindList(PgQuery__Node* const* items, size_t count);
   absl::StatusOr<FromPlan> BindItem(const PgQuery__Node& item);
 
-  // The object that a statement names, as "x", "public.x" or "millrace.x". 42P01 with the nearest name as hint.
+  // The object that a statement names, as "x", "public.x" or "millrace.x". 42P01 with the nearest
+  // name as hint.
   absl::StatusOr<CatalogObjectPtr> FindObject(const PgQuery__RangeVar& name) const;
   // A table, file, view or WITH query by name, without an alias.
   absl::StatusOr<FromPlan> BindRelation(const PgQuery__RangeVar& name);

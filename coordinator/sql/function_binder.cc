@@ -70,8 +70,9 @@ absl::StatusOr<ExprPtr> FunctionBinder::Bind() {
 
 absl::Status FunctionBinder::CheckName() const {
   const ParseNodes names = Nodes(call_.n_funcname, call_.funcname);
-  const bool known = names.size() == 1 || (names.size() == 2 && (StringOf(names[0]) == "pg_catalog" ||
-                                                                 StringOf(names[0]) == "public"));
+  const bool known =
+      names.size() == 1 ||
+      (names.size() == 2 && (StringOf(names[0]) == "pg_catalog" || StringOf(names[0]) == "public"));
   if (known) return absl::OkStatus();
   return WithPosition(
       MakeError(SqlState::kUndefinedFunction,
@@ -81,11 +82,12 @@ absl::Status FunctionBinder::CheckName() const {
 
 absl::Status FunctionBinder::CheckPlain() const {
   const auto not_aggregate = [&](absl::string_view what) {
-    return WrongType(absl::StrCat(what, " specified, but ", name_, " is not an aggregate function"));
+    return WrongType(
+        absl::StrCat(what, " specified, but ", name_, " is not an aggregate function"));
   };
   if (call_.agg_star) {
-    return WrongType(absl::StrCat(name_, "(*) specified, but ", name_,
-                                  " is not an aggregate function"));
+    return WrongType(
+        absl::StrCat(name_, "(*) specified, but ", name_, " is not an aggregate function"));
   }
   if (call_.agg_distinct) return not_aggregate("DISTINCT");
   if (call_.n_agg_order > 0) return not_aggregate("ORDER BY");
@@ -115,8 +117,8 @@ absl::Status FunctionBinder::CheckAggregatePlace() const {
     case Clause::kWindow:
       return absl::OkStatus();
     default:
-      return error(absl::StrCat("aggregate functions are not allowed in ",
-                                ClauseName(binder_.clause_)));
+      return error(
+          absl::StrCat("aggregate functions are not allowed in ", ClauseName(binder_.clause_)));
   }
 }
 
@@ -155,14 +157,14 @@ absl::StatusOr<AggregateItem> FunctionBinder::ReadAggregate() {
   item.distinct = call_.agg_distinct && matters;
   if (call_.agg_filter != nullptr) {
     ExpressionBinder filter(environment_, binder_.scope_, Clause::kFilter, binder_.parts_);
-    MR_ASSIGN_OR_RETURN(item.filter,
-                        filter.BindBoolean(call_.agg_filter, "argument of FILTER"));
+    MR_ASSIGN_OR_RETURN(item.filter, filter.BindBoolean(call_.agg_filter, "argument of FILTER"));
   }
   return item;
 }
 
-// The order of the rows changes only what string_agg gives. The accumulator keeps its values in ascending order, so
-// that its result does not depend on parallelism; that is the one order one can ask for.
+// The order of the rows changes only what string_agg gives. The accumulator keeps its values in
+// ascending order, so that its result does not depend on parallelism; that is the one order one can
+// ask for.
 absl::Status FunctionBinder::CheckAggregateOrder(const AggregateItem& item) {
   for (const ParseNode* node : Nodes(call_.n_agg_order, call_.agg_order)) {
     MR_ASSIGN_OR_RETURN(ExprPtr expr, binder_.Bind(node->sort_by->node));
@@ -209,8 +211,7 @@ absl::StatusOr<ExprPtr> FunctionBinder::BindWindow() {
     absl::StatusOr<std::vector<ExprPtr>> args = BindArguments();
     status = args.status();
     if (args.ok()) {
-      absl::StatusOr<ResolvedRanking> ranking =
-          ResolveRanking(name_, *std::move(args), position_);
+      absl::StatusOr<ResolvedRanking> ranking = ResolveRanking(name_, *std::move(args), position_);
       status = ranking.status();
       if (ranking.ok()) item.ranking = *std::move(ranking);
     }

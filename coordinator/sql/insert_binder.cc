@@ -31,7 +31,8 @@ absl::Status TooMany(absl::string_view message, int32_t position) {
   return WithPosition(MakeError(SqlState::kSyntaxError, message), position);
 }
 
-// A NULL among the constants for a column that takes none. What is computed is checked where it is stored.
+// A NULL among the constants for a column that takes none. What is computed is checked where it is
+// stored.
 absl::Status CheckNotNull(const LogicalNode& plan, const v1::CatalogObject& table,
                           int32_t position) {
   if (plan.kind != LogicalKind::kValues) return absl::OkStatus();
@@ -39,12 +40,11 @@ absl::Status CheckNotNull(const LogicalNode& plan, const v1::CatalogObject& tabl
     for (const std::vector<ExprPtr>& row : static_cast<const LogicalValues&>(plan).rows) {
       const Expr& value = *row[column];
       if (value.kind != ExprKind::kLiteral || !value.literal.is_null()) continue;
-      return WithPosition(
-          MakeError(SqlState::kNotNullViolation,
-                    absl::StrCat("null value in column \"", table.columns(column).name(),
-                                 "\" of relation \"", table.name(),
-                                 "\" violates not-null constraint")),
-          value.position != 0 ? value.position : position);
+      return WithPosition(MakeError(SqlState::kNotNullViolation,
+                                    absl::StrCat("null value in column \"",
+                                                 table.columns(column).name(), "\" of relation \"",
+                                                 table.name(), "\" violates not-null constraint")),
+                          value.position != 0 ? value.position : position);
     }
   }
   return absl::OkStatus();
@@ -61,6 +61,22 @@ LogicalPtr FillValues(const LogicalValues& values, const Schema& all,
     rows.push_back(std::move(filled));
   }
   return NewValues(all, std::move(rows));
+}
+
+// What is inserted: VALUES row by row for their columns, or a query.
+absl::StatusOr<LogicalPtr> BindSource(const PgQuery__SelectStmt& select,
+                                      const QueryEnvironment& environment, const Schema& columns) {
+  const bool plain_values = select.n_values_lists > 0 && select.n_sort_clause == 0 &&
+                            select.limit_count == nullptr && select.limit_offset == nullptr &&
+                            select.with_clause == nullptr;
+  if (!plain_values) return BindQuery(select, environment);
+  for (const ParseNode* row : Nodes(select.n_values_lists, select.values_lists)) {
+    const ParseNodes items = ItemsOf(row);
+    if (items.size() <= columns.size()) continue;
+    return TooMany("INSERT has more expressions than target columns",
+                   environment.PositionOf(LocationOf(items[columns.size()])));
+  }
+  return BindInsertValues(select, environment, columns);
 }
 
 }  // namespace
@@ -170,30 +186,14 @@ absl::StatusOr<BoundInsert> StatementBinder::BindInsert(const PgQuery__InsertStm
     // Files whose columns are those of what is written.
     MR_ASSIGN_OR_RETURN(LogicalPtr plan, BindQuery(select, environment));
     MR_ASSIGN_OR_RETURN(plan, ResolveUnknownColumns(std::move(plan)));
-    MR_ASSIGN_OR_RETURN(bound.plan, WithColumnNames(std::move(plan), nullptr, 0,
-                                                    PositionOf(location)));
+    MR_ASSIGN_OR_RETURN(bound.plan,
+                        WithColumnNames(std::move(plan), nullptr, 0, PositionOf(location)));
     return bound;
   }
   MR_ASSIGN_OR_RETURN(const std::vector<int> columns,
                       TargetColumns(*bound.target, names, positions));
   const Schema schema = ColumnsOf(*bound.target, columns);
-  const bool plain_values = select.n_values_lists > 0 && select.n_sort_clause == 0 &&
-                            select.limit_count == nullptr && select.limit_offset == nullptr &&
-                            select.with_clause == nullptr;
-  if (plain_values) {
-    for (const ParseNode* row : Nodes(select.n_values_lists, select.values_lists)) {
-      const ParseNodes items = ItemsOf(row);
-      if (items.size() <= schema.size()) continue;
-      return TooMany("INSERT has more expressions than target columns",
-                     PositionOf(LocationOf(items[schema.size()])));
-    }
-  }
-  LogicalPtr plan;
-  if (plain_values) {
-    MR_ASSIGN_OR_RETURN(plan, BindInsertValues(select, environment, schema));
-  } else {
-    MR_ASSIGN_OR_RETURN(plan, BindQuery(select, environment));
-  }
+  MR_ASSIGN_OR_RETURN(LogicalPtr plan, BindSource(select, environment, schema));
   const size_t width = plan->output.size();
   if (width > schema.size()) {
     const ExprPtr extra = OutputExpr(*plan, schema.size());

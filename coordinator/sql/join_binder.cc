@@ -85,11 +85,10 @@ absl::StatusOr<ExprPtr> UsingJoin::Side(const Scope& scope, const std::string& n
                                         absl::string_view side) const {
   absl::StatusOr<ExprPtr> found = scope.Find(name, position_);
   if (!found.ok()) {
-    return WithPosition(
-        MakeError(SqlState::kAmbiguousColumn,
-                  absl::StrCat("common column name \"", name, "\" appears more than once in ", side,
-                               " table")),
-        position_);
+    return WithPosition(MakeError(SqlState::kAmbiguousColumn,
+                                  absl::StrCat("common column name \"", name,
+                                               "\" appears more than once in ", side, " table")),
+                        position_);
   }
   if (*found != nullptr) return found;
   return WithPosition(
@@ -101,8 +100,7 @@ absl::StatusOr<ExprPtr> UsingJoin::Side(const Scope& scope, const std::string& n
 
 absl::StatusOr<ExprPtr> UsingJoin::Merge(const ExprPtr& left, const ExprPtr& right) const {
   MR_ASSIGN_OR_RETURN(const SqlType type, CommonType({left, right}, "JOIN/USING", position_));
-  MR_ASSIGN_OR_RETURN(ExprPtr from_left,
-                      BuildCast(left, type, CastContext::kImplicit, position_));
+  MR_ASSIGN_OR_RETURN(ExprPtr from_left, BuildCast(left, type, CastContext::kImplicit, position_));
   MR_ASSIGN_OR_RETURN(ExprPtr from_right,
                       BuildCast(right, type, CastContext::kImplicit, position_));
   if (type_ == JoinType::kRight) return from_right;
@@ -117,11 +115,10 @@ absl::StatusOr<ExprPtr> UsingJoin::Merge(const ExprPtr& left, const ExprPtr& rig
 absl::Status UsingJoin::Add(const std::string& name) {
   for (const ScopeColumn& column : merged_) {
     if (column.name != name) continue;
-    return WithPosition(
-        MakeError(SqlState::kDuplicateColumn,
-                  absl::StrCat("column name \"", name,
-                               "\" appears more than once in USING clause")),
-        position_);
+    return WithPosition(MakeError(SqlState::kDuplicateColumn,
+                                  absl::StrCat("column name \"", name,
+                                               "\" appears more than once in USING clause")),
+                        position_);
   }
   MR_ASSIGN_OR_RETURN(const ExprPtr left, Side(left_, name, "left"));
   MR_ASSIGN_OR_RETURN(const ExprPtr right, Side(right_, name, "right"));

@@ -44,11 +44,11 @@ absl::StatusOr<ExprPtr> BindNumber(absl::string_view text, int32_t position) {
 // Types of PostgreSQL that Millrace does not have.
 bool IsMissingType(absl::string_view name) {
   static constexpr const char* kNames[] = {
-      "json",      "jsonb",       "xml",         "money",    "bit",      "varbit",   "inet",
-      "cidr",      "macaddr",     "macaddr8",    "point",    "line",     "lseg",     "box",
-      "path",      "polygon",     "circle",      "timetz",   "serial",   "bigserial", "smallserial",
-      "oid",       "regclass",    "regtype",     "name",     "record",   "tsvector", "tsquery",
-      "int4range", "int8range",   "numrange",    "tsrange",  "tstzrange", "daterange", "hstore"};
+      "json",      "jsonb",     "xml",      "money",   "bit",       "varbit",    "inet",
+      "cidr",      "macaddr",   "macaddr8", "point",   "line",      "lseg",      "box",
+      "path",      "polygon",   "circle",   "timetz",  "serial",    "bigserial", "smallserial",
+      "oid",       "regclass",  "regtype",  "name",    "record",    "tsvector",  "tsquery",
+      "int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange", "hstore"};
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
@@ -58,7 +58,8 @@ absl::StatusOr<std::vector<int32_t>> Modifiers(const PgQuery__TypeName& name) {
   for (const ParseNode* node : Nodes(name.n_typmods, name.typmods)) {
     if (!IsNode(node, PG_QUERY__NODE__NODE_A_CONST) ||
         node->a_const->val_case != PG_QUERY__A__CONST__VAL_IVAL) {
-      return MakeError(SqlState::kInvalidParameterValue, "type modifiers must be integer constants");
+      return MakeError(SqlState::kInvalidParameterValue,
+                       "type modifiers must be integer constants");
     }
     modifiers.push_back(node->a_const->ival == nullptr ? 0 : node->a_const->ival->ival);
   }
@@ -140,13 +141,13 @@ absl::StatusOr<SqlType> BindTypeName(const PgQuery__TypeName& name,
   if (name.n_array_bounds > 0) return WithPosition(NotSupported("an array type"), position);
   if (name.setof) return WithPosition(NotSupported("SETOF"), position);
   if (name.pct_type) return WithPosition(NotSupported("%TYPE"), position);
-  const bool known_schema = names.size() == 1 || StringOf(names[0]) == "pg_catalog" ||
-                            StringOf(names[0]) == "public";
+  const bool known_schema =
+      names.size() == 1 || StringOf(names[0]) == "pg_catalog" || StringOf(names[0]) == "public";
   if (!known_schema) {
-    return WithPosition(
-        MakeError(SqlState::kUndefinedObject,
-                  absl::StrCat("type \"", absl::StrJoin(StringsOf(names), "."), "\" does not exist")),
-        position);
+    return WithPosition(MakeError(SqlState::kUndefinedObject,
+                                  absl::StrCat("type \"", absl::StrJoin(StringsOf(names), "."),
+                                               "\" does not exist")),
+                        position);
   }
   if (IsMissingType(last)) {
     return WithPosition(NotSupported(absl::StrCat("type ", last)), position);
@@ -198,8 +199,7 @@ std::optional<std::string> OptionText(const PgQuery__Node& value) {
     case PG_QUERY__NODE__NODE_BOOLEAN:
       return value.boolean->boolval ? "true" : "false";
     case PG_QUERY__NODE__NODE_TYPE_NAME:
-      return std::string(
-          LastName(Nodes(value.type_name->n_names, value.type_name->names)));
+      return std::string(LastName(Nodes(value.type_name->n_names, value.type_name->names)));
     case PG_QUERY__NODE__NODE_A_CONST:
       break;
     default:

@@ -10,7 +10,8 @@
 #include "coordinator/sql/expression_binder.h"
 #include "coordinator/sql/parse_tree.h"
 
-// The members of ExpressionBinder for operators and for the forms that PostgreSQL's grammar spells out.
+// The members of ExpressionBinder for operators and for the forms that PostgreSQL's grammar spells
+// out.
 
 namespace millrace {
 namespace {
@@ -19,13 +20,15 @@ bool IsRow(const ParseNode* node) { return IsNode(node, PG_QUERY__NODE__NODE_ROW
 
 // Operators of JSON, arrays and ranges.
 bool IsMissingOperator(absl::string_view op) {
-  for (const char* known : {"->", "->>", "#>", "#>>", "@>", "<@", "?", "?|", "?&", "&&", "@?", "@@"}) {
+  for (const char* known :
+       {"->", "->>", "#>", "#>>", "@>", "<@", "?", "?|", "?&", "&&", "@?", "@@"}) {
     if (op == known) return true;
   }
   return false;
 }
 
-// The pattern of LIKE with another escape character, in terms of the backslash. PostgreSQL's like_escape.
+// The pattern of LIKE with another escape character, in terms of the backslash. PostgreSQL's
+// like_escape.
 absl::StatusOr<std::string> WithBackslashes(absl::string_view pattern, absl::string_view escape,
                                             int32_t position) {
   if (CountChars(escape) > 1) {
@@ -166,14 +169,14 @@ absl::StatusOr<ExprPtr> ExpressionBinder::BindLike(const PgQuery__AExpr& expr) {
   const PgQuery__FuncCall& call = *expr.rexpr->func_call;
   MR_ASSIGN_OR_RETURN(const std::vector<ExprPtr> args, BindAll(call.args, call.n_args));
   for (const ExprPtr& arg : args) {
-    const bool is_text = arg->kind == ExprKind::kLiteral &&
-                         std::holds_alternative<std::string>(arg->literal.value);
+    const bool is_text =
+        arg->kind == ExprKind::kLiteral && std::holds_alternative<std::string>(arg->literal.value);
     if (!is_text) return Refuse("ESCAPE with anything but constant texts", call.location);
   }
-  MR_ASSIGN_OR_RETURN(std::string pattern,
-                      WithBackslashes(std::get<std::string>(args[0]->literal.value),
-                                      std::get<std::string>(args[1]->literal.value),
-                                      args[1]->position));
+  MR_ASSIGN_OR_RETURN(
+      std::string pattern,
+      WithBackslashes(std::get<std::string>(args[0]->literal.value),
+                      std::get<std::string>(args[1]->literal.value), args[1]->position));
   ExprPtr literal =
       MakeLiteral(Value{SqlType::Of(TypeId::kText), std::move(pattern)}, args[0]->position);
   return BuildOperator(op, {std::move(value), std::move(literal)}, position);
@@ -231,10 +234,10 @@ absl::StatusOr<ExprPtr> ExpressionBinder::BindNullTest(const PgQuery__NullTest& 
 }
 
 absl::StatusOr<ExprPtr> ExpressionBinder::BindBooleanTest(const PgQuery__BooleanTest& test) {
-  static constexpr const char* kTests[] = {"",      "true",      "not_true", "false",
+  static constexpr const char* kTests[] = {"",          "true", "not_true", "false",
                                            "not_false", "null", "not_null"};
-  static constexpr const char* kNames[] = {"",          "IS TRUE",    "IS NOT TRUE",   "IS FALSE",
-                                           "IS NOT FALSE", "IS UNKNOWN", "IS NOT UNKNOWN"};
+  static constexpr const char* kNames[] = {
+      "", "IS TRUE", "IS NOT TRUE", "IS FALSE", "IS NOT FALSE", "IS UNKNOWN", "IS NOT UNKNOWN"};
   const size_t kind = test.booltesttype;
   if (kind == 0 || kind >= std::size(kTests)) return InternalError("unknown boolean test");
   MR_ASSIGN_OR_RETURN(ExprPtr arg,

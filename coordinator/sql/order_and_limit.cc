@@ -28,18 +28,16 @@ absl::StatusOr<std::optional<int64_t>> BindCount(const ParseNode* node, Clause c
                   absl::StrCat("argument of ", ClauseName(clause), " must not contain variables")),
         position);
   }
-  MR_ASSIGN_OR_RETURN(const ExprPtr expr,
-                      BuildCast(*std::move(bound), SqlType::Of(TypeId::kInt64),
-                                CastContext::kAssignment, position));
+  MR_ASSIGN_OR_RETURN(const ExprPtr expr, BuildCast(*std::move(bound), SqlType::Of(TypeId::kInt64),
+                                                    CastContext::kAssignment, position));
   MR_ASSIGN_OR_RETURN(const Value value, EvaluateConstant(*expr));
   if (value.is_null()) return std::optional<int64_t>();
   const int64_t count = std::get<int64_t>(value.value);
   if (count < 0) {
-    return WithPosition(
-        MakeError(clause == Clause::kLimit ? SqlState::kInvalidRowCountInLimit
-                                           : SqlState::kInvalidRowCountInOffset,
-                  absl::StrCat(ClauseName(clause), " must not be negative")),
-        position);
+    return WithPosition(MakeError(clause == Clause::kLimit ? SqlState::kInvalidRowCountInLimit
+                                                           : SqlState::kInvalidRowCountInOffset,
+                                  absl::StrCat(ClauseName(clause), " must not be negative")),
+                        position);
   }
   return std::optional<int64_t>(count);
 }
@@ -48,7 +46,8 @@ absl::StatusOr<std::optional<int64_t>> BindCount(const ParseNode* node, Clause c
 absl::StatusOr<std::optional<size_t>> NamedColumn(const LogicalNode& plan, const ParseNode& node,
                                                   int32_t position) {
   std::optional<size_t> found;
-  if (!IsNode(&node, PG_QUERY__NODE__NODE_COLUMN_REF) || node.column_ref->n_fields != 1) return found;
+  if (!IsNode(&node, PG_QUERY__NODE__NODE_COLUMN_REF) || node.column_ref->n_fields != 1)
+    return found;
   const absl::string_view name = StringOf(node.column_ref->fields[0]);
   for (size_t i = 0; i < plan.output.size(); ++i) {
     if (plan.output[i].name != name) continue;
@@ -60,9 +59,9 @@ absl::StatusOr<std::optional<size_t>> NamedColumn(const LogicalNode& plan, const
     found = i;
   }
   if (!found.has_value()) {
-    return WithPosition(MakeError(SqlState::kUndefinedColumn,
-                                  absl::StrCat("column \"", name, "\" does not exist")),
-                        position);
+    return WithPosition(
+        MakeError(SqlState::kUndefinedColumn, absl::StrCat("column \"", name, "\" does not exist")),
+        position);
   }
   return found;
 }
@@ -90,9 +89,9 @@ absl::StatusOr<std::optional<size_t>> OrdinalOf(const PgQuery__Node& element, si
   if (element.node_case != PG_QUERY__NODE__NODE_A_CONST) return std::optional<size_t>();
   const PgQuery__AConst& constant = *element.a_const;
   if (constant.val_case != PG_QUERY__A__CONST__VAL_IVAL || constant.isnull) {
-    return WithPosition(MakeError(SqlState::kSyntaxError,
-                                  absl::StrCat("non-integer constant in ", clause)),
-                        position);
+    return WithPosition(
+        MakeError(SqlState::kSyntaxError, absl::StrCat("non-integer constant in ", clause)),
+        position);
   }
   const int64_t ordinal = constant.ival == nullptr ? 0 : constant.ival->ival;
   if (ordinal < 1 || static_cast<uint64_t>(ordinal) > num_targets) {

@@ -16,8 +16,9 @@ namespace millrace {
 absl::StatusOr<LogicalPtr> BindLimit(LogicalPtr plan, const PgQuery__SelectStmt& select,
                                      const QueryEnvironment& environment);
 
-// The number that an element of ORDER BY or GROUP BY is, as a position in the SELECT list from 0; absent if it is no constant. 42P10
-// beyond the list, 42601 for a constant that is no integer. `clause` for messages.
+// The number that an element of ORDER BY or GROUP BY is, as a position in the SELECT list from 0;
+// absent if it is no constant. 42P10 beyond the list, 42601 for a constant that is no integer.
+// `clause` for messages.
 absl::StatusOr<std::optional<size_t>> OrdinalOf(const PgQuery__Node& element, size_t num_targets,
                                                 absl::string_view clause, int32_t position);
 

@@ -5,11 +5,46 @@
 namespace millrace {
 namespace {
 
-// PostgreSQL puts the location of an operator on the operator; the expression begins with its left operand.
+// PostgreSQL puts the location of an operator on the operator; the expression begins with its left
+// operand.
 int32_t Earliest(int32_t own, const ParseNode* first) {
   const int32_t below = first == nullptr ? -1 : LocationOf(first);
   if (below < 0) return own;
   return own < 0 ? below : std::min(own, below);
+}
+
+// The same for what is no expression: elements of clauses and items of FROM.
+int32_t ClauseLocation(const ParseNode& node) {
+  switch (node.node_case) {
+    case PG_QUERY__NODE__NODE_RES_TARGET:
+      return node.res_target->location;
+    case PG_QUERY__NODE__NODE_SORT_BY:
+      return LocationOf(node.sort_by->node);
+    case PG_QUERY__NODE__NODE_RANGE_VAR:
+      return node.range_var->location;
+    case PG_QUERY__NODE__NODE_JOIN_EXPR:
+      return LocationOf(node.join_expr->larg);
+    case PG_QUERY__NODE__NODE_RANGE_TABLE_SAMPLE:
+      return node.range_table_sample->location;
+    case PG_QUERY__NODE__NODE_RANGE_SUBSELECT:
+      return LocationOf(node.range_subselect->subquery);
+    case PG_QUERY__NODE__NODE_RANGE_FUNCTION: {
+      const ParseNodes functions =
+          Nodes(node.range_function->n_functions, node.range_function->functions);
+      const ParseNodes call = functions.empty() ? ParseNodes() : ItemsOf(functions[0]);
+      return call.empty() ? -1 : LocationOf(call[0]);
+    }
+    case PG_QUERY__NODE__NODE_SELECT_STMT: {
+      const PgQuery__SelectStmt& select = *node.select_stmt;
+      return select.n_target_list == 0 ? -1 : LocationOf(select.target_list[0]);
+    }
+    case PG_QUERY__NODE__NODE_LIST: {
+      const ParseNodes items = ItemsOf(&node);
+      return items.empty() ? -1 : LocationOf(items[0]);
+    }
+    default:
+      return -1;
+  }
 }
 
 }  // namespace
@@ -67,34 +102,8 @@ int32_t LocationOf(const ParseNode* node) {
       return node->grouping_func->location;
     case PG_QUERY__NODE__NODE_GROUPING_SET:
       return node->grouping_set->location;
-    case PG_QUERY__NODE__NODE_RES_TARGET:
-      return node->res_target->location;
-    case PG_QUERY__NODE__NODE_SORT_BY:
-      return LocationOf(node->sort_by->node);
-    case PG_QUERY__NODE__NODE_RANGE_VAR:
-      return node->range_var->location;
-    case PG_QUERY__NODE__NODE_JOIN_EXPR:
-      return LocationOf(node->join_expr->larg);
-    case PG_QUERY__NODE__NODE_RANGE_TABLE_SAMPLE:
-      return node->range_table_sample->location;
-    case PG_QUERY__NODE__NODE_RANGE_SUBSELECT:
-      return LocationOf(node->range_subselect->subquery);
-    case PG_QUERY__NODE__NODE_RANGE_FUNCTION: {
-      const ParseNodes functions =
-          Nodes(node->range_function->n_functions, node->range_function->functions);
-      const ParseNodes call = functions.empty() ? ParseNodes() : ItemsOf(functions[0]);
-      return call.empty() ? -1 : LocationOf(call[0]);
-    }
-    case PG_QUERY__NODE__NODE_SELECT_STMT: {
-      const PgQuery__SelectStmt& select = *node->select_stmt;
-      return select.n_target_list == 0 ? -1 : LocationOf(select.target_list[0]);
-    }
-    case PG_QUERY__NODE__NODE_LIST: {
-      const ParseNodes items = ItemsOf(node);
-      return items.empty() ? -1 : LocationOf(items[0]);
-    }
     default:
-      return -1;
+      return ClauseLocation(*node);
   }
 }
 

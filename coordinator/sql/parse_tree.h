@@ -7,8 +7,8 @@
 #include "absl/types/span.h"
 #include "pg_query/pg_query.pb-c.h"
 
-// Reading of PostgreSQL's parse tree as protobuf-c gives it. Included by the .cc files of this folder only. Absent nodes are
-// null, absent strings empty.
+// Reading of PostgreSQL's parse tree as protobuf-c gives it. Included by the .cc files of this
+// folder only. Absent nodes are null, absent strings empty.
 
 namespace millrace {
 
@@ -43,8 +43,8 @@ inline ParseNodes ItemsOf(const ParseNode* node) {
   return Nodes(node->list->n_items, node->list->items);
 }
 
-// The byte offset where an expression or an item of FROM begins, as far as its node or the leftmost one below it knows; −1
-// if none does.
+// The byte offset where an expression or an item of FROM begins, as far as its node or the leftmost
+// one below it knows; −1 if none does.
 int32_t LocationOf(const ParseNode* node);
 
 }  // namespace millrace

@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "coordinator/sql/foreign_words.h"
 #include "coordinator/sql/parse_tree.h"
 #include "coordinator/sql/statement_limits.h"
 #include "pg_query.h"
@@ -16,9 +18,7 @@
 namespace millrace {
 namespace {
 
-void FreeTree(PgQuery__ParseResult* tree) {
-  pg_query__parse_result__free_unpacked(tree, nullptr);
-}
+void FreeTree(PgQuery__ParseResult* tree) { pg_query__parse_result__free_unpacked(tree, nullptr); }
 
 // libpg_query gives no SQLSTATE, but PostgreSQL's grammar words its refusals in a few ways.
 SqlState StateOfMessage(absl::string_view message) {
@@ -29,25 +29,11 @@ SqlState StateOfMessage(absl::string_view message) {
   return SqlState::kSyntaxError;
 }
 
-// What a word was meant to be where PostgreSQL's grammar stumbles over it or behind it.
-struct WordHint {
-  const char* word;
-  const char* hint;
-};
-constexpr WordHint kWordHints[] = {
-    {"qualify", "QUALIFY is not supported: filter on the window function in an outer query."},
-    {"emit", "EMIT ON WINDOW CLOSE stands at the end of the statement."},
-    {"asof", "ASOF JOIN is not supported."},
-    {"anti", "ANTI JOIN is not supported: write NOT EXISTS or NOT IN."},
-    {"semi", "SEMI JOIN is not supported: write EXISTS or IN."},
-    {"subscribe", "SUBSCRIBE TO stands alone."},
-};
-
 // True if an expression can end with `token`.
 bool EndsOperand(const SqlToken& token) {
   if (token.kind == TokenKind::kSymbol) return token.text == ")" || token.text == "]";
   if (token.kind != TokenKind::kWord) return true;
-  static constexpr const char* kWords[] = {"as",   "select", "distinct", "all",  "and", "or",
+  static constexpr const char* kWords[] = {"as",   "select", "distinct", "all",  "and",  "or",
                                            "not",  "case",   "when",     "then", "else", "in",
                                            "like", "by",     "on",       "from", "join"};
   return std::none_of(std::begin(kWords), std::end(kWords),
@@ -104,18 +90,24 @@ absl::Status ParsedStatement::Prepare() {
 absl::Status ParsedStatement::SyntaxError(absl::string_view message, int32_t byte) const {
   std::string text(message);
   // The grammar saw the rewritten text; the user knows the original one.
-  const bool quotes_token = absl::StrContains(message, "at or near");
-  absl::string_view hint;
-  for (const SqlToken& token : prepass_.tokens) {
-    if (token.begin > byte) break;
-    if (quotes_token && token.begin == byte) {
-      text = absl::StrCat("syntax error at or near \"", token.text, "\"");
-    }
-    for (const WordHint& known : kWordHints) {
-      const bool near = &token == &prepass_.tokens[0] || byte - token.end <= 1;
-      if (near && token.IsWord(known.word)) hint = known.hint;
+  const bool quotes_token = absl::StrContains(message, "syntax error at or near");
+  const std::vector<SqlToken>& tokens = prepass_.tokens;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    const bool stumbled = quotes_token && tokens[i].begin == byte;
+    if (!stumbled) continue;
+    text = absl::StrCat("syntax error at or near \"", tokens[i].text, "\"");
+    // The word before was taken for an alias, or the word itself is not known.
+    for (const size_t near : {i == 0 ? i : i - 1, i}) {
+      const ForeignWord* word = tokens[near].kind == TokenKind::kWord
+                                    ? FindForeignWord(absl::AsciiStrToLower(tokens[near].text))
+                                    : nullptr;
+      if (word == nullptr) continue;
+      return WithPosition(WithHint(NotSupported(word->feature), word->hint),
+                          positions_.CharAt(tokens[near].begin));
     }
   }
+  const bool no_alias = absl::StrContains(message, "subquery in FROM must have an alias");
+  const absl::string_view hint = no_alias ? "For example, FROM (SELECT ...) [AS] foo." : "";
   const SqlState state = StateOfMessage(message);
   return WithPosition(MakeError(state, text, hint), positions_.CharAt(byte));
 }
@@ -128,10 +120,10 @@ absl::StatusOr<ParsedStatement::Tree> ParsedStatement::ParseText(const std::stri
     const int32_t byte = TextPositions(text).ByteAt(result.error->cursorpos);
     return SyntaxError(result.error->message, byte);
   }
-  Tree tree(pg_query__parse_result__unpack(
-                nullptr, result.parse_tree.len,
-                reinterpret_cast<const uint8_t*>(result.parse_tree.data)),
-            FreeTree);
+  Tree tree(
+      pg_query__parse_result__unpack(nullptr, result.parse_tree.len,
+                                     reinterpret_cast<const uint8_t*>(result.parse_tree.data)),
+      FreeTree);
   if (tree == nullptr) return InternalError("cannot read the parse tree");
   return tree;
 }
@@ -145,7 +137,8 @@ absl::Status ParsedStatement::ParseMain() {
   return absl::OkStatus();
 }
 
-// The expression alone, at its own place: blanks, SELECT right before it. "WATERMARK FOR" leaves room for the word.
+// The expression alone, at its own place: blanks, SELECT right before it. "WATERMARK FOR" leaves
+// room for the word.
 absl::Status ParsedStatement::ParseWatermark() {
   constexpr absl::string_view kSelect = "SELECT ";
   const WatermarkClause& clause = *prepass_.watermark;
@@ -153,7 +146,8 @@ absl::Status ParsedStatement::ParseWatermark() {
   for (int32_t at = 0; at < clause.expr_begin; ++at) text[at] = ' ';
   text.replace(clause.expr_begin - kSelect.size(), kSelect.size(), kSelect.data(), kSelect.size());
   MR_ASSIGN_OR_RETURN(watermark_tree_, ParseText(text));
-  const ParseNode* select = watermark_tree_->n_stmts == 1 ? watermark_tree_->stmts[0]->stmt : nullptr;
+  const ParseNode* select =
+      watermark_tree_->n_stmts == 1 ? watermark_tree_->stmts[0]->stmt : nullptr;
   const bool one_expr = IsNode(select, PG_QUERY__NODE__NODE_SELECT_STMT) &&
                         select->select_stmt->n_target_list == 1 &&
                         select->select_stmt->n_from_clause == 0;

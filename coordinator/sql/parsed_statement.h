@@ -14,11 +14,12 @@ struct PgQuery__ParseResult;
 
 namespace millrace {
 
-// One statement: its text, what the pre-pass took out of it, and PostgreSQL's parse tree of the rest. The tree
-// lives as long as this object.
+// One statement: its text, what the pre-pass took out of it, and PostgreSQL's parse tree of the
+// rest. The tree lives as long as this object.
 class ParsedStatement {
  public:
-  // Exactly one statement (a semicolon may follow). All errors carry the position of a character in `sql`.
+  // Exactly one statement (a semicolon may follow). All errors carry the position of a character in
+  // `sql`.
   static absl::StatusOr<std::unique_ptr<ParsedStatement>> Parse(absl::string_view sql);
   ~ParsedStatement();
   ParsedStatement(const ParsedStatement&) = delete;
@@ -31,8 +32,8 @@ class ParsedStatement {
   const Prepass& prepass() const { return prepass_; }
   absl::string_view text() const { return text_; }
 
-  // The 1-based character for a byte offset of the parse tree; 0 for none. In the text of a view all positions are
-  // that of the view's name in the statement that the user wrote.
+  // The 1-based character for a byte offset of the parse tree; 0 for none. In the text of a view
+  // all positions are that of the view's name in the statement that the user wrote.
   int32_t PositionOf(int32_t location) const {
     return fixed_position_ != 0 ? fixed_position_ : positions_.CharAt(location);
   }
@@ -40,7 +41,8 @@ class ParsedStatement {
 
   // The first unquoted word `word` at or behind byte `from`; −1 if there is none.
   int32_t FindWord(absl::string_view word, int32_t from) const;
-  // Where the first name token that means `name` begins, the statement's first word apart; −1 if there is none.
+  // Where the first name token that means `name` begins, the statement's first word apart; −1 if
+  // there is none.
   int32_t FindName(absl::string_view name) const;
   // The same for a word that can only be an alias without AS: it follows right behind an operand.
   int32_t FindBareAlias(absl::string_view word, int32_t from) const;

@@ -1,10 +1,10 @@
 #include "coordinator/sql/parser.h"
 
 #include "common/base/status.h"
+#include "common/types/utf8.h"
 #include "coordinator/sql/sql_token.h"
 #include "coordinator/sql/statement_limits.h"
 #include "coordinator/sql/text_positions.h"
-#include "common/types/utf8.h"
 
 namespace millrace {
 namespace {

@@ -5,9 +5,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/status.h"
 #include "coordinator/sql/prepass_rewriter.h"
 #include "coordinator/sql/statement_limits.h"
-#include "common/base/status.h"
 
 namespace millrace {
 namespace {
@@ -120,16 +120,16 @@ absl::Status HeadRewriter::SetExplainOption(const SqlToken& key, const SqlToken*
     result.analyze = on;
     return absl::OkStatus();
   }
-  for (const char* known : {"verbose", "costs", "settings", "buffers", "wal", "timing", "summary"}) {
+  for (const char* known :
+       {"verbose", "costs", "settings", "buffers", "wal", "timing", "summary"}) {
     if (!key.IsWord(known)) continue;
     if (!on) return absl::OkStatus();
     return WithPosition(NotSupported(absl::StrCat("EXPLAIN option ", absl::AsciiStrToUpper(known))),
                         position);
   }
-  return WithPosition(
-      MakeError(SqlState::kSyntaxError,
-                absl::StrCat("unrecognized EXPLAIN option \"", key.Name(), "\"")),
-      position);
+  return WithPosition(MakeError(SqlState::kSyntaxError,
+                                absl::StrCat("unrecognized EXPLAIN option \"", key.Name(), "\"")),
+                      position);
 }
 
 absl::Status HeadRewriter::RewriteObjectWords(size_t first) {
@@ -139,13 +139,15 @@ absl::Status HeadRewriter::RewriteObjectWords(size_t first) {
   const bool replace = create && text_.WordAt(object, "or") && text_.WordAt(object + 1, "replace");
   if (replace) object += 2;
   if (text_.WordAt(object, "sink")) {
-    return WithHint(text_.Unsupported(object, create ? "CREATE SINK" : "DROP SINK"),
-                    "Define the target with CREATE TABLE … WITH (connector = …) and use INSERT.");
+    return WithHint(
+        text_.Unsupported(object, create ? "CREATE SINK" : "DROP SINK"),
+        "A target is defined by CREATE TABLE … WITH (connector = …) and filled by INSERT.");
   }
-  for (const char* word : {"materialized", "table", "source"}) {
+  constexpr std::pair<const char*, const char*> kNotReplaced[] = {
+      {"materialized", "MATERIALIZED VIEW"}, {"table", "TABLE"}, {"source", "SOURCE"}};
+  for (const auto& [word, noun] : kNotReplaced) {
     if (replace && text_.WordAt(object, word)) {
-      return WithHint(text_.Unsupported(first, absl::StrCat("CREATE OR REPLACE ",
-                                                            absl::AsciiStrToUpper(word))),
+      return WithHint(text_.Unsupported(first, absl::StrCat("CREATE OR REPLACE ", noun)),
                       "Drop it first, then create it.");
     }
   }
@@ -180,11 +182,11 @@ absl::StatusOr<Prepass> RunPrepass(absl::string_view sql, std::vector<SqlToken> 
   result.tokens = std::move(tokens);
   for (const SqlToken& token : result.tokens) {
     if (!token.IsName() || token.Name().size() <= kMaxIdentifierBytes) continue;
-    return WithPosition(MakeError(SqlState::kNameTooLong,
-                                  absl::StrCat("identifier \"", token.Name(), "\" is too long"),
-                                  absl::StrCat("Names have at most ", kMaxIdentifierBytes,
-                                               " bytes.")),
-                        token.begin + 1);
+    return WithPosition(
+        MakeError(SqlState::kNameTooLong,
+                  absl::StrCat("identifier \"", token.Name(), "\" is too long"),
+                  absl::StrCat("Names have at most ", kMaxIdentifierBytes, " bytes.")),
+        token.begin + 1);
   }
   PrepassText text(result);
   MR_ASSIGN_OR_RETURN(const size_t first, HeadRewriter(text).Run());

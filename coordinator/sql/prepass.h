@@ -10,9 +10,10 @@
 #include "absl/strings/string_view.h"
 #include "coordinator/sql/sql_token.h"
 
-// PostgreSQL's grammar has no words for streams. Before it is asked, the few that we add are taken out of the token
-// list and replaced by blanks or by words of the same length, so that every byte keeps its place and the caret of an error
-// points into the text as the user wrote it. What a word meant is kept beside the text, by byte offset.
+// PostgreSQL's grammar has no words for streams. Before it is asked, the few that we add are taken
+// out of the token list and replaced by blanks or by words of the same length, so that every byte
+// keeps its place and the caret of an error points into the text as the user wrote it. What a word
+// meant is kept beside the text, by byte offset.
 
 namespace millrace {
 
@@ -56,8 +57,9 @@ struct Prepass {
   std::optional<int32_t> emit_begin;
 };
 
-// Rewrites one statement. `sql` must outlive the result and have passed CheckStatementText. Errors: 42601, 0A000 for
-// SUBSCRIBE, VERIFY, sinks and temporal joins, 42622 for names that PostgreSQL would cut; positions are bytes, from 1.
+// Rewrites one statement. `sql` must outlive the result and have passed CheckStatementText. Errors:
+// 42601, 0A000 for SUBSCRIBE, VERIFY, sinks and temporal joins, 42622 for names that PostgreSQL
+// would cut; positions are bytes, from 1.
 absl::StatusOr<Prepass> RunPrepass(absl::string_view sql, std::vector<SqlToken> tokens);
 
 }  // namespace millrace

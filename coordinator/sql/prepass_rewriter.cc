@@ -14,7 +14,8 @@
 namespace millrace {
 namespace {
 
-// Stands where a file's literal or an option key was; the two quotes of an empty literal are long enough for it.
+// Stands where a file's literal or an option key was; the two quotes of an empty literal are long
+// enough for it.
 constexpr absl::string_view kPlaceholder = "_f";
 constexpr absl::string_view kKeyPlaceholder = "k";
 
@@ -189,7 +190,8 @@ absl::Status BodyRewriter::OptionKey(size_t i) {
   return absl::OkStatus();
 }
 
-// The clause is blanked with the comma behind it, or, at the end of the list, with the one before it.
+// The clause is blanked with the comma behind it, or, at the end of the list, with the one before
+// it.
 absl::Status BodyRewriter::Watermark(size_t i) {
   if (text_.result().watermark.has_value()) return text_.SyntaxErrorAt(i);
   const size_t column = i + 2;
@@ -237,16 +239,17 @@ absl::Status PrepassText::SyntaxErrorAt(size_t i) const {
     return WithPosition(MakeError(SqlState::kSyntaxError, "syntax error at end of input"),
                         static_cast<int32_t>(result_.text.size()) + 1);
   }
-  return WithPosition(
-      MakeError(SqlState::kSyntaxError,
-                absl::StrCat("syntax error at or near \"", token(i).text, "\"")),
-      token(i).begin + 1);
+  return WithPosition(MakeError(SqlState::kSyntaxError,
+                                absl::StrCat("syntax error at or near \"", token(i).text, "\"")),
+                      token(i).begin + 1);
 }
 
 absl::Status PrepassText::Unsupported(size_t i, absl::string_view what) const {
   return WithPosition(NotSupported(what), token(i).begin + 1);
 }
 
-absl::Status RewriteBody(PrepassText& text, size_t first) { return BodyRewriter(text, first).Run(); }
+absl::Status RewriteBody(PrepassText& text, size_t first) {
+  return BodyRewriter(text, first).Run();
+}
 
 }  // namespace millrace

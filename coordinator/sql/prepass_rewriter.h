@@ -8,8 +8,8 @@
 
 namespace millrace {
 
-// The text and the tokens of a statement while the pre-pass works on it. Indices beyond the last token are allowed in
-// the questions and answered with false.
+// The text and the tokens of a statement while the pre-pass works on it. Indices beyond the last
+// token are allowed in the questions and answered with false.
 class PrepassText {
  public:
   explicit PrepassText(Prepass& result) : result_(result) {}
@@ -40,8 +40,8 @@ class PrepassText {
   Prepass& result_;
 };
 
-// Everything behind the head: files and epochs in FROM, window functions in Flink's spelling, option keys,
-// watermarks. Starts at token `first`.
+// Everything behind the head: files and epochs in FROM, window functions in Flink's spelling,
+// option keys, watermarks. Starts at token `first`.
 absl::Status RewriteBody(PrepassText& text, size_t first);
 
 }  // namespace millrace

@@ -23,8 +23,8 @@ bool HasTail(const PgQuery__SelectStmt& select) {
          select.limit_offset != nullptr || select.with_clause != nullptr;
 }
 
-// The members of a chain of UNIONs that one UNION ALL can hold: those of nested UNION ALLs, and of nested UNIONs of both kinds where
-// the duplicates are removed at the end.
+// The members of a chain of UNIONs that one UNION ALL can hold: those of nested UNION ALLs, and of
+// nested UNIONs of both kinds where the duplicates are removed at the end.
 void CollectMembers(const PgQuery__SelectStmt& select, bool removes_duplicates,
                     std::vector<const PgQuery__SelectStmt*>* members) {
   for (const PgQuery__SelectStmt* side : {select.larg, select.rarg}) {
@@ -44,8 +44,7 @@ int32_t FirstPosition(const PgQuery__SelectStmt& select, const QueryEnvironment&
   if (leaf->n_values_lists > 0) {
     return environment.PositionOf(LocationOf(leaf->values_lists[0]));
   }
-  return leaf->n_target_list == 0 ? 0
-                                  : environment.PositionOf(LocationOf(leaf->target_list[0]));
+  return leaf->n_target_list == 0 ? 0 : environment.PositionOf(LocationOf(leaf->target_list[0]));
 }
 
 // The common type of column `index` of all members.
@@ -108,7 +107,10 @@ absl::StatusOr<LogicalPtr> BindBody(const PgQuery__SelectStmt& query,
   const bool set_operation = query.op == PG_QUERY__SET_OPERATION__SETOP_UNION ||
                              query.op == PG_QUERY__SET_OPERATION__SETOP_INTERSECT ||
                              query.op == PG_QUERY__SET_OPERATION__SETOP_EXCEPT;
-  if (query.n_locking_clause > 0) return NotSupported("FOR UPDATE and its like");
+  if (query.n_locking_clause > 0) {
+    return WithPosition(NotSupported("FOR UPDATE or FOR SHARE"),
+                        environment.PositionOf(environment.statement.FindWord("for", 0)));
+  }
   if (!set_operation && query.n_values_lists == 0) return BindSelect(query, environment);
   OuterQuery outer;
   const QueryEnvironment inner = WithoutCorrelation(environment, &outer);
@@ -139,8 +141,8 @@ absl::Status BindWith(const PgQuery__WithClause& with, const QueryEnvironment& e
     const int32_t position = environment.PositionOf(cte.location);
     if (scope->queries.contains(cte.ctename)) {
       return WithPosition(
-          MakeError(SqlState::kDuplicateAlias, absl::StrCat("WITH query name \"", cte.ctename,
-                                                            "\" specified more than once")),
+          MakeError(SqlState::kDuplicateAlias,
+                    absl::StrCat("WITH query name \"", cte.ctename, "\" specified more than once")),
           position);
     }
     if (!IsNode(cte.ctequery, PG_QUERY__NODE__NODE_SELECT_STMT)) {
@@ -176,8 +178,7 @@ absl::StatusOr<LogicalPtr> BindQuery(const PgQuery__SelectStmt& query,
   WithScope scope;
   scope.outer = environment.with;
   OuterQuery outer;
-  MR_RETURN_IF_ERROR(
-      BindWith(*query.with_clause, WithoutCorrelation(environment, &outer), &scope));
+  MR_RETURN_IF_ERROR(BindWith(*query.with_clause, WithoutCorrelation(environment, &outer), &scope));
   const QueryEnvironment inside{environment.session, environment.statement, &scope,
                                 environment.outer};
   return BindBody(query, inside);

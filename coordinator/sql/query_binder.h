@@ -10,15 +10,16 @@ struct PgQuery__WithClause;
 
 namespace millrace {
 
-// A query with WITH, set operations, VALUES, ORDER BY and LIMIT. Columns that are text literals without a type stay of
-// type unknown, so that INSERT and UNION can give them one: see CastOutput.
+// A query with WITH, set operations, VALUES, ORDER BY and LIMIT. Columns that are text literals
+// without a type stay of type unknown, so that INSERT and UNION can give them one: see CastOutput.
 absl::StatusOr<LogicalPtr> BindQuery(const PgQuery__SelectStmt& query,
                                      const QueryEnvironment& environment);
 // The same for a node; 0A000 if it is no query.
 absl::StatusOr<LogicalPtr> BindQueryNode(const PgQuery__Node& node,
                                          const QueryEnvironment& environment);
 
-// Binds WITH queries into `scope`, each in sight of those before it. `environment.with` must be what `scope` is inside of.
+// Binds WITH queries into `scope`, each in sight of those before it. `environment.with` must be
+// what `scope` is inside of.
 absl::Status BindWith(const PgQuery__WithClause& with, const QueryEnvironment& environment,
                       WithScope* scope);
 

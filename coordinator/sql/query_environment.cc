@@ -17,9 +17,10 @@ absl::Status CountSharedPlan(BindSession& session, int64_t num_nodes, int32_t po
   session.shared_plan_nodes += num_nodes;
   if (session.shared_plan_nodes <= kMaxPlanNodes) return absl::OkStatus();
   return WithPosition(
-      MakeError(SqlState::kStatementTooComplex,
-                absl::StrCat("the statement has more than ", kMaxPlanNodes,
-                             " plan nodes, with every WITH query and view counted where it is named")),
+      MakeError(
+          SqlState::kStatementTooComplex,
+          absl::StrCat("the statement has more than ", kMaxPlanNodes,
+                       " plan nodes, with every WITH query and view counted where it is named")),
       position);
 }
 

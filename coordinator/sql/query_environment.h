@@ -22,7 +22,11 @@ struct BindSession {
   // Levels of recursion at this moment, and plan nodes made of WITH queries and views so far.
   int depth = 0;
   int64_t shared_plan_nodes = 0;
-  // The AS OF EPOCH clauses that a relation of FROM has taken, by their offset; those of views apart.
+  // Ids of the catalog's objects that were named so far, by the statement or by views that it
+  // names.
+  std::set<uint64_t> named_objects;
+  // The AS OF EPOCH clauses that a relation of FROM has taken, by their offset; those of views
+  // apart.
   std::set<int32_t> used_epochs = {};
 };
 
@@ -48,13 +52,16 @@ struct WithScope {
 
 // What ties a subquery to the query around it.
 struct Correlation {
-  // Conditions of the subquery's WHERE that use outer columns: kOuterColumnBase + i is column i of the outer row, all other
-  // columns are those of the subquery's plan, which has `num_exported` columns for them behind its own.
+  // Conditions of the subquery's WHERE that use outer columns: kOuterColumnBase + i is column i of
+  // the outer row, all other columns are those of the subquery's plan, which has `num_exported`
+  // columns for them behind its own.
   std::vector<ExprPtr> conjuncts;
   size_t num_exported = 0;
-  // The conjuncts are equalities, and the plan has at most one row for each value of the exported columns.
+  // The conjuncts are equalities, and the plan has at most one row for each value of the exported
+  // columns.
   bool one_row_per_key = false;
-  // The value of an aggregating subquery for an outer row without any row in the subquery; null for NULL.
+  // The value of an aggregating subquery for an outer row without any row in the subquery; null for
+  // NULL.
   ExprPtr value_without_rows;
 };
 

@@ -1,8 +1,7 @@
 #include "coordinator/sql/scope.h"
 
-#include <utility>
-
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/nearest_name.h"
@@ -96,14 +95,16 @@ absl::Status Scope::UndefinedColumn(absl::string_view qualifier, absl::string_vi
       titles.push_back(item.name.empty() ? column.name : absl::StrCat(item.name, ".", column.name));
     }
   }
-  const std::string nearest = NearestName(name, candidates);
+  // In names of one or two letters everything is near.
+  constexpr size_t kMinLetters = 3;
+  const std::string nearest = name.size() < kMinLetters ? "" : NearestName(name, candidates);
   std::string hint;
   for (size_t i = 0; i < candidates.size() && hint.empty() && !nearest.empty(); ++i) {
     if (candidates[i] != nearest) continue;
     hint = absl::StrCat("Perhaps you meant to reference the column \"", titles[i], "\".");
   }
-  const std::string column = qualifier.empty() ? absl::StrCat("\"", name, "\"")
-                                               : absl::StrCat(qualifier, ".", name);
+  const std::string column =
+      qualifier.empty() ? absl::StrCat("\"", name, "\"") : absl::StrCat(qualifier, ".", name);
   return WithPosition(MakeError(SqlState::kUndefinedColumn,
                                 absl::StrCat("column ", column, " does not exist"), hint),
                       position);
@@ -113,18 +114,18 @@ absl::Status Scope::UndefinedQualifier(absl::string_view qualifier, int32_t posi
   std::vector<std::string> names;
   for (const ScopeItem& item : items_) {
     if (item.name_visible && !item.name.empty()) names.push_back(item.name);
-    if (item.name == qualifier || (item.table != nullptr && item.name_visible &&
-                                   item.table->name() == qualifier)) {
+    if (item.name == qualifier ||
+        (item.table != nullptr && item.name_visible && item.table->name() == qualifier)) {
       const std::string hint =
           item.name == qualifier
               ? absl::StrCat("There is an entry for table \"", qualifier,
                              "\", but it cannot be referenced from this part of the query.")
               : absl::StrCat("Perhaps you meant to reference the table alias \"", item.name, "\".");
       return WithPosition(
-          MakeError(SqlState::kUndefinedTable,
-                    absl::StrCat("invalid reference to FROM-clause entry for table \"", qualifier,
-                                 "\""),
-                    hint),
+          MakeError(
+              SqlState::kUndefinedTable,
+              absl::StrCat("invalid reference to FROM-clause entry for table \"", qualifier, "\""),
+              hint),
           position);
     }
   }
@@ -142,7 +143,8 @@ std::string Scope::ColumnTitle(int index) const {
   for (const ScopeItem& item : items_) {
     if (!item.name_visible) continue;
     for (const ScopeColumn& column : item.columns) {
-      const bool same = column.expr->kind == ExprKind::kColumn && column.expr->column_index == index;
+      const bool same =
+          column.expr->kind == ExprKind::kColumn && column.expr->column_index == index;
       if (!same) continue;
       return item.name.empty() ? column.name : absl::StrCat(item.name, ".", column.name);
     }

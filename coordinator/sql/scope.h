@@ -11,8 +11,8 @@
 
 namespace millrace {
 
-// A column that a name can mean; `expr` is over the row of the whole FROM clause. Mostly a plain column; the
-// merged column of FULL JOIN … USING is a COALESCE.
+// A column that a name can mean; `expr` is over the row of the whole FROM clause. Mostly a plain
+// column; the merged column of FULL JOIN … USING is a COALESCE.
 struct ScopeColumn {
   std::string name;
   ExprPtr expr;
@@ -38,7 +38,8 @@ class Scope {
   std::vector<ScopeItem>& items() { return items_; }
 
   void Add(ScopeItem item) { items_.push_back(std::move(item)); }
-  // Appends the items of `right`, whose columns begin at `offset` of the joined row. 42712 for a name that is on both sides.
+  // Appends the items of `right`, whose columns begin at `offset` of the joined row. 42712 for a
+  // name that is on both sides.
   absl::Status Append(const Scope& right, int offset, int32_t position);
 
   // The column that `name` means; null if there is none. 42702 if there are several.

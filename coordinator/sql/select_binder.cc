@@ -24,8 +24,9 @@
 namespace millrace {
 namespace {
 
-// Binds one SELECT. First every clause becomes expressions over the row of FROM, with placeholders for what needs an
-// operator of its own; then the plan is built from the bottom up, and the placeholders are replaced step by step:
+// Binds one SELECT. First every clause becomes expressions over the row of FROM, with placeholders
+// for what needs an operator of its own; then the plan is built from the bottom up, and the
+// placeholders are replaced step by step:
 //
 //   FROM → subqueries of WHERE → WHERE → subqueries in GROUP BY and aggregates → aggregation
 //        → subqueries of the result → HAVING → windows → SELECT list → DISTINCT → ORDER BY → LIMIT
@@ -73,7 +74,8 @@ class SelectBinder {
   bool distinct_ = false;
 
   LogicalPtr plan_;
-  // Conditions of WHERE with columns of the query around, and the columns that the plan exports for them.
+  // Conditions of WHERE with columns of the query around, and the columns that the plan exports for
+  // them.
   std::vector<ExprPtr> correlated_;
   std::vector<ExprPtr> exported_;
 };
@@ -105,9 +107,10 @@ absl::Status SelectBinder::ReadDistinct() {
   const ParseNode* first = select_.distinct_clause[0];
   const bool plain = first == nullptr || first->node_case == PG_QUERY__NODE__NODE__NOT_SET;
   if (!plain) {
-    return WithPosition(WithHint(NotSupported("DISTINCT ON"),
-                                 "Write row_number() OVER (PARTITION BY …) and keep the rows with 1."),
-                        environment_.PositionOf(LocationOf(first)));
+    return WithPosition(
+        WithHint(NotSupported("DISTINCT ON"),
+                 "Write row_number() OVER (PARTITION BY …) and keep the rows with 1."),
+        environment_.PositionOf(LocationOf(first)));
   }
   distinct_ = true;
   return absl::OkStatus();
@@ -132,8 +135,7 @@ absl::Status SelectBinder::BindClauses() {
   MR_ASSIGN_OR_RETURN(targets_, BindSelectList(select_binder, select_));
   if (select_.where_clause != nullptr) {
     ExpressionBinder binder(environment_, from_.scope, Clause::kWhere, &where_parts_);
-    MR_ASSIGN_OR_RETURN(where_,
-                        BindPredicate(binder, *select_.where_clause, "argument of WHERE"));
+    MR_ASSIGN_OR_RETURN(where_, BindPredicate(binder, *select_.where_clause, "argument of WHERE"));
   }
   if (select_.having_clause != nullptr) {
     ExpressionBinder binder(environment_, from_.scope, Clause::kHaving, &parts_);
@@ -237,7 +239,8 @@ absl::Status SelectBinder::BuildAggregation() {
     used.push_back(*expr);
     return absl::OkStatus();
   }));
-  // The row of the plan may be longer than that of FROM, by the values of subqueries; titles and keys are those of FROM.
+  // The row of the plan may be longer than that of FROM, by the values of subqueries; titles and
+  // keys are those of FROM.
   const AggregatePlan aggregation(std::move(plan_), from_.scope, group_keys_, parts_.aggregates,
                                   used);
   MR_RETURN_IF_ERROR(ForEachResultExpr([&](ExprPtr* expr) {
@@ -263,11 +266,11 @@ absl::Status SelectBinder::GroupByCorrelation() {
   }
   Correlation& correlation = *environment_.outer->correlation;
   correlation.one_row_per_key = true;
-  const bool counts =
-      std::any_of(parts_.aggregates.begin(), parts_.aggregates.end(), [](const AggregateItem& item) {
-        return item.resolved.function == AggregateFunction::kCount ||
-               item.resolved.function == AggregateFunction::kCountStar;
-      });
+  const bool counts = std::any_of(parts_.aggregates.begin(), parts_.aggregates.end(),
+                                  [](const AggregateItem& item) {
+                                    return item.resolved.function == AggregateFunction::kCount ||
+                                           item.resolved.function == AggregateFunction::kCountStar;
+                                  });
   if (!counts || targets_.empty()) return absl::OkStatus();
   std::vector<ExprPtr> empty_values;
   for (const AggregateItem& item : parts_.aggregates) {
@@ -337,8 +340,8 @@ absl::StatusOr<LogicalPtr> SelectBinder::BuildResult() {
   if (distinct_) {
     for (ExprPtr& expr : exprs) {
       if (expr->type.id != TypeId::kUnknown) continue;
-      MR_ASSIGN_OR_RETURN(expr, BuildCast(expr, SqlType::Of(TypeId::kText),
-                                          CastContext::kImplicit, expr->position));
+      MR_ASSIGN_OR_RETURN(expr, BuildCast(expr, SqlType::Of(TypeId::kText), CastContext::kImplicit,
+                                          expr->position));
     }
   }
   plan_ = NewProject(std::move(plan_), std::move(exprs), names);

@@ -8,6 +8,7 @@
 #include "common/expr/function_registry.h"
 #include "coordinator/sql/column_names.h"
 #include "coordinator/sql/expr_rewrite.h"
+#include "coordinator/sql/foreign_words.h"
 #include "coordinator/sql/order_and_limit.h"
 #include "coordinator/sql/parse_tree.h"
 #include "coordinator/sql/statement_limits.h"
@@ -15,8 +16,6 @@
 
 namespace millrace {
 namespace {
-
-constexpr const char* kSuspiciousWords[] = {"emit", "asof", "anti", "semi", "qualify", "of"};
 
 class SelectListBinder {
  public:
@@ -64,17 +63,12 @@ absl::Status SelectListBinder::AddStar(const PgQuery__ColumnRef& ref) {
 }
 
 absl::Status SelectListBinder::CheckWord(const PgQuery__ResTarget& target) const {
-  for (const absl::string_view word : kSuspiciousWords) {
-    if (word != target.name) continue;
-    const int32_t at = environment_.statement.FindBareAlias(word, target.location);
-    if (at < 0) continue;
-    return WithPosition(
-        MakeError(SqlState::kSyntaxError,
-                  absl::StrCat("\"", word, "\" cannot be an alias without AS"),
-                  "This word of other SQL dialects is not supported."),
-        environment_.PositionOf(at));
-  }
-  return absl::OkStatus();
+  const ForeignWord* word = FindForeignWord(target.name);
+  if (word == nullptr) return absl::OkStatus();
+  const int32_t at = environment_.statement.FindBareAlias(word->word, target.location);
+  if (at < 0) return absl::OkStatus();
+  return WithPosition(WithHint(NotSupported(word->feature), word->hint),
+                      environment_.PositionOf(at));
 }
 
 absl::StatusOr<std::vector<SelectTarget>> SelectListBinder::Bind() {
@@ -142,14 +136,14 @@ int TargetLike(const Expr& expr, const std::vector<SelectTarget>& targets) {
 // What GROUP BY must not contain, found in a target that it names.
 absl::Status CheckGroupable(const Expr& expr, int32_t position) {
   if (UsesColumns(expr, kAggregateBase, kAggregateBase + kPlaceholderStep)) {
-    return WithPosition(MakeError(SqlState::kGroupingError,
-                                  "aggregate functions are not allowed in GROUP BY"),
-                        position);
+    return WithPosition(
+        MakeError(SqlState::kGroupingError, "aggregate functions are not allowed in GROUP BY"),
+        position);
   }
   if (UsesColumns(expr, kWindowBase, kWindowBase + kPlaceholderStep)) {
-    return WithPosition(MakeError(SqlState::kWindowingError,
-                                  "window functions are not allowed in GROUP BY"),
-                        position);
+    return WithPosition(
+        MakeError(SqlState::kWindowingError, "window functions are not allowed in GROUP BY"),
+        position);
   }
   if (UsesColumns(expr, kResultSubqueryBase, kResultSubqueryBase + kPlaceholderStep)) {
     return WithPosition(NotSupported("GROUP BY a subquery of the SELECT list"), position);
@@ -161,7 +155,7 @@ absl::Status AddGroupKey(ExpressionBinder& binder, const ParseNode& node,
                          std::vector<SelectTarget>* targets, std::vector<ExprPtr>* keys) {
   const int32_t position = binder.environment().PositionOf(LocationOf(&node));
   if (IsNode(&node, PG_QUERY__NODE__NODE_GROUPING_SET)) {
-    return WithPosition(NotSupported("GROUPING SETS, ROLLUP and CUBE"), position);
+    return WithPosition(NotSupported("a grouping set, ROLLUP or CUBE"), position);
   }
   if (IsNode(&node, PG_QUERY__NODE__NODE_ROW_EXPR) &&
       node.row_expr->row_format == PG_QUERY__COERCION_FORM__COERCE_IMPLICIT_CAST) {
@@ -204,8 +198,7 @@ absl::StatusOr<std::vector<SelectTarget>> BindSelectList(ExpressionBinder& binde
 }
 
 absl::StatusOr<std::vector<OrderItem>> BindOrderBy(ExpressionBinder& binder,
-                                                   const PgQuery__SelectStmt& select,
-                                                   bool distinct,
+                                                   const PgQuery__SelectStmt& select, bool distinct,
                                                    std::vector<SelectTarget>* targets) {
   std::vector<OrderItem> items;
   for (const ParseNode* node : Nodes(select.n_sort_clause, select.sort_clause)) {

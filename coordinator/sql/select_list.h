@@ -28,14 +28,14 @@ struct OrderItem {
   SortKey key;
 };
 
-// ORDER BY of a SELECT: output names come before input columns, ordinals, expressions. Targets without a type that are
-// ordered by become text. `distinct`: only targets are allowed (42P10).
+// ORDER BY of a SELECT: output names come before input columns, ordinals, expressions. Targets
+// without a type that are ordered by become text. `distinct`: only targets are allowed (42P10).
 absl::StatusOr<std::vector<OrderItem>> BindOrderBy(ExpressionBinder& binder,
-                                                   const PgQuery__SelectStmt& select,
-                                                   bool distinct,
+                                                   const PgQuery__SelectStmt& select, bool distinct,
                                                    std::vector<SelectTarget>* targets);
 
-// GROUP BY: input columns come before output names, ordinals, expressions. `binder` is for Clause::kGroupBy.
+// GROUP BY: input columns come before output names, ordinals, expressions. `binder` is for
+// Clause::kGroupBy.
 absl::StatusOr<std::vector<ExprPtr>> BindGroupBy(ExpressionBinder& binder,
                                                  const PgQuery__SelectStmt& select,
                                                  std::vector<SelectTarget>* targets);

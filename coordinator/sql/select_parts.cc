@@ -20,6 +20,28 @@ bool SameAggregate(const AggregateItem& a, const AggregateItem& b) {
          a.resolved.type == b.resolved.type && SameExprs(a.resolved.args, b.resolved.args);
 }
 
+bool SameKeys(const std::vector<SortKey>& a, const std::vector<SortKey>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const SortKey& x, const SortKey& y) {
+    return SameExpr(*x.expr, *y.expr) && x.descending == y.descending &&
+           x.nulls_first == y.nulls_first;
+  });
+}
+
+bool SameFrame(const OverFrame& a, const OverFrame& b) {
+  return a.unit == b.unit && a.start == b.start && a.end == b.end &&
+         a.start_offset == b.start_offset && a.end_offset == b.end_offset;
+}
+
+bool SameWindow(const WindowItem& a, const WindowItem& b) {
+  if (a.aggregate.has_value() != b.aggregate.has_value()) return false;
+  const bool same_call = a.aggregate.has_value()
+                             ? SameAggregate(*a.aggregate, *b.aggregate)
+                             : a.ranking.name == b.ranking.name && a.ranking.type == b.ranking.type &&
+                                   SameExprs(a.ranking.args, b.ranking.args);
+  return same_call && SameExprs(a.window.partition, b.window.partition) &&
+         SameKeys(a.window.order, b.window.order) && SameFrame(a.window.frame, b.window.frame);
+}
+
 }  // namespace
 
 ExprPtr AddAggregate(SelectParts& parts, AggregateItem item, int32_t position) {
@@ -33,9 +55,10 @@ ExprPtr AddAggregate(SelectParts& parts, AggregateItem item, int32_t position) {
 ExprPtr AddWindow(SelectParts& parts, WindowItem item, int32_t position) {
   const SqlType type =
       item.aggregate.has_value() ? item.aggregate->resolved.type : item.ranking.type;
-  const int index = static_cast<int>(parts.windows.size());
-  parts.windows.push_back(std::move(item));
-  return MakeColumn(kWindowBase + index, type, position);
+  size_t index = 0;
+  while (index < parts.windows.size() && !SameWindow(parts.windows[index], item)) ++index;
+  if (index == parts.windows.size()) parts.windows.push_back(std::move(item));
+  return MakeColumn(kWindowBase + static_cast<int>(index), type, position);
 }
 
 ExprPtr SubqueryList::Add(SubqueryItem item, const SqlType& type) {

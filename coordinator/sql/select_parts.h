@@ -29,15 +29,16 @@ struct WindowDefinition {
   OverFrame frame;
 };
 
-// A call with OVER: an aggregate over the frame, or else a ranking function. The expressions may contain aggregates.
+// A call with OVER: an aggregate over the frame, or else a ranking function. The expressions may
+// contain aggregates.
 struct WindowItem {
   std::optional<AggregateItem> aggregate;
   ResolvedRanking ranking;
   WindowDefinition window;
 };
 
-// What a subquery gives to the expression that it stands in. kScalar: the value of its only column. kExists: whether it
-// has a row. kMark: `operand IN (subquery)`, with all three truth values.
+// What a subquery gives to the expression that it stands in. kScalar: the value of its only column.
+// kExists: whether it has a row. kMark: `operand IN (subquery)`, with all three truth values.
 enum class SubqueryKind : uint8_t { kScalar, kExists, kMark };
 
 struct SubqueryItem {
@@ -46,8 +47,9 @@ struct SubqueryItem {
   // kMark.
   ExprPtr operand;
   int32_t position = 0;
-  // A correlated kScalar: the plan's columns behind the first are the inner sides of the equalities with outer columns; this is the
-  // join condition, over the outer row with kOuterColumnBase and the plan's columns. Null: not correlated.
+  // A correlated kScalar: the plan's columns behind the first are the inner sides of the equalities
+  // with outer columns; this is the join condition, over the outer row with kOuterColumnBase and
+  // the plan's columns. Null: not correlated.
   ExprPtr correlation;
   // What a correlated subquery gives where it has no row: NULL, or for count a value. Null: NULL.
   ExprPtr value_without_rows;
@@ -63,7 +65,8 @@ class SubqueryList {
   bool empty() const { return items_.empty(); }
   std::vector<SubqueryItem>& items() { return items_; }
 
-  // Joins all subqueries to `input`, whose columns keep their positions; sets *columns to what the placeholders base + i mean.
+  // Joins all subqueries to `input`, whose columns keep their positions; sets *columns to what the
+  // placeholders base + i mean.
   absl::StatusOr<LogicalPtr> Attach(LogicalPtr input, std::vector<ExprPtr>* columns);
   int base() const { return base_; }
 

@@ -57,8 +57,9 @@ std::string DurationText(int64_t micros) {
 absl::StatusOr<std::string> NormalizeCount(const CountRange& range, absl::string_view value) {
   int64_t count = 0;
   if (!absl::SimpleAtoi(value, &count) || count < range.min || count > range.max) {
-    return Invalid(range.name, value,
-                   absl::StrCat("It takes a whole number from ", range.min, " to ", range.max, "."));
+    return Invalid(
+        range.name, value,
+        absl::StrCat("It takes a whole number from ", range.min, " to ", range.max, "."));
   }
   return absl::StrCat(count);
 }

@@ -67,9 +67,8 @@ absl::StatusOr<std::vector<SqlToken>> ScanTokens(absl::string_view text) {
     pg_query_free_scan_result(result);
     return status;
   }
-  std::unique_ptr<PgQuery__ScanResult, FreeScan> scan(
-      pg_query__scan_result__unpack(nullptr, result.pbuf.len,
-                                    reinterpret_cast<const uint8_t*>(result.pbuf.data)));
+  std::unique_ptr<PgQuery__ScanResult, FreeScan> scan(pg_query__scan_result__unpack(
+      nullptr, result.pbuf.len, reinterpret_cast<const uint8_t*>(result.pbuf.data)));
   pg_query_free_scan_result(result);
   if (scan == nullptr) return InternalError("cannot read the scanner's result");
   std::vector<SqlToken> tokens;

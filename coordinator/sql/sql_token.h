@@ -9,8 +9,8 @@
 
 namespace millrace {
 
-// kWord: keywords and identifiers without quotes. kQuoted: "identifiers". kString: every form of a text
-// constant. kSymbol: operators and punctuation.
+// kWord: keywords and identifiers without quotes. kQuoted: "identifiers". kString: every form of a
+// text constant. kSymbol: operators and punctuation.
 enum class TokenKind : uint8_t { kWord, kQuoted, kString, kNumber, kParameter, kOther, kSymbol };
 
 // One token of PostgreSQL's scanner; comments are left out.
@@ -33,8 +33,8 @@ struct SqlToken {
   std::string Name() const;
 };
 
-// The tokens of `text`, which must outlive them and be valid UTF-8 without NUL. 42601 for what is not even tokens (an
-// unterminated string); the position counts from the start of `text`.
+// The tokens of `text`, which must outlive them and be valid UTF-8 without NUL. 42601 for what is
+// not even tokens (an unterminated string); the position counts from the start of `text`.
 absl::StatusOr<std::vector<SqlToken>> ScanTokens(absl::string_view text);
 
 // The value of a kString token ('it''s', E'\n', $$…$$, U&'…').

@@ -29,6 +29,7 @@ std::string FirstWords(const ParsedStatement& statement) {
   for (const char* word : kTwoWords) {
     if (tokens[0].IsWord(word) && tokens.size() > 1 && tokens[1].kind == TokenKind::kWord) {
       absl::StrAppend(&words, " ", absl::AsciiStrToUpper(tokens[1].text));
+      if (tokens[1].IsWord("materialized")) absl::StrAppend(&words, " VIEW");
     }
   }
   return words;
@@ -163,10 +164,9 @@ absl::StatusOr<std::string> StatementBinder::NewObjectName(const PgQuery__RangeV
   }
   if (name.relpersistence[0] == 'u') return WithPosition(NotSupported("UNLOGGED"), position);
   if (!may_exist && session_.catalog.Find(name.relname) != nullptr) {
-    return WithPosition(
-        MakeError(SqlState::kDuplicateTable,
-                  absl::StrCat("relation \"", name.relname, "\" already exists")),
-        position);
+    return WithPosition(MakeError(SqlState::kDuplicateTable,
+                                  absl::StrCat("relation \"", name.relname, "\" already exists")),
+                        position);
   }
   return std::string(name.relname);
 }
@@ -175,9 +175,8 @@ absl::StatusOr<LogicalPtr> StatementBinder::WithColumnNames(LogicalPtr plan,
                                                             PgQuery__Node* const* names,
                                                             size_t count, int32_t position) const {
   if (count > plan->output.size()) {
-    return WithPosition(
-        MakeError(SqlState::kSyntaxError, "too many column names were specified"),
-        position);
+    return WithPosition(MakeError(SqlState::kSyntaxError, "too many column names were specified"),
+                        position);
   }
   std::vector<std::string> all;
   for (const Field& field : plan->output) all.push_back(field.name);
@@ -214,10 +213,9 @@ absl::StatusOr<BoundOptions> StatementBinder::ReadOptions(PgQuery__Node* const* 
     }
     if (i == 0) bound.position = position;
     if (!bound.values.emplace(key, *std::move(value)).second) {
-      return WithPosition(
-          MakeError(SqlState::kSyntaxError,
-                    absl::StrCat("option \"", key, "\" specified more than once")),
-          position);
+      return WithPosition(MakeError(SqlState::kSyntaxError,
+                                    absl::StrCat("option \"", key, "\" specified more than once")),
+                          position);
     }
     bound.positions[key] = position;
   }

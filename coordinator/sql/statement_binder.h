@@ -32,8 +32,9 @@ struct BoundOptions {
   int32_t position = 0;
 };
 
-// Binds one parsed statement. The members for a kind of statement stand in a file of their own: create_table_binder.cc,
-// view_binder.cc, insert_binder.cc, copy_binder.cc, utility_binder.cc.
+// Binds one parsed statement. The members for a kind of statement stand in a file of their own:
+// create_table_binder.cc, view_binder.cc, insert_binder.cc, copy_binder.cc, drop_binder.cc,
+// session_binder.cc, wait_for_binder.cc.
 class StatementBinder {
  public:
   StatementBinder(BindSession& session, const ParsedStatement& statement)
@@ -63,11 +64,13 @@ class StatementBinder {
 
   // A query whose result is stored or shown: no unknown types.
   absl::StatusOr<LogicalPtr> BindWholeQuery(const PgQuery__Node& query);
-  // The name of an object that is to be made. 42P07 if it is there, unless the statement allows that.
+  // The name of an object that is to be made. 42P07 if it is there, unless the statement allows
+  // that.
   absl::StatusOr<std::string> NewObjectName(const PgQuery__RangeVar& name, bool may_exist) const;
   // A table that rows can be put into.
   absl::StatusOr<CatalogObjectPtr> WritableTable(const PgQuery__RangeVar& name) const;
-  // The plan with its columns renamed by a list behind the object's name; names must differ (42701).
+  // The plan with its columns renamed by a list behind the object's name; names must differ
+  // (42701).
   absl::StatusOr<LogicalPtr> WithColumnNames(LogicalPtr plan, PgQuery__Node* const* names,
                                              size_t count, int32_t position) const;
   // Positions among the object's columns of a column list; all columns without one.

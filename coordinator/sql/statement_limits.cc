@@ -13,17 +13,17 @@ namespace {
 // Words behind which an expression starts anew, at the same depth.
 const absl::flat_hash_set<absl::string_view>& SeparatorWords() {
   static const auto* const kWords = new absl::flat_hash_set<absl::string_view>{
-      "and",   "or",    "select", "from",  "where", "group",  "having", "order",
-      "limit", "when",  "then",   "else",  "on",    "offset", "values", "set",
-      "with",  "using", "window", "into",  "by",    "as"};
+      "and",   "or",    "select", "from", "where", "group",  "having", "order",
+      "limit", "when",  "then",   "else", "on",    "offset", "values", "set",
+      "with",  "using", "window", "into", "by",    "as"};
   return *kWords;
 }
 
 // Words that put one more level around what is before or behind them.
 const absl::flat_hash_set<absl::string_view>& DeepeningWords() {
   static const auto* const kWords = new absl::flat_hash_set<absl::string_view>{
-      "not", "is", "isnull", "notnull", "like", "ilike", "similar", "collate", "at", "between",
-      "in"};
+      "not",     "is",      "isnull", "notnull", "like", "ilike",
+      "similar", "collate", "at",     "between", "in"};
   return *kWords;
 }
 
@@ -33,8 +33,8 @@ bool IsSetOperation(absl::string_view word) {
 
 // Depth that one level of parentheses (or CASE … END) adds.
 struct Level {
-  // Operators since the last separator, joins since the last SELECT, set operations so far: their trees lean to the
-  // left. Earlier stretches are siblings and do not count.
+  // Operators since the last separator, joins since the last SELECT, set operations so far: their
+  // trees lean to the left. Earlier stretches are siblings and do not count.
   int operators = 0;
   int joins = 0;
   int set_operations = 0;
@@ -50,7 +50,7 @@ class DepthEstimate {
   int depth() const { return below_ + Own(levels_.back()); }
 
  private:
-  static int Own(const Level& level) { 
+  static int Own(const Level& level) {
     return 1 + level.operators + level.joins + level.set_operations;
   }
 

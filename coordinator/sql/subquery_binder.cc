@@ -92,13 +92,14 @@ class PredicateBinder {
   absl::StatusOr<std::vector<ExprPtr>> Operands(const ParseNode& node);
 
   ExpressionBinder& binder_;
-  const absl::string_view what_;
+  absl::string_view what_;
   Predicate predicate_;
 };
 
 absl::StatusOr<Predicate> PredicateBinder::Bind(const ParseNode& condition) {
   std::vector<const ParseNode*> conjuncts;
   CollectConjuncts(&condition, &conjuncts);
+  if (conjuncts.size() > 1) what_ = "argument of AND";
   for (const ParseNode* node : conjuncts) MR_RETURN_IF_ERROR(AddConjunct(node));
   return std::move(predicate_);
 }
@@ -173,8 +174,8 @@ absl::Status PredicateBinder::AddIn(const PgQuery__SubLink& link, bool negated) 
   MR_ASSIGN_OR_RETURN(join.operands, Operands(*link.testexpr));
   Correlation correlation;
   const bool may_correlate = binder_.below_aggregation() && !negated;
-  MR_ASSIGN_OR_RETURN(
-      join.right, BindInner(binder_, *link.subselect, may_correlate ? &correlation : nullptr));
+  MR_ASSIGN_OR_RETURN(join.right,
+                      BindInner(binder_, *link.subselect, may_correlate ? &correlation : nullptr));
   MR_RETURN_IF_ERROR(CheckColumns(binder_, link, join.operands.size(),
                                   join.right->output.size() - correlation.num_exported));
   if (correlation.value_without_rows != nullptr) {

@@ -17,7 +17,8 @@ struct SemiJoin {
   LogicalPtr right;
   // operands[i], over the row of the query, equals column i of `right`. Empty for EXISTS.
   std::vector<ExprPtr> operands;
-  // A further condition over kOuterColumnBase + column of the query and columns of `right`; null for none.
+  // A further condition over kOuterColumnBase + column of the query and columns of `right`; null
+  // for none.
   ExprPtr correlation;
   int32_t position = 0;
 };
@@ -35,7 +36,8 @@ absl::StatusOr<Predicate> BindPredicate(ExpressionBinder& binder, const PgQuery_
 // The semi joins on top of `input`. The operands are over its row.
 absl::StatusOr<LogicalPtr> ApplySemiJoins(LogicalPtr input, const std::vector<SemiJoin>& joins);
 
-// A correlation over the joined row: outer columns are the left side's, the others come `left_width` later.
+// A correlation over the joined row: outer columns are the left side's, the others come
+// `left_width` later.
 ExprPtr OverJoinedRow(const ExprPtr& correlation, int left_width);
 
 }  // namespace millrace

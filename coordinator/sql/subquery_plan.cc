@@ -50,17 +50,18 @@ LogicalPtr Single(LogicalPtr plan) {
 
 ExprPtr Bigint(int64_t value) { return MakeLiteral(Value{kBigint, value}); }
 
-// The value of `operand IN (plan)`: the operand joined to the different values of the plan tells a match; the numbers
-// of rows and of NULLs decide between false and unknown where there is none.
+// The value of `operand IN (plan)`: the operand joined to the different values of the plan tells a
+// match; the numbers of rows and of NULLs decide between false and unknown where there is none.
 absl::StatusOr<LogicalPtr> AttachMark(LogicalPtr input, const SubqueryItem& item, ExprPtr* value) {
   const int32_t position = item.position;
   const int width = static_cast<int>(input->output.size());
   const SqlType type = item.plan->output[0].type;
   LogicalPtr distinct = NewDistinct(item.plan);
-  LogicalPtr values = NewProject(std::move(distinct), {MakeColumn(0, type), MakeBoolean(true)},
-                                 {"value", "found"});
+  LogicalPtr values =
+      NewProject(std::move(distinct), {MakeColumn(0, type), MakeBoolean(true)}, {"value", "found"});
   MR_ASSIGN_OR_RETURN(
-      ExprPtr equal, BuildOperator("=", {item.operand, MakeColumn(width, type, position)}, position));
+      ExprPtr equal,
+      BuildOperator("=", {item.operand, MakeColumn(width, type, position)}, position));
   LogicalPtr joined =
       NewJoin(JoinType::kLeft, std::move(input), std::move(values), std::move(equal));
   LogicalPtr counts = NewAggregate(item.plan, {}, {Count({}), Count({0})});
@@ -71,9 +72,8 @@ absl::StatusOr<LogicalPtr> AttachMark(LogicalPtr input, const SubqueryItem& item
   const ExprPtr rows = MakeColumn(width + kRows, kBigint);
   MR_ASSIGN_OR_RETURN(ExprPtr empty, BuildOperator("=", {rows, Bigint(0)}, position));
   MR_ASSIGN_OR_RETURN(ExprPtr no_operand, BuildIsTest("null", item.operand, position));
-  MR_ASSIGN_OR_RETURN(
-      ExprPtr some_null,
-      BuildOperator("<", {MakeColumn(width + kNotNull, kBigint), rows}, position));
+  MR_ASSIGN_OR_RETURN(ExprPtr some_null,
+                      BuildOperator("<", {MakeColumn(width + kNotNull, kBigint), rows}, position));
   const ExprPtr unknown = MakeLiteral(Value::Null(kBoolean), position);
   MR_ASSIGN_OR_RETURN(*value,
                       BuildCase({std::move(empty), std::move(no_operand),
@@ -87,13 +87,13 @@ absl::StatusOr<LogicalPtr> AttachExists(LogicalPtr input, const SubqueryItem& it
                                         ExprPtr* value) {
   const int width = static_cast<int>(input->output.size());
   LogicalPtr count = NewAggregate(item.plan, {}, {Count({})});
-  MR_ASSIGN_OR_RETURN(
-      *value, BuildOperator(">", {MakeColumn(width, kBigint), Bigint(0)}, item.position));
+  MR_ASSIGN_OR_RETURN(*value,
+                      BuildOperator(">", {MakeColumn(width, kBigint), Bigint(0)}, item.position));
   return NewJoin(JoinType::kInner, std::move(input), std::move(count), nullptr);
 }
 
-// A correlated subquery gives one row for each value of its keys; an outer row without one takes the value of an empty
-// subquery.
+// A correlated subquery gives one row for each value of its keys; an outer row without one takes
+// the value of an empty subquery.
 absl::StatusOr<LogicalPtr> AttachCorrelated(LogicalPtr input, const SubqueryItem& item,
                                             ExprPtr* value) {
   const int width = static_cast<int>(input->output.size());
@@ -127,9 +127,8 @@ ExprPtr OverJoinedRow(const ExprPtr& correlation, int left_width) {
   if (correlation == nullptr) return nullptr;
   const auto place = [&](const ExprPtr& part) -> absl::StatusOr<ExprPtr> {
     if (part->kind != ExprKind::kColumn) return ExprPtr();
-    const int index = part->column_index >= kOuterColumnBase
-                          ? part->column_index - kOuterColumnBase
-                          : part->column_index + left_width;
+    const int index = part->column_index >= kOuterColumnBase ? part->column_index - kOuterColumnBase
+                                                             : part->column_index + left_width;
     return MakeColumn(index, part->type, part->position);
   };
   // `place` has no errors.
@@ -147,8 +146,8 @@ absl::StatusOr<LogicalPtr> SubqueryList::AttachOne(LogicalPtr input, const Subqu
     case SubqueryKind::kScalar:
       break;
   }
-  *value = MakeColumn(static_cast<int>(input->output.size()), item.plan->output[0].type,
-                      item.position);
+  *value =
+      MakeColumn(static_cast<int>(input->output.size()), item.plan->output[0].type, item.position);
   return NewJoin(JoinType::kInner, std::move(input), Single(item.plan), nullptr);
 }
 

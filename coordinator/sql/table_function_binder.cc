@@ -80,10 +80,10 @@ absl::Status WindowFunctionBinder::WrongArguments() const {
     absl::StrAppend(&usage, i < form_.num_required ? ", " : " [, ", form_.parameters[i],
                     i < form_.num_required ? "" : "]");
   }
-  return WithPosition(MakeError(SqlState::kUndefinedFunction,
-                                absl::StrCat("wrong arguments for ", form_.name),
-                                absl::StrCat("Write ", usage, ").")),
-                      position_);
+  return WithPosition(
+      MakeError(SqlState::kUndefinedFunction, absl::StrCat("wrong arguments for ", form_.name),
+                absl::StrCat("Write ", usage, ").")),
+      position_);
 }
 
 absl::Status WindowFunctionBinder::ReadArguments() {
@@ -171,11 +171,10 @@ absl::Status WindowFunctionBinder::CheckLengths(const WindowSpec& spec) const {
     return Wrong("the size of cumulate must be a multiple of its step", position_);
   }
   if (spec.size_micros / spec.slide_micros > kMaxWindowsPerRow) {
-    return WithPosition(
-        MakeError(SqlState::kProgramLimitExceeded,
-                  absl::StrCat("each row would fall into more than ", kMaxWindowsPerRow,
-                               " windows")),
-        position_);
+    return WithPosition(MakeError(SqlState::kProgramLimitExceeded,
+                                  absl::StrCat("each row would fall into more than ",
+                                               kMaxWindowsPerRow, " windows")),
+                        position_);
   }
   return absl::OkStatus();
 }
@@ -206,9 +205,9 @@ absl::StatusOr<FromPlan> FromBinder::BindFunctionInput(const PgQuery__Node& arg)
   const int32_t location = LocationOf(&arg);
   const int32_t position = environment_.PositionOf(location);
   const auto not_a_table = [&] {
-    return WithPosition(
-        MakeError(SqlState::kWrongObjectType, "the first argument must be a table, a view or a query"),
-        position);
+    return WithPosition(MakeError(SqlState::kWrongObjectType,
+                                  "the first argument must be a table, a view or a query"),
+                        position);
   };
   if (IsNode(&arg, PG_QUERY__NODE__NODE_SUB_LINK)) {
     if (arg.sub_link->sub_link_type != PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK) return not_a_table();
@@ -220,7 +219,8 @@ absl::StatusOr<FromPlan> FromBinder::BindFunctionInput(const PgQuery__Node& arg)
     return BindFile(constant.sval->sval, position);
   }
   if (!IsNode(&arg, PG_QUERY__NODE__NODE_COLUMN_REF)) return not_a_table();
-  std::vector<std::string> names = StringsOf(Nodes(arg.column_ref->n_fields, arg.column_ref->fields));
+  std::vector<std::string> names =
+      StringsOf(Nodes(arg.column_ref->n_fields, arg.column_ref->fields));
   if (names.size() > 2 || names.back().empty()) return not_a_table();
   PgQuery__RangeVar name;
   pg_query__range_var__init(&name);

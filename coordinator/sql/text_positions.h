@@ -7,13 +7,14 @@
 
 namespace millrace {
 
-// Byte offsets and character positions of one text. PostgreSQL's parser speaks of bytes from 0, errors of
-// characters from 1.
+// Byte offsets and character positions of one text. PostgreSQL's parser speaks of bytes from 0,
+// errors of characters from 1.
 class TextPositions {
  public:
   explicit TextPositions(absl::string_view text);
 
-  // The 1-based character that holds byte `byte`; 0 for a negative offset (no position); beyond the end: one behind the last.
+  // The 1-based character that holds byte `byte`; 0 for a negative offset (no position); beyond the
+  // end: one behind the last.
   int32_t CharAt(int32_t byte) const;
   // The inverse: the byte where the 1-based character `position` begins.
   int32_t ByteAt(int32_t position) const;

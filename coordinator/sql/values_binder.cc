@@ -144,8 +144,8 @@ absl::StatusOr<LogicalPtr> BindInsertValues(const PgQuery__SelectStmt& query,
       row.exprs[i] = *std::move(cast);
     }
   }
-  Schema output(columns.begin(), columns.begin() + static_cast<int64_t>(
-                                                       std::min(width, columns.size())));
+  Schema output(columns.begin(),
+                columns.begin() + static_cast<int64_t>(std::min(width, columns.size())));
   return binder.Build(output);
 }
 

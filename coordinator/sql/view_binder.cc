@@ -50,9 +50,10 @@ absl::StatusOr<BoundCreateView> StatementBinder::BindCreateView(const PgQuery__V
   if (checks) return Refuse("WITH CHECK OPTION", location);
   MR_ASSIGN_OR_RETURN(view.name, NewObjectName(*create.view, create.replace));
   MR_ASSIGN_OR_RETURN(LogicalPtr plan, BindWholeQuery(*create.query));
-  MR_ASSIGN_OR_RETURN(view.plan, WithColumnNames(std::move(plan), create.aliases,
-                                                 create.n_aliases, view.name_position));
+  MR_ASSIGN_OR_RETURN(view.plan, WithColumnNames(std::move(plan), create.aliases, create.n_aliases,
+                                                 view.name_position));
   view.query = QueryText();
+  view.depends_on.assign(session_.named_objects.begin(), session_.named_objects.end());
   return view;
 }
 
@@ -73,9 +74,10 @@ absl::StatusOr<BoundCreateView> StatementBinder::BindMaterializedView(
   if (statement_.prepass().emit_begin.has_value()) view.emit_on_window_close = true;
   view.options = options.values;
   MR_ASSIGN_OR_RETURN(LogicalPtr plan, BindWholeQuery(*create.query));
-  MR_ASSIGN_OR_RETURN(view.plan, WithColumnNames(std::move(plan), into.col_names,
-                                                 into.n_col_names, view.name_position));
+  MR_ASSIGN_OR_RETURN(view.plan, WithColumnNames(std::move(plan), into.col_names, into.n_col_names,
+                                                 view.name_position));
   view.query = QueryText();
+  view.depends_on.assign(session_.named_objects.begin(), session_.named_objects.end());
   return view;
 }
 
@@ -95,8 +97,8 @@ absl::StatusOr<BoundCreateTableAs> StatementBinder::BindCreateTableAs(
   if (into.access_method[0] != '\0') return Refuse("USING", location);
   MR_ASSIGN_OR_RETURN(table.name, NewObjectName(*into.rel, create.if_not_exists));
   MR_ASSIGN_OR_RETURN(LogicalPtr plan, BindWholeQuery(*create.query));
-  MR_ASSIGN_OR_RETURN(table.plan, WithColumnNames(std::move(plan), into.col_names,
-                                                  into.n_col_names, table.name_position));
+  MR_ASSIGN_OR_RETURN(table.plan, WithColumnNames(std::move(plan), into.col_names, into.n_col_names,
+                                                  table.name_position));
   return table;
 }
 

@@ -60,7 +60,8 @@ class WindowBinder {
  private:
   absl::StatusOr<WindowDefinition> BindBase(const PgQuery__WindowDef& definition, int depth);
   absl::Status BindFrame(const PgQuery__WindowDef& definition, WindowDefinition* window);
-  // What the distance of a frame bound must be: a count, or the type that the order key is moved by.
+  // What the distance of a frame bound must be: a count, or the type that the order key is moved
+  // by.
   absl::StatusOr<SqlType> OffsetType(const WindowDefinition& window, absl::string_view unit,
                                      int32_t position) const;
   absl::StatusOr<Value> BindOffset(const PgQuery__Node* node, const WindowDefinition& window,
@@ -88,9 +89,9 @@ absl::StatusOr<WindowDefinition> WindowBinder::BindBase(const PgQuery__WindowDef
   const PgQuery__WindowDef* base = FindNamed(name);
   const bool loops = depth > static_cast<int>(binder_.parts()->named_windows.size());
   if (base == nullptr || loops) {
-    return WithPosition(MakeError(SqlState::kUndefinedObject,
-                                  absl::StrCat("window \"", name, "\" does not exist")),
-                        position);
+    return WithPosition(
+        MakeError(SqlState::kUndefinedObject, absl::StrCat("window \"", name, "\" does not exist")),
+        position);
   }
   MR_ASSIGN_OR_RETURN(WindowDefinition window, Bind(*base, depth + 1));
   if (definition.n_partition_clause > 0) {
@@ -126,15 +127,13 @@ absl::StatusOr<WindowDefinition> WindowBinder::Bind(const PgQuery__WindowDef& de
   if (definition.refname[0] != '\0') {
     MR_ASSIGN_OR_RETURN(window, BindBase(definition, depth));
   }
-  for (const ParseNode* node :
-       Nodes(definition.n_partition_clause, definition.partition_clause)) {
+  for (const ParseNode* node : Nodes(definition.n_partition_clause, definition.partition_clause)) {
     MR_ASSIGN_OR_RETURN(ExprPtr key, binder_.Bind(node));
     window.partition.push_back(std::move(key));
   }
   for (const ParseNode* node : Nodes(definition.n_order_clause, definition.order_clause)) {
     MR_ASSIGN_OR_RETURN(ExprPtr expr, binder_.Bind(node->sort_by->node));
-    MR_ASSIGN_OR_RETURN(SortKey key,
-                        MakeSortKey(*node->sort_by, std::move(expr), environment_));
+    MR_ASSIGN_OR_RETURN(SortKey key, MakeSortKey(*node->sort_by, std::move(expr), environment_));
     window.order.push_back(std::move(key));
   }
   MR_RETURN_IF_ERROR(BindFrame(definition, &window));
@@ -210,18 +209,18 @@ absl::StatusOr<Value> WindowBinder::BindOffset(const PgQuery__Node* node,
   bool has_column = false;
   ForEachColumn(*expr, [&](int) { has_column = true; });
   if (has_column) {
-    return WithPosition(MakeError(SqlState::kInvalidColumnReference,
-                                  absl::StrCat("argument of ", unit, " must not contain variables")),
-                        position);
+    return WithPosition(
+        MakeError(SqlState::kInvalidColumnReference,
+                  absl::StrCat("argument of ", unit, " must not contain variables")),
+        position);
   }
   MR_ASSIGN_OR_RETURN(const SqlType type, OffsetType(window, unit, position));
   MR_ASSIGN_OR_RETURN(expr, BuildCast(std::move(expr), type, CastContext::kImplicit, position));
   MR_ASSIGN_OR_RETURN(Value value, EvaluateConstant(*expr));
   if (value.is_null()) {
-    return WithPosition(
-        MakeError(SqlState::kNullValueNotAllowed,
-                  absl::StrCat("frame ", which, " offset must not be null")),
-        position);
+    return WithPosition(MakeError(SqlState::kNullValueNotAllowed,
+                                  absl::StrCat("frame ", which, " offset must not be null")),
+                        position);
   }
   MR_RETURN_IF_ERROR(CheckNotNegative(value, which, position));
   return value;
@@ -237,10 +236,9 @@ absl::Status WindowBinder::CheckNotNegative(const Value& value, absl::string_vie
     negative = interval->months < 0 || interval->days < 0 || interval->micros < 0;
   }
   if (!negative) return absl::OkStatus();
-  return WithPosition(
-      MakeError(SqlState::kInvalidParameterValue,
-                absl::StrCat("frame ", which, " offset must not be negative")),
-      position);
+  return WithPosition(MakeError(SqlState::kInvalidParameterValue,
+                                absl::StrCat("frame ", which, " offset must not be negative")),
+                      position);
 }
 
 }  // namespace

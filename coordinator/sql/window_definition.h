@@ -12,8 +12,8 @@ struct PgQuery__SortBy;
 
 namespace millrace {
 
-// Resolves the definition behind OVER, with the WINDOW clause's that it builds on (`parts` of the binder). The binder is for
-// Clause::kWindow.
+// Resolves the definition behind OVER, with the WINDOW clause's that it builds on (`parts` of the
+// binder). The binder is for Clause::kWindow.
 absl::StatusOr<WindowDefinition> BindWindowDefinition(ExpressionBinder& binder,
                                                       const PgQuery__WindowDef& definition);
 
@@ -21,7 +21,8 @@ absl::StatusOr<WindowDefinition> BindWindowDefinition(ExpressionBinder& binder,
 absl::Status CheckWindowNames(const QueryEnvironment& environment,
                               const std::vector<const PgQuery__WindowDef*>& definitions);
 
-// Direction and place of NULLs of one element of ORDER BY; `expr` is its bound expression. ORDER BY … USING is refused.
+// Direction and place of NULLs of one element of ORDER BY; `expr` is its bound expression. ORDER BY
+// … USING is refused.
 absl::StatusOr<SortKey> MakeSortKey(const PgQuery__SortBy& sort, ExprPtr expr,
                                     const QueryEnvironment& environment);
 

@@ -125,8 +125,7 @@ LogicalPtr AddWindowNodes(LogicalPtr input, const std::vector<WindowItem>& windo
   for (OverGroup& group : groups) {
     const int first = static_cast<int>(plan->output.size());
     for (size_t i = 0; i < group.items.size(); ++i) {
-      (*columns)[group.items[i]] =
-          MakeColumn(first + static_cast<int>(i), group.calls[i].type);
+      (*columns)[group.items[i]] = MakeColumn(first + static_cast<int>(i), group.calls[i].type);
     }
     plan = NewOver(std::move(plan), std::move(group.partition), std::move(group.order),
                    std::move(group.calls));

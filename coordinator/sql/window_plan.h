@@ -7,8 +7,9 @@
 
 namespace millrace {
 
-// Adds OVER nodes for window calls whose expressions are over `input`'s row, one node for each partition and order; the
-// input's columns keep their positions. Sets *columns to what the placeholders kWindowBase + i mean.
+// Adds OVER nodes for window calls whose expressions are over `input`'s row, one node for each
+// partition and order; the input's columns keep their positions. Sets *columns to what the
+// placeholders kWindowBase + i mean.
 LogicalPtr AddWindowNodes(LogicalPtr input, const std::vector<WindowItem>& windows,
                           std::vector<ExprPtr>* columns);
 

@@ -96,7 +96,9 @@ inline void CheckFailures(const SinkContract& contract) {
       absl::Status status = WriteAll(*sink, contract.batches);
       if (status.ok()) status = sink->Prepare(0).status();
       failed = !status.ok();
-      if (failed) EXPECT_EQ(GetErrorDetail(status).state, SqlState::kDiskFull) << status;
+      if (failed) {
+        EXPECT_EQ(GetErrorDetail(status).state, SqlState::kDiskFull) << status;
+      }
       EXPECT_TRUE(sink->Close().ok());
     }
     if (!failed) return;

@@ -36,3 +36,9 @@ const absl::Status& StatusOf(const absl::StatusOr<T>& status_or) {
         << mr_error_status.ToString();                                                          \
     EXPECT_THAT(std::string(mr_error_status.message()), ::testing::HasSubstr(part));            \
   } while (false)
+#define EXPECT_OK(expr)                                          \
+  do {                                                           \
+    const auto& mr_ok_result = (expr);                           \
+    EXPECT_TRUE(::millrace::StatusOf(mr_ok_result).ok())         \
+        << ::millrace::StatusOf(mr_ok_result).ToString();        \
+  } while (false)

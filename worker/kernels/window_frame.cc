@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/status/statusor.h"
 #include "common/base/status.h"
 #include "common/types/calendar.h"
 #include "common/types/decimal.h"
@@ -113,6 +114,8 @@ struct IntegerKeys {
     return order.descending ? -moved : moved;
   }
   static int Compare(__int128 a, __int128 b) { return CompareNumbers(a, b); }
+  // The 30th and the 31st of January may both become the 28th of February, so that later times come first.
+  bool keeps_order() const { return interval == nullptr || interval->months == 0; }
 };
 
 struct FloatKeys {
@@ -131,10 +134,11 @@ struct FloatKeys {
   int Compare(double a, double b) const {
     return order.descending ? CompareFloats(b, a) : CompareFloats(a, b);
   }
+  static bool keeps_order() { return true; }
 };
 
-// RANGE with a distance: the first row at or behind (start), or behind (end), the moved key. The bound never goes back, so one
-// sweep over each partition finds all. A NULL's frame ends are its peers.
+// RANGE with a distance: the first row at or behind (start), or behind (end), the moved key. Where moving keeps the order the
+// bound never goes back, so one sweep over each partition finds all. A NULL's frame ends are its peers.
 template <typename Keys>
 void RangeBound(const Keys& keys, const WindowBound& bound, bool is_end, const WindowChunk& chunk,
                 FlatVector<uint32_t>* out) {
@@ -153,6 +157,7 @@ void RangeBound(const Keys& keys, const WindowBound& bound, bool is_end, const W
     uint32_t at = first;
     for (uint32_t i = first; i < last; ++i) {
       const typename Keys::Number target = keys.Moved(i, sign);
+      if (!keys.keeps_order()) at = first;
       while (at < last && keys.Compare(keys.At(at), target) < (is_end ? 1 : 0)) ++at;
       (*out)[i] = at;
     }

@@ -48,7 +48,8 @@ struct WindowOrder {
   bool descending = false;
 };
 
-// The frame of each row: rows [begin[i], end[i]), which never go back within a partition.
+// The frame of each row: rows [begin[i], end[i]). They go forward from row to row within a partition, but for distances in
+// months.
 struct FrameRows {
   FlatVector<uint32_t> begin;
   FlatVector<uint32_t> end;

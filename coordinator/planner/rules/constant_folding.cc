@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/expr/function_registry.h"
+#include "coordinator/planner/rules/date_comparison.h"
 #include "coordinator/planner/rules/expr_traits.h"
 #include "coordinator/planner/rules/logical_build.h"
 
@@ -78,6 +79,7 @@ ExprPtr FoldNode(const ExprPtr& expr) {
     if (name == "and") return FoldLogic(expr, /*neutral=*/true);
     if (name == "or") return FoldLogic(expr, /*neutral=*/false);
     if (name == "coalesce") return FoldCoalesce(expr);
+    return SimplifyDateComparison(expr);
   }
   return expr;
 }

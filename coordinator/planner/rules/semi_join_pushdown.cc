@@ -10,8 +10,10 @@
 namespace millrace {
 namespace {
 
-// Only a semi join that keeps less than this share is worth moving.
+// A semi join is worth moving if it keeps less than this share of the side's rows, …
 constexpr double kKeptShareMax = 0.2;
+// … or if the side has less than this share of the join's rows, so that fewer are to be tested.
+constexpr double kTestedShareMax = 0.5;
 
 // The semi join with `side` as its left input, whose columns are [begin, begin + width) of the old
 // left input; null if the condition speaks of others, or if it would keep too many rows.
@@ -28,7 +30,10 @@ LogicalPtr SemiJoinOn(const LogicalJoin& semi, const LogicalPtr& side, int begin
   const LogicalPtr moved =
       MakeJoin(JoinType::kSemi, side, semi.inputs[1], {RemapColumns(semi.condition, mapping)});
   const double kept = estimator.EstimateOf(*moved).rows;
-  return kept < kKeptShareMax * estimator.EstimateOf(*side).rows ? moved : nullptr;
+  const double side_rows = estimator.EstimateOf(*side).rows;
+  const double joined_rows = estimator.EstimateOf(*semi.inputs[0]).rows;
+  const bool worth = kept < kKeptShareMax * side_rows || side_rows < kTestedShareMax * joined_rows;
+  return worth ? moved : nullptr;
 }
 
 LogicalPtr PushOne(const LogicalPtr& node, const CardinalityEstimator& estimator) {

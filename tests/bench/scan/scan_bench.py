@@ -72,9 +72,8 @@ def theirs(
         source = f"read_csv('{path}', header=true, columns={{{spec}}})"
     sums = ", ".join(f"{SUMS[types[n]].format(n)} AS {n}" for n in read)
     begin = time.perf_counter()
-    row = connection.sql(f"SELECT count(*) AS rows, {sums} FROM {source}").fetchone()
+    (row,) = connection.sql(f"SELECT count(*) AS rows, {sums} FROM {source}").fetchall()
     seconds = time.perf_counter() - begin
-    assert row is not None
     return seconds, dict(zip(["rows", *read], map(float, row), strict=True))
 
 

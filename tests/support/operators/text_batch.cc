@@ -28,10 +28,6 @@ struct TextRow {
   std::vector<Cell> cells;
 };
 
-bool IsWeight(std::string_view token) {
-  return !token.empty() && (token[0] == '+' || token == "-");
-}
-
 // Splits into tokens; quotes keep blanks and bars together.
 std::vector<std::vector<Cell>> Tokenize(std::string_view text) {
   std::vector<std::vector<Cell>> rows(1);

@@ -11,6 +11,34 @@ namespace ondemand = simdjson::ondemand;
 
 absl::string_view View(std::string_view text) { return absl::string_view(text.data(), text.size()); }
 
+const char* SkipDigits(const char* p, const char* end) {
+  while (p < end && absl::ascii_isdigit(static_cast<unsigned char>(*p))) ++p;
+  return p;
+}
+
+// RFC 8259, section 6.
+bool IsJsonNumber(absl::string_view text) {
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  if (p < end && *p == '-') ++p;
+  const char* const whole = p;
+  p = SkipDigits(p, end);
+  if (p == whole || (*whole == '0' && p - whole > 1)) return false;
+  if (p < end && *p == '.') {
+    const char* const fraction = ++p;
+    p = SkipDigits(p, end);
+    if (p == fraction) return false;
+  }
+  if (p < end && (*p == 'e' || *p == 'E')) {
+    ++p;
+    if (p < end && (*p == '+' || *p == '-')) ++p;
+    const char* const exponent = p;
+    p = SkipDigits(p, end);
+    if (p == exponent) return false;
+  }
+  return p == end;
+}
+
 simdjson::error_code ReadValue(ondemand::value value, JsonValue* out) {
   ondemand::json_type type;
   if (auto error = value.type().get(type)) return error;
@@ -36,14 +64,11 @@ simdjson::error_code ReadValue(ondemand::value value, JsonValue* out) {
       return simdjson::SUCCESS;
     }
     case ondemand::json_type::number: {
-      // The token as written: a double would lose digits of long numbers. Reading it checks its form; a number too large for
-      // a double is fine.
+      // The token as written: a double would lose digits of long numbers.
       text = value.raw_json_token();
-      double unused;
-      const simdjson::error_code error = value.get_double().get(unused);
-      if (error != simdjson::SUCCESS && error != simdjson::NUMBER_ERROR) return error;
-      *out = {JsonValue::Kind::kScalar, absl::StripTrailingAsciiWhitespace(View(text))};
-      return simdjson::SUCCESS;
+      const absl::string_view number = absl::StripTrailingAsciiWhitespace(View(text));
+      *out = {JsonValue::Kind::kScalar, number};
+      return IsJsonNumber(number) ? simdjson::SUCCESS : simdjson::NUMBER_ERROR;
     }
     case ondemand::json_type::boolean: {
       bool truth = false;
@@ -51,9 +76,12 @@ simdjson::error_code ReadValue(ondemand::value value, JsonValue* out) {
       *out = {JsonValue::Kind::kScalar, truth ? "true" : "false"};
       return simdjson::SUCCESS;
     }
-    case ondemand::json_type::null:
+    case ondemand::json_type::null: {
+      bool is_null = false;
       *out = JsonValue();
-      return value.is_null() ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
+      if (auto error = value.is_null().get(is_null)) return error;
+      return is_null ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
+    }
   }
   return simdjson::TAPE_ERROR;
 }

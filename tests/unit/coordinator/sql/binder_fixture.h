@@ -29,18 +29,19 @@ inline v1::CatalogObject MakeObject(uint64_t id, const std::string& name, v1::Ob
   return object;
 }
 
-// t(a int, b text, c numeric(10,2), ts timestamp); u(a bigint, d text, e double precision); orders(id bigint PRIMARY KEY,
-// customer bigint NOT NULL, amount numeric(12,2), placed date); clicks: a source with a watermark; per_minute: a
-// materialized view; v: a view; out: files without columns.
+// t(a int, b text, c numeric(10,2), ts timestamp); u(a bigint, d text, e double precision);
+// orders(id bigint PRIMARY KEY, customer bigint NOT NULL, amount numeric(12,2), placed date);
+// clicks: a source with a watermark; per_minute: a materialized view; v: a view; out: files without
+// columns.
 inline CatalogSnapshot MakeTestCatalog() {
   const SqlType int4 = SqlType::Of(TypeId::kInt32);
   const SqlType int8 = SqlType::Of(TypeId::kInt64);
   const SqlType text = SqlType::Of(TypeId::kText);
   const SqlType timestamp = SqlType::Of(TypeId::kTimestamp);
   std::vector<v1::CatalogObject> objects;
-  objects.push_back(MakeObject(
-      1, "t", v1::OBJECT_KIND_TABLE,
-      {{"a", int4}, {"b", text}, {"c", SqlType::Numeric(10, 2)}, {"ts", timestamp}}));
+  objects.push_back(
+      MakeObject(1, "t", v1::OBJECT_KIND_TABLE,
+                 {{"a", int4}, {"b", text}, {"c", SqlType::Numeric(10, 2)}, {"ts", timestamp}}));
   objects.push_back(MakeObject(2, "u", v1::OBJECT_KIND_TABLE,
                                {{"a", int8}, {"d", text}, {"e", SqlType::Of(TypeId::kFloat64)}}));
   objects.push_back(MakeObject(3, "orders", v1::OBJECT_KIND_TABLE,
@@ -51,16 +52,13 @@ inline CatalogSnapshot MakeTestCatalog() {
   objects.back().add_primary_key(0);
   objects.back().add_not_null_columns(0);
   objects.back().add_not_null_columns(1);
-  objects.push_back(MakeObject(4, "clicks", v1::OBJECT_KIND_SOURCE,
-                               {{"user_id", int8},
-                                {"url", text},
-                                {"price", SqlType::Numeric(12, 2)},
-                                {"ts", timestamp}}));
+  objects.push_back(MakeObject(
+      4, "clicks", v1::OBJECT_KIND_SOURCE,
+      {{"user_id", int8}, {"url", text}, {"price", SqlType::Numeric(12, 2)}, {"ts", timestamp}}));
   objects.back().set_connector("file");
   objects.push_back(MakeObject(5, "per_minute", v1::OBJECT_KIND_MATERIALIZED_VIEW,
                                {{"window_start", timestamp}, {"url", text}, {"clicks", int8}}));
-  objects.push_back(
-      MakeObject(6, "v", v1::OBJECT_KIND_VIEW, {{"a", int4}, {"upper_b", text}}));
+  objects.push_back(MakeObject(6, "v", v1::OBJECT_KIND_VIEW, {{"a", int4}, {"upper_b", text}}));
   objects.back().set_query("SELECT a, upper(b) FROM t WHERE a > 0");
   objects.push_back(MakeObject(7, "out", v1::OBJECT_KIND_SOURCE, {}));
   objects.back().set_connector("file");
@@ -80,8 +78,8 @@ inline BindContext MakeTestContext() {
       return MakeError(SqlState::kInvalidParameterValue,
                        absl::StrCat("cannot tell the format of ", path));
     }
-    v1::CatalogObject object = MakeObject(0, path, v1::OBJECT_KIND_SOURCE,
-                                          {{"x", SqlType::Of(TypeId::kInt64)}});
+    v1::CatalogObject object =
+        MakeObject(0, path, v1::OBJECT_KIND_SOURCE, {{"x", SqlType::Of(TypeId::kInt64)}});
     object.set_connector("file");
     return std::make_shared<const v1::CatalogObject>(std::move(object));
   };

@@ -1,0 +1,31 @@
+#include "common/base/nearest_name.h"
+
+#include <gtest/gtest.h>
+
+namespace millrace {
+namespace {
+
+const std::vector<std::string> kNames = {"path", "format", "header", "delimiter", "rows_per_file"};
+
+TEST(NearestNameTest, FindsMisspelledNames) {
+  EXPECT_EQ(NearestName("pth", kNames), "path");
+  EXPECT_EQ(NearestName("fromat", kNames), "format");
+  EXPECT_EQ(NearestName("HEADER", kNames), "header");
+  EXPECT_EQ(NearestName("delimeter", kNames), "delimiter");
+  EXPECT_EQ(NearestName("row_per_file", kNames), "rows_per_file");
+}
+
+TEST(NearestNameTest, FarNamesAreNotSuggested) {
+  EXPECT_EQ(NearestName("compression", kNames), "");
+  EXPECT_EQ(NearestName("x", kNames), "");
+  EXPECT_EQ(NearestName("path", {}), "");
+}
+
+TEST(NearestNameTest, HintNamesTheNearestOrAll) {
+  EXPECT_EQ(NearestNameHint("pathh", kNames), "did you mean \"path\"?");
+  EXPECT_EQ(NearestNameHint("zzz", {"a", "b"}), "expected one of \"a\", \"b\"");
+  EXPECT_EQ(NearestNameHint("zzz", {}), "");
+}
+
+}  // namespace
+}  // namespace millrace

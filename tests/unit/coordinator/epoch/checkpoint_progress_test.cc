@@ -1,0 +1,94 @@
+#include "coordinator/epoch/checkpoint_progress.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace millrace {
+namespace {
+
+class CheckpointProgressTest : public ::testing::Test {
+ protected:
+  static PublishedEpoch Published(uint64_t epoch) {
+    PublishedEpoch published;
+    published.epoch = epoch;
+    published.positions[{3, 0}].set_rows(5);
+    published.positions[{3, 1}].set_rows(6);
+    published.positions[{4, 0}].set_rows(7);
+    return published;
+  }
+  static v1::CheckpointDone Done(uint64_t epoch, const std::string& path) {
+    v1::CheckpointDone done;
+    done.set_epoch(epoch);
+    done.add_files()->set_path(path);
+    return done;
+  }
+  static v1::EpochAck Staged(uint64_t epoch, const std::string& path) {
+    v1::EpochAck ack;
+    ack.set_epoch(epoch);
+    ack.add_staged_files()->set_final_path(path);
+    return ack;
+  }
+
+  CheckpointProgress progress_{{WorkerId(1), WorkerId(2)}};
+};
+
+TEST_F(CheckpointProgressTest, IsReadyWhenAllWorkersAreDoneAndTheEpochIsPublished) {
+  progress_.Begin(9);
+  progress_.OnWorkerDone(WorkerId(1), Done(9, "a"));
+  progress_.OnPublished(Published(9));
+  EXPECT_FALSE(progress_.ReadyToStore());
+  progress_.OnWorkerDone(WorkerId(1), Done(9, "again"));
+  progress_.OnWorkerDone(WorkerId(3), Done(9, "stranger"));
+  progress_.OnWorkerDone(WorkerId(2), Done(8, "older"));
+  EXPECT_FALSE(progress_.ReadyToStore());
+  progress_.OnWorkerDone(WorkerId(2), Done(9, "b"));
+  ASSERT_TRUE(progress_.ReadyToStore());
+  const v1::CheckpointManifest manifest = progress_.TakeManifest();
+  ASSERT_EQ(manifest.files_size(), 2);
+  EXPECT_EQ(manifest.files(1).path(), "b");
+  EXPECT_EQ(manifest.files(1).worker_id(), 2);
+  EXPECT_FALSE(progress_.ReadyToStore());
+  EXPECT_FALSE(progress_.idle());
+  progress_.Complete();
+  EXPECT_TRUE(progress_.idle());
+}
+
+TEST_F(CheckpointProgressTest, AnUnpublishedEpochIsNoCheckpoint) {
+  progress_.Begin(9);
+  progress_.OnWorkerDone(WorkerId(1), Done(9, "a"));
+  progress_.OnWorkerDone(WorkerId(2), Done(9, "b"));
+  progress_.OnPublished(Published(8));
+  EXPECT_FALSE(progress_.ReadyToStore());
+  progress_.OnPublished(Published(9));
+  EXPECT_TRUE(progress_.ReadyToStore());
+}
+
+TEST_F(CheckpointProgressTest, StagedFilesGoWithTheFirstCheckpointAtOrAfterThem) {
+  progress_.AddStagedFiles(Staged(7, "f7"));
+  progress_.AddStagedFiles(Staged(9, "f9"));
+  progress_.AddStagedFiles(Staged(10, "f10"));
+  for (uint64_t epoch : {9, 12}) {
+    progress_.Begin(epoch);
+    progress_.OnWorkerDone(WorkerId(1), Done(epoch, "a"));
+    progress_.OnWorkerDone(WorkerId(2), Done(epoch, "b"));
+    progress_.OnPublished(Published(epoch));
+    const v1::CheckpointManifest manifest = progress_.TakeManifest();
+    EXPECT_EQ(manifest.pending_files_size(), epoch == 9 ? 2 : 1);
+    progress_.Complete();
+  }
+}
+
+TEST_F(CheckpointProgressTest, PositionsComeBackFromTheManifest) {
+  progress_.Begin(9);
+  progress_.OnWorkerDone(WorkerId(1), Done(9, "a"));
+  progress_.OnWorkerDone(WorkerId(2), Done(9, "b"));
+  progress_.OnPublished(Published(9));
+  const v1::CheckpointManifest manifest = progress_.TakeManifest();
+  EXPECT_EQ(manifest.scans_size(), 2);
+  const PublishedEpoch restored = RestoredEpoch(manifest);
+  EXPECT_EQ(restored.epoch, 9);
+  EXPECT_EQ(RowsRead(restored.positions), 18);
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,69 @@
+#include "worker/operators/over_operator.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "common/base/status.h"
+#include "millrace/v1/plan.pb.h"
+#include "worker/operators/over_evaluation.h"
+
+namespace millrace {
+
+absl::StatusOr<std::unique_ptr<Operator>> OverOperator::Create(const v1::PlanNode& node) {
+  MR_ASSIGN_OR_RETURN(OverPlan plan, OverPlan::From(node));
+  if (plan.event_time) return NotSupported("OVER over unbounded input");
+  return std::unique_ptr<Operator>(new OverOperator(std::move(plan)));
+}
+
+absl::Status OverOperator::Open(OperatorContext& op_context) {
+  MR_RETURN_IF_ERROR(BoundedOperator::Open(op_context));
+  MR_ASSIGN_OR_RETURN(reader_, SortKeyReader::Create(plan_.partition_keys, plan_.order_keys,
+                                                     plan_.input, op_context.eval));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Progress> OverOperator::ProcessBatch(InputIndex, Batch batch, Emitter&) {
+  MR_RETURN_IF_ERROR(reader_->Read(batch));
+  buffer_.Append(batch, reader_->keys(), &reader_->split());
+  MR_RETURN_IF_ERROR(HoldBytes(buffer_.bytes()));
+  return Progress::kDone;
+}
+
+absl::StatusOr<Progress> OverOperator::ProcessEnd(InputIndex, Emitter& out) {
+  order_ = buffer_.Sort();
+  return Resume(out);
+}
+
+absl::StatusOr<Progress> OverOperator::Resume(Emitter& out) {
+  while (chunk_.num_rows() > 0 || next_row_ < order_.size()) {
+    if (out.full()) return Progress::kMore;
+    if (chunk_.num_rows() == 0) MR_RETURN_IF_ERROR(EvaluateNextPartitions());
+    const int64_t n = std::min(kTargetBatchRows, chunk_.num_rows());
+    out.Emit(chunk_.Slice(0, n));
+    chunk_ = chunk_.Slice(n, chunk_.num_rows() - n);
+  }
+  return Progress::kDone;
+}
+
+absl::Status OverOperator::EvaluateNextPartitions() {
+  FlatVector<uint8_t> new_partition;
+  FlatVector<uint8_t> new_peer;
+  const uint32_t begin = next_row_;
+  for (; next_row_ < order_.size(); ++next_row_) {
+    const uint32_t row = order_[next_row_];
+    const bool first = next_row_ == begin;
+    const uint32_t before = first ? row : order_[next_row_ - 1];
+    const bool starts = first || buffer_.LeadingKey(row) != buffer_.LeadingKey(before);
+    // Partitions are not torn apart.
+    if (starts && next_row_ - begin >= kTargetBatchRows) break;
+    new_partition.PushBack(starts ? 1 : 0);
+    new_peer.PushBack(starts || buffer_.Key(row) != buffer_.Key(before) ? 1 : 0);
+  }
+  const Batch rows = buffer_.OrderedBatch(begin, next_row_ - begin);
+  MR_ASSIGN_OR_RETURN(chunk_,
+                      EvaluateOver(plan_, rows, WindowChunk::Of(new_partition, new_peer),
+                                   reader_.get()));
+  return absl::OkStatus();
+}
+
+}  // namespace millrace

@@ -1,0 +1,241 @@
+#include "worker/operators/streaming/event_time_over_operator.h"
+
+#include <algorithm>
+
+#include "absl/memory/memory.h"
+#include "arrow/array.h"
+#include "common/base/check.h"
+#include "common/base/status.h"
+#include "common/expr/evaluator.h"
+#include "millrace/v1/plan.pb.h"
+#include "worker/operators/plan_fields.h"
+
+namespace millrace {
+namespace {
+
+// Entries that are restored together.
+constexpr size_t kRestoreRows = 8192;
+
+int64_t LargestInteger(const arrow::Array& column) {
+  const ColumnView view(column);
+  int64_t largest = 0;
+  for (int64_t i = 0; i < view.length; ++i) {
+    if (view.IsNull(i)) continue;
+    const int64_t value = view.layout == Layout::kInt16   ? view.Get<int16_t>(i)
+                          : view.layout == Layout::kInt32 ? view.Get<int32_t>(i)
+                                                          : view.Get<int64_t>(i);
+    largest = std::max(largest, value);
+  }
+  return largest;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Operator>> EventTimeOverOperator::Create(const v1::PlanNode& node) {
+  MR_ASSIGN_OR_RETURN(EventTimeOverPlan plan, EventTimeOverPlan::From(node));
+  OverHistory::Functions functions;
+  for (const OverCallPlan& call : plan.calls) {
+    MR_ASSIGN_OR_RETURN(auto function, MakeOverFunction(call));
+    functions.push_back(std::move(function));
+  }
+  return absl::WrapUnique<Operator>(
+      new EventTimeOverOperator(std::move(plan), std::move(functions)));
+}
+
+EventTimeOverOperator::EventTimeOverOperator(EventTimeOverPlan plan,
+                                             OverHistory::Functions functions)
+    : plan_(std::move(plan)),
+      functions_(std::move(functions)),
+      retention_{plan_.history_rows, plan_.history_micros},
+      pending_(plan_.input_types(), plan_.time_column, plan_.partition_keys),
+      history_(PickTypes(plan_.input_types(), plan_.partition_keys),
+               PickTypes(plan_.input_types(), plan_.history_columns)) {}
+
+absl::Status EventTimeOverOperator::Open(OperatorContext& context) {
+  context_ = &context;
+  memory_.emplace(*context.memory, "window function");
+  MR_ASSIGN_OR_RETURN(key_reader_, SortKeyReader::Create(plan_.partition_keys, plan_.order_keys,
+                                                         plan_.input, context.eval));
+  if (context.state == nullptr) return absl::OkStatus();
+  MR_RETURN_IF_ERROR(Restore());
+  return UpdateMemory();
+}
+
+absl::Status EventTimeOverOperator::Restore() {
+  struct Entries {
+    std::vector<std::string> keys;
+    std::vector<std::string> values;
+  } partitions, rows, pending;
+  const auto flush_partitions = [&] {
+    absl::Status status = history_.RestoreKeys(partitions.keys, partitions.values, functions_);
+    partitions = Entries();
+    return status;
+  };
+  const auto flush_rows = [&]() -> absl::Status {
+    MR_RETURN_IF_ERROR(flush_partitions());
+    absl::Status status = history_.RestoreRows(rows.keys, rows.values);
+    rows = Entries();
+    return status;
+  };
+  const auto flush_pending = [&] {
+    absl::Status status = pending_.Restore(pending.keys, pending.values);
+    pending = Entries();
+    return status;
+  };
+  const absl::Status restored = context_->state->Restore(
+      context_->node_id,
+      [&](uint32_t, absl::string_view key, absl::string_view value) -> absl::Status {
+        if (key.empty()) return CorruptOverState();
+        Entries& entries = key[0] == OverHistory::kKeyEntry   ? partitions
+                           : key[0] == OverHistory::kRowEntry ? rows
+                                                              : pending;
+        if (&entries == &pending && key[0] != kPendingEntry) return CorruptOverState();
+        entries.keys.emplace_back(key.data() + 1, key.size() - 1);
+        entries.values.emplace_back(value.data(), value.size());
+        if (entries.keys.size() < kRestoreRows) return absl::OkStatus();
+        if (&entries == &partitions) return flush_partitions();
+        return &entries == &rows ? flush_rows() : flush_pending();
+      });
+  MR_RETURN_IF_ERROR(restored);
+  MR_RETURN_IF_ERROR(flush_rows());
+  return flush_pending();
+}
+
+absl::StatusOr<Batch> EventTimeOverOperator::WithoutLateRows(const Batch& batch) {
+  if (watermark_ == Watermark::kMinWatermark) return batch;
+  const ColumnView times(*batch.column(plan_.time_column));
+  std::vector<int32_t> kept;
+  for (int64_t i = 0; i < times.length; ++i) {
+    const int64_t micros = times.IsNull(i) ? kNoTime : times.Get<int64_t>(i);
+    if (micros >= watermark_ && watermark_ != Watermark::kMaxWatermark) {
+      kept.push_back(static_cast<int32_t>(i));
+    }
+  }
+  const auto num_kept = static_cast<int64_t>(kept.size());
+  if (num_kept == batch.num_rows()) return batch;
+  context_->counters->late_rows += static_cast<uint64_t>(batch.num_rows() - num_kept);
+  return TakeRows(batch, kept.data(), num_kept);
+}
+
+absl::StatusOr<Progress> EventTimeOverOperator::ProcessBatch(InputIndex, Batch input, Emitter&) {
+  const int64_t* weights = input.raw_weights();
+  if (weights != nullptr &&
+      !std::all_of(weights, weights + input.num_rows(), [](int64_t w) { return w == 1; })) {
+    return InternalError("a window function over unbounded input got rows that change");
+  }
+  MR_ASSIGN_OR_RETURN(const Batch batch, WithoutLateRows(input.WithWeights(nullptr)));
+  context_->counters->rows_touched += static_cast<uint64_t>(batch.num_rows());
+  pending_.Add(batch);
+  MR_RETURN_IF_ERROR(UpdateMemory());
+  return Progress::kDone;
+}
+
+absl::StatusOr<Progress> EventTimeOverOperator::ProcessWatermark(Watermark watermark,
+                                                                 Emitter& out) {
+  MR_CHECK(ready_ == nullptr);
+  if (watermark.micros <= watermark_) return Progress::kDone;
+  watermark_ = watermark.micros;
+  auto ready = std::make_unique<SortBuffer>(plan_.input_types(), TieBreak::kWholeRow,
+                                            SortBuffer::KeyUse::kKeep);
+  const absl::Status taken = pending_.TakeBefore(watermark_, [&](const Batch& batch) {
+    absl::Status read = key_reader_->Read(batch);
+    if (read.ok()) ready->Append(batch, key_reader_->keys());
+    return read;
+  });
+  MR_RETURN_IF_ERROR(taken);
+  if (ready->num_rows() == 0) return Progress::kDone;
+  ready_ = std::move(ready);
+  order_ = ready_->Sort();
+  next_ = 0;
+  MR_RETURN_IF_ERROR(UpdateMemory());
+  return EmitReady(out);
+}
+
+absl::StatusOr<Progress> EventTimeOverOperator::EmitReady(Emitter& out) {
+  while (ready_ != nullptr && next_ < order_.size()) {
+    if (out.full()) return Progress::kMore;
+    MR_ASSIGN_OR_RETURN(Batch batch, NextSlice());
+    out.Emit(std::move(batch));
+  }
+  ready_.reset();
+  history_.Compact(retention_, watermark_);
+  MR_RETURN_IF_ERROR(UpdateMemory());
+  return Progress::kDone;
+}
+
+void EventTimeOverOperator::ReachBack(const Batch& rows) {
+  for (const int column : plan_.lag_offsets) {
+    retention_.rows = std::max(retention_.rows, LargestInteger(*rows.column(column)));
+  }
+}
+
+absl::StatusOr<Batch> EventTimeOverOperator::NextSlice() {
+  const auto num_ready = static_cast<uint32_t>(order_.size());
+  const uint32_t begin = next_;
+  slice_.starts_peers.Clear();
+  slice_.starts_peers.PushBack(1);
+  uint32_t end = begin + 1;
+  for (; end < num_ready; ++end) {
+    const bool starts = ready_->Key(order_[end]) != ready_->Key(order_[end - 1]);
+    if (starts && end - begin >= kTargetBatchRows) break;
+    slice_.starts_peers.PushBack(starts ? 1 : 0);
+  }
+  next_ = end;
+  const Batch rows = ready_->OrderedBatch(begin, end - begin);
+  const ColumnView times(*rows.column(plan_.time_column));
+  FlatVector<int64_t> micros(rows.num_rows());
+  for (int64_t i = 0; i < rows.num_rows(); ++i) {
+    micros[i] = times.IsNull(i) ? kNoTime : times.Get<int64_t>(i);
+  }
+  ReachBack(rows);
+  history_.FindKeys(rows, plan_.partition_keys, &keys_);
+  std::vector<std::shared_ptr<arrow::Array>> columns;
+  for (const int column : plan_.history_columns) columns.push_back(rows.column(column));
+  history_.BuildSlice(Batch(std::move(columns), rows.num_rows()), micros, keys_, retention_,
+                      &slice_);
+  context_->counters->rows_touched += static_cast<uint64_t>(slice_.times.size());
+  columns = rows.columns();
+  for (const auto& function : functions_) {
+    function->Resize(history_.num_keys());
+    MR_ASSIGN_OR_RETURN(auto column, function->Compute(slice_));
+    columns.push_back(std::move(column));
+  }
+  return Batch(std::move(columns), rows.num_rows());
+}
+
+absl::StatusOr<Progress> EventTimeOverOperator::ProcessBarrier(const Barrier& barrier, Emitter&) {
+  context_->counters->state_rows =
+      static_cast<uint64_t>(pending_.num_rows() + history_.num_rows());
+  if (!(barrier.checkpoint || barrier.final) || context_->state == nullptr) {
+    return Progress::kDone;
+  }
+  std::vector<StateEntry> entries;
+  const uint32_t num_shards = context_->state->num_shards();
+  MR_RETURN_IF_ERROR(pending_.AppendEntries(kPendingEntry, num_shards, &entries));
+  MR_RETURN_IF_ERROR(
+      history_.AppendEntries(num_shards, functions_, retention_, watermark_, &entries));
+  if (!entries.empty()) {
+    MR_RETURN_IF_ERROR(context_->state->Write(context_->node_id, std::move(entries)));
+  }
+  return Progress::kDone;
+}
+
+absl::StatusOr<Progress> EventTimeOverOperator::ProcessEnd(InputIndex, Emitter& out) {
+  return ProcessWatermark(Watermark{Watermark::kMaxWatermark}, out);
+}
+
+absl::StatusOr<Progress> EventTimeOverOperator::Resume(Emitter& out) { return EmitReady(out); }
+
+absl::Status EventTimeOverOperator::Close() {
+  memory_.reset();
+  return absl::OkStatus();
+}
+
+absl::Status EventTimeOverOperator::UpdateMemory() {
+  int64_t bytes = pending_.bytes() + history_.bytes();
+  if (ready_ != nullptr) bytes += ready_->bytes();
+  for (const auto& function : functions_) bytes += function->bytes();
+  return memory_->Update(bytes);
+}
+
+}  // namespace millrace
