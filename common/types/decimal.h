@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 // The arithmetic that numeric columns need on unscaled 128-bit integers.

@@ -16,8 +16,9 @@ bool BoundedRun::WaitStarted(Cancellation& token, const Clock& clock) {
     {
       MutexLock lock(mutex_);
       if (!started_ && !outcome_.has_value()) changed_.WaitFor(mutex_, kPause);
+      // An attempt may have ended well before anybody looked: its rows still wait on the workers.
+      if (started_ && (!outcome_.has_value() || outcome_->status.ok())) return true;
       if (outcome_.has_value()) return false;
-      if (started_) return true;
     }
     token.CheckDeadline(clock);
   }

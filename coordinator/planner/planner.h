@@ -43,7 +43,8 @@ struct FileSinkTarget {
   std::string connector = "file";
   std::map<std::string, std::string> options;
   Schema columns;
-  // Everything goes into one file, which one task writes; what is below runs in parallel all the same.
+  // Everything goes into one file, which one task writes; what is below runs in parallel all the
+  // same.
   bool single_file = false;
 };
 

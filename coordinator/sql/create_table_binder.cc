@@ -10,6 +10,7 @@
 #include "coordinator/sql/literals.h"
 #include "coordinator/sql/parse_tree.h"
 #include "coordinator/sql/statement_binder.h"
+#include "coordinator/sql/statement_limits.h"
 
 // StatementBinder::BindCreateTable: CREATE TABLE and CREATE SOURCE.
 
@@ -90,6 +91,12 @@ absl::Status TableDefinition::AddElements() {
 
 absl::Status TableDefinition::AddColumn(const PgQuery__ColumnDef& column) {
   const int32_t position = environment_.PositionOf(column.location);
+  if (table_.columns.size() >= kMaxTableColumns) {
+    return WithPosition(
+        MakeError(SqlState::kTooManyColumns,
+                  absl::StrCat("tables can have at most ", kMaxTableColumns, " columns")),
+        position);
+  }
   if (ColumnNamed(column.colname) >= 0) {
     return WithPosition(
         MakeError(SqlState::kDuplicateColumn,

@@ -84,8 +84,9 @@ absl::StatusOr<BoundDrop> StatementBinder::BindDrop(const PgQuery__DropStmt& dro
     std::vector<std::string> parts = StringsOf(ItemsOf(node));
     if (parts.size() == 2 && parts[0] == "public") parts.erase(parts.begin());
     const std::string name = absl::StrJoin(parts, ".");
-    const int32_t position = PositionOfName(parts.back());
-    if (bound.name_position == 0) bound.name_position = position;
+    // Where the name stands is looked for in the tokens, so only when it is needed.
+    const auto position = [&] { return PositionOfName(parts.back()); };
+    if (bound.name_position == 0) bound.name_position = position();
     const CatalogObjectPtr object = session_.catalog.Find(name);
     if (object == nullptr && !bound.if_exists) {
       const std::string nearest = session_.catalog.NearestName(name);
@@ -93,18 +94,18 @@ absl::StatusOr<BoundDrop> StatementBinder::BindDrop(const PgQuery__DropStmt& dro
           MakeError(SqlState::kUndefinedTable,
                     absl::StrCat(words.noun, " \"", name, "\" does not exist"),
                     nearest.empty() ? "" : absl::StrCat("Perhaps you meant \"", nearest, "\".")),
-          position);
+          position());
     }
     if (object != nullptr && object->connector() == kSystemConnector) {
       return WithPosition(MakeError(SqlState::kInsufficientPrivilege,
                                     absl::StrCat("cannot drop system view \"", name, "\"")),
-                          position);
+                          position());
     }
     if (object != nullptr && !MayDrop(bound.object_class, ClassOf(*object))) {
       return WithPosition(MakeError(SqlState::kWrongObjectType,
                                     absl::StrCat("\"", name, "\" is not a ", words.noun),
                                     absl::StrCat("Use ", WordsOf(ClassOf(*object)).statement, ".")),
-                          position);
+                          position());
     }
     bound.names.push_back(name);
   }

@@ -55,6 +55,7 @@ absl::StatusOr<FromPlan> FromBinder::BindList(PgQuery__Node* const* items, size_
     MR_RETURN_IF_ERROR(
         from.scope.Append(next.scope, static_cast<int>(from.plan->output.size()), position));
     from.plan = NewJoin(JoinType::kInner, std::move(from.plan), std::move(next.plan), nullptr);
+    MR_RETURN_IF_ERROR(CountOperator(environment_.session, from.plan->output.size(), position));
   }
   return from;
 }
@@ -64,6 +65,7 @@ absl::StatusOr<FromPlan> FromBinder::BindItem(const PgQuery__Node& item) {
   const int32_t position = environment_.PositionOf(location);
   DepthGuard guard(environment_.session);
   MR_RETURN_IF_ERROR(WithPosition(guard.Check(), position));
+  MR_RETURN_IF_ERROR(CountOperator(environment_.session, 0, position));
   switch (item.node_case) {
     case PG_QUERY__NODE__NODE_RANGE_VAR: {
       MR_ASSIGN_OR_RETURN(FromPlan from, BindRelation(*item.range_var));

@@ -8,6 +8,7 @@
 #include "common/expr/function_registry.h"
 #include "coordinator/sql/expression_binder.h"
 #include "coordinator/sql/parse_tree.h"
+#include "coordinator/sql/statement_limits.h"
 #include "coordinator/sql/window_definition.h"
 
 namespace millrace {
@@ -190,11 +191,15 @@ absl::StatusOr<ExprPtr> FunctionBinder::BindAggregate() {
   binder_.inside_aggregate_ = false;
   MR_RETURN_IF_ERROR(item.status());
   MR_RETURN_IF_ERROR(order);
-  return AddAggregate(*binder_.parts_, *std::move(item), position_);
+  const ExprPtr placeholder = AddAggregate(*binder_.parts_, *std::move(item), position_);
+  MR_RETURN_IF_ERROR(WithPosition(
+      CheckListLength(binder_.parts_->aggregates.size(), "aggregates of a SELECT"), position_));
+  return placeholder;
 }
 
 absl::StatusOr<ExprPtr> FunctionBinder::BindWindow() {
   MR_RETURN_IF_ERROR(CheckWindowPlace());
+  MR_RETURN_IF_ERROR(CountOperator(environment_.session, 0, position_));
   if (call_.agg_distinct) return Refuse("DISTINCT in a window function");
   if (call_.n_agg_order > 0) return Refuse("ORDER BY in the arguments of a window function");
   WindowItem item;

@@ -184,6 +184,7 @@ absl::StatusOr<FromPlan> FromBinder::BindJoin(const PgQuery__JoinExpr& join) {
     joined.scope.Add(std::move(item));
   }
   joined.plan = NewJoin(type, std::move(left.plan), std::move(right.plan), std::move(condition));
+  MR_RETURN_IF_ERROR(CountOperator(environment_.session, joined.plan->output.size(), position));
   if (join.alias == nullptr) return joined;
   // The alias hides the names of both sides.
   for (size_t i = 1; i < joined.scope.items().size(); ++i) {

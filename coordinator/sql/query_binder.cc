@@ -173,7 +173,9 @@ absl::Status BindWith(const PgQuery__WithClause& with, const QueryEnvironment& e
 absl::StatusOr<LogicalPtr> BindQuery(const PgQuery__SelectStmt& query,
                                      const QueryEnvironment& environment) {
   DepthGuard guard(environment.session);
-  MR_RETURN_IF_ERROR(guard.Check());
+  const int32_t position = FirstPosition(query, environment);
+  MR_RETURN_IF_ERROR(WithPosition(guard.Check(), position));
+  MR_RETURN_IF_ERROR(CountOperator(environment.session, query.n_target_list, position));
   if (query.with_clause == nullptr) return BindBody(query, environment);
   WithScope scope;
   scope.outer = environment.with;

@@ -22,9 +22,11 @@ struct BindSession {
   // Levels of recursion at this moment, and plan nodes made of WITH queries and views so far.
   int depth = 0;
   int64_t shared_plan_nodes = 0;
+  int64_t num_operators = 0;
+  int64_t num_columns = 0;
   // Ids of the catalog's objects that were named so far, by the statement or by views that it
   // names.
-  std::set<uint64_t> named_objects;
+  std::set<uint64_t> named_objects = {};
   // The AS OF EPOCH clauses that a relation of FROM has taken, by their offset; those of views
   // apart.
   std::set<int32_t> used_epochs = {};
@@ -108,6 +110,8 @@ class DepthGuard {
   BindSession& session_;
 };
 
+// Counts an operator and its columns; 54001 when there are too many.
+absl::Status CountOperator(BindSession& session, size_t num_columns, int32_t position);
 // Counts the nodes of a plan that is used once more; 54001 when there are too many.
 absl::Status CountSharedPlan(BindSession& session, int64_t num_nodes, int32_t position);
 int64_t NumNodes(const LogicalNode& node);

@@ -296,7 +296,7 @@ absl::Status SelectBinder::BuildHaving() {
 absl::Status SelectBinder::BuildWindows() {
   if (parts_.windows.empty()) return absl::OkStatus();
   std::vector<ExprPtr> columns;
-  plan_ = AddWindowNodes(std::move(plan_), parts_.windows, &columns);
+  MR_ASSIGN_OR_RETURN(plan_, AddWindowNodes(std::move(plan_), parts_.windows, &columns));
   return ResolveResultPlaceholders(kWindowBase, columns);
 }
 

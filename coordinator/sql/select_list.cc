@@ -187,7 +187,7 @@ absl::Status AddGroupKey(ExpressionBinder& binder, const ParseNode& node,
     if (SameExpr(*known, *key)) return absl::OkStatus();
   }
   keys->push_back(std::move(key));
-  return absl::OkStatus();
+  return WithPosition(CheckListLength(keys->size(), "GROUP BY"), position);
 }
 
 }  // namespace
@@ -201,6 +201,7 @@ absl::StatusOr<std::vector<OrderItem>> BindOrderBy(ExpressionBinder& binder,
                                                    const PgQuery__SelectStmt& select, bool distinct,
                                                    std::vector<SelectTarget>* targets) {
   std::vector<OrderItem> items;
+  MR_RETURN_IF_ERROR(CheckListLength(select.n_sort_clause, "ORDER BY"));
   for (const ParseNode* node : Nodes(select.n_sort_clause, select.sort_clause)) {
     const PgQuery__SortBy& sort = *node->sort_by;
     const int32_t position = binder.environment().PositionOf(LocationOf(sort.node));

@@ -34,10 +34,10 @@ bool SameFrame(const OverFrame& a, const OverFrame& b) {
 
 bool SameWindow(const WindowItem& a, const WindowItem& b) {
   if (a.aggregate.has_value() != b.aggregate.has_value()) return false;
-  const bool same_call = a.aggregate.has_value()
-                             ? SameAggregate(*a.aggregate, *b.aggregate)
-                             : a.ranking.name == b.ranking.name && a.ranking.type == b.ranking.type &&
-                                   SameExprs(a.ranking.args, b.ranking.args);
+  const bool same_call = a.aggregate.has_value() ? SameAggregate(*a.aggregate, *b.aggregate)
+                                                 : a.ranking.name == b.ranking.name &&
+                                                       a.ranking.type == b.ranking.type &&
+                                                       SameExprs(a.ranking.args, b.ranking.args);
   return same_call && SameExprs(a.window.partition, b.window.partition) &&
          SameKeys(a.window.order, b.window.order) && SameFrame(a.window.frame, b.window.frame);
 }

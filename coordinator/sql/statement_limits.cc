@@ -117,6 +117,12 @@ absl::Status CheckStatementText(absl::string_view text) {
   return MakeError(SqlState::kCharacterNotInRepertoire, "the statement is not valid UTF-8");
 }
 
+absl::Status CheckListLength(size_t length, absl::string_view what) {
+  if (length <= kMaxTargetColumns) return absl::OkStatus();
+  return MakeError(SqlState::kTooManyColumns,
+                   absl::StrCat(what, " can have at most ", kMaxTargetColumns, " entries"));
+}
+
 absl::Status CheckNesting(const std::vector<SqlToken>& tokens) {
   DepthEstimate estimate;
   for (const SqlToken& token : tokens) {

@@ -206,6 +206,8 @@ absl::StatusOr<ExprPtr> BindMark(ExpressionBinder& binder, const PgQuery__SubLin
   MR_ASSIGN_OR_RETURN(item.plan, BindInner(binder, *link.subselect, nullptr));
   MR_RETURN_IF_ERROR(CheckColumns(binder, link, 1, item.plan->output.size()));
   const int32_t position = item.position;
+  // The plan is read twice: for its values and for its counts.
+  MR_RETURN_IF_ERROR(CountSharedPlan(binder.environment().session, NumNodes(*item.plan), position));
   ExprPtr value = list.Add(std::move(item), SqlType::Of(TypeId::kBoolean));
   return op == "<>" ? BuildNot(std::move(value), position) : value;
 }

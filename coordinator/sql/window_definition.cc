@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/expr/function_registry.h"
 #include "coordinator/sql/parse_tree.h"
+#include "coordinator/sql/statement_limits.h"
 
 namespace millrace {
 namespace {
@@ -123,6 +124,9 @@ absl::StatusOr<WindowDefinition> WindowBinder::Bind(const PgQuery__WindowDef& de
     }
     return Bind(*named, 1);
   }
+  const size_t num_keys = definition.n_partition_clause + definition.n_order_clause;
+  MR_RETURN_IF_ERROR(WithPosition(CheckListLength(num_keys, "a window definition"),
+                                  environment_.PositionOf(definition.location)));
   WindowDefinition window;
   if (definition.refname[0] != '\0') {
     MR_ASSIGN_OR_RETURN(window, BindBase(definition, depth));

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/status.h"
 #include "coordinator/logical_plan/new_node.h"
+#include "coordinator/sql/statement_limits.h"
 
 namespace millrace {
 namespace {
@@ -108,10 +110,15 @@ std::vector<OverGroup> GroupItems(const std::vector<WindowItem>& windows) {
 
 }  // namespace
 
-LogicalPtr AddWindowNodes(LogicalPtr input, const std::vector<WindowItem>& windows,
-                          std::vector<ExprPtr>* columns) {
+absl::StatusOr<LogicalPtr> AddWindowNodes(LogicalPtr input, const std::vector<WindowItem>& windows,
+                                          std::vector<ExprPtr>* columns) {
   WindowRow row(input);
   std::vector<OverGroup> groups = GroupItems(windows);
+  if (groups.size() > kMaxWindows) {
+    return MakeError(
+        SqlState::kProgramLimitExceeded,
+        absl::StrCat("a SELECT can have at most ", kMaxWindows, " different window definitions"));
+  }
   for (OverGroup& group : groups) {
     for (const size_t item : group.items) group.calls.push_back(MakeCall(windows[item], row));
     group.partition = row.Columns(group.window->partition);

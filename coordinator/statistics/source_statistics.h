@@ -18,12 +18,14 @@ namespace v1 {
 class CatalogObject;
 }  // namespace v1
 
-// Sizes of tables and sources for the planner: rows and ranges of integer columns from the footers of Parquet files, rows of
-// text files guessed from their sizes. Whatever cannot be read is unknown; errors come up when the query reads the files.
-// Footers are remembered as long as size and modification time of their file stay. Thread-safe.
+// Sizes of tables and sources for the planner: rows and ranges of integer columns from the footers
+// of Parquet files, rows of text files guessed from their sizes. Whatever cannot be read is
+// unknown; errors come up when the query reads the files. Footers are remembered as long as size
+// and modification time of their file stay. Thread-safe.
 class SourceStatistics {
  public:
-  // Files outside the policy's folders are not looked at. `data_dir` holds the segments of stored tables.
+  // Files outside the policy's folders are not looked at. `data_dir` holds the segments of stored
+  // tables.
   SourceStatistics(PathPolicy path_policy, std::string data_dir);
 
   TableStatistics Of(const v1::CatalogObject& object);

@@ -17,7 +17,9 @@ namespace millrace {
 class TempFolder {
  public:
   TempFolder() {
-    std::string pattern = testing::TempDir() + "/millrace_test_XXXXXX";
+    std::string pattern = testing::TempDir();
+    while (pattern.size() > 1 && pattern.back() == '/') pattern.pop_back();
+    pattern += "/millrace_test_XXXXXX";
     path_ = mkdtemp(pattern.data());
   }
   ~TempFolder() {

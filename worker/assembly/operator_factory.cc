@@ -7,10 +7,12 @@
 #include "millrace/v1/plan.pb.h"
 #include "worker/connectors/factory/connector_factory.h"
 #include "worker/operators/filter_operator.h"
+#include "worker/operators/group_top_n_operator.h"
 #include "worker/operators/hash_aggregate_operator.h"
 #include "worker/operators/hash_join_operator.h"
 #include "worker/operators/limit_operator.h"
 #include "worker/operators/nested_loop_join_operator.h"
+#include "worker/operators/over_operator.h"
 #include "worker/operators/project_operator.h"
 #include "worker/operators/sink_operator.h"
 #include "worker/operators/sort_operator.h"
@@ -44,6 +46,10 @@ absl::StatusOr<std::unique_ptr<Operator>> CreateOperator(const v1::PlanNode& nod
       return LimitOperator::Create(node);
     case v1::PlanNode::kUnionAll:
       return UnionAllOperator::Create(node);
+    case v1::PlanNode::kOver:
+      return OverOperator::Create(node);
+    case v1::PlanNode::kGroupTopN:
+      return GroupTopNOperator::Create(node);
     case v1::PlanNode::kWindowTvf:
       return WindowTvfOperator::Create(node);
     case v1::PlanNode::kFileSink: {

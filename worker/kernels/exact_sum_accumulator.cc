@@ -10,6 +10,9 @@ namespace millrace {
 namespace {
 
 absl::Status SumOverflow(const SqlType& type) {
+  if (type.is_numeric()) {
+    return MakeError(SqlState::kNumericOutOfRange, "value overflows numeric format");
+  }
   return MakeError(SqlState::kNumericOutOfRange, absl::StrCat(TypeName(type), " out of range"));
 }
 

@@ -228,21 +228,31 @@ struct AccumulatorWindow {
   void Remove(uint32_t row) { Change(row, -1); }
 };
 
-absl::StatusOr<std::shared_ptr<arrow::Array>> AggregateByAccumulator(const WindowCall& call,
-                                                                     const Batch& rows,
-                                                                     const FrameRows& frames) {
+enum class Output { kResults, kPartial };
+
+absl::StatusOr<Columns> AggregateByAccumulator(const WindowCall& call, const Batch& rows,
+                                               const FrameRows& frames, Output output) {
   AggregateInput input;
   input.changing = true;
   MR_ASSIGN_OR_RETURN(const auto set,
                       AggregateSet::Create({call.aggregate}, {call.arg_types}, input));
   AccumulatorWindow window{*set, rows, absl::OkStatus()};
   window.Reset();
-  Columns results;
+  std::vector<Columns> parts;
   Slide(frames, window, [&](uint32_t) {
-    if (window.status.ok()) window.status = set->Results({0}, &results);
+    Columns row;
+    if (window.status.ok()) {
+      window.status = output == Output::kResults ? set->Results({0}, &row) : set->Partial({0}, &row);
+    }
+    parts.resize(row.size());
+    for (size_t c = 0; c < row.size(); ++c) parts[c].push_back(std::move(row[c]));
   });
   MR_RETURN_IF_ERROR(window.status);
-  MR_ASSIGN_ARROW_OR_RETURN(auto joined, arrow::Concatenate(results));
+  Columns joined;
+  for (const Columns& part : parts) {
+    MR_ASSIGN_ARROW_OR_RETURN(auto column, arrow::Concatenate(part));
+    joined.push_back(std::move(column));
+  }
   return joined;
 }
 
@@ -270,30 +280,50 @@ absl::Status SumsOf(const WindowCall& call, const Batch& rows, const FlatVector<
   }
 }
 
+bool IsExtreme(const WindowCall& call) {
+  return call.aggregate.function == AggregateFunction::kMin ||
+         call.aggregate.function == AggregateFunction::kMax;
+}
+
+bool IsCount(const WindowCall& call) {
+  return call.aggregate.function == AggregateFunction::kCount ||
+         call.aggregate.function == AggregateFunction::kCountStar;
+}
+
+// Whether there is a loop for it above.
+bool HasFastWay(const WindowCall& call) {
+  const bool is_sum = call.aggregate.function == AggregateFunction::kSum ||
+                      call.aggregate.function == AggregateFunction::kAvg;
+  return IsExtreme(call) || IsCount(call) || (is_sum && call.arg_types[0].is_number());
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<arrow::Array>> AggregateFrames(const WindowCall& call,
                                                               const Batch& rows,
                                                               const FrameRows& frames) {
-  const int64_t n = rows.num_rows();
-  if (n == 0) return MakeNullArray(call.type, 0);
-  const AggregateFunction function = call.aggregate.function;
-  const bool is_extreme = function == AggregateFunction::kMin || function == AggregateFunction::kMax;
-  const bool is_sum = function == AggregateFunction::kSum || function == AggregateFunction::kAvg;
-  const bool is_count =
-      function == AggregateFunction::kCount || function == AggregateFunction::kCountStar;
-  if (is_extreme) return Extremes(call, rows, TakenRows(call, rows), frames);
+  if (rows.num_rows() == 0) return MakeNullArray(call.type, 0);
+  if (call.aggregate.distinct || !HasFastWay(call)) {
+    MR_ASSIGN_OR_RETURN(Columns results,
+                        AggregateByAccumulator(call, rows, frames, Output::kResults));
+    return results[0];
+  }
+  MR_ASSIGN_OR_RETURN(Columns partial, AggregateFramesPartially(call, rows, frames));
+  if (IsExtreme(call)) return partial[0];
+  return FinishPartial(call, std::move(partial), rows.num_rows());
+}
+
+absl::StatusOr<Columns> AggregateFramesPartially(const WindowCall& call, const Batch& rows,
+                                                 const FrameRows& frames) {
+  if (IsExtreme(call)) return Columns{Extremes(call, rows, TakenRows(call, rows), frames)};
+  if (!HasFastWay(call)) return AggregateByAccumulator(call, rows, frames, Output::kPartial);
   Columns partial;
-  if (is_count && !call.aggregate.distinct) {
+  if (IsCount(call)) {
     Counts(TakenRows(call, rows), frames, &partial);
-    return FinishPartial(call, std::move(partial), n);
-  }
-  const bool is_number = !call.arg_types.empty() && call.arg_types[0].is_number();
-  if (is_sum && is_number && !call.aggregate.distinct) {
+  } else {
     MR_RETURN_IF_ERROR(SumsOf(call, rows, TakenRows(call, rows), frames, &partial));
-    return FinishPartial(call, std::move(partial), n);
   }
-  return AggregateByAccumulator(call, rows, frames);
+  return partial;
 }
 
 }  // namespace millrace

@@ -55,7 +55,9 @@ class EventTimeOverOperator final : public Operator {
   absl::Status OrderRows(const Batch& due, Firing* firing);
   absl::Status EvaluateCalls(Firing* firing);
   absl::StatusOr<std::shared_ptr<arrow::Array>> RunningNumbers(const WindowCall& call,
-                                                               const Firing& firing);
+                                                               const Firing& firing) const;
+  absl::StatusOr<std::shared_ptr<arrow::Array>> RunningAggregate(size_t index,
+                                                                 const Firing& firing) const;
   absl::Status AddToTotals(const Firing& firing);
   absl::Status KeepHistory(const Firing& firing);
   void CompactHistory();
@@ -73,10 +75,12 @@ class EventTimeOverOperator final : public Operator {
 
   const OverPlan plan_;
   const OverRetention retention_;
+  const int time_column_;
   const std::vector<int> all_columns_;
   const std::vector<int> key_positions_;
   const RowCodec row_codec_;
   const RowCodec key_codec_;
+  // Rows and peers so far, then the accumulator columns of all totals.
   std::unique_ptr<RowCodec> totals_codec_;
   OperatorContext* context_ = nullptr;
   std::optional<MemoryReservation> memory_;
@@ -96,8 +100,8 @@ class EventTimeOverOperator final : public Operator {
   std::vector<uint32_t> dirty_;
   ColumnStore history_;
   int64_t num_history_rows_ = 0;
-  // Accumulators of the running calls; null if there are none.
-  std::unique_ptr<AggregateSet> totals_;
+  // Accumulators of the calls that run over all rows so far, by call; null for the others.
+  std::vector<std::unique_ptr<AggregateSet>> totals_;
 
   // How often each row waits or is history, for the store; only with one. The flag says that it changed.
   struct StoredCount {

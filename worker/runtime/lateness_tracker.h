@@ -18,8 +18,8 @@ class LatenessTracker {
   // Begins a split, or goes on in one whose largest time so far is known.
   void BeginSplit(std::optional<int64_t> max_time_micros) { max_time_ = max_time_micros; }
 
-  // Takes the next rows' times (timestamps in microseconds, or dates); the number of late ones. `on_time` gets the
-  // indices of the others, ascending, unless no row is late.
+  // Takes the next rows' times (timestamps in microseconds, or dates); the number of late ones. If there are any, `on_time`
+  // gets the indices of the others, ascending; else its content means nothing.
   absl::StatusOr<int64_t> Select(const arrow::Array& times, std::vector<int32_t>* on_time);
 
   // Largest time seen in the split.

@@ -47,6 +47,8 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::Poll() {
     return EndOfStream();
   }
   ReadMailbox();
+  // End inside a live job is state: nothing earlier can come, and barriers still pass.
+  if (options_.streaming && ended()) watermark_micros_ = Watermark::kMaxWatermark;
   // A scan with a fixed share gives it out before the first barrier, so that a restored job knows that it was.
   const bool barrier_may_pass = options_.requester != nullptr || ended();
   if (!barriers_.empty() && barrier_may_pass) {
@@ -67,7 +69,8 @@ void ScanInput::ReadMailbox() {
   for (v1::Split& split : incoming_->splits) splits_.push_back(std::move(split));
   barriers_.insert(barriers_.end(), incoming_->barriers.begin(), incoming_->barriers.end());
   if (!incoming_->assigned) return;
-  request_open_ = false;
+  // News about what others were assigned is no answer to this scan's request.
+  if (!incoming_->splits.empty() || incoming_->no_more_splits) request_open_ = false;
   no_more_splits_ = incoming_->no_more_splits;
   unassigned_min_time_micros_ = incoming_->unassigned_min_time_micros;
   AdvanceWatermark();
@@ -174,8 +177,6 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::EndOrWait() {
     end_sent_ = true;
     return EndOfStream();
   }
-  // End inside a live job is state: nothing earlier can come, and barriers still pass.
-  watermark_micros_ = Watermark::kMaxWatermark;
   if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
   waiting_for_ = "barrier";
   return std::nullopt;

@@ -13,11 +13,13 @@
 namespace millrace {
 namespace {
 
-// The aggregation must have this many times more input than the other side has rows, and than it reads.
+// The aggregation must have this many times more input than the other side has rows, and than it
+// reads.
 constexpr double kRowsGain = 20;
 constexpr double kReadGain = 4;
 
-// Rows that a plan without joins and aggregations reads; nothing for others, and for what must not run twice.
+// Rows that a plan without joins and aggregations reads; nothing for others, and for what must not
+// run twice.
 std::optional<double> RowsRead(const LogicalNode& node, const CardinalityEstimator& estimator) {
   switch (node.kind) {
     case LogicalKind::kScan: {
@@ -40,8 +42,8 @@ std::optional<double> RowsRead(const LogicalNode& node, const CardinalityEstimat
   }
 }
 
-// `side` with its aggregation's input reduced to the keys in `few`; null if `side` is no aggregation, below projections, with
-// keys among `side_keys`.
+// `side` with its aggregation's input reduced to the keys in `few`; null if `side` is no
+// aggregation, below projections, with keys among `side_keys`.
 LogicalPtr Reduce(const LogicalPtr& side, std::vector<int> side_keys, const LogicalPtr& few,
                   std::vector<int> few_keys) {
   if (side->kind == LogicalKind::kProject) {
@@ -64,9 +66,11 @@ LogicalPtr Reduce(const LogicalPtr& side, std::vector<int> side_keys, const Logi
   for (size_t i = 0; i < side_keys.size(); ++i) {
     if (side_keys[i] >= static_cast<int>(aggregate.keys.size())) continue;
     const int key = aggregate.keys[side_keys[i]];
-    absl::StatusOr<ExprPtr> equal = BuildOperator(
-        "=", {MakeColumn(key, input->output[key].type),
-              MakeColumn(Width(*input) + few_keys[i], few->output[few_keys[i]].type)}, 0);
+    absl::StatusOr<ExprPtr> equal =
+        BuildOperator("=",
+                      {MakeColumn(key, input->output[key].type),
+                       MakeColumn(Width(*input) + few_keys[i], few->output[few_keys[i]].type)},
+                      0);
     if (equal.ok()) conjuncts.push_back(*std::move(equal));
   }
   if (conjuncts.empty()) return nullptr;
@@ -80,7 +84,8 @@ double AggregatedRows(const LogicalNode& side, const CardinalityEstimator& estim
   return estimator.EstimateOf(*side.inputs[0]).rows;
 }
 
-// The join with its side `side` reduced by the other one; null if that is not allowed or not worth it.
+// The join with its side `side` reduced by the other one; null if that is not allowed or not worth
+// it.
 LogicalPtr ReduceSide(const LogicalJoin& join, size_t side, const CardinalityEstimator& estimator) {
   const LogicalPtr& few = join.inputs[1 - side];
   const double aggregated = AggregatedRows(*join.inputs[side], estimator);

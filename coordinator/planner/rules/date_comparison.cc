@@ -62,9 +62,9 @@ ExprPtr SimplifyDateComparison(const ExprPtr& expr) {
   if (micros % kMicrosPerDay < 0) --day;
   op = OperatorForDay(op, micros % kMicrosPerDay == 0);
   if (op.empty()) return expr;
-  const ExprPtr day_literal = MakeLiteral(Value{SqlType::Of(TypeId::kDate), day}, literal->position);
-  absl::StatusOr<ExprPtr> simpler =
-      BuildOperator(op, {date->args[0], day_literal}, expr->position);
+  const ExprPtr day_literal =
+      MakeLiteral(Value{SqlType::Of(TypeId::kDate), day}, literal->position);
+  absl::StatusOr<ExprPtr> simpler = BuildOperator(op, {date->args[0], day_literal}, expr->position);
   return simpler.ok() ? *std::move(simpler) : expr;
 }
 

@@ -192,7 +192,8 @@ class JoinPush {
   }
 
  private:
-  // A preserved side's rows come out without a match too, so the join's condition must not drop them.
+  // A preserved side's rows come out without a match too, so the join's condition must not drop
+  // them.
   bool PreservesLeft() const {
     return type_ == JoinType::kLeft || type_ == JoinType::kFull || type_ == JoinType::kAnti ||
            type_ == JoinType::kNullAwareAnti;
@@ -253,7 +254,8 @@ class JoinPush {
     }
   }
 
-  // What is asked of a key on one side holds for the other side's key too, as far as that side's rows need a match.
+  // What is asked of a key on one side holds for the other side's key too, as far as that side's
+  // rows need a match.
   void CopyAcrossKeys() {
     if (type_ == JoinType::kNullAwareAnti) return;
     const Conjuncts left = left_;

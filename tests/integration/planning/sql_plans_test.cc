@@ -1,4 +1,5 @@
-// SQL text to physical plan: parser, binder and planner together, over the tables of TPC-H at scale 1.
+// SQL text to physical plan: parser, binder and planner together, over the tables of TPC-H at scale
+// 1.
 
 #include <cstdlib>
 #include <fstream>

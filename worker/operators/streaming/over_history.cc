@@ -38,9 +38,9 @@ int64_t ReadNumber(std::string_view bytes) {
 }
 
 // The earliest time that frames of a row at `time` reach.
-int64_t ReachOf(const OverRetention& retention, int64_t time) {
-  if (retention.micros < 0) return INT64_MAX;
-  return time < INT64_MIN + retention.micros ? INT64_MIN : time - retention.micros;
+int64_t EarliestOf(const OverReach& reach, int64_t time) {
+  if (reach.micros < 0) return INT64_MAX;
+  return time < INT64_MIN + reach.micros ? INT64_MIN : time - reach.micros;
 }
 
 }  // namespace
@@ -78,22 +78,22 @@ void OverHistory::AppendRow(uint32_t key, int64_t time, int64_t number) {
   newest_rows_[key] = static_cast<uint32_t>(times_.size() - 1);
 }
 
-void OverHistory::KeptRows(uint32_t key, const OverRetention& retention, int64_t time,
+void OverHistory::KeptRows(uint32_t key, const OverReach& reach, int64_t time,
                            std::vector<uint32_t>* rows) const {
-  const int64_t reach = ReachOf(retention, time);
+  const int64_t earliest = EarliestOf(reach, time);
   rows->clear();
   for (uint32_t row = newest_rows_[key]; row != kNoRow; row = earlier_rows_[row]) {
-    if (static_cast<int64_t>(rows->size()) >= retention.rows && times_[row] < reach) break;
+    if (static_cast<int64_t>(rows->size()) >= reach.rows && times_[row] < earliest) break;
     rows->push_back(row);
   }
 }
 
 void OverHistory::BuildSlice(const Batch& rows, const FlatVector<int64_t>& times,
-                             const std::vector<uint32_t>& keys, const OverRetention& retention,
+                             const std::vector<uint32_t>& keys, const OverReach& reach,
                              OverSlice* slice) {
   const auto n = static_cast<int64_t>(keys.size());
   const uint32_t first_row = rows_.num_rows();
-  if (retention.any()) rows_.Append(rows);
+  if (reach.any()) rows_.Append(rows);
   std::vector<uint32_t> gathered;
   slice->segments.clear();
   slice->times.Clear();
@@ -107,8 +107,8 @@ void OverHistory::BuildSlice(const Batch& rows, const FlatVector<int64_t>& times
     segment.begin = static_cast<int32_t>(slice->times.size());
     segment.rows_before = row_counts_[key];
     segment.peers_before = peer_counts_[key];
-    if (retention.any()) {
-      KeptRows(key, retention, times[begin], &kept_);
+    if (reach.any()) {
+      KeptRows(key, reach, times[begin], &kept_);
       std::reverse(kept_.begin(), kept_.end());
       for (const uint32_t row : kept_) slice->times.PushBack(times_[row]);
       gathered.insert(gathered.end(), kept_.begin(), kept_.end());
@@ -118,7 +118,7 @@ void OverHistory::BuildSlice(const Batch& rows, const FlatVector<int64_t>& times
       slice->times.PushBack(times[i]);
       peer_counts_[key] += slice->starts_peers[i];
       ++row_counts_[key];
-      if (!retention.any()) continue;
+      if (!reach.any()) continue;
       gathered.push_back(first_row + static_cast<uint32_t>(i));
       AppendRow(key, times[i], row_counts_[key]);
     }
@@ -128,7 +128,7 @@ void OverHistory::BuildSlice(const Batch& rows, const FlatVector<int64_t>& times
     is_dirty_[key] = 1;
     begin = end;
   }
-  slice->rows = retention.any() ? rows_.GatherRows(gathered) : rows;
+  slice->rows = reach.any() ? rows_.GatherRows(gathered) : rows;
 }
 
 void OverHistory::EncodeKeys(absl::Span<const uint32_t> keys, uint32_t num_shards) {
@@ -148,7 +148,7 @@ void OverHistory::EncodeKeys(absl::Span<const uint32_t> keys, uint32_t num_shard
 }
 
 absl::Status OverHistory::AppendEntries(uint32_t num_shards, const Functions& functions,
-                                        const OverRetention& retention, int64_t watermark,
+                                        const OverReach& reach, int64_t watermark,
                                         std::vector<StateEntry>* entries) {
   std::vector<uint32_t> dead_keys;
   dead_keys.reserve(dead_.size());
@@ -160,7 +160,7 @@ absl::Status OverHistory::AppendEntries(uint32_t num_shards, const Functions& fu
   dead_.clear();
   EncodeKeys(dirty_, num_shards);
   MR_RETURN_IF_ERROR(AppendKeyEntries(functions, entries));
-  AppendRowEntries(retention, watermark, entries);
+  AppendRowEntries(reach, watermark, entries);
   for (const uint32_t key : dirty_) is_dirty_[key] = 0;
   dirty_.clear();
   return absl::OkStatus();
@@ -195,12 +195,12 @@ absl::Status OverHistory::AppendKeyEntries(const Functions& functions,
   return absl::OkStatus();
 }
 
-void OverHistory::AppendRowEntries(const OverRetention& retention, int64_t watermark,
+void OverHistory::AppendRowEntries(const OverReach& reach, int64_t watermark,
                                    std::vector<StateEntry>* entries) {
   std::vector<uint32_t> fresh;
   std::vector<size_t> fresh_keys;
   for (size_t i = 0; i < dirty_.size(); ++i) {
-    KeptRows(dirty_[i], retention, watermark, &kept_);
+    KeptRows(dirty_[i], reach, watermark, &kept_);
     for (const uint32_t row : kept_) {
       if (is_stored_[row] != 0) continue;
       is_stored_[row] = 1;
@@ -275,11 +275,11 @@ absl::Status OverHistory::RestoreRows(const std::vector<std::string>& keys,
   return absl::OkStatus();
 }
 
-void OverHistory::Compact(const OverRetention& retention, int64_t watermark) {
+void OverHistory::Compact(const OverReach& reach, int64_t watermark) {
   if (rows_.num_rows() < kCompactRowsMin + 2 * rows_after_compaction_) return;
   std::vector<uint32_t> survivors;
   for (uint32_t key = 0; key < num_keys(); ++key) {
-    KeptRows(key, retention, watermark, &kept_);
+    KeptRows(key, reach, watermark, &kept_);
     survivors.insert(survivors.end(), kept_.begin(), kept_.end());
   }
   std::sort(survivors.begin(), survivors.end());

@@ -18,7 +18,7 @@ namespace millrace {
 
 // How far back the rows of a partition are kept: those among the last `rows`, and those not older than `micros` before the
 // watermark (−1: none by time).
-struct OverRetention {
+struct OverReach {
   int64_t rows = 0;
   int64_t micros = -1;
 
@@ -44,12 +44,12 @@ class OverHistory {
 
   // Completes `slice`, whose starts_peers is set, for new rows of the columns kept, in order. They count as given out from now on.
   void BuildSlice(const Batch& rows, const FlatVector<int64_t>& times,
-                  const std::vector<uint32_t>& keys, const OverRetention& retention,
+                  const std::vector<uint32_t>& keys, const OverReach& reach,
                   OverSlice* slice);
 
   // What changed since the last call. `watermark`: as for Compact.
   absl::Status AppendEntries(uint32_t num_shards, const Functions& functions,
-                             const OverRetention& retention, int64_t watermark,
+                             const OverReach& reach, int64_t watermark,
                              std::vector<StateEntry>* entries);
   // Entries from the store, keys without their first byte. Partitions before their rows, rows in order of their keys.
   absl::Status RestoreKeys(const std::vector<std::string>& keys,
@@ -58,7 +58,7 @@ class OverHistory {
                            const std::vector<std::string>& values);
 
   // Frees rows that no frame of a row at or behind the watermark can reach, once they are many. Only between slices.
-  void Compact(const OverRetention& retention, int64_t watermark);
+  void Compact(const OverReach& reach, int64_t watermark);
 
   int64_t num_rows() const { return rows_.num_rows(); }
   int64_t bytes() const;
@@ -73,11 +73,11 @@ class OverHistory {
   void Grow();
   void AppendRow(uint32_t key, int64_t time, int64_t number);
   // The rows of a partition that must be kept, latest first.
-  void KeptRows(uint32_t key, const OverRetention& retention, int64_t time,
+  void KeptRows(uint32_t key, const OverReach& reach, int64_t time,
                 std::vector<uint32_t>* rows) const;
   void EncodeKeys(absl::Span<const uint32_t> keys, uint32_t num_shards);
   absl::Status AppendKeyEntries(const Functions& functions, std::vector<StateEntry>* entries);
-  void AppendRowEntries(const OverRetention& retention, int64_t watermark,
+  void AppendRowEntries(const OverReach& reach, int64_t watermark,
                         std::vector<StateEntry>* entries);
   StateEntry RowEntry(int64_t encoded_key, int64_t number) const;
 

@@ -101,7 +101,7 @@ TEST(ProcessConfigTest, HelpNamesEverySetting) {
   ASSERT_OK(parsed);
   EXPECT_EQ(parsed->request, CommandLineRequest::kHelp);
   EXPECT_NE(parsed->help.find("--memory-mb VALUE"), std::string::npos);
-  EXPECT_EQ(LoadWorkerConfig({"--version"})->request, CommandLineRequest::kVersion);
+  EXPECT_EQ(LoadWorkerConfig({"--version"})->request, CommandLineRequest::kShowVersion);
 }
 
 }  // namespace

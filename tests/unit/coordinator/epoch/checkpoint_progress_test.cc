@@ -11,9 +11,11 @@ class CheckpointProgressTest : public ::testing::Test {
   static PublishedEpoch Published(uint64_t epoch) {
     PublishedEpoch published;
     published.epoch = epoch;
-    published.positions[{3, 0}].set_rows(5);
-    published.positions[{3, 1}].set_rows(6);
-    published.positions[{4, 0}].set_rows(7);
+    uint64_t rows = 5;
+    for (const SplitKey& key : {SplitKey{3, 0}, SplitKey{3, 1}, SplitKey{4, 0}}) {
+      published.positions[key].set_split_id(key.second);
+      published.positions[key].set_rows(rows++);
+    }
     return published;
   }
   static v1::CheckpointDone Done(uint64_t epoch, const std::string& path) {

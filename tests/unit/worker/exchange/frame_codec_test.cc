@@ -56,7 +56,7 @@ class Wire {
 };
 
 TEST(FrameCodecTest, BatchesKeepTheirRows) {
-  const Schema schema = TextSchema("int8 k, text s, numeric(2) n, boolean b, date d");
+  const Schema schema = TextSchema("int8 k, text s, numeric(2) n, bool b, date d");
   Wire wire;
   const Batch batch = TextBatch("1 one 1.25 t 3 | null null null null null | 3 '' -7.00 f 0", schema);
   EXPECT_EQ(RowsOf(wire.Send(batch)), RowsOf(batch));

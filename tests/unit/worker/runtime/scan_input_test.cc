@@ -186,7 +186,7 @@ TEST_F(ScanInputTest, ResumesWithTheCountersOfTheCheckpoint) {
   split->mutable_resume()->set_has_max_time(true);
   split->mutable_resume()->set_max_time_micros(100);
   mailbox_->Assign(assignment);
-  EXPECT_THAT(Drain(), ElementsAre("b:101", "w:101", "w:max"));
+  EXPECT_THAT(Drain(), ElementsAre("w:100", "b:101", "w:101", "w:max"));
   EXPECT_EQ(input_->dropped_rows().late, 4);
   mailbox_->Inject(Barrier{1});
   Drain();

@@ -29,6 +29,16 @@ TEST(SemiJoinPushdownTest, ASelectiveOneMovesToItsSide) {
             "    ");
 }
 
+TEST(SemiJoinPushdownTest, OneOnTheSmallSideOfALargeJoinMoves) {
+  const LogicalPtr s = Abc("s", 6000000);
+  const LogicalPtr t = Abc("t", 1500000);
+  const LogicalPtr join = NewJoin(JoinType::kInner, s, t, Eq(Col(s, t, "sa"), Col(s, t, "ta")));
+  const LogicalPtr u = Abc("u", 1500000);
+  const LogicalPtr semi =
+      NewJoin(JoinType::kSemi, join, u, Eq(Col(join, u, "tb"), Col(join, u, "ua")));
+  EXPECT_EQ(Pushed(semi).substr(0, 9), "InnerJoin");
+}
+
 TEST(SemiJoinPushdownTest, OneThatKeepsMostRowsStays) {
   EXPECT_EQ(Pushed(SemiOverJoin(90000, "sb")).substr(0, 8), "SemiJoin");
 }

@@ -1,4 +1,4 @@
-#include "worker/operators/streaming/event_time_over_operator.h"
+#include "worker/operators/streaming/watermark_over_operator.h"
 
 #include <algorithm>
 
@@ -31,7 +31,7 @@ int64_t LargestInteger(const arrow::Array& column) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Operator>> EventTimeOverOperator::Create(const v1::PlanNode& node) {
+absl::StatusOr<std::unique_ptr<Operator>> WatermarkOverOperator::Create(const v1::PlanNode& node) {
   MR_ASSIGN_OR_RETURN(EventTimeOverPlan plan, EventTimeOverPlan::From(node));
   OverHistory::Functions functions;
   for (const OverCallPlan& call : plan.calls) {
@@ -39,19 +39,19 @@ absl::StatusOr<std::unique_ptr<Operator>> EventTimeOverOperator::Create(const v1
     functions.push_back(std::move(function));
   }
   return absl::WrapUnique<Operator>(
-      new EventTimeOverOperator(std::move(plan), std::move(functions)));
+      new WatermarkOverOperator(std::move(plan), std::move(functions)));
 }
 
-EventTimeOverOperator::EventTimeOverOperator(EventTimeOverPlan plan,
+WatermarkOverOperator::WatermarkOverOperator(EventTimeOverPlan plan,
                                              OverHistory::Functions functions)
     : plan_(std::move(plan)),
       functions_(std::move(functions)),
-      retention_{plan_.history_rows, plan_.history_micros},
+      reach_{plan_.history_rows, plan_.history_micros},
       pending_(plan_.input_types(), plan_.time_column, plan_.partition_keys),
       history_(PickTypes(plan_.input_types(), plan_.partition_keys),
                PickTypes(plan_.input_types(), plan_.history_columns)) {}
 
-absl::Status EventTimeOverOperator::Open(OperatorContext& context) {
+absl::Status WatermarkOverOperator::Open(OperatorContext& context) {
   context_ = &context;
   memory_.emplace(*context.memory, "window function");
   MR_ASSIGN_OR_RETURN(key_reader_, SortKeyReader::Create(plan_.partition_keys, plan_.order_keys,
@@ -61,7 +61,7 @@ absl::Status EventTimeOverOperator::Open(OperatorContext& context) {
   return UpdateMemory();
 }
 
-absl::Status EventTimeOverOperator::Restore() {
+absl::Status WatermarkOverOperator::Restore() {
   struct Entries {
     std::vector<std::string> keys;
     std::vector<std::string> values;
@@ -101,7 +101,7 @@ absl::Status EventTimeOverOperator::Restore() {
   return flush_pending();
 }
 
-absl::StatusOr<Batch> EventTimeOverOperator::WithoutLateRows(const Batch& batch) {
+absl::StatusOr<Batch> WatermarkOverOperator::WithoutLateRows(const Batch& batch) {
   if (watermark_ == Watermark::kMinWatermark) return batch;
   const ColumnView times(*batch.column(plan_.time_column));
   std::vector<int32_t> kept;
@@ -117,7 +117,7 @@ absl::StatusOr<Batch> EventTimeOverOperator::WithoutLateRows(const Batch& batch)
   return TakeRows(batch, kept.data(), num_kept);
 }
 
-absl::StatusOr<Progress> EventTimeOverOperator::ProcessBatch(InputIndex, Batch input, Emitter&) {
+absl::StatusOr<Progress> WatermarkOverOperator::ProcessBatch(InputIndex, Batch input, Emitter&) {
   const int64_t* weights = input.raw_weights();
   if (weights != nullptr &&
       !std::all_of(weights, weights + input.num_rows(), [](int64_t w) { return w == 1; })) {
@@ -130,7 +130,7 @@ absl::StatusOr<Progress> EventTimeOverOperator::ProcessBatch(InputIndex, Batch i
   return Progress::kDone;
 }
 
-absl::StatusOr<Progress> EventTimeOverOperator::ProcessWatermark(Watermark watermark,
+absl::StatusOr<Progress> WatermarkOverOperator::ProcessWatermark(Watermark watermark,
                                                                  Emitter& out) {
   MR_CHECK(ready_ == nullptr);
   if (watermark.micros <= watermark_) return Progress::kDone;
@@ -151,25 +151,25 @@ absl::StatusOr<Progress> EventTimeOverOperator::ProcessWatermark(Watermark water
   return EmitReady(out);
 }
 
-absl::StatusOr<Progress> EventTimeOverOperator::EmitReady(Emitter& out) {
+absl::StatusOr<Progress> WatermarkOverOperator::EmitReady(Emitter& out) {
   while (ready_ != nullptr && next_ < order_.size()) {
     if (out.full()) return Progress::kMore;
     MR_ASSIGN_OR_RETURN(Batch batch, NextSlice());
     out.Emit(std::move(batch));
   }
   ready_.reset();
-  history_.Compact(retention_, watermark_);
+  history_.Compact(reach_, watermark_);
   MR_RETURN_IF_ERROR(UpdateMemory());
   return Progress::kDone;
 }
 
-void EventTimeOverOperator::ReachBack(const Batch& rows) {
+void WatermarkOverOperator::ReachBack(const Batch& rows) {
   for (const int column : plan_.lag_offsets) {
-    retention_.rows = std::max(retention_.rows, LargestInteger(*rows.column(column)));
+    reach_.rows = std::max(reach_.rows, LargestInteger(*rows.column(column)));
   }
 }
 
-absl::StatusOr<Batch> EventTimeOverOperator::NextSlice() {
+absl::StatusOr<Batch> WatermarkOverOperator::NextSlice() {
   const auto num_ready = static_cast<uint32_t>(order_.size());
   const uint32_t begin = next_;
   slice_.starts_peers.Clear();
@@ -191,7 +191,7 @@ absl::StatusOr<Batch> EventTimeOverOperator::NextSlice() {
   history_.FindKeys(rows, plan_.partition_keys, &keys_);
   std::vector<std::shared_ptr<arrow::Array>> columns;
   for (const int column : plan_.history_columns) columns.push_back(rows.column(column));
-  history_.BuildSlice(Batch(std::move(columns), rows.num_rows()), micros, keys_, retention_,
+  history_.BuildSlice(Batch(std::move(columns), rows.num_rows()), micros, keys_, reach_,
                       &slice_);
   context_->counters->rows_touched += static_cast<uint64_t>(slice_.times.size());
   columns = rows.columns();
@@ -203,7 +203,7 @@ absl::StatusOr<Batch> EventTimeOverOperator::NextSlice() {
   return Batch(std::move(columns), rows.num_rows());
 }
 
-absl::StatusOr<Progress> EventTimeOverOperator::ProcessBarrier(const Barrier& barrier, Emitter&) {
+absl::StatusOr<Progress> WatermarkOverOperator::ProcessBarrier(const Barrier& barrier, Emitter&) {
   context_->counters->state_rows =
       static_cast<uint64_t>(pending_.num_rows() + history_.num_rows());
   if (!(barrier.checkpoint || barrier.final) || context_->state == nullptr) {
@@ -213,25 +213,25 @@ absl::StatusOr<Progress> EventTimeOverOperator::ProcessBarrier(const Barrier& ba
   const uint32_t num_shards = context_->state->num_shards();
   MR_RETURN_IF_ERROR(pending_.AppendEntries(kPendingEntry, num_shards, &entries));
   MR_RETURN_IF_ERROR(
-      history_.AppendEntries(num_shards, functions_, retention_, watermark_, &entries));
+      history_.AppendEntries(num_shards, functions_, reach_, watermark_, &entries));
   if (!entries.empty()) {
     MR_RETURN_IF_ERROR(context_->state->Write(context_->node_id, std::move(entries)));
   }
   return Progress::kDone;
 }
 
-absl::StatusOr<Progress> EventTimeOverOperator::ProcessEnd(InputIndex, Emitter& out) {
+absl::StatusOr<Progress> WatermarkOverOperator::ProcessEnd(InputIndex, Emitter& out) {
   return ProcessWatermark(Watermark{Watermark::kMaxWatermark}, out);
 }
 
-absl::StatusOr<Progress> EventTimeOverOperator::Resume(Emitter& out) { return EmitReady(out); }
+absl::StatusOr<Progress> WatermarkOverOperator::Resume(Emitter& out) { return EmitReady(out); }
 
-absl::Status EventTimeOverOperator::Close() {
+absl::Status WatermarkOverOperator::Close() {
   memory_.reset();
   return absl::OkStatus();
 }
 
-absl::Status EventTimeOverOperator::UpdateMemory() {
+absl::Status WatermarkOverOperator::UpdateMemory() {
   int64_t bytes = pending_.bytes() + history_.bytes();
   if (ready_ != nullptr) bytes += ready_->bytes();
   for (const auto& function : functions_) bytes += function->bytes();

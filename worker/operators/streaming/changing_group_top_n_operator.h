@@ -21,7 +21,7 @@ class PlanNode;
 // The first n rows of each partition, kept up to date: every barrier gives out what changed in them since the last one, as rows taken
 // back and rows added. Where rows can be taken back, all of them are kept, for one that leaves lets the next one in; else those
 // behind the n-th are forgotten. Over bounded input the first rows come out at its end.
-class StreamingGroupTopNOperator final : public Operator {
+class ChangingGroupTopNOperator final : public Operator {
  public:
   static absl::StatusOr<std::unique_ptr<Operator>> Create(const v1::PlanNode& node);
 
@@ -53,7 +53,7 @@ class StreamingGroupTopNOperator final : public Operator {
   };
   using Entry = TopNRows::Entry;
 
-  explicit StreamingGroupTopNOperator(Plan plan);
+  explicit ChangingGroupTopNOperator(Plan plan);
 
   absl::Status Restore();
   absl::Status RestoreRows(const std::vector<std::string>& rows,

@@ -1,4 +1,4 @@
-#include "worker/operators/streaming/streaming_group_top_n_operator.h"
+#include "worker/operators/streaming/changing_group_top_n_operator.h"
 
 #include <algorithm>
 #include <cstring>
@@ -32,7 +32,7 @@ absl::Status Corrupt() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Operator>> StreamingGroupTopNOperator::Create(
+absl::StatusOr<std::unique_ptr<Operator>> ChangingGroupTopNOperator::Create(
     const v1::PlanNode& node) {
   MR_RETURN_IF_ERROR(CheckNumInputs(node, 1));
   const v1::GroupTopNNode& top_n = node.group_top_n();
@@ -44,13 +44,13 @@ absl::StatusOr<std::unique_ptr<Operator>> StreamingGroupTopNOperator::Create(
   plan.with_number = top_n.with_number();
   plan.changing_input = node.inputs(0).changing();
   plan.changing_output = node.changing();
-  return absl::WrapUnique<Operator>(new StreamingGroupTopNOperator(std::move(plan)));
+  return absl::WrapUnique<Operator>(new ChangingGroupTopNOperator(std::move(plan)));
 }
 
-StreamingGroupTopNOperator::StreamingGroupTopNOperator(Plan plan)
+ChangingGroupTopNOperator::ChangingGroupTopNOperator(Plan plan)
     : plan_(std::move(plan)), rows_(TypesOfSchema(plan_.input), plan_.partition_columns) {}
 
-absl::Status StreamingGroupTopNOperator::Open(OperatorContext& context) {
+absl::Status ChangingGroupTopNOperator::Open(OperatorContext& context) {
   context_ = &context;
   memory_.emplace(*context.memory, "top-n");
   MR_ASSIGN_OR_RETURN(key_reader_,
@@ -60,7 +60,7 @@ absl::Status StreamingGroupTopNOperator::Open(OperatorContext& context) {
   return memory_->Update(rows_.bytes());
 }
 
-absl::Status StreamingGroupTopNOperator::Restore() {
+absl::Status ChangingGroupTopNOperator::Restore() {
   std::vector<std::string> rows;
   std::vector<int64_t> multiplicities;
   const auto flush = [&] {
@@ -83,7 +83,7 @@ absl::Status StreamingGroupTopNOperator::Restore() {
   return flush();
 }
 
-absl::Status StreamingGroupTopNOperator::RestoreRows(const std::vector<std::string>& rows,
+absl::Status ChangingGroupTopNOperator::RestoreRows(const std::vector<std::string>& rows,
                                                      const std::vector<int64_t>& multiplicities) {
   if (rows.empty()) return absl::OkStatus();
   Batch batch;
@@ -98,7 +98,7 @@ absl::Status StreamingGroupTopNOperator::RestoreRows(const std::vector<std::stri
   return absl::OkStatus();
 }
 
-void StreamingGroupTopNOperator::SelectRows(const Batch& batch, std::vector<int32_t>* selected) {
+void ChangingGroupTopNOperator::SelectRows(const Batch& batch, std::vector<int32_t>* selected) {
   for (int64_t i = 0; i < batch.num_rows(); ++i) {
     const uint32_t threshold = thresholds_[partitions_[i]];
     // Rows of equal keys are told apart later.
@@ -107,7 +107,7 @@ void StreamingGroupTopNOperator::SelectRows(const Batch& batch, std::vector<int3
   }
 }
 
-absl::StatusOr<Progress> StreamingGroupTopNOperator::ProcessBatch(InputIndex, Batch input,
+absl::StatusOr<Progress> ChangingGroupTopNOperator::ProcessBatch(InputIndex, Batch input,
                                                                   Emitter&) {
   if (plan_.limit == 0 || input.num_rows() == 0) return Progress::kDone;
   MR_RETURN_IF_ERROR(key_reader_->Read(input));
@@ -143,7 +143,7 @@ absl::StatusOr<Progress> StreamingGroupTopNOperator::ProcessBatch(InputIndex, Ba
   return Progress::kDone;
 }
 
-void StreamingGroupTopNOperator::Touch(uint32_t partition) {
+void ChangingGroupTopNOperator::Touch(uint32_t partition) {
   if (is_touched_[partition] != 0) return;
   is_touched_[partition] = 1;
   const size_t begin = old_tops_.size();
@@ -151,7 +151,7 @@ void StreamingGroupTopNOperator::Touch(uint32_t partition) {
   touched_.push_back({partition, begin, old_tops_.size()});
 }
 
-void StreamingGroupTopNOperator::Prune(uint32_t partition, absl::Span<const Entry> top) {
+void ChangingGroupTopNOperator::Prune(uint32_t partition, absl::Span<const Entry> top) {
   uint64_t count = 0;
   for (const Entry& entry : top) count += static_cast<uint64_t>(entry.count);
   if (count < plan_.limit || plan_.changing_input) return;
@@ -159,7 +159,7 @@ void StreamingGroupTopNOperator::Prune(uint32_t partition, absl::Span<const Entr
   rows_.DropBehind(partition, top.back().row);
 }
 
-void StreamingGroupTopNOperator::AddChange(uint32_t row, int64_t weight, int64_t number) {
+void ChangingGroupTopNOperator::AddChange(uint32_t row, int64_t weight, int64_t number) {
   // Output that does not change has no weights: such a row comes out as often as it counts.
   const int64_t times = plan_.changing_output ? 1 : weight;
   for (int64_t i = 0; i < times; ++i) {
@@ -169,7 +169,7 @@ void StreamingGroupTopNOperator::AddChange(uint32_t row, int64_t weight, int64_t
   }
 }
 
-void StreamingGroupTopNOperator::CompareByRow(absl::Span<const Entry> before,
+void ChangingGroupTopNOperator::CompareByRow(absl::Span<const Entry> before,
                                               absl::Span<const Entry> after) {
   size_t a = 0;
   size_t b = 0;
@@ -190,7 +190,7 @@ void StreamingGroupTopNOperator::CompareByRow(absl::Span<const Entry> before,
   }
 }
 
-void StreamingGroupTopNOperator::CompareByNumber(absl::Span<const Entry> before,
+void ChangingGroupTopNOperator::CompareByNumber(absl::Span<const Entry> before,
                                                  absl::Span<const Entry> after) {
   size_t a = 0;
   size_t b = 0;
@@ -208,7 +208,7 @@ void StreamingGroupTopNOperator::CompareByNumber(absl::Span<const Entry> before,
   }
 }
 
-void StreamingGroupTopNOperator::CollectChanges() {
+void ChangingGroupTopNOperator::CollectChanges() {
   changed_rows_.clear();
   weights_.clear();
   numbers_.clear();
@@ -231,7 +231,7 @@ void StreamingGroupTopNOperator::CollectChanges() {
   old_tops_.clear();
 }
 
-absl::StatusOr<Progress> StreamingGroupTopNOperator::EmitChanges(Emitter& out) {
+absl::StatusOr<Progress> ChangingGroupTopNOperator::EmitChanges(Emitter& out) {
   while (next_ < changed_rows_.size()) {
     if (out.full()) return Progress::kMore;
     const size_t n = std::min(changed_rows_.size() - next_, static_cast<size_t>(kTargetBatchRows));
@@ -255,7 +255,7 @@ absl::StatusOr<Progress> StreamingGroupTopNOperator::EmitChanges(Emitter& out) {
   return Progress::kDone;
 }
 
-absl::Status StreamingGroupTopNOperator::FinishEpoch() {
+absl::Status ChangingGroupTopNOperator::FinishEpoch() {
   emitting_ = false;
   if (at_checkpoint_ && context_->state != nullptr) {
     std::vector<StateEntry> entries;
@@ -272,7 +272,7 @@ absl::Status StreamingGroupTopNOperator::FinishEpoch() {
   return memory_->Update(rows_.bytes());
 }
 
-absl::StatusOr<Progress> StreamingGroupTopNOperator::ProcessBarrier(const Barrier& barrier,
+absl::StatusOr<Progress> ChangingGroupTopNOperator::ProcessBarrier(const Barrier& barrier,
                                                                     Emitter& out) {
   at_checkpoint_ = barrier.checkpoint || barrier.final;
   emitting_ = true;
@@ -280,21 +280,21 @@ absl::StatusOr<Progress> StreamingGroupTopNOperator::ProcessBarrier(const Barrie
   return EmitChanges(out);
 }
 
-absl::StatusOr<Progress> StreamingGroupTopNOperator::ProcessEnd(InputIndex, Emitter& out) {
+absl::StatusOr<Progress> ChangingGroupTopNOperator::ProcessEnd(InputIndex, Emitter& out) {
   emitting_ = true;
   CollectChanges();
   return EmitChanges(out);
 }
 
-absl::StatusOr<Progress> StreamingGroupTopNOperator::ProcessWatermark(Watermark, Emitter&) {
+absl::StatusOr<Progress> ChangingGroupTopNOperator::ProcessWatermark(Watermark, Emitter&) {
   return Progress::kDone;
 }
 
-absl::StatusOr<Progress> StreamingGroupTopNOperator::Resume(Emitter& out) {
+absl::StatusOr<Progress> ChangingGroupTopNOperator::Resume(Emitter& out) {
   return emitting_ ? EmitChanges(out) : Progress::kDone;
 }
 
-absl::Status StreamingGroupTopNOperator::Close() {
+absl::Status ChangingGroupTopNOperator::Close() {
   memory_.reset();
   return absl::OkStatus();
 }

@@ -25,7 +25,7 @@ class PlanNode;
 // Functions over windows of unbounded input that only grows. Rows wait until the watermark passes their time; then they come out with
 // their values, ordered by partition, order keys and, among peers, the whole row, so the result depends neither on the order of arrival
 // nor on where watermarks fall. Rows of a time that the watermark has passed are counted as late and dropped.
-class EventTimeOverOperator final : public Operator {
+class WatermarkOverOperator final : public Operator {
  public:
   // 0A000 for frames and functions that look at later rows, and for another order than event time.
   static absl::StatusOr<std::unique_ptr<Operator>> Create(const v1::PlanNode& node);
@@ -41,7 +41,7 @@ class EventTimeOverOperator final : public Operator {
  private:
   static constexpr char kPendingEntry = 'p';
 
-  EventTimeOverOperator(EventTimeOverPlan plan, OverHistory::Functions functions);
+  WatermarkOverOperator(EventTimeOverPlan plan, OverHistory::Functions functions);
 
   absl::Status Restore();
   absl::StatusOr<Batch> WithoutLateRows(const Batch& batch);
@@ -57,7 +57,7 @@ class EventTimeOverOperator final : public Operator {
   std::optional<MemoryReservation> memory_;
   std::unique_ptr<SortKeyReader> key_reader_;
   OverHistory::Functions functions_;
-  OverRetention retention_;
+  OverReach reach_;
   PendingRows pending_;
   OverHistory history_;
   int64_t watermark_ = Watermark::kMinWatermark;
