@@ -12,7 +12,8 @@ namespace {
 
 constexpr size_t kNamedCandidatesMax = 12;
 
-// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours, each once.
+// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours, each
+// once.
 size_t EditDistance(absl::string_view a, absl::string_view b) {
   std::vector<size_t> before_last(b.size() + 1);
   std::vector<size_t> last(b.size() + 1);

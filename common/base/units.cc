@@ -17,14 +17,28 @@ struct Unit {
 };
 
 constexpr double kSecond = 1e6;
-constexpr Unit kDurationUnits[] = {
-    {"us", 1},           {"microsecond", 1},   {"microseconds", 1},  {"ms", 1e3},
-    {"millisecond", 1e3}, {"milliseconds", 1e3}, {"s", kSecond},       {"sec", kSecond},
-    {"secs", kSecond},   {"second", kSecond},  {"seconds", kSecond}, {"m", 60 * kSecond},
-    {"min", 60 * kSecond}, {"mins", 60 * kSecond}, {"minute", 60 * kSecond},
-    {"minutes", 60 * kSecond}, {"h", 3600 * kSecond}, {"hour", 3600 * kSecond},
-    {"hours", 3600 * kSecond}, {"d", 86400 * kSecond}, {"day", 86400 * kSecond},
-    {"days", 86400 * kSecond}};
+constexpr Unit kDurationUnits[] = {{"us", 1},
+                                   {"microsecond", 1},
+                                   {"microseconds", 1},
+                                   {"ms", 1e3},
+                                   {"millisecond", 1e3},
+                                   {"milliseconds", 1e3},
+                                   {"s", kSecond},
+                                   {"sec", kSecond},
+                                   {"secs", kSecond},
+                                   {"second", kSecond},
+                                   {"seconds", kSecond},
+                                   {"m", 60 * kSecond},
+                                   {"min", 60 * kSecond},
+                                   {"mins", 60 * kSecond},
+                                   {"minute", 60 * kSecond},
+                                   {"minutes", 60 * kSecond},
+                                   {"h", 3600 * kSecond},
+                                   {"hour", 3600 * kSecond},
+                                   {"hours", 3600 * kSecond},
+                                   {"d", 86400 * kSecond},
+                                   {"day", 86400 * kSecond},
+                                   {"days", 86400 * kSecond}};
 
 constexpr double kKi = 1024;
 constexpr Unit kByteUnits[] = {{"", 1},
@@ -86,8 +100,7 @@ absl::StatusOr<uint64_t> ParseByteSize(absl::string_view text) {
   absl::string_view rest = absl::StripAsciiWhitespace(text);
   double bytes = 0;
   if (rest.empty() || !TakeTerm(rest, kByteUnits, bytes) || !rest.empty() || bytes > 9e18) {
-    return MakeError(SqlState::kInvalidParameterValue,
-                     absl::StrCat("invalid size: \"", text, "\""),
+    return MakeError(SqlState::kInvalidParameterValue, absl::StrCat("invalid size: \"", text, "\""),
                      "write a number and a unit, for example '64 MiB'");
   }
   return static_cast<uint64_t>(std::llround(bytes));

@@ -9,7 +9,8 @@
 #include "absl/strings/string_view.h"
 #include "common/logging/log.h"
 
-// Configuration of the two servers: a TOML file (--config) under flags; a flag wins. Keys of the file are the flags' names with '_' for '-':
+// Configuration of the two servers: a TOML file (--config) under flags; a flag wins. Keys of the
+// file are the flags' names with '_' for '-':
 //   listen = "127.0.0.1:7461"        allowed_path = ["/srv/data"]        epoch_interval = "500 ms"
 // Unknown keys and flags, and wrong values, are errors (F0000) with the nearest name.
 
@@ -36,8 +37,8 @@ struct CoordinatorConfig {
   uint64_t query_memory_bytes = 0;
   // End when stdin closes or the parent dies: private clusters.
   bool exit_with_parent = false;
-  // Folder to remove when the process ends, after its workers have left; empty = none. For private clusters, whose parent may
-  // have been killed before it could do that.
+  // Folder to remove when the process ends, after its workers have left; empty = none. For private
+  // clusters, whose parent may have been killed before it could do that.
   std::string remove_at_exit;
   LogOptions log;
 };
@@ -73,7 +74,8 @@ struct ParsedConfig {
   Config config;
 };
 
-// `args` without the program's name. Applies defaults (that depend on the machine too) and checks the whole.
+// `args` without the program's name. Applies defaults (that depend on the machine too) and checks
+// the whole.
 absl::StatusOr<ParsedConfig<CoordinatorConfig>> LoadCoordinatorConfig(
     const std::vector<std::string>& args);
 absl::StatusOr<ParsedConfig<WorkerConfig>> LoadWorkerConfig(const std::vector<std::string>& args);
@@ -86,7 +88,9 @@ struct HostPort {
 absl::StatusOr<HostPort> ParseHostPort(absl::string_view address);
 // True for localhost, 127.0.0.0/8 and ::1.
 bool IsLoopbackHost(absl::string_view host);
-// F0000 if `address` is not on loopback; `setting` names it in the message. With `insecure` everything passes.
-absl::Status CheckListenAddress(absl::string_view setting, absl::string_view address, bool insecure);
+// F0000 if `address` is not on loopback; `setting` names it in the message. With `insecure`
+// everything passes.
+absl::Status CheckListenAddress(absl::string_view setting, absl::string_view address,
+                                bool insecure);
 
 }  // namespace millrace

@@ -138,9 +138,9 @@ absl::Status SettingList::ApplyFile(const std::string& path) {
   try {
     table = toml::parse_file(path);
   } catch (const toml::parse_error& e) {
-    return ConfigError(absl::StrCat(Place(path, e.source()), ": ",
-                                    absl::string_view(e.description().data(),
-                                                      e.description().size())));
+    return ConfigError(
+        absl::StrCat(Place(path, e.source()), ": ",
+                     absl::string_view(e.description().data(), e.description().size())));
   }
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
@@ -157,8 +157,8 @@ absl::Status SettingList::ApplyFile(const std::string& path) {
       valid = ScalarText(node, &values.emplace_back());
     }
     if (!valid) {
-      return ConfigError(absl::StrCat(Place(path, node.source()), ": wrong kind of value for \"",
-                                      name, "\""));
+      return ConfigError(
+          absl::StrCat(Place(path, node.source()), ": wrong kind of value for \"", name, "\""));
     }
     for (const std::string& value : values) {
       const absl::Status applied = setting->apply(value);

@@ -11,8 +11,9 @@
 
 namespace millrace {
 
-// The settings of one program, each known to the command line (--data-dir D, --data-dir=D) and to the configuration file
-// (data_dir = "D"). Values are written to where the setting points; wrong ones are F0000.
+// The settings of one program, each known to the command line (--data-dir D, --data-dir=D) and to
+// the configuration file (data_dir = "D"). Values are written to where the setting points; wrong
+// ones are F0000.
 class SettingList {
  public:
   void AddText(std::string name, std::string* target, std::string help);
@@ -30,7 +31,8 @@ class SettingList {
   absl::Status ApplyFile(const std::string& path);
   // Applies flags; --config is passed over, because its file must be applied before.
   absl::Status ApplyFlags(const std::vector<std::string>& args);
-  // The value of a text flag that is not in the list of settings, such as --config; the last one counts, empty if absent.
+  // The value of a text flag that is not in the list of settings, such as --config; the last one
+  // counts, empty if absent.
   static std::string FindFlag(const std::vector<std::string>& args, absl::string_view name);
 
   // One line for each setting.

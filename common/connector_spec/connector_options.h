@@ -8,7 +8,8 @@
 #include "absl/strings/string_view.h"
 #include "common/types/sql_type.h"
 
-// Options of a definition's WITH list, as text. This folder gives them types and checks them; it does no I/O.
+// Options of a definition's WITH list, as text. This folder gives them types and checks them; it
+// does no I/O.
 
 namespace millrace {
 
@@ -22,12 +23,13 @@ OptionMap ToOptionMap(const ProtoMap& proto) {
 
 enum class ConnectorKind : uint8_t { kFile, kDatagen, kBlackhole };
 
-// The kind behind options["connector"] or ScanNode.connector. 0A000 for connectors that this version does not have ("kafka",
-// "print", …), 22023 with the nearest name for others.
+// The kind behind options["connector"] or ScanNode.connector. 0A000 for connectors that this
+// version does not have ("kafka", "print", …), 22023 with the nearest name for others.
 absl::StatusOr<ConnectorKind> ParseConnectorName(absl::string_view name);
 
-// Checks the options of CREATE TABLE … WITH (connector = …, …): names (22023 with the nearest one), values and combinations.
-// `columns`: the definition's columns; empty if they are taken from the file. A definition may serve as source and as sink.
+// Checks the options of CREATE TABLE … WITH (connector = …, …): names (22023 with the nearest one),
+// values and combinations. `columns`: the definition's columns; empty if they are taken from the
+// file. A definition may serve as source and as sink.
 absl::Status ValidateDefinition(const OptionMap& options, const Schema& columns);
 
 }  // namespace millrace

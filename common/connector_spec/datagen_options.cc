@@ -53,9 +53,8 @@ void SetDefaults(const SqlType& type, double rows_per_second, DatagenColumn* col
       column->kind = DatagenKind::kSequence;
       column->min = kDefaultStartDay * kMicrosPerDay;
       column->max = column->min + 366 * kMicrosPerDay - 1;
-      column->step = rows_per_second > 0
-                         ? std::max<int64_t>(1, std::llround(1e6 / rows_per_second))
-                         : 1'000;
+      column->step =
+          rows_per_second > 0 ? std::max<int64_t>(1, std::llround(1e6 / rows_per_second)) : 1'000;
       return;
     default:
       column->max = kDefaultIntegerMax;
@@ -145,8 +144,7 @@ absl::StatusOr<DatagenColumn> ReadColumn(const Field& field, const OptionMap& te
   }
   if (column.disorder_micros > 0 && !field.type.is_timestamp()) {
     reader.Fail(MakeError(SqlState::kInvalidParameterValue,
-                          absl::StrCat("column \"", field.name,
-                                       "\": disorder is for timestamps")));
+                          absl::StrCat("column \"", field.name, "\": disorder is for timestamps")));
   }
   MR_RETURN_IF_ERROR(reader.Finish());
   return column;

@@ -10,7 +10,8 @@
 
 namespace millrace {
 
-// kSequence: min, min + step, min + 2 step, … with the row number. kRandom: drawn from [min, max] or from `cardinality` values.
+// kSequence: min, min + step, min + 2 step, … with the row number. kRandom: drawn from [min, max]
+// or from `cardinality` values.
 enum class DatagenKind : uint8_t { kSequence, kRandom };
 
 // How one column is made. Every value is a function of seed, column and row number alone.
@@ -44,7 +45,8 @@ struct DatagenOptions {
   std::vector<DatagenColumn> columns;
 };
 
-// Column options are written "<column>.min" (or "fields.<column>.min"). 22023 for unknown columns and options.
+// Column options are written "<column>.min" (or "fields.<column>.min"). 22023 for unknown columns
+// and options.
 absl::StatusOr<DatagenOptions> ParseDatagenOptions(const OptionMap& options, const Schema& columns);
 
 }  // namespace millrace

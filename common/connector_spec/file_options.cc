@@ -16,8 +16,9 @@ struct FormatSuffix {
   FileFormat format;
 };
 constexpr FormatSuffix kFormatSuffixes[] = {
-    {".csv", FileFormat::kCsv},    {".tsv", FileFormat::kCsv},      {".tbl", FileFormat::kCsv},
-    {".json", FileFormat::kJson},  {".jsonl", FileFormat::kJson},   {".ndjson", FileFormat::kJson},
+    {".csv", FileFormat::kCsv},         {".tsv", FileFormat::kCsv},
+    {".tbl", FileFormat::kCsv},         {".json", FileFormat::kJson},
+    {".jsonl", FileFormat::kJson},      {".ndjson", FileFormat::kJson},
     {".parquet", FileFormat::kParquet}, {".pq", FileFormat::kParquet}};
 
 struct CompressionSuffix {
@@ -62,10 +63,10 @@ void ReadFormat(OptionReader& reader, FileOptions& options) {
   }
   reader.Ignore("format");
   if (FileFormatOfName(options.path, &options.format) || options.path.empty()) return;
-  reader.Fail(MakeError(SqlState::kInvalidParameterValue,
-                        absl::StrCat("cannot tell the format of \"", options.path,
-                                     "\" from its name"),
-                        "add format = 'csv', 'json' or 'parquet'"));
+  reader.Fail(
+      MakeError(SqlState::kInvalidParameterValue,
+                absl::StrCat("cannot tell the format of \"", options.path, "\" from its name"),
+                "add format = 'csv', 'json' or 'parquet'"));
 }
 
 void ReadCsvOptions(OptionReader& reader, FileOptions& options) {
@@ -107,16 +108,16 @@ void CheckCompression(OptionReader& reader, const FileOptions& options) {
   const bool fits = parquet ? options.compression != Compression::kBzip2
                             : options.compression != Compression::kSnappy;
   if (fits) return;
-  reader.Fail(MakeError(SqlState::kInvalidParameterValue,
-                        absl::StrCat("compression '",
-                                     CompressionWords()[static_cast<size_t>(options.compression)],
-                                     "' does not go with format '",
-                                     FileFormatName(options.format), "'")));
+  reader.Fail(MakeError(
+      SqlState::kInvalidParameterValue,
+      absl::StrCat("compression '", CompressionWords()[static_cast<size_t>(options.compression)],
+                   "' does not go with format '", FileFormatName(options.format), "'")));
 }
 
 }  // namespace
 
 bool FileOptions::names_single_file() const {
+  if (single_file.has_value()) return *single_file;
   FileFormat unused;
   return path.find_first_of("*?[") == std::string::npos && FileFormatOfName(path, &unused);
 }
@@ -138,6 +139,8 @@ absl::StatusOr<FileOptions> ParseFileOptions(const OptionMap& option_map) {
   CheckCompression(reader, options);
   options.bad_rows = static_cast<BadRows>(reader.Choice("bad_rows", {"fail", "skip", "keep"}, 0));
   options.rows_per_file = reader.Count("rows_per_file", 0);
+  if (reader.Has("single_file")) options.single_file = reader.Bool("single_file", true);
+  reader.Ignore("single_file");
   options.rows_per_second = reader.Number("rows_per_second", 0);
   options.order_by = static_cast<FileOrder>(reader.Choice("order_by", {"name", "mtime"}, 0));
   options.split_bytes = reader.Bytes("split_size", options.split_bytes);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,12 +12,14 @@
 namespace millrace {
 
 enum class FileFormat : uint8_t { kCsv, kJson, kParquet };
-// kAuto: reading, the first line is a header if its fields are the column names (or, where columns are inferred, if they do
-// not look like values); writing, there is one.
+// kAuto: reading, the first line is a header if its fields are the column names (or, where columns
+// are inferred, if they do not look like values); writing, there is one.
 enum class CsvHeader : uint8_t { kAuto, kYes, kNo };
-// kAuto: reading, by the file's name (.gz, .zst, .bz2, .lz4); writing, Snappy in Parquet, none else.
+// kAuto: reading, by the file's name (.gz, .zst, .bz2, .lz4); writing, Snappy in Parquet, none
+// else.
 enum class Compression : uint8_t { kAuto, kNone, kGzip, kZstd, kBzip2, kLz4, kSnappy };
-// What happens to rows that do not parse: the query fails; they are counted; they are counted and kept.
+// What happens to rows that do not parse: the query fails; they are counted; they are counted and
+// kept.
 enum class BadRows : uint8_t { kFail, kSkip, kKeep };
 // In which order a stream takes the files.
 enum class FileOrder : uint8_t { kName, kModificationTime };
@@ -48,7 +51,9 @@ struct FileOptions {
   double rows_per_second = 0;
   FileOrder order_by = FileOrder::kName;
 
-  // True if a sink writes the one file `path`, not files in a folder: the path ends in a name with an extension of a format.
+  // True if a sink writes the one file `path`, not files in a folder. By the option single_file (which COPY sets); without
+  // it if the path ends in a name with an extension of a format.
+  std::optional<bool> single_file;
   bool names_single_file() const;
 };
 

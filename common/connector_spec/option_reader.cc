@@ -25,10 +25,10 @@ const std::string* OptionReader::Find(const std::string& name) {
 void OptionReader::Fail(absl::Status status) { first_error_.Update(std::move(status)); }
 
 void OptionReader::FailValue(const std::string& name, absl::string_view expected) {
-  Fail(MakeError(SqlState::kInvalidParameterValue,
-                 absl::StrCat("invalid value for option \"", name, "\": \"", options_.at(name),
-                              "\""),
-                 absl::StrCat("expected ", expected)));
+  Fail(MakeError(
+      SqlState::kInvalidParameterValue,
+      absl::StrCat("invalid value for option \"", name, "\": \"", options_.at(name), "\""),
+      absl::StrCat("expected ", expected)));
 }
 
 std::string OptionReader::Text(const std::string& name, absl::string_view otherwise) {

@@ -13,8 +13,8 @@
 
 namespace millrace {
 
-// Takes options out of a map one by one, with their types, and then names what is left over. The first error is kept: read all
-// options, then ask Finish().
+// Takes options out of a map one by one, with their types, and then names what is left over. The
+// first error is kept: read all options, then ask Finish().
 class OptionReader {
  public:
   // `what` stands in messages: "file". `options` must outlive the reader.

@@ -35,9 +35,9 @@ constexpr AggregateName kAggregates[] = {
     {"string_agg", AggregateFunction::kStringAgg},
 };
 
-constexpr absl::string_view kRanking[] = {
-    "row_number", "rank", "dense_rank",  "percent_rank", "cume_dist", "ntile",
-    "lag",        "lead", "first_value", "last_value",   "nth_value"};
+constexpr absl::string_view kRanking[] = {"row_number",  "rank",       "dense_rank", "percent_rank",
+                                          "cume_dist",   "ntile",      "lag",        "lead",
+                                          "first_value", "last_value", "nth_value"};
 
 const AggregateName* FindAggregate(absl::string_view name) {
   for (const AggregateName& entry : kAggregates) {
@@ -223,8 +223,8 @@ absl::StatusOr<ResolvedRanking> ResolveRanking(absl::string_view name, std::vect
     const bool counts = CanCast(args[1]->type.id, TypeId::kInt32, CastContext::kImplicit);
     if (!counts) return NoSuchFunction(name, args, position);
     const bool unknown = args[0]->type.id == TypeId::kUnknown;
-    MR_ASSIGN_OR_RETURN(args[0], Coerce(args[0], unknown ? TypeId::kText : args[0]->type.id,
-                                        position));
+    MR_ASSIGN_OR_RETURN(args[0],
+                        Coerce(args[0], unknown ? TypeId::kText : args[0]->type.id, position));
     MR_ASSIGN_OR_RETURN(args[1], Coerce(args[1], TypeId::kInt32, position));
     const SqlType type = args[0]->type;
     return ResolvedRanking{std::move(text), std::move(args), type};
@@ -238,8 +238,8 @@ absl::StatusOr<ResolvedRanking> ResolveRanking(absl::string_view name, std::vect
     return NoSuchFunction(name, args, position);
   }
   const bool fraction = name == "percent_rank" || name == "cume_dist";
-  return ResolvedRanking{std::move(text), {},
-                         SqlType::Of(fraction ? TypeId::kFloat64 : TypeId::kInt64)};
+  return ResolvedRanking{
+      std::move(text), {}, SqlType::Of(fraction ? TypeId::kFloat64 : TypeId::kInt64)};
 }
 
 }  // namespace millrace

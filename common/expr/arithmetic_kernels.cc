@@ -9,8 +9,8 @@
 #include "common/expr/function_table.h"
 #include "common/expr/numeric_loops.h"
 
-// + - * / % and signs of integers and floats. The loops compute every row, NULL or not, and only note that
-// something went wrong; the row is looked for afterwards.
+// + - * / % and signs of integers and floats. The loops compute every row, NULL or not, and only
+// note that something went wrong; the row is looked for afterwards.
 
 namespace millrace {
 namespace {
@@ -41,8 +41,8 @@ absl::Status Underflow() {
   return MakeError(SqlState::kNumericOutOfRange, "value out of range: underflow");
 }
 
-// An operation gives a result for any arguments. Its Flags gather over a batch whether a row may be in error;
-// Check says so for one row.
+// An operation gives a result for any arguments. Its Flags gather over a batch whether a row may be
+// in error; Check says so for one row.
 
 template <typename T>
 struct IntegerAdd {
@@ -134,14 +134,13 @@ absl::Status CheckOverflow(T a, T b, T result) {
 template <typename T>
 using FloatBits = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
 
-// Has its top bit set if `value` is infinite or NaN: its exponent is all ones, so adding one carries. Integers,
-// because sums of floats cannot be reordered and so would not be vectorised.
+// Has its top bit set if `value` is infinite or NaN: its exponent is all ones, so adding one
+// carries. Integers, because sums of floats cannot be reordered and so would not be vectorised.
 template <typename T>
 FloatBits<T> NonFiniteFlag(T value) {
   constexpr int kMantissaBits = std::numeric_limits<T>::digits - 1;
   constexpr FloatBits<T> kOne = FloatBits<T>{1} << kMantissaBits;
-  constexpr FloatBits<T> kExponent =
-      ((FloatBits<T>{1} << (sizeof(T) * 8 - 1)) - 1) & ~(kOne - 1);
+  constexpr FloatBits<T> kExponent = ((FloatBits<T>{1} << (sizeof(T) * 8 - 1)) - 1) & ~(kOne - 1);
   return (std::bit_cast<FloatBits<T>>(value) & kExponent) + kOne;
 }
 
@@ -225,8 +224,10 @@ ArrayOr Binary(const KernelCall& call) {
   const ColumnReader<T> a(call.args[0]);
   const ColumnReader<T> b(call.args[1]);
   typename Op::Flags flags = 0;
-  ForEachPair(a.data(), a.is_constant(), b.data(), b.is_constant(), call.num_rows,
-              [out, &flags](int64_t i, T left, T right) { out[i] = Op::Apply(left, right, &flags); });
+  const LoopSide<T> left{a.data(), a.is_constant()};
+  const LoopSide<T> right{b.data(), b.is_constant()};
+  ForEachPair(left, right, call.num_rows,
+              [out, &flags](int64_t i, T x, T y) { out[i] = Op::Apply(x, y, &flags); });
   if (Op::Suspicious(flags)) MR_RETURN_IF_ERROR((FindError<Op, T>(call, validity)));
   return MakeFixedArray(call.result_type, call.num_rows, validity, std::move(buffer));
 }
@@ -235,7 +236,8 @@ struct NegateOp {
   template <typename T>
   static bool Apply(T value, T* out) {
     if constexpr (std::is_integral_v<T>) {
-      *out = static_cast<T>(std::make_unsigned_t<T>{0} - static_cast<std::make_unsigned_t<T>>(value));
+      *out =
+          static_cast<T>(std::make_unsigned_t<T>{0} - static_cast<std::make_unsigned_t<T>>(value));
       return value == std::numeric_limits<T>::min();
     } else {
       *out = -value;
@@ -312,8 +314,8 @@ void AddFloats(FunctionTable* table) {
   table->Add(Signature("plus", type, 1), Identity, "the value itself");
 }
 
-// PostgreSQL has these operators for each pair of integer types and of float types; they count when it looks for
-// exact matches.
+// PostgreSQL has these operators for each pair of integer types and of float types; they count when
+// it looks for exact matches.
 void AddMixed(FunctionTable* table) {
   constexpr TypeId kIntegers[] = {TypeId::kInt16, TypeId::kInt32, TypeId::kInt64};
   const auto add = [&](const char* name, TypeId a, TypeId b) {

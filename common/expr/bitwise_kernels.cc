@@ -31,7 +31,8 @@ ArrayOr Not(const KernelCall& call) {
   return MapRows<T, T>(call, [](T a, T* out) { *out = static_cast<T>(~a); });
 }
 
-// The distance counts modulo the width, as on PostgreSQL's usual hardware; smallint is shifted as integer.
+// The distance counts modulo the width, as on PostgreSQL's usual hardware; smallint is shifted as
+// integer.
 template <typename T>
 int Distance(int32_t bits) {
   return bits & (sizeof(T) == 8 ? 63 : 31);

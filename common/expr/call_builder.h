@@ -14,11 +14,13 @@ namespace millrace {
 // A call of `function` without any checks.
 ExprPtr MakeCall(std::string function, std::vector<ExprPtr> args, SqlType type, int32_t position);
 
-// An argument of type `id`, with the modifiers that lose nothing: the scale of a number, the digits of a literal.
-// Adds no cast where the types look alike in memory (varchar for text, numeric(12,2) for numeric).
+// An argument of type `id`, with the modifiers that lose nothing: the scale of a number, the digits
+// of a literal. Adds no cast where the types look alike in memory (varchar for text, numeric(12,2)
+// for numeric).
 absl::StatusOr<ExprPtr> Coerce(ExprPtr arg, TypeId id, int32_t position);
 
-// The modifiers that `type`'s values need as a `target`: numeric keeps the scale, integers need none.
+// The modifiers that `type`'s values need as a `target`: numeric keeps the scale, integers need
+// none.
 SqlType NaturalType(const SqlType& type, TypeId target);
 
 // A call of the catalog's entry with the arguments coerced.

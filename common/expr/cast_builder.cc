@@ -27,18 +27,18 @@ bool IsTextLiteral(const Expr& expr) {
          (expr.type.id == TypeId::kUnknown || expr.type.is_string());
 }
 
-// The digits behind the point of a literal that is a number in quotes. A text that is no number gets 0 and
-// fails when it is parsed.
+// The digits behind the point of a literal that is a number in quotes. A text that is no number
+// gets 0 and fails when it is parsed.
 absl::StatusOr<int32_t> ScaleOfLiteral(const Expr& literal, int32_t position) {
   int32_t scale = 0;
   const auto* text = std::get_if<std::string>(&literal.literal.value);
   if (text == nullptr || !NumericLiteralScale(*text, &scale)) return 0;
   if (scale > kMaxNumericPrecision) {
-    return WithPosition(MakeError(SqlState::kNumericOutOfRange,
-                                  absl::StrCat("\"", *text, "\" has more than ",
-                                               kMaxNumericPrecision,
-                                               " digits after the decimal point")),
-                        position);
+    return WithPosition(
+        MakeError(SqlState::kNumericOutOfRange,
+                  absl::StrCat("\"", *text, "\" has more than ", kMaxNumericPrecision,
+                               " digits after the decimal point")),
+        position);
   }
   return scale;
 }
@@ -66,17 +66,16 @@ absl::StatusOr<ExprPtr> FoldLiteral(const Expr& input, const SqlType& target, Ke
 
 absl::Status CannotCast(const SqlType& from, const SqlType& to, CastContext context,
                         int32_t position) {
-  const std::string types = absl::StrCat("type ", TypeName(SqlType::Of(from.id)), " to ",
-                                         TypeName(SqlType::Of(to.id)));
-  if (context == CastContext::kExplicit ||
-      !CanCast(from.id, to.id, CastContext::kExplicit)) {
+  const std::string types =
+      absl::StrCat("type ", TypeName(SqlType::Of(from.id)), " to ", TypeName(SqlType::Of(to.id)));
+  if (context == CastContext::kExplicit || !CanCast(from.id, to.id, CastContext::kExplicit)) {
     return WithPosition(MakeError(SqlState::kCannotCoerce, absl::StrCat("cannot cast ", types)),
                         position);
   }
-  return WithPosition(MakeError(SqlState::kCannotCoerce,
-                                absl::StrCat("cannot cast ", types, " implicitly"),
-                                "You will need to rewrite or cast the expression."),
-                      position);
+  return WithPosition(
+      MakeError(SqlState::kCannotCoerce, absl::StrCat("cannot cast ", types, " implicitly"),
+                "You will need to rewrite or cast the expression."),
+      position);
 }
 
 }  // namespace

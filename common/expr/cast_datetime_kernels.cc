@@ -49,9 +49,8 @@ ArrayOr MicrosToDate(const KernelCall& call, int64_t shift) {
 }
 
 ArrayOr MicrosToTime(const KernelCall& call, int64_t shift) {
-  return MapRows<int64_t, int64_t>(call, [=](int64_t micros, int64_t* out) {
-    *out = FloorMod(micros + shift, kMicrosPerDay);
-  });
+  return MapRows<int64_t, int64_t>(
+      call, [=](int64_t micros, int64_t* out) { *out = FloorMod(micros + shift, kMicrosPerDay); });
 }
 
 ArrayOr ShiftMicros(const KernelCall& call, int64_t shift) {

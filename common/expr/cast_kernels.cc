@@ -72,7 +72,8 @@ ArrayOr FillDecimal(const KernelCall& call, const F& convert) {
   MR_ASSIGN_OR_RETURN(auto buffer, AllocateBytes(call.num_rows * 16));
   auto* out = reinterpret_cast<int64_t*>(buffer->mutable_data());
   const int32_t precision = call.result_type.precision;
-  const __int128 limit = precision == 0 || precision >= 38 ? kMaxDecimal : PowerOfTen(precision) - 1;
+  const __int128 limit =
+      precision == 0 || precision >= 38 ? kMaxDecimal : PowerOfTen(precision) - 1;
   bool all_fit = true;
   for (int64_t i = 0; i < call.num_rows; ++i) {
     __int128 value = 0;
@@ -88,9 +89,8 @@ template <typename From>
 ArrayOr IntegerToNumeric(const KernelCall& call) {
   const From* values = ColumnReader<From>(call.args[0]).data();
   const int32_t scale = call.result_type.scale;
-  return FillDecimal(call, [=](int64_t i, __int128* out) {
-    return RescaleDecimal(values[i], 0, scale, out);
-  });
+  return FillDecimal(
+      call, [=](int64_t i, __int128* out) { return RescaleDecimal(values[i], 0, scale, out); });
 }
 
 // As PostgreSQL: the value's 15 (float4: 6) significant digits, then rounded to the scale.
@@ -111,7 +111,8 @@ ArrayOr FloatToNumeric(const KernelCall& call) {
 ArrayOr NumericToNumeric(const KernelCall& call) {
   const SqlType& from = call.args[0].type;
   const SqlType& to = call.result_type;
-  const bool keeps_all = to.precision == 0 || (from.precision > 0 && to.precision >= from.precision);
+  const bool keeps_all =
+      to.precision == 0 || (from.precision > 0 && to.precision >= from.precision);
   if (from.scale == to.scale && keeps_all) return call.args[0].array;
   const DecimalColumn values(call.args[0]);
   return FillDecimal(call, [&](int64_t i, __int128* out) {
@@ -150,8 +151,8 @@ To DecimalToFloat(__int128 value, int32_t scale) {
   const std::string exponent = absl::StrCat("e-", scale);
   p -= exponent.size();
   std::memcpy(p, exponent.data(), exponent.size());
-  auto magnitude = value < 0 ? -static_cast<unsigned __int128>(value)
-                             : static_cast<unsigned __int128>(value);
+  auto magnitude =
+      value < 0 ? -static_cast<unsigned __int128>(value) : static_cast<unsigned __int128>(value);
   for (; magnitude > 0; magnitude /= 10) *--p = static_cast<char>('0' + magnitude % 10);
   if (value < 0) *--p = '-';
   To result = 0;

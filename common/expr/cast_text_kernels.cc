@@ -42,19 +42,22 @@ ArrayOr ParseTimestampTzText(const KernelCall& call) {
 
 ArrayOr ParseUuidText(const KernelCall& call) {
   const SqlType type = call.result_type;
-  return MapRows<UuidBytes, string_view>(call, [&](string_view text, UuidBytes* out) -> absl::Status {
-    return ParseUuid(text, out->bytes) ? absl::OkStatus() : ParseFailure(text, type);
-  });
+  return MapRows<UuidBytes, string_view>(
+      call, [&](string_view text, UuidBytes* out) -> absl::Status {
+        return ParseUuid(text, out->bytes) ? absl::OkStatus() : ParseFailure(text, type);
+      });
 }
 
 ArrayOr ParseByteaText(const KernelCall& call) {
   const SqlType type = call.result_type;
   std::string bytes;
-  return MapRows<std::string, string_view>(call, [&](string_view text, std::string* out) -> absl::Status {
-    if (!ParseBytea(text, &bytes)) return ParseFailure(text, type);
-    out->append(bytes);
-    return absl::OkStatus();
-  });
+  return MapRows<std::string, string_view>(call,
+                                           [&](string_view text, std::string* out) -> absl::Status {
+                                             if (!ParseBytea(text, &bytes))
+                                               return ParseFailure(text, type);
+                                             out->append(bytes);
+                                             return absl::OkStatus();
+                                           });
 }
 
 Kernel FindParser(TypeId to) {
@@ -154,21 +157,23 @@ ArrayOr FormatTimestampTz(const KernelCall& call) {
 
 ArrayOr AssignLength(const KernelCall& call) {
   const SqlType type = call.result_type;
-  return MapRows<std::string, string_view>(call, [&](string_view text, std::string* out) -> absl::Status {
-    const string_view fitted = FitLength(text, type);
-    const string_view cut = text.substr(fitted.size());
-    if (type.precision > 0 && cut.find_first_not_of(' ') != string_view::npos) {
-      return MakeError(SqlState::kStringDataRightTruncation,
-                       absl::StrCat("value too long for type ", TypeName(type)));
-    }
-    out->append(fitted.data(), fitted.size());
-    return absl::OkStatus();
-  });
+  return MapRows<std::string, string_view>(
+      call, [&](string_view text, std::string* out) -> absl::Status {
+        const string_view fitted = FitLength(text, type);
+        const string_view cut = text.substr(fitted.size());
+        if (type.precision > 0 && cut.find_first_not_of(' ') != string_view::npos) {
+          return MakeError(SqlState::kStringDataRightTruncation,
+                           absl::StrCat("value too long for type ", TypeName(type)));
+        }
+        out->append(fitted.data(), fitted.size());
+        return absl::OkStatus();
+      });
 }
 
 Kernel FindTextCast(const SqlType& from, const SqlType& to) {
   if (from.is_string() && to.is_string()) {
-    const bool lengthless = to.id == TypeId::kText || (to.id == TypeId::kVarchar && to.precision == 0);
+    const bool lengthless =
+        to.id == TypeId::kText || (to.id == TypeId::kVarchar && to.precision == 0);
     const bool same = from.id == to.id && from.precision > 0 && to.precision >= from.precision;
     return lengthless || same ? PassThrough : CutText;
   }

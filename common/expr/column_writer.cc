@@ -7,7 +7,8 @@
 namespace millrace {
 
 absl::StatusOr<std::shared_ptr<arrow::Buffer>> AllocateBytes(int64_t num_bytes) {
-  MR_ASSIGN_ARROW_OR_RETURN(std::unique_ptr<arrow::Buffer> buffer, arrow::AllocateBuffer(num_bytes));
+  MR_ASSIGN_ARROW_OR_RETURN(std::unique_ptr<arrow::Buffer> buffer,
+                            arrow::AllocateBuffer(num_bytes));
   return std::shared_ptr<arrow::Buffer>(std::move(buffer));
 }
 
@@ -96,8 +97,8 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> ColumnWriter<std::string>::Finish(
 absl::Status ColumnWriter<IntervalParts>::Init(const KernelCall& call) {
   num_rows_ = call.num_rows;
   MR_ASSIGN_OR_RETURN(buffer_, AllocateBytes(num_rows_ * static_cast<int64_t>(sizeof(*values_))));
-  values_ = reinterpret_cast<arrow::MonthDayNanoIntervalType::MonthDayNanos*>(
-      buffer_->mutable_data());
+  values_ =
+      reinterpret_cast<arrow::MonthDayNanoIntervalType::MonthDayNanos*>(buffer_->mutable_data());
   return absl::OkStatus();
 }
 

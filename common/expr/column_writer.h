@@ -27,8 +27,8 @@ struct Validity {
   }
 };
 
-// The rows where no argument is NULL. Constant arguments are taken to be valid: the evaluator does not call a
-// strict kernel with a constant NULL.
+// The rows where no argument is NULL. Constant arguments are taken to be valid: the evaluator does
+// not call a strict kernel with a constant NULL.
 absl::StatusOr<Validity> StrictValidity(const KernelCall& call);
 absl::StatusOr<std::shared_ptr<arrow::Buffer>> AllocateBytes(int64_t num_bytes);
 // All bits zero.
@@ -108,7 +108,8 @@ class ColumnWriter<bool> {
   bool slot_ = false;
 };
 
-// The slot of text is the column's buffer: the kernel appends to it, and must not touch what is there.
+// The slot of text is the column's buffer: the kernel appends to it, and must not touch what is
+// there.
 template <>
 class ColumnWriter<std::string> {
  public:

@@ -137,11 +137,12 @@ ArrayOr CompareDecimal(const KernelCall& call) {
   const DecimalColumn b(call.args[1]);
   const int32_t shift = call.args[1].type.scale - call.args[0].type.scale;
   if (shift > 0) {
-    return FillResult(call, [&](int64_t i) { return Holds<kTest>(CompareScaled(a[i], shift, b[i])); });
+    return FillResult(call,
+                      [&](int64_t i) { return Holds<kTest>(CompareScaled(a[i], shift, b[i])); });
   }
   if (shift < 0) {
-    return FillResult(
-        call, [&](int64_t i) { return Holds<kTest>(-CompareScaled(b[i], -shift, a[i])); });
+    return FillResult(call,
+                      [&](int64_t i) { return Holds<kTest>(-CompareScaled(b[i], -shift, a[i])); });
   }
   const bool narrow = a.BitWidth(call.num_rows) <= 64 && b.BitWidth(call.num_rows) <= 64;
   if (!narrow) {
@@ -155,7 +156,8 @@ ArrayOr CompareDecimal(const KernelCall& call) {
   }
   if (a.is_constant()) {
     const int64_t value = *left;
-    return FillResult(call, [=](int64_t i) { return Compare<kTest, int64_t>(value, right[2 * i]); });
+    return FillResult(call,
+                      [=](int64_t i) { return Compare<kTest, int64_t>(value, right[2 * i]); });
   }
   return FillResult(call,
                     [=](int64_t i) { return Compare<kTest, int64_t>(left[2 * i], right[2 * i]); });
@@ -187,10 +189,10 @@ void AddTest(const char* name, FunctionTable* table) {
 
 void AddMixedTest(const char* name, FunctionTable* table) {
   const auto add = [&](TypeId a, TypeId b, TypeId wider) {
-    table->AddPromoted(
-        absl::StrCat(name, "(", ShortTypeName(a), ",", ShortTypeName(b), ")->bool"), wider);
-    table->AddPromoted(
-        absl::StrCat(name, "(", ShortTypeName(b), ",", ShortTypeName(a), ")->bool"), wider);
+    table->AddPromoted(absl::StrCat(name, "(", ShortTypeName(a), ",", ShortTypeName(b), ")->bool"),
+                       wider);
+    table->AddPromoted(absl::StrCat(name, "(", ShortTypeName(b), ",", ShortTypeName(a), ")->bool"),
+                       wider);
   };
   add(TypeId::kInt16, TypeId::kInt32, TypeId::kInt32);
   add(TypeId::kInt16, TypeId::kInt64, TypeId::kInt64);

@@ -16,8 +16,7 @@ using absl::string_view;
 int64_t RowOf(const Operand& operand, int64_t row) { return operand.is_constant ? 0 : row; }
 
 bool IsNull(const Operand& operand, int64_t row) {
-  return operand.array->type_id() == arrow::Type::NA ||
-         operand.array->IsNull(RowOf(operand, row));
+  return operand.array->type_id() == arrow::Type::NA || operand.array->IsNull(RowOf(operand, row));
 }
 
 void AppendText(const Operand& operand, int64_t row, std::string* out) {
@@ -228,7 +227,8 @@ void AddConcatFunctions(FunctionTable* table) {
              kTakesNulls | kCostly | kFallible);
   table->Add("format(text,any)->text", Format, "text with places for arguments", any | kFallible);
   table->Add("num_nulls(any)->int4", CountNulls<true>, "number of NULLs", any);
-  table->Add("num_nonnulls(any)->int4", CountNulls<false>, "number of values that are not NULL", any);
+  table->Add("num_nonnulls(any)->int4", CountNulls<false>, "number of values that are not NULL",
+             any);
   table->Add("quote_nullable(text)->text", QuoteNullable, "as a SQL literal, or NULL",
              kTakesNulls | kCostly);
 }

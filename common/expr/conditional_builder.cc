@@ -8,7 +8,8 @@
 #include "common/expr/function_registry.h"
 #include "common/expr/type_resolution.h"
 
-// The special forms of function_registry.h: logic, tests, IN, CASE, and the common type that they share.
+// The special forms of function_registry.h: logic, tests, IN, CASE, and the common type that they
+// share.
 
 namespace millrace {
 namespace {
@@ -34,14 +35,14 @@ absl::StatusOr<ExprPtr> BuildLogic(const char* function, const char* what,
 
 absl::Status TypesCannotMatch(absl::string_view what, const SqlType& a, const SqlType& b,
                               int32_t position) {
-  return WithPosition(
-      MakeError(SqlState::kDatatypeMismatch,
-                absl::StrCat(what, " types ", TypeName(SqlType::Of(a.id)), " and ",
-                             TypeName(SqlType::Of(b.id)), " cannot be matched")),
-      position);
+  return WithPosition(MakeError(SqlState::kDatatypeMismatch,
+                                absl::StrCat(what, " types ", TypeName(SqlType::Of(a.id)), " and ",
+                                             TypeName(SqlType::Of(b.id)), " cannot be matched")),
+                      position);
 }
 
-// The modifiers of the common type: kept if all agree; a numeric gets the scale that holds every argument.
+// The modifiers of the common type: kept if all agree; a numeric gets the scale that holds every
+// argument.
 SqlType WithCommonModifiers(const std::vector<ExprPtr>& exprs, TypeId id) {
   SqlType common = SqlType::Of(id);
   bool first = true;
@@ -104,10 +105,11 @@ absl::StatusOr<ExprPtr> CoerceToBoolean(ExprPtr arg, absl::string_view what, int
   if (arg->type.id == TypeId::kUnknown) {
     return BuildCast(std::move(arg), SqlType::Of(TypeId::kBoolean), CastContext::kImplicit, where);
   }
-  return WithPosition(MakeError(SqlState::kDatatypeMismatch,
-                                absl::StrCat("argument of ", what, " must be type boolean, not type ",
-                                             TypeName(SqlType::Of(arg->type.id)))),
-                      where);
+  return WithPosition(
+      MakeError(SqlState::kDatatypeMismatch,
+                absl::StrCat("argument of ", what, " must be type boolean, not type ",
+                             TypeName(SqlType::Of(arg->type.id)))),
+      where);
 }
 
 absl::StatusOr<ExprPtr> BuildAnd(std::vector<ExprPtr> args, int32_t position) {
@@ -226,10 +228,9 @@ absl::StatusOr<std::vector<ExprPtr>> CastToCommonType(std::vector<ExprPtr> exprs
     const int32_t where = expr->position != 0 ? expr->position : position;
     if (!CanCast(expr->type.id, type.id, CastContext::kImplicit)) {
       return WithPosition(
-          MakeError(SqlState::kCannotCoerce,
-                    absl::StrCat(what, " could not convert type ",
-                                 TypeName(SqlType::Of(expr->type.id)), " to ",
-                                 TypeName(SqlType::Of(type.id)))),
+          MakeError(SqlState::kCannotCoerce, absl::StrCat(what, " could not convert type ",
+                                                          TypeName(SqlType::Of(expr->type.id)),
+                                                          " to ", TypeName(SqlType::Of(type.id)))),
           where);
     }
     MR_ASSIGN_OR_RETURN(expr, BuildCast(expr, type, CastContext::kImplicit, where));

@@ -35,13 +35,15 @@ enum class DatetimeField : uint8_t {
   kTimezoneMinute,
 };
 
-// A field by PostgreSQL's names for it ("day", "days", "mon", …); 22023 for others. `type` is for the message.
+// A field by PostgreSQL's names for it ("day", "days", "mon", …); 22023 for others. `type` is for
+// the message.
 absl::StatusOr<DatetimeField> ParseDatetimeField(absl::string_view name, const SqlType& type);
 
 // Digits behind the point that a field's values have.
 int32_t ScaleOfField(DatetimeField field);
 
-// The field as an unscaled number of ScaleOfField digits. `micros` are local. 0A000 for fields that a type lacks.
+// The field as an unscaled number of ScaleOfField digits. `micros` are local. 0A000 for fields that
+// a type lacks.
 absl::StatusOr<__int128> ExtractFromTimestamp(DatetimeField field, int64_t micros,
                                               int32_t zone_offset_seconds, bool has_zone);
 absl::StatusOr<__int128> ExtractFromDate(DatetimeField field, int32_t days);

@@ -159,9 +159,10 @@ ArrayOr DateBin(const KernelCall& call) {
 void AddDatetimeFieldFunctions(FunctionTable* table) {
   const auto add = [&](absl::string_view type, Kernel extract, Kernel part, uint8_t traits) {
     const uint8_t all = traits | kFallible | kCostly;
-    table->Add(absl::StrCat("extract(text,", type, ")->numeric"), extract, "a field of the value", all,
-               ScaleRule::kByField);
-    table->Add(absl::StrCat("date_part(text,", type, ")->float8"), part, "a field of the value", all);
+    table->Add(absl::StrCat("extract(text,", type, ")->numeric"), extract, "a field of the value",
+               all, ScaleRule::kByField);
+    table->Add(absl::StrCat("date_part(text,", type, ")->float8"), part, "a field of the value",
+               all);
   };
   add("date", Extract<DateOf>, DatePart<DateOf>, kNoTraits);
   add("time", Extract<TimeOf>, DatePart<TimeOf>, kNoTraits);

@@ -138,8 +138,7 @@ ArrayOr TimestampTzInterval(const KernelCall& call) {
 
 ArrayOr TimestampDifference(const KernelCall& call) {
   return MapRows<IntervalParts, int64_t, int64_t>(
-      call,
-      [](int64_t a, int64_t b, IntervalParts* out) { *out = DifferenceOfTimestamps(a, b); });
+      call, [](int64_t a, int64_t b, IntervalParts* out) { *out = DifferenceOfTimestamps(a, b); });
 }
 
 // Times go round the clock.
@@ -229,8 +228,8 @@ void AddDatetimeFunctions(FunctionTable* table) {
   table->Add("localtime()->time", LocalTime, "local time of day of the statement", kStable);
   table->Add("current_date()->date", CurrentDate, "date of the statement", kStable);
   for (const std::string name : {"clock_timestamp", "proctime"}) {
-    table->Add(name + "()->timestamptz", ClockTimestamp, "the time now; changes as rows are processed",
-               kStable | kVolatile);
+    table->Add(name + "()->timestamptz", ClockTimestamp,
+               "the time now; changes as rows are processed", kStable | kVolatile);
   }
 }
 

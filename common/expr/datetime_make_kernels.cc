@@ -33,8 +33,8 @@ absl::Status MakeDays(CivilDate date, int64_t* out) {
   if (fits) *out = DaysFromCivil(date.year, date.month, date.day);
   if (fits && *out >= kMinDateDays && *out <= kMaxDateDays) return absl::OkStatus();
   return MakeError(SqlState::kDatetimeOverflow,
-                   absl::StrCat("date field value out of range: ", given.year, "-", given.month, "-",
-                                given.day));
+                   absl::StrCat("date field value out of range: ", given.year, "-", given.month,
+                                "-", given.day));
 }
 
 absl::Status MakeMicros(const ClockTime& time, int64_t* out) {
@@ -55,8 +55,8 @@ absl::Status MakeTimestampMicros(const CivilDate& date, const ClockTime& time, i
   int64_t micros = 0;
   MR_RETURN_IF_ERROR(MakeDays(date, &days));
   MR_RETURN_IF_ERROR(MakeMicros(time, &micros));
-  const bool overflow = __builtin_mul_overflow(days, kMicrosPerDay, out) ||
-                        __builtin_add_overflow(*out, micros, out);
+  const bool overflow =
+      __builtin_mul_overflow(days, kMicrosPerDay, out) || __builtin_add_overflow(*out, micros, out);
   return overflow ? TimestampOutOfRange() : absl::OkStatus();
 }
 
@@ -122,7 +122,8 @@ ArrayOr MakeInterval(const KernelCall& call) {
     const int64_t days = part(2, row) * 7 + part(3, row);
     const double micros = static_cast<double>(part(4, row) * kMicrosPerHour) +
                           static_cast<double>(part(5, row) * kMicrosPerMinute) + seconds * 1e6;
-    const bool fits = months == static_cast<int32_t>(months) && days == static_cast<int32_t>(days) &&
+    const bool fits = months == static_cast<int32_t>(months) &&
+                      days == static_cast<int32_t>(days) &&
                       std::fabs(micros) < static_cast<double>(kMaxIntervalMicros);
     if (!fits) return IntervalOutOfRange();
     *writer.slot() = IntervalParts{static_cast<int32_t>(months), static_cast<int32_t>(days),
@@ -174,7 +175,8 @@ ArrayOr AtNamedZone(const KernelCall& call) {
 
 template <bool kToUtc>
 ArrayOr AtIntervalZone(const KernelCall& call) {
-  const auto convert = [](const IntervalParts& offset, int64_t micros, int64_t* out) -> absl::Status {
+  const auto convert = [](const IntervalParts& offset, int64_t micros,
+                          int64_t* out) -> absl::Status {
     if (offset.months != 0 || offset.days != 0) {
       return MakeError(SqlState::kInvalidParameterValue,
                        "interval time zone must not include months or days");
@@ -203,7 +205,8 @@ void AddDatetimeMakeFunctions(FunctionTable* table) {
   }
   table->Add(absl::StrCat("make_interval(", args, ")->interval"), MakeInterval,
              "years, months, weeks, days, hours, mins, secs", costly);
-  table->Add("to_timestamp(float8)->timestamptz", FromEpoch, "seconds since 1970 as a time", costly);
+  table->Add("to_timestamp(float8)->timestamptz", FromEpoch, "seconds since 1970 as a time",
+             costly);
   table->Add("timezone(text,timestamp)->timestamptz", AtNamedZone<true>, "AT TIME ZONE", costly);
   table->Add("timezone(text,timestamptz)->timestamp", AtNamedZone<false>, "AT TIME ZONE", costly);
   table->Add("timezone(interval,timestamp)->timestamptz", AtIntervalZone<true>, "AT TIME ZONE",

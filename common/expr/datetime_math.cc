@@ -35,7 +35,8 @@ absl::Status Cascade(double months, double days, double micros, IntervalParts* o
   if (!(std::fabs(months) < kLimit) || !(std::fabs(days) < kLimit)) return IntervalOutOfRange();
   const double whole_months = std::trunc(months);
   double whole_days = std::trunc(days);
-  const double month_days = RoundMicros((months - whole_months) * static_cast<double>(kDaysPerMonth));
+  const double month_days =
+      RoundMicros((months - whole_months) * static_cast<double>(kDaysPerMonth));
   double seconds = RoundMicros((days - whole_days + month_days - std::trunc(month_days)) *
                                static_cast<double>(kSecondsPerDay));
   if (std::fabs(seconds) >= static_cast<double>(kSecondsPerDay)) {

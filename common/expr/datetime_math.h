@@ -6,7 +6,8 @@
 #include "common/types/calendar.h"
 #include "common/types/value.h"
 
-// Arithmetic of timestamps and intervals as PostgreSQL defines it. Timestamps are local microseconds since 1970.
+// Arithmetic of timestamps and intervals as PostgreSQL defines it. Timestamps are local
+// microseconds since 1970.
 
 namespace millrace {
 

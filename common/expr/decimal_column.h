@@ -9,8 +9,8 @@
 
 namespace millrace {
 
-// A numeric operand as pairs of 64-bit words. Arrow promises an alignment of 8 bytes only, so it is not read through
-// __int128 pointers.
+// A numeric operand as pairs of 64-bit words. Arrow promises an alignment of 8 bytes only, so it is
+// not read through __int128 pointers.
 class DecimalColumn {
  public:
   explicit DecimalColumn(const Operand& operand)
@@ -27,8 +27,8 @@ class DecimalColumn {
   const int64_t* words() const { return words_; }
   bool is_constant() const { return step_ == 0; }
 
-  // Bits, with the sign, that hold every value of the first `num_rows`; found by a scan unless the type says that
-  // 64 are enough.
+  // Bits, with the sign, that hold every value of the first `num_rows`; found by a scan unless the
+  // type says that 64 are enough.
   int BitWidth(int64_t num_rows) const {
     constexpr int kDigitsOf64Bits = 18;
     if (max_digits_ <= kDigitsOf64Bits) return kBitsOf18Digits;

@@ -8,8 +8,9 @@
 #include "common/expr/map_rows.h"
 #include "common/types/decimal.h"
 
-// Arithmetic of numeric. Each kernel looks once how large the batch's values are and then takes the narrowest loop that
-// cannot overflow; money in 64 bits is the usual case. Only the widest one checks every row.
+// Arithmetic of numeric. Each kernel looks once how large the batch's values are and then takes the
+// narrowest loop that cannot overflow; money in 64 bits is the usual case. Only the widest one
+// checks every row.
 
 namespace millrace {
 namespace {
@@ -191,11 +192,9 @@ absl::Status DivideOne(__int128 a, int32_t shift, __int128 b, __int128* out) {
 }
 
 ArrayOr Divide(const KernelCall& call) {
-  const int32_t shift =
-      call.result_type.scale + call.args[1].type.scale - call.args[0].type.scale;
-  return MapRows<__int128, __int128, __int128>(call, [shift](__int128 a, __int128 b, __int128* out) {
-    return DivideOne(a, shift, b, out);
-  });
+  const int32_t shift = call.result_type.scale + call.args[1].type.scale - call.args[0].type.scale;
+  return MapRows<__int128, __int128, __int128>(
+      call, [shift](__int128 a, __int128 b, __int128* out) { return DivideOne(a, shift, b, out); });
 }
 
 ArrayOr Modulo(const KernelCall& call) {

@@ -58,7 +58,8 @@ class ProgramEvaluator : public Evaluator {
   absl::StatusOr<ArrayPtr> EvaluateOutput(int node, int64_t num_rows, Frame* frame) {
     if (num_rows == 0) {
       // Nothing to compute, and no error to find.
-      MR_ASSIGN_ARROW_OR_RETURN(ArrayPtr empty, arrow::MakeEmptyArray(ToArrowType(outputs_.type(node))));
+      MR_ASSIGN_ARROW_OR_RETURN(ArrayPtr empty,
+                                arrow::MakeEmptyArray(ToArrowType(outputs_.type(node))));
       return empty;
     }
     MR_ASSIGN_OR_RETURN(const Operand value, outputs_.Evaluate(node, frame));

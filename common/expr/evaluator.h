@@ -15,12 +15,13 @@ namespace millrace {
 struct EvalContext {
   // now(), current_date …: microseconds since 1970 UTC.
   int64_t statement_time_micros = 0;
-  // Offset for timestamptz ↔ text and timestamp; UTC is the only zone that a cluster has by default.
+  // Offset for timestamptz ↔ text and timestamp; UTC is the only zone that a cluster has by
+  // default.
   int32_t zone_offset_seconds = 0;
 };
 
-// A compiled set of expressions over one input schema. Evaluates whole batches with typed loops; no per-row
-// dispatch. Not thread-safe (it keeps scratch memory): one for each operator.
+// A compiled set of expressions over one input schema. Evaluates whole batches with typed loops; no
+// per-row dispatch. Not thread-safe (it keeps scratch memory): one for each operator.
 class Evaluator {
  public:
   // Fails if a function is unknown to this version (plans travel between processes).
@@ -29,17 +30,19 @@ class Evaluator {
                                                            const EvalContext& context);
   virtual ~Evaluator() = default;
 
-  // One array for each expression, batch.num_rows() long. Column references are passed through without
-  // a copy. Fails with the first row's error (22012 division by zero, 22003 overflow, …), with the expression's position.
+  // One array for each expression, batch.num_rows() long. Column references are passed through
+  // without a copy. Fails with the first row's error (22012 division by zero, 22003 overflow, …),
+  // with the expression's position.
   virtual absl::StatusOr<std::vector<std::shared_ptr<arrow::Array>>> Evaluate(
       const Batch& batch) = 0;
 
-  // For a single boolean expression: fills `selected` with the indices of the rows where it is true, ascending.
-  // ANDs are evaluated conjunct by conjunct over the rows that are left.
+  // For a single boolean expression: fills `selected` with the indices of the rows where it is
+  // true, ascending. ANDs are evaluated conjunct by conjunct over the rows that are left.
   virtual absl::Status Select(const Batch& batch, std::vector<int32_t>* selected) = 0;
 };
 
-// The rows `indices` of each column, in that order (weights too). Typed gathers; indices must be in range.
+// The rows `indices` of each column, in that order (weights too). Typed gathers; indices must be in
+// range.
 absl::StatusOr<Batch> TakeRows(const Batch& batch, const int32_t* indices, int64_t num_indices);
 
 }  // namespace millrace

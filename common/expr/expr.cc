@@ -16,8 +16,8 @@ ExprPtr WithArgs(const Expr& expr, std::vector<ExprPtr> args) {
   return copy;
 }
 
-// Rebuilds `expr` with every column reference replaced by what `replace` returns for it; parts without
-// columns are shared with the original.
+// Rebuilds `expr` with every column reference replaced by what `replace` returns for it; parts
+// without columns are shared with the original.
 template <typename Replace>
 ExprPtr RewriteColumns(const ExprPtr& expr, const Replace& replace) {
   if (expr->kind == ExprKind::kColumn) return replace(expr);
@@ -59,9 +59,7 @@ ExprPtr MakeLiteral(Value value, int32_t position) {
   return expr;
 }
 
-ExprPtr MakeBoolean(bool value) {
-  return MakeLiteral(Value{SqlType::Of(TypeId::kBoolean), value});
-}
+ExprPtr MakeBoolean(bool value) { return MakeLiteral(Value{SqlType::Of(TypeId::kBoolean), value}); }
 
 bool IsConstant(const Expr& expr) {
   if (expr.kind == ExprKind::kColumn) return false;

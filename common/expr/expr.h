@@ -24,8 +24,8 @@ using ExprPtr = std::shared_ptr<const Expr>;
 
 enum class ExprKind : uint8_t { kColumn, kLiteral, kCall, kCast, kCase };
 
-// A typed scalar expression: names resolved, every cast explicit. Build it with the functions below and
-// with common/expr/function_registry.h, which checks types.
+// A typed scalar expression: names resolved, every cast explicit. Build it with the functions below
+// and with common/expr/function_registry.h, which checks types.
 struct Expr {
   ExprKind kind = ExprKind::kLiteral;
   SqlType type;
@@ -37,8 +37,8 @@ struct Expr {
   Value literal;
   // kCall: unique name of the implementation, "add(int4,int4)".
   std::string function;
-  // kCall: arguments. kCast: the input. kCase: conditions and results in turn (c0, r0, c1, r1, …), then the ELSE
-  // (always present; a NULL literal if the statement has none).
+  // kCall: arguments. kCast: the input. kCase: conditions and results in turn (c0, r0, c1, r1, …),
+  // then the ELSE (always present; a NULL literal if the statement has none).
   std::vector<ExprPtr> args;
 };
 

@@ -6,8 +6,8 @@
 namespace millrace {
 namespace {
 
-// Plans come from the network; a deeper tree than any that the binder makes is refused before it can
-// exhaust the stack.
+// Plans come from the network; a deeper tree than any that the binder makes is refused before it
+// can exhaust the stack.
 constexpr int kMaxDepth = 2000;
 
 absl::Status Malformed(absl::string_view what) {

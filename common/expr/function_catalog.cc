@@ -62,7 +62,7 @@ class Catalog {
     AddDatetimeFieldFunctions(&table);
     AddDatetimeMakeFunctions(&table);
     AddIntervalFunctions(&table);
-    //AddFormattingFunctions(&table);
+    AddFormattingFunctions(&table);
     entries_ = std::move(table).Finish();
     std::stable_sort(
         entries_.begin(), entries_.end(),

@@ -9,17 +9,19 @@
 #include "common/expr/kernel.h"
 #include "common/types/sql_type.h"
 
-// The table of all scalar functions and operators: what the binder resolves names against and what the
-// evaluator finds kernels in. Built once, then constant.
+// The table of all scalar functions and operators: what the binder resolves names against and what
+// the evaluator finds kernels in. Built once, then constant.
 
 namespace millrace {
 
 // What is known of a function beside its types; values are bits.
 enum FunctionTrait : uint8_t {
   kNoTraits = 0,
-  // Some arguments are errors. Without it a function may be evaluated on rows that nobody asked for.
+  // Some arguments are errors. Without it a function may be evaluated on rows that nobody asked
+  // for.
   kFallible = 1,
-  // Called with NULLs too. Without it a NULL argument makes a NULL result, and the kernel need not look.
+  // Called with NULLs too. Without it a NULL argument makes a NULL result, and the kernel need not
+  // look.
   kTakesNulls = 2,
   // Depends on the statement (its time or zone), not on the arguments alone.
   kStable = 4,
@@ -33,14 +35,15 @@ enum FunctionTrait : uint8_t {
 
 // How the scale of a numeric result follows from the arguments.
 enum class ScaleRule : uint8_t {
-  kNone,       // not numeric
-  kZero,       // a whole number
-  kMax,        // the largest of the arguments'
-  kSum,        // their sum: products
-  kDivide,     // max(16, scales)
-  kByLiteral,  // the second argument, where it is a literal; otherwise the first's scale
-  kInexact,    // max(16, scale): roots, logarithms, to_number
-  kByField,    // extract: what the field named by the first argument has
+  kNone,        // not numeric
+  kZero,        // a whole number
+  kMax,         // the largest of the arguments'
+  kSum,         // their sum: products
+  kDivide,      // max(16, scales)
+  kByLiteral,   // the second argument, where it is a literal; otherwise the first's scale
+  kInexact,     // max(16, scale): roots, logarithms, to_number
+  kByField,     // extract: what the field named by the first argument has
+  kByTemplate,  // to_number: the digits behind the point of the second argument
 };
 
 struct FunctionEntry {
@@ -52,8 +55,8 @@ struct FunctionEntry {
   Kernel kernel = nullptr;
   uint8_t traits = kNoTraits;
   ScaleRule scale_rule = ScaleRule::kNone;
-  // If set, the arguments are cast to this type and the entry with these argument types does the work
-  // (int2 + int8 is int8 + int8).
+  // If set, the arguments are cast to this type and the entry with these argument types does the
+  // work (int2 + int8 is int8 + int8).
   TypeId promote_to = TypeId::kUnknown;
   const char* description = "";
 
@@ -69,8 +72,8 @@ const FunctionEntry* FindImplementation(absl::string_view unique_name);
 // All entries in order of name.
 absl::Span<const FunctionEntry> AllFunctions();
 
-// Whether the implementation with this unique name gives the same result for the same arguments for ever. False
-// for now() and its like, and for what depends on the session's time zone.
+// Whether the implementation with this unique name gives the same result for the same arguments for
+// ever. False for now() and its like, and for what depends on the session's time zone.
 bool IsImmutableFunction(absl::string_view unique_name);
 // The same for a cast.
 bool IsImmutableCast(const SqlType& from, const SqlType& to);

@@ -9,8 +9,10 @@
 #include "common/base/status.h"
 #include "common/expr/call_builder.h"
 #include "common/expr/datetime_field.h"
+#include "common/expr/number_template.h"
 #include "common/expr/operator_names.h"
 #include "common/expr/type_resolution.h"
+#include "common/types/calendar.h"
 
 namespace millrace {
 namespace {
@@ -30,8 +32,8 @@ absl::Status At(absl::Status status, int32_t position) {
 
 // Names of the catalog that only operators reach.
 bool IsOperatorOnly(absl::string_view name) {
-  constexpr absl::string_view kAlsoFunctions[] = {"power", "mod", "abs", "sqrt", "cbrt",
-                                                  "starts_with"};
+  constexpr absl::string_view kAlsoFunctions[] = {"power", "mod",  "abs",
+                                                  "sqrt",  "cbrt", "starts_with"};
   if (std::find(std::begin(kAlsoFunctions), std::end(kAlsoFunctions), name) !=
       std::end(kAlsoFunctions)) {
     return false;
@@ -90,6 +92,14 @@ int32_t ScaleByField(absl::Span<const ExprPtr> args) {
   return whole ? 0 : ScaleOfField(*field);
 }
 
+// to_number(x, '999.99') has two digits.
+int32_t ScaleByTemplate(absl::Span<const ExprPtr> args) {
+  const auto* text = std::get_if<std::string>(&args[1]->literal.value);
+  if (text == nullptr) return kUnconstrainedNumericScale;
+  const auto form = NumberTemplate::Create(*text);
+  return form.ok() ? form->post_digits() + form->shift() : kUnconstrainedNumericScale;
+}
+
 SqlType ResultType(const FunctionEntry& entry, absl::Span<const ExprPtr> args) {
   if (entry.result != TypeId::kNumeric) return SqlType::Of(entry.result);
   const auto numeric = [](int32_t scale) {
@@ -110,6 +120,8 @@ SqlType ResultType(const FunctionEntry& entry, absl::Span<const ExprPtr> args) {
       return numeric(ScaleByLiteral(args));
     case ScaleRule::kByField:
       return numeric(ScaleByField(args));
+    case ScaleRule::kByTemplate:
+      return numeric(ScaleByTemplate(args));
   }
   return numeric(0);
 }
@@ -126,6 +138,21 @@ absl::StatusOr<ExprPtr> BuildCastCall(absl::string_view name, const std::vector<
   return At(NoSuchFunction(name, args, /*ambiguous=*/false), position);
 }
 
+// A date compared with a constant timestamp that is a midnight is compared with that day: no cast of every row, and
+// sources can use the comparison to skip data.
+void MidnightToDate(std::vector<ExprPtr>* args, TypeId* common) {
+  for (ExprPtr& arg : *args) {
+    if (arg->type.id != TypeId::kTimestamp || !IsConstant(*arg)) continue;
+    const auto value = EvaluateConstant(*arg);
+    if (!value.ok() || value->is_null()) continue;
+    const int64_t micros = std::get<int64_t>(value->value);
+    if (FloorMod(micros, kMicrosPerDay) != 0) continue;
+    const Value day{SqlType::Of(TypeId::kDate), FloorDiv(micros, kMicrosPerDay)};
+    arg = MakeLiteral(day, arg->position);
+    *common = TypeId::kDate;
+  }
+}
+
 absl::StatusOr<ExprPtr> BuildNullIf(std::vector<ExprPtr> args, int32_t position) {
   if (args.size() != 2) return At(NoSuchFunction("nullif", args, false), position);
   MR_ASSIGN_OR_RETURN(ExprPtr equal, BuildOperator("=", args, position));
@@ -140,7 +167,8 @@ absl::StatusOr<ExprPtr> BuildNullIf(std::vector<ExprPtr> args, int32_t position)
 absl::StatusOr<ExprPtr> BuildCommonTypeForm(const char* name, const char* what,
                                             std::vector<ExprPtr> args, int32_t position) {
   if (args.empty()) {
-    return At(MakeError(SqlState::kSyntaxError, absl::StrCat(what, " needs an argument")), position);
+    return At(MakeError(SqlState::kSyntaxError, absl::StrCat(what, " needs an argument")),
+              position);
   }
   MR_ASSIGN_OR_RETURN(args, CastToCommonType(std::move(args), what, position));
   const SqlType type = args[0]->type;
@@ -178,7 +206,9 @@ absl::StatusOr<ExprPtr> CallEntry(const FunctionEntry& entry, std::vector<ExprPt
                                   int32_t position) {
   const FunctionEntry* target = &entry;
   if (entry.promote_to != TypeId::kUnknown) {
-    const std::vector<TypeId> promoted(args.size(), entry.promote_to);
+    TypeId common = entry.promote_to;
+    if (common == TypeId::kTimestamp) MidnightToDate(&args, &common);
+    const std::vector<TypeId> promoted(args.size(), common);
     bool ambiguous = false;
     target = SelectCandidate(FindFunctions(entry.name), promoted, &ambiguous);
     MR_CHECK(target != nullptr);
@@ -195,8 +225,10 @@ absl::StatusOr<ExprPtr> CallEntry(const FunctionEntry& entry, std::vector<ExprPt
 
 absl::StatusOr<ExprPtr> BuildFunctionCall(absl::string_view name, std::vector<ExprPtr> args,
                                           int32_t position) {
-  if (name == "coalesce") return BuildCommonTypeForm("coalesce", "COALESCE", std::move(args), position);
-  if (name == "greatest") return BuildCommonTypeForm("greatest", "GREATEST", std::move(args), position);
+  if (name == "coalesce")
+    return BuildCommonTypeForm("coalesce", "COALESCE", std::move(args), position);
+  if (name == "greatest")
+    return BuildCommonTypeForm("greatest", "GREATEST", std::move(args), position);
   if (name == "least") return BuildCommonTypeForm("least", "LEAST", std::move(args), position);
   if (name == "nullif") return BuildNullIf(std::move(args), position);
   const absl::Span<const FunctionEntry> candidates = FindFunctions(name);
@@ -221,8 +253,8 @@ absl::StatusOr<ExprPtr> BuildOperator(absl::string_view op, std::vector<ExprPtr>
     // "anything || text" spells the other side out.
     for (ExprPtr& arg : args) {
       if (arg->type.is_string()) continue;
-      MR_ASSIGN_OR_RETURN(arg, BuildCast(arg, SqlType::Of(TypeId::kText), CastContext::kAssignment,
-                                         position));
+      MR_ASSIGN_OR_RETURN(
+          arg, BuildCast(arg, SqlType::Of(TypeId::kText), CastContext::kAssignment, position));
     }
     entry = FindImplementation("concat_op(text,text)");
   }

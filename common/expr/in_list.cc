@@ -74,8 +74,7 @@ ArrayOr Search(const KernelCall& call, const KeyOf& key_of) {
   strict.args = call.args.subspan(0, 1);
   MR_ASSIGN_OR_RETURN(Validity validity, StrictValidity(strict));
   if (needle.is_constant && needle.array->IsNull(0)) {
-    MR_ASSIGN_ARROW_OR_RETURN(auto nulls,
-                              arrow::MakeArrayOfNull(arrow::boolean(), call.num_rows));
+    MR_ASSIGN_ARROW_OR_RETURN(auto nulls, arrow::MakeArrayOfNull(arrow::boolean(), call.num_rows));
     return nulls;
   }
   const ListState<Key>& list = *GetList<T, Key>(call, key_of);

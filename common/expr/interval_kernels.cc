@@ -101,7 +101,8 @@ void AddIntervalFunctions(FunctionTable* table) {
              kCostly | kStable);
   table->Add("age(timestamptz)->interval", AgeTodayTz, "years, months and days until today",
              kCostly | kStable);
-  table->Add("justify_hours(interval)->interval", Map<JustifyHours>, "24 hours as a day", kFallible);
+  table->Add("justify_hours(interval)->interval", Map<JustifyHours>, "24 hours as a day",
+             kFallible);
   table->Add("justify_days(interval)->interval", Map<JustifyDays>, "30 days as a month", kFallible);
   table->Add("justify_interval(interval)->interval", Map<JustifyInterval>,
              "hours as days, days as months", kFallible);

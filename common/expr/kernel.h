@@ -18,7 +18,8 @@ struct Operand {
   std::shared_ptr<arrow::Array> array;
   bool is_constant = false;
   SqlType type;
-  // For numeric: no value has more decimal digits than this; lets kernels choose narrower arithmetic.
+  // For numeric: no value has more decimal digits than this; lets kernels choose narrower
+  // arithmetic.
   int32_t max_digits = 38;
 };
 
@@ -39,8 +40,8 @@ struct KernelCall {
   std::unique_ptr<KernelState>* state = nullptr;
 };
 
-// Computes one array of num_rows values of result_type. Arguments that are not constant have num_rows rows and no
-// dictionary encoding. The first row that is an error ends the call.
+// Computes one array of num_rows values of result_type. Arguments that are not constant have
+// num_rows rows and no dictionary encoding. The first row that is an error ends the call.
 using Kernel = absl::StatusOr<std::shared_ptr<arrow::Array>> (*)(const KernelCall& call);
 
 }  // namespace millrace

@@ -8,8 +8,8 @@
 namespace millrace {
 namespace {
 
-// The C library's Unicode tables, whatever the locale of the process is. Null where the system has no C.UTF-8;
-// then only ASCII letters have two cases.
+// The C library's Unicode tables, whatever the locale of the process is. Null where the system has
+// no C.UTF-8; then only ASCII letters have two cases.
 locale_t UnicodeLocale() {
   static const locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
   return locale;

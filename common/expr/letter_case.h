@@ -5,7 +5,8 @@
 
 #include "absl/strings/string_view.h"
 
-// Upper and lower case of Unicode characters, one character for one (no "ß" to "SS"), as PostgreSQL does.
+// Upper and lower case of Unicode characters, one character for one (no "ß" to "SS"), as PostgreSQL
+// does.
 
 namespace millrace {
 

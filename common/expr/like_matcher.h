@@ -8,7 +8,8 @@
 
 namespace millrace {
 
-// A LIKE pattern, taken apart once. % stands for any text, _ for one character, \ takes the next character literally.
+// A LIKE pattern, taken apart once. % stands for any text, _ for one character, \ takes the next
+// character literally.
 class LikeMatcher {
  public:
   // A pattern that ends in a lone escape character matches nothing.
@@ -19,7 +20,8 @@ class LikeMatcher {
  private:
   // What stands between two %: bytes to be found, with single characters skipped in between.
   struct Segment {
-    // Literal runs; before each of them, except the first, `gaps` characters are skipped, and the last gap ends it.
+    // Literal runs; before each of them, except the first, `gaps` characters are skipped, and the
+    // last gap ends it.
     std::vector<std::string> runs;
     std::vector<int32_t> gaps;
     int64_t num_chars = 0;

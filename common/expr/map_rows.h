@@ -11,13 +11,13 @@
 
 namespace millrace {
 
-// Applies `f` to the rows whose arguments are all given; the others become NULL. For functions whose work per
-// row outweighs the loop: text, dates, anything transcendental.
+// Applies `f` to the rows whose arguments are all given; the others become NULL. For functions
+// whose work per row outweighs the loop: text, dates, anything transcendental.
 //
 //   MapRows<int32_t, absl::string_view>(call, [](absl::string_view text, int32_t* out) { … });
 //
-// The lambda returns void, or bool (false makes the row NULL), or absl::Status (an error ends the call). Text results are
-// appended to *out, which already holds the rows before.
+// The lambda returns void, or bool (false makes the row NULL), or absl::Status (an error ends the
+// call). Text results are appended to *out, which already holds the rows before.
 template <typename Out, typename... In, typename F>
 absl::StatusOr<std::shared_ptr<arrow::Array>> MapRows(const KernelCall& call, const F& f) {
   ColumnWriter<Out> writer;

@@ -15,9 +15,7 @@ namespace {
 
 using ArrayOr = absl::StatusOr<std::shared_ptr<arrow::Array>>;
 
-absl::Status OutOfRange(const char* what) {
-  return MakeError(SqlState::kNumericOutOfRange, what);
-}
+absl::Status OutOfRange(const char* what) { return MakeError(SqlState::kNumericOutOfRange, what); }
 
 absl::Status InputOutOfRange() { return OutOfRange("input is out of range"); }
 
@@ -125,9 +123,7 @@ absl::Status Power(double base, double exponent, double* out) {
   return CheckResult(*out, finite);
 }
 
-ArrayOr PowerKernel(const KernelCall& call) {
-  return MapRows<double, double, double>(call, Power);
-}
+ArrayOr PowerKernel(const KernelCall& call) { return MapRows<double, double, double>(call, Power); }
 
 ArrayOr Atan2(const KernelCall& call) {
   return MapRows<double, double, double>(
@@ -141,7 +137,9 @@ ArrayOr Pi(const KernelCall& call) {
 template <typename T>
 absl::Status GreatestCommonDivisor(T a, T b, T* out) {
   using Wide = std::make_unsigned_t<T>;
-  const auto magnitude = [](T x) { return x < 0 ? Wide{0} - static_cast<Wide>(x) : static_cast<Wide>(x); };
+  const auto magnitude = [](T x) {
+    return x < 0 ? Wide{0} - static_cast<Wide>(x) : static_cast<Wide>(x);
+  };
   const Wide divisor = std::gcd(magnitude(a), magnitude(b));
   *out = static_cast<T>(divisor);
   if (*out >= 0) return absl::OkStatus();
@@ -160,9 +158,10 @@ ArrayOr Lcm(const KernelCall& call) {
     if (a == 0 || b == 0) return absl::OkStatus();
     T divisor = 1;
     MR_RETURN_IF_ERROR(GreatestCommonDivisor(a, b, &divisor));
-    const bool overflow = __builtin_mul_overflow(a / divisor, b, out) ||
-                          *out == std::numeric_limits<T>::min();
-    if (overflow) return OutOfRange(sizeof(T) == 4 ? "integer out of range" : "bigint out of range");
+    const bool overflow =
+        __builtin_mul_overflow(a / divisor, b, out) || *out == std::numeric_limits<T>::min();
+    if (overflow)
+      return OutOfRange(sizeof(T) == 4 ? "integer out of range" : "bigint out of range");
     *out = *out < 0 ? static_cast<T>(-*out) : *out;
     return absl::OkStatus();
   };

@@ -7,25 +7,34 @@
 #include <immintrin.h>
 #endif
 
-// Loops over whole columns in a form that the compiler vectorises. Either side may be a constant; the variants
-// are instantiated apart, so that the loop body has no branch.
+// Loops over whole columns in a form that the compiler vectorises. Either side may be a constant;
+// the variants are instantiated apart, so that the loop body has no branch.
 
 namespace millrace {
 
+// One side of a loop: a value for each row, or one for all.
+template <typename T>
+struct LoopSide {
+  const T* values;
+  bool is_constant;
+};
+
 // body(i, a, b) for i in [0, n), with a and b the values of row i.
 template <typename T, typename Body>
-inline void ForEachPair(const T* a, bool a_constant, const T* b, bool b_constant, int64_t n,
+inline void ForEachPair(const LoopSide<T>& left, const LoopSide<T>& right, int64_t n,
                         const Body& body) {
-  if (b_constant && !a_constant) {
+  const T* a = left.values;
+  const T* b = right.values;
+  if (right.is_constant && !left.is_constant) {
     const T value = *b;
     for (int64_t i = 0; i < n; ++i) body(i, a[i], value);
-  } else if (a_constant && !b_constant) {
+  } else if (left.is_constant && !right.is_constant) {
     const T value = *a;
     for (int64_t i = 0; i < n; ++i) body(i, value, b[i]);
-  } else if (a_constant) {
-    const T left = *a;
-    const T right = *b;
-    for (int64_t i = 0; i < n; ++i) body(i, left, right);
+  } else if (left.is_constant) {
+    const T x = *a;
+    const T y = *b;
+    for (int64_t i = 0; i < n; ++i) body(i, x, y);
   } else {
     for (int64_t i = 0; i < n; ++i) body(i, a[i], b[i]);
   }

@@ -8,7 +8,8 @@
 #include "common/expr/map_rows.h"
 #include "common/types/decimal.h"
 
-// Functions of numeric. Rounding is exact; roots, powers and logarithms are computed with 113 bits, 34 digits.
+// Functions of numeric. Rounding is exact; roots, powers and logarithms are computed with 113 bits,
+// 34 digits.
 
 namespace millrace {
 namespace {
@@ -20,7 +21,8 @@ absl::Status NumericOverflow() {
                    "value has more digits than numeric can hold (38)");
 }
 
-// The digits behind the decimal place `digits` removed; kRound rounds halves away from zero. Same scale.
+// The digits behind the decimal place `digits` removed; kRound rounds halves away from zero. Same
+// scale.
 template <bool kRound>
 __int128 CutDigits(__int128 value, int32_t scale, int64_t digits) {
   const int64_t drop = scale - digits;
@@ -35,7 +37,7 @@ absl::Status CutAndRescale(__int128 value, int32_t scale, int64_t digits, int32_
                            __int128* out) {
   const __int128 cut = CutDigits<kRound>(value, scale, digits);
   return RescaleDecimal(cut, scale, to_scale, out) && FitsDecimal(*out) ? absl::OkStatus()
-                                                                         : NumericOverflow();
+                                                                        : NumericOverflow();
 }
 
 template <bool kRound>
@@ -216,8 +218,8 @@ void AddNumericMathFunctions(FunctionTable* table) {
              ScaleRule::kInexact);
   table->Add("log10(numeric)->numeric", Map<DecimalLog>, "logarithm to base 10", costly,
              ScaleRule::kInexact);
-  table->Add("log(numeric,numeric)->numeric", MapPair<LogToBase>, "logarithm of the second to base a",
-             costly, ScaleRule::kInexact);
+  table->Add("log(numeric,numeric)->numeric", MapPair<LogToBase>,
+             "logarithm of the second to base a", costly, ScaleRule::kInexact);
   for (const std::string name : {"power", "pow"}) {
     table->Add(name + "(numeric,numeric)->numeric", MapPair<Power>, "a to the power of b", costly,
                ScaleRule::kInexact);

@@ -98,11 +98,11 @@ class Compiler {
   }
 
   absl::Status FillColumn(const Expr& expr, ProgramNode* node) {
-    const bool known = expr.column_index >= 0 &&
-                       static_cast<size_t>(expr.column_index) < input_.size();
+    const bool known =
+        expr.column_index >= 0 && static_cast<size_t>(expr.column_index) < input_.size();
     if (!known) {
-      return InternalError(absl::StrCat("expression refers to column ", expr.column_index, " of ",
-                                        input_.size()));
+      return InternalError(
+          absl::StrCat("expression refers to column ", expr.column_index, " of ", input_.size()));
     }
     node->kind = NodeKind::kColumn;
     node->column = expr.column_index;

@@ -43,7 +43,8 @@ struct ProgramNode {
   // kIsTest: "is_null", "is_not_true", …; kDistinct: "is_distinct" or its negation.
   std::string function;
 
-  // Of the node and all below it. May an error come out; what does a row cost, in comparisons; does no column occur.
+  // Of the node and all below it. May an error come out; what does a row cost, in comparisons; does
+  // no column occur.
   bool fallible = false;
   int32_t cost = 0;
   bool is_constant = false;

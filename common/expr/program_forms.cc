@@ -6,7 +6,8 @@
 #include "common/expr/program_runner.h"
 #include "common/expr/row_gather.h"
 
-// The forms of ProgramRunner that are no kernels: logic, tests, and what evaluates an argument for some rows only.
+// The forms of ProgramRunner that are no kernels: logic, tests, and what evaluates an argument for
+// some rows only.
 
 namespace millrace {
 namespace {
@@ -65,9 +66,8 @@ absl::StatusOr<RowChoice> MakeChoice(RowValues values, const std::vector<int32_t
   const bool subset = chosen.size() != rows.size();
   if (values.dense && subset && !values.operand.is_constant) {
     const std::vector<int32_t> positions = PositionsIn(rows, chosen);
-    MR_ASSIGN_OR_RETURN(values.operand.array,
-                        GatherRows(*values.operand.array, positions.data(),
-                                   static_cast<int64_t>(positions.size())));
+    MR_ASSIGN_OR_RETURN(values.operand.array, GatherRows(*values.operand.array, positions.data(),
+                                                         static_cast<int64_t>(positions.size())));
   }
   return RowChoice{std::move(values.operand), std::move(chosen), values.dense};
 }
@@ -94,10 +94,11 @@ absl::StatusOr<Operand> ProgramRunner::ComputeLogic(int node, Frame* frame) {
     const std::vector<int32_t> open = is_and ? result.RowsNotFalse() : result.RowsNotTrue();
     if (open.empty()) break;
     MR_ASSIGN_OR_RETURN(const RowValues values, EvaluateRows(info.args[i], open, frame));
-    TruthColumn next = is_and ? TruthColumn::AllTrue(frame->num_rows())
-                              : TruthColumn::AllFalse(frame->num_rows());
+    TruthColumn next =
+        is_and ? TruthColumn::AllTrue(frame->num_rows()) : TruthColumn::AllFalse(frame->num_rows());
     if (values.dense) {
-      next.Scatter(open, TruthColumn::FromOperand(values.operand, static_cast<int64_t>(open.size())));
+      next.Scatter(open,
+                   TruthColumn::FromOperand(values.operand, static_cast<int64_t>(open.size())));
     } else {
       next = TruthColumn::FromOperand(values.operand, frame->num_rows());
     }
@@ -238,7 +239,8 @@ absl::StatusOr<Operand> ProgramRunner::ComputeExtremum(int node, Frame* frame) {
   return best;
 }
 
-// Each condition is evaluated for the rows that no branch has taken yet, each result for the rows of its branch.
+// Each condition is evaluated for the rows that no branch has taken yet, each result for the rows
+// of its branch.
 absl::StatusOr<Operand> ProgramRunner::ComputeCase(int node, Frame* frame) {
   const ProgramNode& info = program_.nodes[node];
   std::vector<int32_t> open = AllRows(frame->num_rows());

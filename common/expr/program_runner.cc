@@ -176,7 +176,8 @@ absl::StatusOr<ArrayPtr> ProgramRunner::CallKernel(int node, absl::Span<const Op
   return array;
 }
 
-// A function of one dictionary column and constants is computed once for each entry of the dictionary.
+// A function of one dictionary column and constants is computed once for each entry of the
+// dictionary.
 absl::StatusOr<std::optional<Operand>> ProgramRunner::RunOnDictionary(
     int node, const std::vector<Operand>& args, int64_t num_rows) {
   const ProgramNode& info = program_.nodes[node];
@@ -192,13 +193,15 @@ absl::StatusOr<std::optional<Operand>> ProgramRunner::RunOnDictionary(
   if (column == args.size() || (info.traits & kFallible) != 0 || !in_or_strict) return none;
   const auto& codes = static_cast<const arrow::DictionaryArray&>(*args[column].array);
   NodeState& state = states_[node];
-  if (state.dictionary != codes.dictionary()) {
+  // Batches of one file share the dictionary's data, not the array around it.
+  const std::shared_ptr<arrow::ArrayData>& dictionary = codes.data()->dictionary;
+  if (state.dictionary != dictionary) {
     if (codes.dictionary()->length() > num_rows || codes.dictionary()->length() == 0) return none;
     std::vector<Operand> entries = args;
     entries[column].array = codes.dictionary();
     MR_ASSIGN_OR_RETURN(state.dictionary_result,
                         CallKernel(node, entries, codes.dictionary()->length()));
-    state.dictionary = codes.dictionary();
+    state.dictionary = dictionary;
   }
   MR_ASSIGN_OR_RETURN(ArrayPtr array, ExpandDictionary(codes, *state.dictionary_result));
   return MakeOperand(node, std::move(array));

@@ -14,7 +14,8 @@
 
 namespace millrace {
 
-// Rows that a program is evaluated on: a batch, or some rows of one. Columns are gathered when first needed.
+// Rows that a program is evaluated on: a batch, or some rows of one. Columns are gathered when
+// first needed.
 class Frame {
  public:
   // `batch` must outlive the frame.
@@ -55,8 +56,9 @@ class ProgramRunner {
 
   // The value of a node for all rows of the frame, of which there is at least one.
   absl::StatusOr<Operand> Evaluate(int node, Frame* frame);
-  // The value for `rows` only: no error of another row comes out. Cheap nodes are computed for the whole frame,
-  // which costs less than gathering rows, and again for the rows alone only if that fails.
+  // The value for `rows` only: no error of another row comes out. Cheap nodes are computed for the
+  // whole frame, which costs less than gathering rows, and again for the rows alone only if that
+  // fails.
   absl::StatusOr<RowValues> EvaluateRows(int node, const std::vector<int32_t>& rows, Frame* frame);
 
  private:
@@ -65,7 +67,7 @@ class ProgramRunner {
     std::unique_ptr<KernelState> kernel_state;
     std::optional<Operand> constant;
     // The last dictionary that was evaluated as a whole, and the result.
-    std::shared_ptr<arrow::Array> dictionary;
+    std::shared_ptr<arrow::ArrayData> dictionary;
     std::shared_ptr<arrow::Array> dictionary_result;
   };
 
@@ -74,8 +76,7 @@ class ProgramRunner {
   absl::StatusOr<Operand> RunKernel(int node, std::vector<Operand> args, int64_t num_rows);
   absl::StatusOr<std::shared_ptr<arrow::Array>> CallKernel(int node, absl::Span<const Operand> args,
                                                            int64_t num_rows);
-  absl::StatusOr<std::optional<Operand>> RunOnDictionary(int node,
-                                                         const std::vector<Operand>& args,
+  absl::StatusOr<std::optional<Operand>> RunOnDictionary(int node, const std::vector<Operand>& args,
                                                          int64_t num_rows);
   absl::StatusOr<Operand> ComputeLogic(int node, Frame* frame);
   absl::StatusOr<Operand> ComputeNot(int node, Frame* frame);

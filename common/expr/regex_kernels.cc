@@ -61,7 +61,8 @@ ArrayOr Match(const KernelCall& call) {
 ArrayOr RegexpLikeFlags(const KernelCall& call) {
   RegexState* state = GetState(call);
   return MapRows<bool, string_view, string_view, string_view>(
-      call, [&](string_view text, string_view pattern, string_view letters, bool* out) -> absl::Status {
+      call,
+      [&](string_view text, string_view pattern, string_view letters, bool* out) -> absl::Status {
         MR_ASSIGN_OR_RETURN(const RegexFlags flags, ParseRegexFlags(letters));
         MR_ASSIGN_OR_RETURN(const re2::RE2* regex, state->Get(pattern, flags));
         *out = re2::RE2::PartialMatch(Piece(text), *regex);
@@ -97,9 +98,8 @@ void ReplaceMatches(string_view text, const re2::RE2& regex, string_view replace
   std::vector<re2::StringPiece> groups(static_cast<size_t>(regex.NumberOfCapturingGroups()) + 1);
   size_t copied = 0;
   size_t at = 0;
-  while (at <= text.size() &&
-         regex.Match(Piece(text), at, text.size(), re2::RE2::UNANCHORED, groups.data(),
-                     static_cast<int>(groups.size()))) {
+  while (at <= text.size() && regex.Match(Piece(text), at, text.size(), re2::RE2::UNANCHORED,
+                                          groups.data(), static_cast<int>(groups.size()))) {
     const auto begin = static_cast<size_t>(groups[0].data() - text.data());
     out->append(text.data() + copied, begin - copied);
     AppendReplacement(replacement, groups, out);
@@ -136,7 +136,8 @@ ArrayOr RegexpReplaceFlags(const KernelCall& call) {
   return MapRows<std::string, string_view, string_view, string_view, string_view>(call, replace);
 }
 
-// substring(text FROM pattern): the first group if there is one, otherwise the match; NULL without a match.
+// substring(text FROM pattern): the first group if there is one, otherwise the match; NULL without
+// a match.
 template <bool kFirstGroup>
 ArrayOr RegexpSubstring(const KernelCall& call) {
   RegexState* state = GetState(call);
@@ -149,8 +150,8 @@ ArrayOr RegexpSubstring(const KernelCall& call) {
     }
     re2::StringPiece groups[2];
     const int wanted = kFirstGroup && (*regex)->NumberOfCapturingGroups() > 0 ? 1 : 0;
-    const bool found = (*regex)->Match(Piece(text), 0, text.size(), re2::RE2::UNANCHORED, groups,
-                                       wanted + 1);
+    const bool found =
+        (*regex)->Match(Piece(text), 0, text.size(), re2::RE2::UNANCHORED, groups, wanted + 1);
     if (!found || groups[wanted].data() == nullptr) return false;
     const string_view match = View(groups[wanted]);
     out->append(match.data(), match.size());
@@ -178,7 +179,8 @@ ArrayOr RegexpCount(const KernelCall& call) {
 }
 
 ArrayOr SimilarToEscape(const KernelCall& call) {
-  const auto translate = [](string_view pattern, string_view escape, std::string* out) -> absl::Status {
+  const auto translate = [](string_view pattern, string_view escape,
+                            std::string* out) -> absl::Status {
     MR_ASSIGN_OR_RETURN(const std::string regex, SimilarToRegex(pattern, escape));
     out->append(regex);
     return absl::OkStatus();
@@ -202,7 +204,8 @@ void AddRegexFunctions(FunctionTable* table) {
   table->Add("regex(text,text)->bool", Match<false, false>, "matches", costly);
   table->Add("not_regex(text,text)->bool", Match<true, false>, "does not match", costly);
   table->Add("iregex(text,text)->bool", Match<false, true>, "matches in any case", costly);
-  table->Add("not_iregex(text,text)->bool", Match<true, true>, "does not match in any case", costly);
+  table->Add("not_iregex(text,text)->bool", Match<true, true>, "does not match in any case",
+             costly);
   table->Add("regexp_like(text,text)->bool", Match<false, false>,
              "whether a regular expression matches", costly);
   table->Add("regexp_like(text,text,text)->bool", RegexpLikeFlags,
@@ -215,8 +218,8 @@ void AddRegexFunctions(FunctionTable* table) {
   table->Add("regexp_substr(text,text)->text", RegexpSubstring<false>,
              "what a regular expression matches", costly);
   table->Add("regexp_count(text,text)->int4", RegexpCount, "number of matches", costly);
-  table->Add("similar_to_escape(text)->text", SimilarTo, "a SIMILAR TO pattern as regular expression",
-             costly);
+  table->Add("similar_to_escape(text)->text", SimilarTo,
+             "a SIMILAR TO pattern as regular expression", costly);
   table->Add("similar_to_escape(text,text)->text", SimilarToEscape,
              "a SIMILAR TO pattern as regular expression", costly);
 }

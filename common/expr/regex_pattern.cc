@@ -90,11 +90,12 @@ absl::StatusOr<RegexFlags> ParseRegexFlags(absl::string_view flags) {
       case 'p':
       case 'w':
       case 'x':
-        return NotSupported(absl::StrCat("regular expression option \"", std::string(1, flag), "\""));
+        return NotSupported(
+            absl::StrCat("regular expression option \"", std::string(1, flag), "\""));
       default:
-        return MakeError(SqlState::kInvalidParameterValue,
-                         absl::StrCat("invalid regular expression option: \"",
-                                      std::string(1, flag), "\""));
+        return MakeError(
+            SqlState::kInvalidParameterValue,
+            absl::StrCat("invalid regular expression option: \"", std::string(1, flag), "\""));
     }
   }
   return result;

@@ -19,7 +19,8 @@ struct RowChoice {
   bool dense = false;
 };
 
-// Puts a column together from choices; rows that no choice names are NULL. No row may be named twice.
+// Puts a column together from choices; rows that no choice names are NULL. No row may be named
+// twice.
 absl::StatusOr<std::shared_ptr<arrow::Array>> ChooseRows(const SqlType& type, int64_t num_rows,
                                                          absl::Span<const RowChoice> choices);
 

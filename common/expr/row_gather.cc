@@ -53,16 +53,20 @@ absl::StatusOr<Validity> GatherValidity(const arrow::ArrayData& data, int64_t nu
   return validity;
 }
 
-// Copies values of sizeof(T) bytes. T need not be the value's type; memcpy keeps odd alignments safe.
+// Copies values of sizeof(T) bytes. T need not be the value's type; memcpy keeps odd alignments
+// safe.
 template <typename T>
 absl::StatusOr<BufferPtr> GatherValues(const arrow::ArrayData& data, const Selection& rows) {
-  MR_ASSIGN_OR_RETURN(BufferPtr result, AllocateBytes(rows.length * static_cast<int64_t>(sizeof(T))));
+  MR_ASSIGN_OR_RETURN(BufferPtr result,
+                      AllocateBytes(rows.length * static_cast<int64_t>(sizeof(T))));
   if (data.buffers[1] == nullptr) return result;
   const uint8_t* in = data.buffers[1]->data() + data.offset * static_cast<int64_t>(sizeof(T));
   uint8_t* out = result->mutable_data();
   for (int64_t i = 0; i < rows.length; ++i) {
     T value;
-    std::memcpy(&value, in + static_cast<int64_t>(rows.indices[i]) * static_cast<int64_t>(sizeof(T)), sizeof(T));
+    std::memcpy(&value,
+                in + static_cast<int64_t>(rows.indices[i]) * static_cast<int64_t>(sizeof(T)),
+                sizeof(T));
     std::memcpy(out + i * static_cast<int64_t>(sizeof(T)), &value, sizeof(T));
   }
   return result;
@@ -92,8 +96,7 @@ absl::StatusOr<BufferPtr> GatherFixed(const arrow::ArrayData& data, int width,
 absl::StatusOr<ArrayPtr> GatherText(const arrow::Array& array, const Selection& rows) {
   const auto& text = static_cast<const arrow::BinaryArray&>(array);
   const int32_t* offsets = text.raw_value_offsets();
-  MR_ASSIGN_OR_RETURN(Validity validity,
-                      GatherValidity(*array.data(), array.null_count(), rows));
+  MR_ASSIGN_OR_RETURN(Validity validity, GatherValidity(*array.data(), array.null_count(), rows));
   MR_ASSIGN_OR_RETURN(BufferPtr new_offsets, AllocateBytes((rows.length + 1) * 4));
   auto* ends = reinterpret_cast<int32_t*>(new_offsets->mutable_data());
   int64_t total = 0;
@@ -177,7 +180,8 @@ absl::StatusOr<ArrayPtr> ExpandDictionary(const arrow::DictionaryArray& codes,
   if (codes.null_count() == 0) return GatherRows(values, raw, codes.length());
   // The code of a NULL may be anything, and the dictionary may even be empty.
   if (values.length() == 0) {
-    MR_ASSIGN_ARROW_OR_RETURN(ArrayPtr nulls, arrow::MakeArrayOfNull(values.type(), codes.length()));
+    MR_ASSIGN_ARROW_OR_RETURN(ArrayPtr nulls,
+                              arrow::MakeArrayOfNull(values.type(), codes.length()));
     return nulls;
   }
   std::vector<int32_t> safe(static_cast<size_t>(codes.length()));
@@ -194,7 +198,8 @@ absl::StatusOr<ArrayPtr> ExpandDictionary(const arrow::DictionaryArray& codes,
     arrow::internal::BitmapAnd(source.buffers[0]->data(), source.offset, data->buffers[0]->data(),
                                0, codes.length(), 0, bits->mutable_data());
   }
-  data->null_count = codes.length() - arrow::internal::CountSetBits(bits->data(), 0, codes.length());
+  data->null_count =
+      codes.length() - arrow::internal::CountSetBits(bits->data(), 0, codes.length());
   data->buffers[0] = std::move(bits);
   return arrow::MakeArray(data);
 }

@@ -8,7 +8,8 @@
 
 namespace millrace {
 
-// The rows `indices` of a column, in that order. Indices must be in range. A dictionary keeps its values.
+// The rows `indices` of a column, in that order. Indices must be in range. A dictionary keeps its
+// values.
 absl::StatusOr<std::shared_ptr<arrow::Array>> GatherRows(const arrow::Array& array,
                                                          const int32_t* indices,
                                                          int64_t num_indices);
@@ -17,8 +18,8 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> GatherRows(const arrow::Array& arr
 absl::StatusOr<std::shared_ptr<arrow::Array>> RepeatFirstRow(const arrow::Array& array,
                                                              int64_t num_rows);
 
-// The values that a dictionary's rows stand for; `values` has one row for each entry of the dictionary, and may be
-// something computed from them.
+// The values that a dictionary's rows stand for; `values` has one row for each entry of the
+// dictionary, and may be something computed from them.
 absl::StatusOr<std::shared_ptr<arrow::Array>> ExpandDictionary(const arrow::DictionaryArray& codes,
                                                                const arrow::Array& values);
 

@@ -7,7 +7,8 @@
 #include "common/expr/map_rows.h"
 #include "common/types/utf8.h"
 
-// Functions that cut texts, fill them up, and replace parts of them. Positions count characters from 1.
+// Functions that cut texts, fill them up, and replace parts of them. Positions count characters
+// from 1.
 
 namespace millrace {
 namespace {
@@ -122,7 +123,8 @@ ArrayOr Right(const KernelCall& call) {
       });
 }
 
-// Characters [start, start + length) of a text that begins at character 1; what lies before it is empty.
+// Characters [start, start + length) of a text that begins at character 1; what lies before it is
+// empty.
 string_view Slice(string_view text, int64_t start, int64_t length, bool bytes) {
   const int64_t end = start + length;
   const int64_t first = std::max<int64_t>(start, 1);
@@ -274,8 +276,8 @@ void AddTextEditFunctions(FunctionTable* table) {
   table->Add("right(text,int4)->text", Right, "last n characters", kCostly);
   for (const std::string name : {"substr", "substring"}) {
     table->Add(name + "(text,int4)->text", SubstringFrom<false>, "from character n on", kCostly);
-    table->Add(name + "(text,int4,int4)->text", SubstringFor<false>, "some characters from the n-th",
-               costly);
+    table->Add(name + "(text,int4,int4)->text", SubstringFor<false>,
+               "some characters from the n-th", costly);
     table->Add(name + "(bytea,int4)->bytea", SubstringFrom<true>, "from byte n on", kCostly);
     table->Add(name + "(bytea,int4,int4)->bytea", SubstringFor<true>, "some bytes from the n-th",
                costly);

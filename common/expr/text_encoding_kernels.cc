@@ -31,9 +31,8 @@ ArrayOr Md5(const KernelCall& call) {
 }
 
 ArrayOr Sha256(const KernelCall& call) {
-  return MapRows<std::string, string_view>(call, [](string_view bytes, std::string* out) {
-    out->append(Digest(bytes, EVP_sha256()));
-  });
+  return MapRows<std::string, string_view>(
+      call, [](string_view bytes, std::string* out) { out->append(Digest(bytes, EVP_sha256())); });
 }
 
 template <typename T>

@@ -20,9 +20,8 @@ using absl::string_view;
 constexpr int64_t kMaxTextBytes = int64_t{1} << 30;
 
 ArrayOr CharCount(const KernelCall& call) {
-  return MapRows<int32_t, string_view>(call, [](string_view text, int32_t* out) {
-    *out = static_cast<int32_t>(CountChars(text));
-  });
+  return MapRows<int32_t, string_view>(
+      call, [](string_view text, int32_t* out) { *out = static_cast<int32_t>(CountChars(text)); });
 }
 
 ArrayOr ByteCount(const KernelCall& call) {
@@ -71,9 +70,8 @@ ArrayOr Repeat(const KernelCall& call) {
 }
 
 ArrayOr Ascii(const KernelCall& call) {
-  return MapRows<int32_t, string_view>(call, [](string_view text, int32_t* out) {
-    *out = static_cast<int32_t>(DecodeChar(text));
-  });
+  return MapRows<int32_t, string_view>(
+      call, [](string_view text, int32_t* out) { *out = static_cast<int32_t>(DecodeChar(text)); });
 }
 
 ArrayOr Chr(const KernelCall& call) {
@@ -84,8 +82,9 @@ ArrayOr Chr(const KernelCall& call) {
     const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
     if (code < 0 || code > 0x10FFFF || surrogate) {
       return MakeError(SqlState::kProgramLimitExceeded,
-                       code < 0 ? std::string("character number must be positive")
-                                : absl::StrCat("requested character not valid for encoding: ", code));
+                       code < 0
+                           ? std::string("character number must be positive")
+                           : absl::StrCat("requested character not valid for encoding: ", code));
     }
     AppendChar(static_cast<uint32_t>(code), out);
     return absl::OkStatus();

@@ -16,11 +16,11 @@ using ArrayOr = absl::StatusOr<std::shared_ptr<arrow::Array>>;
 using absl::string_view;
 
 ArrayOr Position(const KernelCall& call) {
-  return MapRows<int32_t, string_view, string_view>(
-      call, [](string_view text, string_view needle, int32_t* out) {
-        const size_t at = text.find(needle);
-        *out = at == string_view::npos ? 0 : static_cast<int32_t>(CountChars(text.substr(0, at))) + 1;
-      });
+  return MapRows<int32_t, string_view, string_view>(call, [](string_view text, string_view needle,
+                                                             int32_t* out) {
+    const size_t at = text.find(needle);
+    *out = at == string_view::npos ? 0 : static_cast<int32_t>(CountChars(text.substr(0, at))) + 1;
+  });
 }
 
 ArrayOr BytePosition(const KernelCall& call) {
@@ -112,8 +112,8 @@ void AddTextSearchFunctions(FunctionTable* table) {
   table->Add("not_like(text,text)->bool", Like<true, false>, "NOT LIKE", kCostly);
   table->Add("ilike(text,text)->bool", Like<false, true>, "ILIKE", kCostly);
   table->Add("not_ilike(text,text)->bool", Like<true, true>, "NOT ILIKE", kCostly);
-  table->Add("like_escape(text,text)->text", LikeEscape, "a LIKE pattern with another escape character",
-             kFallible | kCostly);
+  table->Add("like_escape(text,text)->text", LikeEscape,
+             "a LIKE pattern with another escape character", kFallible | kCostly);
 }
 
 }  // namespace millrace

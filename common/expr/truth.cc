@@ -157,7 +157,8 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> TruthColumn::ToArray() const {
   MR_ASSIGN_OR_RETURN(auto values, AllocateBits(num_rows_));
   Validity validity;
   int64_t num_valid = 0;
-  for (size_t i = 0; i < is_true_.size(); ++i) num_valid += std::popcount(is_true_[i] | is_false_[i]);
+  for (size_t i = 0; i < is_true_.size(); ++i)
+    num_valid += std::popcount(is_true_[i] | is_false_[i]);
   validity.num_nulls = num_rows_ - num_valid;
   if (!is_true_.empty()) std::memcpy(values->mutable_data(), is_true_.data(), is_true_.size() * 8);
   if (validity.num_nulls > 0) {

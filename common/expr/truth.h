@@ -21,7 +21,10 @@ class TruthColumn {
   int64_t num_rows() const { return num_rows_; }
   void And(const TruthColumn& other);
   void Or(const TruthColumn& other);
-  void Not() { is_true_.swap(is_false_); ClearTail(); }
+  void Not() {
+    is_true_.swap(is_false_);
+    ClearTail();
+  }
 
   // Takes row rows[i] from row i of `values`.
   void Scatter(const std::vector<int32_t>& rows, const TruthColumn& values);

@@ -59,8 +59,8 @@ absl::StatusOr<SqlType> NumericWithModifiers(const std::vector<int32_t>& modifie
                      absl::StrCat("NUMERIC precision ", precision, " must be between 1 and 1000"));
   }
   if (precision > kMaxNumericPrecision) {
-    return NotSupported(absl::StrCat("NUMERIC precision ", precision, " (more than ",
-                                     kMaxNumericPrecision, ")"));
+    return NotSupported(
+        absl::StrCat("NUMERIC precision ", precision, " (more than ", kMaxNumericPrecision, ")"));
   }
   if (scale < 0 || scale > precision) {
     return NotSupported(absl::StrCat("NUMERIC scale ", scale, " with precision ", precision));
@@ -106,7 +106,8 @@ absl::StatusOr<SqlType> ResolveTypeName(absl::string_view name,
     if (entry.name == lower) id = entry.id;
   }
   if (id == TypeId::kUnknown) {
-    return MakeError(SqlState::kUndefinedObject, absl::StrCat("type \"", name, "\" does not exist"));
+    return MakeError(SqlState::kUndefinedObject,
+                     absl::StrCat("type \"", name, "\" does not exist"));
   }
   if (id == TypeId::kNumeric) return NumericWithModifiers(modifiers);
   if (id == TypeId::kVarchar || id == TypeId::kChar) {

@@ -70,8 +70,8 @@ bool IsExplicitCast(TypeId from, TypeId to) {
 
 // Whether the arguments can be passed to the candidate at all.
 bool Accepts(const FunctionEntry& entry, absl::Span<const TypeId> args) {
-  const bool count_fits = entry.is_variadic() ? args.size() >= entry.args.size()
-                                              : args.size() == entry.args.size();
+  const bool count_fits =
+      entry.is_variadic() ? args.size() >= entry.args.size() : args.size() == entry.args.size();
   if (!count_fits) return false;
   for (size_t i = 0; i < args.size(); ++i) {
     if (!CanCast(args[i], ParameterType(entry, i), CastContext::kImplicit)) return false;
@@ -79,7 +79,8 @@ bool Accepts(const FunctionEntry& entry, absl::Span<const TypeId> args) {
   return true;
 }
 
-// Strings count as one type here: they are the same in memory, and PostgreSQL treats varchar as text.
+// Strings count as one type here: they are the same in memory, and PostgreSQL treats varchar as
+// text.
 TypeId Normalise(TypeId id) { return id == TypeId::kVarchar ? TypeId::kText : id; }
 
 template <typename Score>
@@ -113,16 +114,15 @@ Candidates KeepMostPreferred(const Candidates& candidates, absl::Span<const Type
     for (size_t i = 0; i < args.size(); ++i) {
       if (args[i] == TypeId::kUnknown) continue;
       const TypeId parameter = ParameterType(entry, i);
-      const bool preferred =
-          CategoryOf(parameter) == CategoryOf(args[i]) && IsPreferred(parameter);
+      const bool preferred = CategoryOf(parameter) == CategoryOf(args[i]) && IsPreferred(parameter);
       score += parameter == Normalise(args[i]) || preferred;
     }
     return score;
   });
 }
 
-// Rule 4.e: what an unknown literal should be. The string category wins if any candidate takes it; otherwise
-// all candidates must agree on a category.
+// Rule 4.e: what an unknown literal should be. The string category wins if any candidate takes it;
+// otherwise all candidates must agree on a category.
 Candidates ResolveUnknowns(Candidates candidates, absl::Span<const TypeId> args) {
   std::vector<TypeCategory> chosen(args.size(), TypeCategory::kUnknown);
   std::vector<bool> wants_preferred(args.size(), false);
@@ -184,10 +184,9 @@ const FunctionEntry* FindExact(absl::Span<const FunctionEntry> candidates,
                                absl::Span<const TypeId> args) {
   for (const FunctionEntry& entry : candidates) {
     if (entry.is_variadic() || entry.args.size() != args.size()) continue;
-    const bool same = std::equal(args.begin(), args.end(), entry.args.begin(),
-                                 [](TypeId a, TypeId b) {
-                                   return a != TypeId::kUnknown && Normalise(a) == b;
-                                 });
+    const bool same =
+        std::equal(args.begin(), args.end(), entry.args.begin(),
+                   [](TypeId a, TypeId b) { return a != TypeId::kUnknown && Normalise(a) == b; });
     if (same) return &entry;
   }
   return nullptr;

@@ -26,7 +26,8 @@ TypeCategory CategoryOf(TypeId id);
 // The type that PostgreSQL prefers within its category.
 bool IsPreferred(TypeId id);
 
-// Whether a value of type `from` may be cast to `to` in this context. Unknown literals go to any type.
+// Whether a value of type `from` may be cast to `to` in this context. Unknown literals go to any
+// type.
 bool CanCast(TypeId from, TypeId to, CastContext context);
 
 // The one candidate that fits best, or null: then *ambiguous says whether several fit.

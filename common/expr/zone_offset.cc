@@ -47,7 +47,8 @@ absl::StatusOr<ZoneOffset> ZoneOffset::Parse(absl::string_view name) {
   const std::string upper = absl::AsciiStrToUpper(TrimSpace(name));
   if (upper == "UTC" || upper == "GMT" || upper == "Z" || upper == "ZULU") return Fixed(0);
   int32_t seconds = 0;
-  // In a zone's name PostgreSQL counts POSIX's way: positive is west of Greenwich, with or without letters.
+  // In a zone's name PostgreSQL counts POSIX's way: positive is west of Greenwich, with or without
+  // letters.
   absl::string_view posix = upper;
   if (absl::StartsWith(posix, "UTC") || absl::StartsWith(posix, "GMT")) posix.remove_prefix(3);
   if (ParseOffset(posix, &seconds)) return Fixed(-seconds);

@@ -42,17 +42,15 @@ class ArrowInput final : public arrow::io::RandomAccessFile {
   arrow::Result<int64_t> GetSize() override { return size_bytes_; }
 
   arrow::Result<int64_t> ReadAt(int64_t position, int64_t num_bytes, void* out) override {
-    absl::StatusOr<size_t> count =
-        file_->ReadAt(static_cast<uint64_t>(position), static_cast<size_t>(num_bytes),
-                      static_cast<char*>(out));
+    absl::StatusOr<size_t> count = file_->ReadAt(
+        static_cast<uint64_t>(position), static_cast<size_t>(num_bytes), static_cast<char*>(out));
     if (!count.ok()) return ToArrowStatus(count.status());
     return static_cast<int64_t>(*count);
   }
   arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t position,
                                                        int64_t num_bytes) override {
     ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(num_bytes));
-    ARROW_ASSIGN_OR_RAISE(const int64_t count,
-                          ReadAt(position, num_bytes, buffer->mutable_data()));
+    ARROW_ASSIGN_OR_RAISE(const int64_t count, ReadAt(position, num_bytes, buffer->mutable_data()));
     if (count < num_bytes) ARROW_RETURN_NOT_OK(buffer->Resize(count));
     return std::shared_ptr<arrow::Buffer>(std::move(buffer));
   }

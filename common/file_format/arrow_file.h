@@ -11,8 +11,8 @@
 
 namespace millrace {
 
-// Our errors through Arrow and back: the status of a failed read comes out of FromArrowKeepingDetail as it went in, with
-// SQLSTATE and path.
+// Our errors through Arrow and back: the status of a failed read comes out of
+// FromArrowKeepingDetail as it went in, with SQLSTATE and path.
 arrow::Status ToArrowStatus(absl::Status status);
 absl::Status FromArrowKeepingDetail(const arrow::Status& status);
 

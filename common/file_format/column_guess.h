@@ -5,8 +5,8 @@
 
 namespace millrace {
 
-// Guesses a column's type from the texts of some of its values: the narrowest of boolean, bigint, double precision, date,
-// timestamp, timestamptz that all of them have, else text.
+// Guesses a column's type from the texts of some of its values: the narrowest of boolean, bigint,
+// double precision, date, timestamp, timestamptz that all of them have, else text.
 class ColumnGuess {
  public:
   // `text`: a value that is not NULL.

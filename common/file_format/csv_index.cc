@@ -58,7 +58,8 @@ class BlockScanner {
   const uint8_t quote_;
 };
 
-// Bit i of the result is the parity of bits 0 … i: 1 between an opening quote and before its closing one.
+// Bit i of the result is the parity of bits 0 … i: 1 between an opening quote and before its
+// closing one.
 uint64_t PrefixParity(uint64_t bits) {
   bits ^= bits << 1;
   bits ^= bits << 2;
@@ -69,7 +70,8 @@ uint64_t PrefixParity(uint64_t bits) {
   return bits;
 }
 
-// Writes the positions of the set bits behind `out`, eight at a time; up to seven places more than there are bits are overwritten.
+// Writes the positions of the set bits behind `out`, eight at a time; up to seven places more than
+// there are bits are overwritten.
 uint32_t* WritePositions(uint64_t bits, uint32_t base, uint32_t* out) {
   uint32_t* const end = out + std::popcount(bits);
   while (bits != 0) {

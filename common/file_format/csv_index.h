@@ -10,10 +10,12 @@
 
 namespace millrace {
 
-// Where the fields and rows of a piece of CSV text lie. Filled by IndexCsv; the text itself stays where it is.
+// Where the fields and rows of a piece of CSV text lie. Filled by IndexCsv; the text itself stays
+// where it is.
 struct CsvIndex {
-  // separators[0] stands before the first row (its begin − 1, modulo 2^32); then the positions of all delimiters and line
-  // ends outside of quotes, as far as row_ends refers to them. A field lies between two neighbours.
+  // separators[0] stands before the first row (its begin − 1, modulo 2^32); then the positions of
+  // all delimiters and line ends outside of quotes, as far as row_ends refers to them. A field lies
+  // between two neighbours.
   std::vector<uint32_t> separators;
   // For each complete row the index in `separators` of its line end.
   std::vector<uint32_t> row_ends;
@@ -29,9 +31,9 @@ struct CsvIndex {
   uint32_t row_end(size_t row) const { return separators[row_ends[row]]; }
 };
 
-// Finds the rows of `text`, which begins with a row and has 64 readable bytes behind it. A row ends at a line feed outside of
-// quotes; quotes toggle, as PostgreSQL's COPY has it, so "" within a quoted field is a quote. What follows the last line
-// end is not a row.
+// Finds the rows of `text`, which begins with a row and has 64 readable bytes behind it. A row ends
+// at a line feed outside of quotes; quotes toggle, as PostgreSQL's COPY has it, so "" within a
+// quoted field is a quote. What follows the last line end is not a row.
 void IndexCsv(absl::string_view text, const CsvDialect& dialect, CsvIndex* index);
 
 // The field without carriage return at its end, if it is the row's last one.

@@ -19,17 +19,20 @@ namespace millrace {
 // Reads CSV text as blocks of whole rows.
 class CsvReader {
  public:
-  // Large enough that the cost of a block vanishes, small enough that its text and index stay in the cache.
+  // Large enough that the cost of a block vanishes, small enough that its text and index stay in
+  // the cache.
   static constexpr size_t kBlockBytes = size_t{256} << 10;
 
   // `begin`: the position in the file of the stream's first byte, which begins a row.
   CsvReader(std::unique_ptr<ByteStream> stream, std::string path, CsvDialect dialect,
             uint64_t begin);
 
-  // Goes on to the next block; false at the end. The last line may lack its line end. 22P04 if a quoted field is not closed.
+  // Goes on to the next block; false at the end. The last line may lack its line end. 22P04 if a
+  // quoted field is not closed.
   absl::StatusOr<bool> Next();
 
-  // The current block: at least one row. Valid until the next call of Next. offset(): its position in the file.
+  // The current block: at least one row. Valid until the next call of Next. offset(): its position
+  // in the file.
   absl::string_view text() const { return window_.text().substr(0, block_bytes_); }
   const CsvIndex& index() const { return index_; }
   uint64_t offset() const { return window_.offset(); }

@@ -30,7 +30,8 @@ absl::Status DamagedFile(const std::string& path, absl::string_view reason) {
                    absl::StrCat("cannot read \"", path, "\" as Parquet: ", reason));
 }
 
-// Runs `body`, which calls the parquet library, and turns what it throws into a status. `body` returns StatusOr<…>.
+// Runs `body`, which calls the parquet library, and turns what it throws into a status. `body`
+// returns StatusOr<…>.
 template <typename Body>
 auto Guarded(const std::string& path, const Body& body) -> decltype(body()) {
   try {
@@ -135,9 +136,8 @@ class OpenParquetFile final : public ParquetFile {
     metadata_ = parquet::ReadMetaData(input_);
     parquet::ArrowReaderProperties properties;
     MR_RETURN_IF_ERROR(FromParquet(
-        path_, parquet::arrow::SchemaManifest::Make(metadata_->schema(),
-                                                    metadata_->key_value_metadata(), properties,
-                                                    &manifest_)));
+        path_, parquet::arrow::SchemaManifest::Make(
+                   metadata_->schema(), metadata_->key_value_metadata(), properties, &manifest_)));
     std::vector<std::shared_ptr<arrow::Field>> fields;
     for (const auto& field : manifest_.schema_fields) fields.push_back(field.field);
     schema_ = arrow::schema(std::move(fields));
@@ -185,8 +185,8 @@ class OpenParquetFile final : public ParquetFile {
     for (const int field : fields) {
       const auto& schema_field = manifest_.schema_fields[static_cast<size_t>(field)];
       if (!schema_field.is_leaf()) {
-        return NotSupported(absl::StrCat("reading the nested column \"",
-                                         schema_field.field->name(), "\" of \"", path_, "\""));
+        return NotSupported(absl::StrCat("reading the nested column \"", schema_field.field->name(),
+                                         "\" of \"", path_, "\""));
       }
       leaves.push_back(schema_field.column_index);
       const auto chunk = group->ColumnChunk(schema_field.column_index);
@@ -227,8 +227,8 @@ absl::StatusOr<std::shared_ptr<const ParquetFile>> ParquetFile::Open(FileSystem&
                                                                      const std::string& path) {
   MR_ASSIGN_OR_RETURN(const FileInfo info, file_system.Stat(path));
   MR_ASSIGN_OR_RETURN(std::unique_ptr<ReadableFile> file, file_system.OpenForRead(path));
-  auto opened = std::make_shared<OpenParquetFile>(
-      path, MakeArrowInput(std::move(file), info.size_bytes));
+  auto opened =
+      std::make_shared<OpenParquetFile>(path, MakeArrowInput(std::move(file), info.size_bytes));
   return Guarded(path, [&]() -> absl::StatusOr<std::shared_ptr<const ParquetFile>> {
     MR_RETURN_IF_ERROR(opened->Init());
     return opened;

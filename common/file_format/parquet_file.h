@@ -13,8 +13,9 @@
 
 namespace millrace {
 
-// Bounds of a column's values in one row group, as its statistics have them: integers, dates and times as the file stores
-// them; floats (NaN is not counted); strings (bounds may be shortened, but enclose all values).
+// Bounds of a column's values in one row group, as its statistics have them: integers, dates and
+// times as the file stores them; floats (NaN is not counted); strings (bounds may be shortened, but
+// enclose all values).
 struct ParquetRange {
   using Bound = std::variant<int64_t, double, std::string>;
   Bound min;
@@ -29,8 +30,8 @@ class ParquetRows {
   virtual absl::StatusOr<std::shared_ptr<arrow::RecordBatch>> Next() = 0;
 };
 
-// An open Parquet file with its footer. The only user of the parquet library, whose exceptions end here. Immutable; reading
-// different row groups from several threads is safe.
+// An open Parquet file with its footer. The only user of the parquet library, whose exceptions end
+// here. Immutable; reading different row groups from several threads is safe.
 class ParquetFile {
  public:
   // XX001 if the file is no Parquet file or is damaged.
@@ -47,8 +48,9 @@ class ParquetFile {
   // Nothing if the file has no statistics for it or they are of no use.
   virtual std::optional<ParquetRange> RangeOf(int row_group, int field) const = 0;
 
-  // Reads some top-level columns, by position in schema(), in the order given; nested ones are 0A000. Strings with few values come as
-  // dictionaries (int32, utf8) where the whole column chunk is dictionary-encoded. Starts no threads.
+  // Reads some top-level columns, by position in schema(), in the order given; nested ones are
+  // 0A000. Strings with few values come as dictionaries (int32, utf8) where the whole column chunk
+  // is dictionary-encoded. Starts no threads.
   virtual absl::StatusOr<std::unique_ptr<ParquetRows>> ReadRowGroup(
       int row_group, const std::vector<int>& fields) const = 0;
 };

@@ -116,8 +116,8 @@ absl::StatusOr<Schema> InferCsv(FileSystem& file_system, const std::string& path
   while (more && sample.Add(reader)) {
     MR_ASSIGN_OR_RETURN(more, reader.Next());
   }
-  const std::vector<std::string> names = DistinctNames(
-      has_header ? head.first_row : std::vector<std::string>(head.first_row.size()));
+  const std::vector<std::string> names =
+      DistinctNames(has_header ? head.first_row : std::vector<std::string>(head.first_row.size()));
   Schema schema;
   for (size_t i = 0; i < names.size(); ++i) {
     schema.push_back(Field{names[i], sample.guesses()[i].Result()});
@@ -159,8 +159,8 @@ class JsonSample {
         ColumnGuess alone;
         alone.Add(absl::string_view(text.data(), text.size()));
         const TypeId type = alone.Result().id;
-        const bool is_time = type == TypeId::kDate || type == TypeId::kTimestamp ||
-                             type == TypeId::kTimestampTz;
+        const bool is_time =
+            type == TypeId::kDate || type == TypeId::kTimestamp || type == TypeId::kTimestampTz;
         return is_time ? guess.Add(absl::string_view(text.data(), text.size())) : guess.AddText();
       }
       case simdjson::dom::element_type::INT64:

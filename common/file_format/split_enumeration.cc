@@ -45,9 +45,8 @@ void AddParquetSplits(const FileLayout& layout, SplitMode mode, SplitList* split
   for (uint32_t first = 0; first < num_groups;) {
     uint32_t last = first;
     int64_t rows = 0;
-    while (last < num_groups &&
-           (mode == SplitMode::kWholeFiles || last == first ||
-            rows + layout.row_group_rows[last] <= kRowsPerSplit)) {
+    while (last < num_groups && (mode == SplitMode::kWholeFiles || last == first ||
+                                 rows + layout.row_group_rows[last] <= kRowsPerSplit)) {
       rows += layout.row_group_rows[last++];
     }
     v1::FileSplit* split = splits->Add(layout.file);
@@ -83,8 +82,8 @@ absl::StatusOr<bool> SampleHasQuotedLineEnd(FileSystem& file_system, const FileI
   if (!index.has_quotes) return false;
   const size_t complete =
       index.num_rows() == 0 ? 0 : index.row_end(index.num_rows() - 1) + size_t{1};
-  const auto line_ends = std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(complete),
-                                    '\n');
+  const auto line_ends =
+      std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(complete), '\n');
   // Rows and line feeds differ, or the sample ends inside a row that goes on behind a line feed.
   return static_cast<size_t>(line_ends) != index.num_rows() ||
          text.substr(complete).find('\n') != absl::string_view::npos;
@@ -161,9 +160,8 @@ absl::StatusOr<std::vector<v1::Split>> EnumerateTableSplits(FileSystem& file_sys
                        absl::StrCat("the table segment \"", file.path, "\" has ", file.size_bytes,
                                     " bytes instead of ", segment.size_bytes()));
     }
-    MR_ASSIGN_OR_RETURN(
-        layouts.emplace_back(),
-        ReadLayout(file_system, std::move(file), options, SplitMode::kRanges));
+    MR_ASSIGN_OR_RETURN(layouts.emplace_back(),
+                        ReadLayout(file_system, std::move(file), options, SplitMode::kRanges));
   }
   return MakeFileSplits(layouts, options, SplitMode::kRanges);
 }

@@ -28,10 +28,10 @@ void TextWindow::AppendLineEnd() {
 absl::Status TextWindow::Fill(size_t block_bytes) {
   const size_t kept = end_ - first_;
   if (kept >= kRowBytesMax) {
-    return MakeError(SqlState::kProgramLimitExceeded,
-                     absl::StrCat("a row of \"", path_, "\" at byte ", offset_,
-                                  " is longer than 256 MiB"),
-                     "is the quote or the line end missing?");
+    return MakeError(
+        SqlState::kProgramLimitExceeded,
+        absl::StrCat("a row of \"", path_, "\" at byte ", offset_, " is longer than 256 MiB"),
+        "is the quote or the line end missing?");
   }
   // Doubling keeps the cost of looking again at a long row linear.
   const size_t wanted = std::max(block_bytes, kept);

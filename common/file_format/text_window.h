@@ -34,8 +34,8 @@ class TextWindow {
   void Drop(size_t num_bytes);
   // At the end of the file: adds the line feed that its last line lacks.
   void AppendLineEnd();
-  // Appends more of the file: `block_bytes`, or as much as the window holds already if that is more. Views of the text become invalid. 54000 if
-  // the window exceeds kRowBytesMax.
+  // Appends more of the file: `block_bytes`, or as much as the window holds already if that is
+  // more. Views of the text become invalid. 54000 if the window exceeds kRowBytesMax.
   absl::Status Fill(size_t block_bytes);
 
  private:

@@ -23,7 +23,8 @@ namespace {
 constexpr absl::string_view kMask = "***";
 constexpr const char* kLevelNames[] = {"debug", "info", "warning", "error", "off"};
 
-// One log per process, as there is one stderr. Set once in main; the pointer is exchanged as a whole.
+// One log per process, as there is one stderr. Set once in main; the pointer is exchanged as a
+// whole.
 struct ProcessLog {
   LogOptions options;
   std::shared_ptr<spdlog::logger> logger;
@@ -54,7 +55,7 @@ bool IsSecretKey(absl::string_view key) {
   return false;
 }
 
-// "postgres://user:pass@host" → "postgres://***@host", everywhere in the text.
+// Masks what stands between "://" and "@", everywhere in the text.
 std::string WithoutUrlCredentials(absl::string_view text) {
   std::string result;
   while (true) {
@@ -62,8 +63,8 @@ std::string WithoutUrlCredentials(absl::string_view text) {
     if (scheme == absl::string_view::npos) break;
     const size_t begin = scheme + 3;
     const size_t end = text.find_first_of("/?# \t\n\"'", begin);
-    const absl::string_view authority = text.substr(
-        begin, end == absl::string_view::npos ? absl::string_view::npos : end - begin);
+    const absl::string_view authority =
+        text.substr(begin, end == absl::string_view::npos ? absl::string_view::npos : end - begin);
     const size_t at = authority.rfind('@');
     absl::StrAppend(&result, text.substr(0, begin));
     text.remove_prefix(begin);
@@ -124,14 +125,13 @@ std::string TimeText(int64_t wall_micros) {
                           absl::UTCTimeZone());
 }
 
-std::string TextLine(const LogOptions& options, int64_t wall_micros, LogLevel level,
-                     absl::string_view component, absl::string_view message,
+std::string TextLine(const LogOptions& options, const LogEvent& event,
                      std::initializer_list<LogField> fields) {
-  std::string line = absl::StrFormat("%s %-7s ", TimeText(wall_micros),
-                                     kLevelNames[static_cast<size_t>(level)]);
+  std::string line = absl::StrFormat("%s %-7s ", TimeText(event.wall_micros),
+                                     kLevelNames[static_cast<size_t>(event.level)]);
   if (!options.process.empty()) absl::StrAppend(&line, options.process, " ");
-  const std::string quoted = Quoted(WithoutUrlCredentials(message));
-  absl::StrAppend(&line, component, ": ", quoted.substr(1, quoted.size() - 2));
+  const std::string quoted = Quoted(WithoutUrlCredentials(event.message));
+  absl::StrAppend(&line, event.component, ": ", quoted.substr(1, quoted.size() - 2));
   for (const LogField& field : fields) {
     const std::string value = FieldText(field);
     absl::StrAppend(&line, " ", field.key, "=", IsBareWord(value) ? value : Quoted(value));
@@ -139,19 +139,18 @@ std::string TextLine(const LogOptions& options, int64_t wall_micros, LogLevel le
   return line;
 }
 
-std::string JsonLine(const LogOptions& options, int64_t wall_micros, LogLevel level,
-                     absl::string_view component, absl::string_view message,
+std::string JsonLine(const LogOptions& options, const LogEvent& event,
                      std::initializer_list<LogField> fields) {
-  std::string line = absl::StrCat("{\"time\":\"", TimeText(wall_micros), "\",\"level\":\"",
-                                  kLevelNames[static_cast<size_t>(level)], "\"");
+  std::string line = absl::StrCat("{\"time\":\"", TimeText(event.wall_micros), "\",\"level\":\"",
+                                  kLevelNames[static_cast<size_t>(event.level)], "\"");
   if (!options.process.empty()) absl::StrAppend(&line, ",\"process\":", Quoted(options.process));
-  absl::StrAppend(&line, ",\"component\":", Quoted(component),
-                  ",\"message\":", Quoted(WithoutUrlCredentials(message)));
+  absl::StrAppend(&line, ",\"component\":", Quoted(event.component),
+                  ",\"message\":", Quoted(WithoutUrlCredentials(event.message)));
   for (const LogField& field : fields) {
     const std::string value = FieldText(field);
     // NaN and infinities are no JSON numbers.
-    const bool bare = field.is_number && value.find_first_not_of("0123456789+-.e") ==
-                                             std::string::npos;
+    const bool bare =
+        field.is_number && value.find_first_not_of("0123456789+-.e") == std::string::npos;
     absl::StrAppend(&line, ",", Quoted(field.key), ":", bare ? value : Quoted(value));
   }
   return line + "}";
@@ -159,12 +158,10 @@ std::string JsonLine(const LogOptions& options, int64_t wall_micros, LogLevel le
 
 }  // namespace
 
-std::string FormatLogLine(const LogOptions& options, int64_t wall_micros, LogLevel level,
-                          absl::string_view component, absl::string_view message,
+std::string FormatLogLine(const LogOptions& options, const LogEvent& event,
                           std::initializer_list<LogField> fields) {
-  return options.format == LogFormat::kJson
-             ? JsonLine(options, wall_micros, level, component, message, fields)
-             : TextLine(options, wall_micros, level, component, message, fields);
+  return options.format == LogFormat::kJson ? JsonLine(options, event, fields)
+                                            : TextLine(options, event, fields);
 }
 
 void ConfigureLogging(const LogOptions& options) { CurrentLog().store(MakeProcessLog(options)); }
@@ -177,8 +174,8 @@ void Log(LogLevel level, absl::string_view component, absl::string_view message,
          std::initializer_list<LogField> fields) {
   const std::shared_ptr<const ProcessLog> log = CurrentLog().load();
   if (level == LogLevel::kOff || level < log->options.level) return;
-  const std::string line = FormatLogLine(log->options, SystemClock().WallMicros(), level,
-                                         component, message, fields);
+  const LogEvent event{SystemClock().WallMicros(), level, component, message};
+  const std::string line = FormatLogLine(log->options, event, fields);
   log->logger->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
 }
 

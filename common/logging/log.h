@@ -10,9 +10,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-// The process's log, on stderr: one line for each event, as text for people or as JSON for machines. Thread-safe. An error is
-// logged where it is handled, once. Statements' literals, rows of users and credentials do not belong into a log; fields named like a
-// credential (password, secret, token, …) and user:password@ in URLs are masked.
+// The process's log, on stderr: one line for each event, as text for people or as JSON for
+// machines. Thread-safe. An error is logged where it is handled, once. Statements' literals, rows
+// of users and credentials do not belong into a log; fields named like a credential (password,
+// secret, token, …) and user:password@ in URLs are masked.
 
 namespace millrace {
 
@@ -39,7 +40,8 @@ struct LogField {
   bool is_number;
 };
 
-// Sets level and format for the process; call it once in main, before other threads log. Until then: text, info.
+// Sets level and format for the process; call it once in main, before other threads log. Until
+// then: text, info.
 void ConfigureLogging(const LogOptions& options);
 
 // True if lines of `level` are written; ask before building expensive fields.
@@ -57,9 +59,16 @@ absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view name);
 // "text", "json".
 absl::StatusOr<LogFormat> ParseLogFormat(absl::string_view name);
 
-// What Log writes for these arguments, without the newline; `wall_micros` is the time in it. Pure, for tests.
-std::string FormatLogLine(const LogOptions& options, int64_t wall_micros, LogLevel level,
-                          absl::string_view component, absl::string_view message,
+// One line before it is formatted.
+struct LogEvent {
+  int64_t wall_micros = 0;
+  LogLevel level = LogLevel::kInfo;
+  absl::string_view component;
+  absl::string_view message;
+};
+
+// What Log writes for an event, without the newline. Pure, for tests.
+std::string FormatLogLine(const LogOptions& options, const LogEvent& event,
                           std::initializer_list<LogField> fields);
 
 }  // namespace millrace

@@ -1,21 +1,17 @@
 #include "common/storage/file_listing.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
 
 namespace millrace {
 namespace {
 
-// Folders below a "**" deeper than this are taken for a loop of links.
-constexpr int kDepthMax = 64;
-
-// Matches `c` against the set behind a '['; on success `pattern` stands behind the ']'. A set without ']' is taken
-// literally by the caller.
+// Matches `c` against the set behind a '['; on success `pattern` stands behind the ']'. A set
+// without ']' is taken literally by the caller.
 bool MatchSet(absl::string_view& pattern, char c, bool& closed) {
   size_t i = 1;
   const bool negated = i < pattern.size() && (pattern[i] == '!' || pattern[i] == '^');
@@ -56,30 +52,29 @@ class GlobWalk {
   explicit GlobWalk(FileSystem& file_system) : file_system_(file_system) {}
 
   // Collects what fits parts[next…] below `folder`.
-  absl::Status Walk(const std::string& folder, const std::vector<std::string>& parts, size_t next,
-                    int depth) {
-    if (depth > kDepthMax) {
-      return MakeError(SqlState::kIoError, absl::StrCat("folders nest too deeply: \"", folder, "\""));
-    }
+  absl::Status Walk(const std::string& folder, const std::vector<std::string>& parts, size_t next) {
     const std::string& part = parts[next];
     const bool last = next + 1 == parts.size();
-    if (!IsGlob(part) && !last) return Walk(JoinPath(folder, part), parts, next + 1, depth);
+    if (!IsGlob(part) && !last) return Walk(JoinPath(folder, part), parts, next + 1);
     absl::StatusOr<std::vector<FileInfo>> entries = file_system_.List(folder);
     // A folder that is not there has no files that fit.
     if (GetErrorDetail(entries.status()).state == SqlState::kUndefinedFile) {
       return absl::OkStatus();
     }
     MR_RETURN_IF_ERROR(entries.status());
-    if (part == "**" && !last) MR_RETURN_IF_ERROR(Walk(folder, parts, next + 1, depth));
-    for (const FileInfo& entry : *entries) {
-      MR_RETURN_IF_ERROR(Visit(entry, parts, next, depth));
+    if (part == "**") {
+      // Links may make loops: every folder counts once, under the first of its names.
+      MR_ASSIGN_OR_RETURN(std::string resolved, file_system_.Resolve(folder));
+      if (!visited_.emplace(std::move(resolved), next).second) return absl::OkStatus();
+      if (!last) MR_RETURN_IF_ERROR(Walk(folder, parts, next + 1));
     }
+    std::sort(entries->begin(), entries->end(), ByPath);
+    for (const FileInfo& entry : *entries) MR_RETURN_IF_ERROR(Visit(entry, parts, next));
     return absl::OkStatus();
   }
 
   std::vector<FileInfo> Sorted() && {
-    std::sort(found_.begin(), found_.end(),
-              [](const FileInfo& a, const FileInfo& b) { return a.path < b.path; });
+    std::sort(found_.begin(), found_.end(), ByPath);
     // "**" may reach a file on several ways.
     found_.erase(std::unique(found_.begin(), found_.end(),
                              [](const FileInfo& a, const FileInfo& b) { return a.path == b.path; }),
@@ -88,32 +83,33 @@ class GlobWalk {
   }
 
  private:
-  absl::Status Visit(const FileInfo& entry, const std::vector<std::string>& parts, size_t next,
-                     int depth) {
+  static bool ByPath(const FileInfo& a, const FileInfo& b) { return a.path < b.path; }
+
+  absl::Status Visit(const FileInfo& entry, const std::vector<std::string>& parts, size_t next) {
     const std::string& part = parts[next];
     const bool last = next + 1 == parts.size();
     const std::string name = FileNameOf(entry.path);
     if (IsHiddenName(name) && !IsHiddenName(part)) return absl::OkStatus();
     if (part == "**") {
-      if (entry.is_folder) return Walk(entry.path, parts, next, depth + 1);
+      if (entry.is_folder) return Walk(entry.path, parts, next);
       if (last) found_.push_back(entry);
       return absl::OkStatus();
     }
     if (!GlobMatches(part, name)) return absl::OkStatus();
     if (last && !entry.is_folder) found_.push_back(entry);
-    if (!last && entry.is_folder) return Walk(entry.path, parts, next + 1, depth + 1);
+    if (!last && entry.is_folder) return Walk(entry.path, parts, next + 1);
     return absl::OkStatus();
   }
 
   FileSystem& file_system_;
   std::vector<FileInfo> found_;
+  // Folders, and the "**" that they were visited for.
+  std::set<std::pair<std::string, size_t>> visited_;
 };
 
 }  // namespace
 
-bool IsGlob(absl::string_view path) {
-  return path.find_first_of("*?[") != absl::string_view::npos;
-}
+bool IsGlob(absl::string_view path) { return path.find_first_of("*?[") != absl::string_view::npos; }
 
 bool IsHiddenName(absl::string_view name) {
   return !name.empty() && (name.front() == '.' || name.front() == '_');
@@ -152,7 +148,7 @@ absl::StatusOr<std::vector<FileInfo>> ListFiles(FileSystem& file_system, const s
     const bool absolute = path.front() == '/';
     const std::vector<std::string> parts = absl::StrSplit(path, '/', absl::SkipEmpty());
     GlobWalk walk(file_system);
-    MR_RETURN_IF_ERROR(walk.Walk(absolute ? "/" : ".", parts, 0, 0));
+    MR_RETURN_IF_ERROR(walk.Walk(absolute ? "/" : ".", parts, 0));
     return std::move(walk).Sorted();
   }
   if (!info.ok()) {
@@ -161,7 +157,7 @@ absl::StatusOr<std::vector<FileInfo>> ListFiles(FileSystem& file_system, const s
     return info.status();
   }
   GlobWalk walk(file_system);
-  MR_RETURN_IF_ERROR(walk.Walk(path, {"*"}, 0, 0));
+  MR_RETURN_IF_ERROR(walk.Walk(path, {"*"}, 0));
   return std::move(walk).Sorted();
 }
 

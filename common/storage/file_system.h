@@ -39,8 +39,8 @@ class WritableFile {
   virtual absl::Status Close() = 0;
 };
 
-// The seam to disks. Every error names the path: 58P01 missing, 42501 permission, 53100 disk full, 58030 anything else.
-// Thread-safe.
+// The seam to disks. Every error names the path: 58P01 missing, 42501 permission, 53100 disk full,
+// 58030 anything else. Thread-safe.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -50,16 +50,19 @@ class FileSystem {
   virtual absl::StatusOr<std::unique_ptr<ReadableFile>> OpenForRead(const std::string& path) = 0;
   // Creates the file, or empties it if it exists. The folder must exist.
   virtual absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) = 0;
-  // Files and folders directly below, in no order, with full paths; links are followed, dangling ones left out.
+  // Files and folders directly below, in no order, with full paths; links are followed, dangling
+  // ones left out.
   virtual absl::StatusOr<std::vector<FileInfo>> List(const std::string& folder) = 0;
-  // Creates the folder and all above it; fine if it exists. The new names are durable when it returns.
+  // Creates the folder and all above it; fine if it exists. The new names are durable when it
+  // returns.
   virtual absl::Status CreateFolders(const std::string& path) = 0;
   // Atomic within a file system; replaces `to`. Durable after SyncFolder of the folder of `to`.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   virtual absl::Status SyncFolder(const std::string& path) = 0;
   // Removes a file or an empty folder; fine if there is none.
   virtual absl::Status Remove(const std::string& path) = 0;
-  // The path without links, "." and "..". Parts at the end that do not exist (yet) are kept as they are.
+  // The path without links, "." and "..". Parts at the end that do not exist (yet) are kept as they
+  // are.
   virtual absl::StatusOr<std::string> Resolve(const std::string& path) = 0;
 };
 

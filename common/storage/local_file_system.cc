@@ -70,8 +70,7 @@ class LocalReadableFile final : public ReadableFile {
     size_t done = 0;
     while (done < num_bytes) {
       const ssize_t count = Retried([&] {
-        return pread(fd_.get(), out + done, num_bytes - done,
-                     static_cast<off_t>(offset + done));
+        return pread(fd_.get(), out + done, num_bytes - done, static_cast<off_t>(offset + done));
       });
       if (count < 0) return ErrnoStatus(errno, "read", path_);
       if (count == 0) break;
@@ -93,8 +92,7 @@ class LocalWritableFile final : public WritableFile {
 
   absl::Status Append(absl::string_view bytes) override {
     while (!bytes.empty()) {
-      const ssize_t count =
-          Retried([&] { return write(fd_.get(), bytes.data(), bytes.size()); });
+      const ssize_t count = Retried([&] { return write(fd_.get(), bytes.data(), bytes.size()); });
       if (count < 0) return ErrnoStatus(errno, "write", path_);
       bytes.remove_prefix(static_cast<size_t>(count));
     }
@@ -146,8 +144,8 @@ absl::StatusOr<std::unique_ptr<ReadableFile>> LocalFileSystem::OpenForRead(
 }
 
 absl::StatusOr<std::unique_ptr<WritableFile>> LocalFileSystem::Create(const std::string& path) {
-  FileDescriptor fd(Retried(
-      [&] { return open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); }));
+  FileDescriptor fd(
+      Retried([&] { return open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); }));
   if (fd.get() < 0) return ErrnoStatus(errno, "create", path);
   return std::make_unique<LocalWritableFile>(fd.Release(), path);
 }

@@ -16,9 +16,10 @@ class PathPolicy {
   static absl::StatusOr<PathPolicy> Create(FileSystem& file_system,
                                            const std::vector<std::string>& allowed_folders);
 
-  // The absolute form of `path` (a file, folder or glob; relative ones lie below `working_folder`) if what it resolves
-  // to, links followed, lies in an allowed folder. 42501 otherwise, with the option that would allow it as hint. Of a glob, the
-  // folders before the first wildcard are checked here; check each listed file with CheckFile.
+  // The absolute form of `path` (a file, folder or glob; relative ones lie below `working_folder`)
+  // if what it resolves to, links followed, lies in an allowed folder. 42501 otherwise, with the
+  // option that would allow it as hint. Of a glob, the folders before the first wildcard are
+  // checked here; check each listed file with CheckFile.
   absl::StatusOr<std::string> CheckPath(absl::string_view working_folder,
                                         absl::string_view path) const;
   // The same for one file of a listing.

@@ -22,10 +22,10 @@ bool IsMissing(const absl::Status& status) {
 absl::Status CheckAlreadyCommitted(FileSystem& file_system, const v1::StagedFile& file) {
   const absl::StatusOr<FileInfo> info = file_system.Stat(file.final_path());
   if (IsMissing(info.status())) {
-    return MakeError(SqlState::kDataCorrupted,
-                     absl::StrCat("the staged file \"", file.staged_path(),
-                                  "\" is gone and was not committed as \"", file.final_path(),
-                                  "\""));
+    return MakeError(
+        SqlState::kDataCorrupted,
+        absl::StrCat("the staged file \"", file.staged_path(),
+                     "\" is gone and was not committed as \"", file.final_path(), "\""));
   }
   MR_RETURN_IF_ERROR(info.status());
   if (info->size_bytes == file.size_bytes()) {
@@ -40,8 +40,8 @@ absl::Status CheckAlreadyCommitted(FileSystem& file_system, const v1::StagedFile
 }  // namespace
 
 std::string StagedPath(const std::string& final_path, uint64_t job_id, uint32_t attempt) {
-  return JoinPath(FolderOf(final_path), absl::StrCat(kStagedPrefix, job_id, "-", attempt, "-",
-                                                     FileNameOf(final_path)));
+  return JoinPath(FolderOf(final_path),
+                  absl::StrCat(kStagedPrefix, job_id, "-", attempt, "-", FileNameOf(final_path)));
 }
 
 absl::Status CommitStagedFiles(FileSystem& file_system, const std::vector<v1::StagedFile>& files) {
@@ -56,8 +56,7 @@ absl::Status CommitStagedFiles(FileSystem& file_system, const std::vector<v1::St
       if (staged->size_bytes != file.size_bytes()) {
         return MakeError(SqlState::kDataCorrupted,
                          absl::StrCat("the staged file \"", file.staged_path(), "\" has ",
-                                      staged->size_bytes, " bytes instead of ",
-                                      file.size_bytes()));
+                                      staged->size_bytes, " bytes instead of ", file.size_bytes()));
       }
       MR_RETURN_IF_ERROR(file_system.Rename(file.staged_path(), file.final_path()));
     }
@@ -70,7 +69,8 @@ absl::Status CommitStagedFiles(FileSystem& file_system, const std::vector<v1::St
 
 absl::Status AbortStagedFiles(FileSystem& file_system, const std::vector<v1::StagedFile>& files) {
   absl::Status first_error;
-  for (const v1::StagedFile& file : files) first_error.Update(file_system.Remove(file.staged_path()));
+  for (const v1::StagedFile& file : files)
+    first_error.Update(file_system.Remove(file.staged_path()));
   return first_error;
 }
 
@@ -85,8 +85,7 @@ absl::Status RemoveStaleStagedFiles(FileSystem& file_system, const std::string& 
     if (!absl::StartsWith(name, prefix)) continue;
     const absl::string_view rest = absl::string_view(name).substr(prefix.size());
     uint32_t file_attempt = 0;
-    if (absl::SimpleAtoi(rest.substr(0, rest.find('-')), &file_attempt) &&
-        file_attempt < attempt) {
+    if (absl::SimpleAtoi(rest.substr(0, rest.find('-')), &file_attempt) && file_attempt < attempt) {
       MR_RETURN_IF_ERROR(file_system.Remove(entry.path));
     }
   }
@@ -95,7 +94,8 @@ absl::Status RemoveStaleStagedFiles(FileSystem& file_system, const std::string& 
 
 absl::Status WriteFileAtomically(FileSystem& file_system, const std::string& path,
                                  absl::string_view bytes) {
-  const std::string staged = JoinPath(FolderOf(path), absl::StrCat(kStagedPrefix, FileNameOf(path)));
+  const std::string staged =
+      JoinPath(FolderOf(path), absl::StrCat(kStagedPrefix, FileNameOf(path)));
   MR_ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file, file_system.Create(staged));
   MR_RETURN_IF_ERROR(file->Append(bytes));
   MR_RETURN_IF_ERROR(file->Sync());

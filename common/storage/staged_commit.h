@@ -15,25 +15,29 @@ namespace v1 {
 class StagedFile;
 }  // namespace v1
 
-// How long-lived files come into being: written under a staged name, fsynced, renamed, folder fsynced. The staged name lies
-// in the same folder, begins with '_' (so that readers leave it out) and holds job and attempt.
+// How long-lived files come into being: written under a staged name, fsynced, renamed, folder
+// fsynced. The staged name lies in the same folder, begins with '_' (so that readers leave it out)
+// and holds job and attempt.
 inline constexpr char kStagedPrefix[] = "_staging-";
 
 // "out/part-1.csv", job 7, attempt 2 → "out/_staging-7-2-part-1.csv".
 std::string StagedPath(const std::string& final_path, uint64_t job_id, uint32_t attempt);
 
-// Gives staged files their final names and fsyncs the folders. Idempotent: a file that is already there with the recorded size
-// and checksum counts as done. XX001 if neither name holds the recorded file. Files are durable when it returns OK.
+// Gives staged files their final names and fsyncs the folders. Idempotent: a file that is already
+// there with the recorded size and checksum counts as done. XX001 if neither name holds the
+// recorded file. Files are durable when it returns OK.
 absl::Status CommitStagedFiles(FileSystem& file_system, const std::vector<v1::StagedFile>& files);
 
 // Removes staged files that will never be committed. Idempotent; committed files stay.
 absl::Status AbortStagedFiles(FileSystem& file_system, const std::vector<v1::StagedFile>& files);
 
-// Removes the staged files of a job's attempts before `attempt` from a folder: what a lost worker has left there. Idempotent.
+// Removes the staged files of a job's attempts before `attempt` from a folder: what a lost worker
+// has left there. Idempotent.
 absl::Status RemoveStaleStagedFiles(FileSystem& file_system, const std::string& folder,
                                     uint64_t job_id, uint32_t attempt);
 
-// Writes `bytes` so that after a crash the old or the new content is there, never a mixture: staged, fsynced, renamed, folder fsynced.
+// Writes `bytes` so that after a crash the old or the new content is there, never a mixture:
+// staged, fsynced, renamed, folder fsynced.
 absl::Status WriteFileAtomically(FileSystem& file_system, const std::string& path,
                                  absl::string_view bytes);
 

@@ -11,8 +11,9 @@ inline constexpr int64_t kMicrosPerMinute = 60 * kMicrosPerSecond;
 inline constexpr int64_t kMicrosPerHour = 60 * kMicrosPerMinute;
 inline constexpr int64_t kMicrosPerDay = 24 * kMicrosPerHour;
 
-// PostgreSQL's range: dates from 4713-11-24 BC to 5874897-12-31, timestamps from the same day on. It counts
-// timestamps from the year 2000 and so ends in 294276; ours end with int64, on 294247-01-10.
+// PostgreSQL's range: dates from 4713-11-24 BC to 5874897-12-31, timestamps from the same day on.
+// It counts timestamps from the year 2000 and so ends in 294276; ours end with int64, on
+// 294247-01-10.
 inline constexpr int64_t kMinDateDays = -2'440'222;
 inline constexpr int64_t kMaxDateDays = 2'145'042'905;
 inline constexpr int64_t kMinTimestampMicros = kMinDateDays * kMicrosPerDay;
@@ -36,8 +37,7 @@ constexpr int64_t DaysFromCivil(int64_t year, int32_t month, int32_t day) {
   const int64_t era = FloorDiv(year, 400);
   const int64_t year_of_era = year - era * 400;
   const int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-  const int64_t day_of_era =
-      year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+  const int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
   return era * 146097 + day_of_era - 719468;
 }
 

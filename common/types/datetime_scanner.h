@@ -8,7 +8,8 @@
 
 namespace millrace {
 
-// A cursor over the text of a date, time or interval. The Take functions move on only when they succeed.
+// A cursor over the text of a date, time or interval. The Take functions move on only when they
+// succeed.
 class DatetimeScanner {
  public:
   explicit DatetimeScanner(absl::string_view text) : text_(text) {}

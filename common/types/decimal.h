@@ -35,7 +35,8 @@ constexpr __int128 DivideRounded(__int128 a, __int128 b) {
   return quotient - (-remainder >= b + remainder ? 1 : 0);
 }
 
-// `value` brought from one scale to another, rounded half away from zero. False if it needs more than 38 digits.
+// `value` brought from one scale to another, rounded half away from zero. False if it needs more
+// than 38 digits.
 constexpr bool RescaleDecimal(__int128 value, int32_t from_scale, int32_t to_scale, __int128* out) {
   if (to_scale <= from_scale) {
     const int32_t drop = from_scale - to_scale;

@@ -197,8 +197,8 @@ void ToProto(const SqlType& type, v1::SqlType* out) {
 }
 
 SqlType FromProto(const v1::SqlType& proto) {
-  // A type that this version does not know can only come from another version's plan; it becomes unknown,
-  // which no function takes, so the plan is refused where it is compiled.
+  // A type that this version does not know can only come from another version's plan; it becomes
+  // unknown, which no function takes, so the plan is refused where it is compiled.
   const bool known = v1::TypeId_IsValid(proto.id());
   return SqlType{known ? static_cast<TypeId>(proto.id()) : TypeId::kUnknown, proto.precision(),
                  proto.scale()};

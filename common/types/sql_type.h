@@ -41,12 +41,12 @@ enum class TypeId : uint8_t {
 
 // A SQL type with its modifiers.
 //
-// How values lie in memory (Arrow): boolean bool; int16/32/64; float32/64; numeric decimal128(38, scale): the scale is a
-// property of the column, fixed by the binder, also where SQL says just "numeric"; text, varchar, char utf8; bytea
-// binary; uuid fixed_size_binary(16); date date32; time time64[us]; timestamp timestamp[us]; timestamptz
-// timestamp[us, UTC]; interval month_day_nano; unknown: null.
-// char(n) is kept without its trailing blanks, because they mean nothing in comparisons and hashes; the output adds
-// them again (text_format.h), and sources must strip them.
+// How values lie in memory (Arrow): boolean bool; int16/32/64; float32/64; numeric decimal128(38,
+// scale): the scale is a property of the column, fixed by the binder, also where SQL says just
+// "numeric"; text, varchar, char utf8; bytea binary; uuid fixed_size_binary(16); date date32; time
+// time64[us]; timestamp timestamp[us]; timestamptz timestamp[us, UTC]; interval month_day_nano;
+// unknown: null. char(n) is kept without its trailing blanks, because they mean nothing in
+// comparisons and hashes; the output adds them again (text_format.h), and sources must strip them.
 struct SqlType {
   TypeId id = TypeId::kUnknown;
   // numeric: declared precision, 0 = unconstrained. varchar, char: declared length, 0 = none.
@@ -81,8 +81,9 @@ absl::string_view ShortTypeName(TypeId id);
 
 // The Arrow type that values of `type` have in memory.
 std::shared_ptr<arrow::DataType> ToArrowType(const SqlType& type);
-// The SQL type for a column of a file; error 0A000 for types without a counterpart (lists, structs, …).
-// Dictionary types map to their value type; unsigned and odd widths to the next that holds them.
+// The SQL type for a column of a file; error 0A000 for types without a counterpart (lists, structs,
+// …). Dictionary types map to their value type; unsigned and odd widths to the next that holds
+// them.
 absl::StatusOr<SqlType> FromArrowType(const arrow::DataType& type);
 
 struct Field {

@@ -29,7 +29,8 @@ void AppendFraction(int64_t micros, std::string* out) {
   AppendPadded(static_cast<uint64_t>(micros), width, out);
 }
 
-// "-1.2345e+20" from shortest digits; PostgreSQL's exponents have at least two digits, as std::to_chars gives.
+// "-1.2345e+20" from shortest digits; PostgreSQL's exponents have at least two digits, as
+// std::to_chars gives.
 template <typename T>
 void AppendFloat(T value, int max_fixed_exponent, std::string* out) {
   if (std::isnan(value)) {
@@ -51,7 +52,8 @@ void AppendFloat(T value, int max_fixed_exponent, std::string* out) {
     out->append(buffer, scientific.ptr);
     return;
   }
-  const auto fixed = std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::fixed);
+  const auto fixed =
+      std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::fixed);
   out->append(buffer, fixed.ptr);
 }
 
@@ -175,8 +177,7 @@ void AppendTimestamp(int64_t micros, std::string* out) {
 }
 
 void AppendTimestampTz(int64_t micros, int32_t zone_offset_seconds, std::string* out) {
-  const bool before_christ =
-      AppendDayAndTime(micros + zone_offset_seconds * kMicrosPerSecond, out);
+  const bool before_christ = AppendDayAndTime(micros + zone_offset_seconds * kMicrosPerSecond, out);
   const auto offset = static_cast<uint64_t>(std::abs(zone_offset_seconds));
   out->push_back(zone_offset_seconds < 0 ? '-' : '+');
   AppendPadded(offset / 3600, 2, out);

@@ -36,8 +36,8 @@ void AppendUuid(const uint8_t bytes[16], std::string* out);
 // "\x0a1b".
 void AppendBytea(absl::string_view bytes, std::string* out);
 
-// The text of one value of a column; a NULL appends nothing. `array` has ToArrowType(type), or is a dictionary of
-// utf8 for a string type. char(n) is padded to n characters.
+// The text of one value of a column; a NULL appends nothing. `array` has ToArrowType(type), or is a
+// dictionary of utf8 for a string type. char(n) is padded to n characters.
 void AppendValueText(const arrow::Array& array, int64_t row, const SqlType& type, std::string* out);
 
 // A whole column as utf8, NULLs kept. Fails only where the text exceeds 2 GiB.

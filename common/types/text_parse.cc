@@ -125,7 +125,8 @@ absl::Status DatetimeFailure(absl::string_view text, const SqlType& type) {
   if (IsInfinityWord(text) && type.id != TypeId::kTime) {
     return NotSupported(absl::StrCat("infinity of type ", TypeName(type)));
   }
-  // A text that is made of digits and separators has the right form, so a value in it is out of range.
+  // A text that is made of digits and separators has the right form, so a value in it is out of
+  // range.
   const absl::string_view trimmed = TrimSpace(text);
   bool has_form = !trimmed.empty() && IsDigitChar(trimmed.front());
   bool has_separator = false;
@@ -142,9 +143,9 @@ absl::Status DatetimeFailure(absl::string_view text, const SqlType& type) {
     return MakeError(SqlState::kDatetimeOverflow,
                      absl::StrCat("date/time field value out of range: \"", text, "\""));
   }
-  return MakeError(SqlState::kInvalidDatetimeFormat,
-                   absl::StrCat("invalid input syntax for type ", TypeName(type), ": \"", text,
-                                "\""));
+  return MakeError(
+      SqlState::kInvalidDatetimeFormat,
+      absl::StrCat("invalid input syntax for type ", TypeName(type), ": \"", text, "\""));
 }
 
 }  // namespace

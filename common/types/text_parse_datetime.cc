@@ -31,12 +31,15 @@ bool MakeDays(int64_t year, int32_t month, int32_t day, int64_t* days) {
 bool TakeIsoDate(absl::string_view* text, int64_t* days) {
   if (text->size() < 10) return false;
   const char* p = text->data();
-  const auto digit = [p](int i) { return static_cast<uint32_t>(static_cast<unsigned char>(p[i]) - '0'); };
+  const auto digit = [p](int i) {
+    return static_cast<uint32_t>(static_cast<unsigned char>(p[i]) - '0');
+  };
   const bool all_digits = digit(0) <= 9 && digit(1) <= 9 && digit(2) <= 9 && digit(3) <= 9 &&
                           digit(5) <= 9 && digit(6) <= 9 && digit(8) <= 9 && digit(9) <= 9;
   if (!all_digits || p[4] != '-' || p[7] != '-') return false;
   if (text->size() > 10 && IsDigitChar(p[10])) return false;
-  const auto year = static_cast<int32_t>(digit(0) * 1000 + digit(1) * 100 + digit(2) * 10 + digit(3));
+  const auto year =
+      static_cast<int32_t>(digit(0) * 1000 + digit(1) * 100 + digit(2) * 10 + digit(3));
   if (year == 0) return false;
   text->remove_prefix(10);
   return MakeDays(year, static_cast<int32_t>(digit(5) * 10 + digit(6)),
@@ -153,7 +156,8 @@ bool TakeCompactTime(DatetimeScanner* scanner, int64_t* micros) {
   const int64_t minutes = number / 100 % 100;
   const int64_t seconds = number % 100;
   if (hours > 24 || minutes > 59 || seconds > 60) return false;
-  *micros = hours * kMicrosPerHour + minutes * kMicrosPerMinute + seconds * kMicrosPerSecond + fraction;
+  *micros =
+      hours * kMicrosPerHour + minutes * kMicrosPerMinute + seconds * kMicrosPerSecond + fraction;
   return *micros <= kMicrosPerDay;
 }
 
@@ -237,7 +241,8 @@ bool ToTimestamp(const DatetimeText& parts, int32_t zone_seconds, int64_t* out) 
   int64_t micros = 0;
   if (__builtin_mul_overflow(parts.days, kMicrosPerDay, &micros)) return false;
   if (__builtin_add_overflow(micros, parts.micros, &micros)) return false;
-  if (__builtin_sub_overflow(micros, int64_t{zone_seconds} * kMicrosPerSecond, &micros)) return false;
+  if (__builtin_sub_overflow(micros, int64_t{zone_seconds} * kMicrosPerSecond, &micros))
+    return false;
   if (micros < kMinTimestampMicros) return false;
   *out = micros;
   return true;

@@ -30,34 +30,62 @@ struct UnitName {
 };
 
 constexpr UnitName kUnitNames[] = {
-    {"us", Unit::kMicrosecond},       {"usec", Unit::kMicrosecond},
-    {"usecs", Unit::kMicrosecond},    {"microsecond", Unit::kMicrosecond},
-    {"microseconds", Unit::kMicrosecond}, {"usecond", Unit::kMicrosecond},
-    {"useconds", Unit::kMicrosecond}, {"ms", Unit::kMillisecond},
-    {"msec", Unit::kMillisecond},     {"msecs", Unit::kMillisecond},
-    {"millisecond", Unit::kMillisecond}, {"milliseconds", Unit::kMillisecond},
-    {"msecond", Unit::kMillisecond},  {"mseconds", Unit::kMillisecond},
-    {"s", Unit::kSecond},             {"sec", Unit::kSecond},
-    {"secs", Unit::kSecond},          {"second", Unit::kSecond},
-    {"seconds", Unit::kSecond},       {"m", Unit::kMinute},
-    {"min", Unit::kMinute},           {"mins", Unit::kMinute},
-    {"minute", Unit::kMinute},        {"minutes", Unit::kMinute},
-    {"h", Unit::kHour},               {"hr", Unit::kHour},
-    {"hrs", Unit::kHour},             {"hour", Unit::kHour},
-    {"hours", Unit::kHour},           {"d", Unit::kDay},
-    {"day", Unit::kDay},              {"days", Unit::kDay},
-    {"w", Unit::kWeek},               {"week", Unit::kWeek},
-    {"weeks", Unit::kWeek},           {"mon", Unit::kMonth},
-    {"mons", Unit::kMonth},           {"month", Unit::kMonth},
-    {"months", Unit::kMonth},         {"y", Unit::kYear},
-    {"yr", Unit::kYear},              {"yrs", Unit::kYear},
-    {"year", Unit::kYear},            {"years", Unit::kYear},
-    {"dec", Unit::kDecade},           {"decs", Unit::kDecade},
-    {"decade", Unit::kDecade},        {"decades", Unit::kDecade},
-    {"c", Unit::kCentury},            {"cent", Unit::kCentury},
-    {"century", Unit::kCentury},      {"centuries", Unit::kCentury},
-    {"mil", Unit::kMillennium},       {"mils", Unit::kMillennium},
-    {"millennium", Unit::kMillennium}, {"millennia", Unit::kMillennium},
+    {"us", Unit::kMicrosecond},
+    {"usec", Unit::kMicrosecond},
+    {"usecs", Unit::kMicrosecond},
+    {"microsecond", Unit::kMicrosecond},
+    {"microseconds", Unit::kMicrosecond},
+    {"usecond", Unit::kMicrosecond},
+    {"useconds", Unit::kMicrosecond},
+    {"ms", Unit::kMillisecond},
+    {"msec", Unit::kMillisecond},
+    {"msecs", Unit::kMillisecond},
+    {"millisecond", Unit::kMillisecond},
+    {"milliseconds", Unit::kMillisecond},
+    {"msecond", Unit::kMillisecond},
+    {"mseconds", Unit::kMillisecond},
+    {"s", Unit::kSecond},
+    {"sec", Unit::kSecond},
+    {"secs", Unit::kSecond},
+    {"second", Unit::kSecond},
+    {"seconds", Unit::kSecond},
+    {"m", Unit::kMinute},
+    {"min", Unit::kMinute},
+    {"mins", Unit::kMinute},
+    {"minute", Unit::kMinute},
+    {"minutes", Unit::kMinute},
+    {"h", Unit::kHour},
+    {"hr", Unit::kHour},
+    {"hrs", Unit::kHour},
+    {"hour", Unit::kHour},
+    {"hours", Unit::kHour},
+    {"d", Unit::kDay},
+    {"day", Unit::kDay},
+    {"days", Unit::kDay},
+    {"w", Unit::kWeek},
+    {"week", Unit::kWeek},
+    {"weeks", Unit::kWeek},
+    {"mon", Unit::kMonth},
+    {"mons", Unit::kMonth},
+    {"month", Unit::kMonth},
+    {"months", Unit::kMonth},
+    {"y", Unit::kYear},
+    {"yr", Unit::kYear},
+    {"yrs", Unit::kYear},
+    {"year", Unit::kYear},
+    {"years", Unit::kYear},
+    {"dec", Unit::kDecade},
+    {"decs", Unit::kDecade},
+    {"decade", Unit::kDecade},
+    {"decades", Unit::kDecade},
+    {"c", Unit::kCentury},
+    {"cent", Unit::kCentury},
+    {"century", Unit::kCentury},
+    {"centuries", Unit::kCentury},
+    {"mil", Unit::kMillennium},
+    {"mils", Unit::kMillennium},
+    {"millennium", Unit::kMillennium},
+    {"millennia", Unit::kMillennium},
 };
 
 bool FindUnit(absl::string_view word, Unit* unit) {
@@ -114,7 +142,8 @@ class IntervalSum {
       case Unit::kWeek:
         return AddDays(quantity, 7);
       case Unit::kMonth:
-        return AddTo(&months_, quantity.whole, 1) && AddDays(Quantity{0, quantity.fraction * 30}, 1);
+        return AddTo(&months_, quantity.whole, 1) &&
+               AddDays(Quantity{0, quantity.fraction * 30}, 1);
       case Unit::kYear:
         return AddYears(quantity, 1);
       case Unit::kDecade:
@@ -251,6 +280,9 @@ bool TakeItem(DatetimeScanner* scanner, Unit default_unit, IntervalSum* sum) {
     scanner->Skip(word.size());
   } else if (word.empty() && CountsDays(*scanner, default_unit)) {
     unit = Unit::kDay;
+  } else if (word.empty() && !scanner->AtEnd()) {
+    // Two numbers in a row would both count the same unit.
+    return false;
   }
   return sum->Add(quantity, unit);
 }

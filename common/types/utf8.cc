@@ -74,7 +74,8 @@ bool IsValidText(absl::string_view text) {
       if (!IsContinuation(text[at + i])) return false;
     }
     const uint32_t code_point = DecodeBytes(text.data() + at, length);
-    const bool overlong = (length == 3 && code_point < 0x800) || (length == 4 && code_point < 0x10000);
+    const bool overlong =
+        (length == 3 && code_point < 0x800) || (length == 4 && code_point < 0x10000);
     const bool surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
     if (overlong || surrogate || code_point > 0x10FFFF) return false;
     at += length;

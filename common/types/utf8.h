@@ -1,13 +1,13 @@
 #pragma once
 
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/string_view.h"
 
-// Characters of UTF-8 text. The text is valid UTF-8 (sources check it); on other bytes the functions stay inside
-// the text and give some answer.
+// Characters of UTF-8 text. The text is valid UTF-8 (sources check it); on other bytes the
+// functions stay inside the text and give some answer.
 
 namespace millrace {
 
@@ -47,7 +47,8 @@ inline size_t CharOffset(absl::string_view text, int64_t index) {
 uint32_t DecodeChar(absl::string_view text);
 // Appends a code point (below 0x110000).
 void AppendChar(uint32_t code_point, std::string* out);
-// False for anything that is not UTF-8, or holds U+0000, which PostgreSQL's text cannot hold either.
+// False for anything that is not UTF-8, or holds U+0000, which PostgreSQL's text cannot hold
+// either.
 bool IsValidText(absl::string_view text);
 
 }  // namespace millrace

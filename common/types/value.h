@@ -22,8 +22,9 @@ struct IntervalParts {
 // One constant: literals, options, frame offsets, bounds. Never used for rows.
 struct Value {
   SqlType type;
-  // monostate = NULL. bool; int64_t for integers, date (days), time, timestamps (µs); double for floats;
-  // __int128 for numeric (unscaled); std::string for text, bytea, uuid (16 bytes), unknown; IntervalParts.
+  // monostate = NULL. bool; int64_t for integers, date (days), time, timestamps (µs); double for
+  // floats; __int128 for numeric (unscaled); std::string for text, bytea, uuid (16 bytes), unknown;
+  // IntervalParts.
   std::variant<std::monostate, bool, int64_t, double, __int128, std::string, IntervalParts> value;
 
   bool is_null() const { return value.index() == 0; }

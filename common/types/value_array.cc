@@ -129,10 +129,10 @@ Value ValueAt(const arrow::Array& array, int64_t row, const SqlType& type) {
       value.value = IntervalAt(array, row);
       break;
     case TypeId::kUuid:
-      value.value = std::string(
-          reinterpret_cast<const char*>(
-              static_cast<const arrow::FixedSizeBinaryArray&>(array).GetValue(row)),
-          16);
+      value.value =
+          std::string(reinterpret_cast<const char*>(
+                          static_cast<const arrow::FixedSizeBinaryArray&>(array).GetValue(row)),
+                      16);
       break;
     case TypeId::kUnknown:
     case TypeId::kText:

@@ -20,8 +20,9 @@ namespace v1 {
 class TableSegment;
 }  // namespace v1
 
-// The durable catalog. Every change is one transaction of the metadata store, then a new snapshot. Objects that need work
-// outside the catalog go through CREATING and DROPPING, so that a crash in between can be completed or undone. Thread-safe.
+// The durable catalog. Every change is one transaction of the metadata store, then a new snapshot.
+// Objects that need work outside the catalog go through CREATING and DROPPING, so that a crash in
+// between can be completed or undone. Thread-safe.
 class Catalog {
  public:
   // Loads all objects. The store and the allocator must outlive the catalog.
@@ -30,17 +31,19 @@ class Catalog {
 
   std::shared_ptr<const CatalogSnapshot> Snapshot() const;
 
-  // Adds `object` (its id is assigned here) in the state it carries: READY can be seen at once, CREATING has its name reserved only.
-  // 42P07 if the name is taken.
+  // Adds `object` (its id is assigned here) in the state it carries: READY can be seen at once,
+  // CREATING has its name reserved only. 42P07 if the name is taken.
   absl::StatusOr<CatalogObjectPtr> Create(v1::CatalogObject object);
   // CREATING → READY, after `complete` has changed the record (may be null). In one transaction.
   using Change = std::function<void(v1::CatalogObject&)>;
   absl::Status CompleteCreate(uint64_t object_id, const Change& complete);
   // Changes a record in place.
   absl::Status Update(uint64_t object_id, const Change& change);
-  // Adds segments to a stored table and raises its version: one compare-and-swap. Nothing is written for no segments.
+  // Adds segments to a stored table and raises its version: one compare-and-swap. Nothing is
+  // written for no segments.
   absl::Status AppendSegments(uint64_t object_id, const std::vector<v1::TableSegment>& segments);
-  // All → DROPPING: their names are free for readers' purposes (nobody finds them), but still reserved.
+  // All → DROPPING: their names are free for readers' purposes (nobody finds them), but still
+  // reserved.
   absl::Status BeginDrop(const std::vector<uint64_t>& object_ids);
   // Removes the records of objects that are CREATING or DROPPING.
   absl::Status Remove(const std::vector<uint64_t>& object_ids);

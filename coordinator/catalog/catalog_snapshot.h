@@ -17,12 +17,14 @@ enum ObjectKind : int;
 
 using CatalogObjectPtr = std::shared_ptr<const v1::CatalogObject>;
 
-// The catalog at one moment: what a statement is bound against. Immutable and thread-safe; statements share it as
-// shared_ptr<const CatalogSnapshot>. Names are those of the definition, folded to lower case unless they were quoted. The
-// system views are part of it, as SOURCEs with connector "system", under their whole names ("millrace.jobs").
+// The catalog at one moment: what a statement is bound against. Immutable and thread-safe;
+// statements share it as shared_ptr<const CatalogSnapshot>. Names are those of the definition,
+// folded to lower case unless they were quoted. The system views are part of it, as SOURCEs with
+// connector "system", under their whole names ("millrace.jobs").
 class CatalogSnapshot {
  public:
-  // `objects`: every object that statements can name. `revision`: what the store was at; grows with every change.
+  // `objects`: every object that statements can name. `revision`: what the store was at; grows with
+  // every change.
   CatalogSnapshot(std::vector<CatalogObjectPtr> objects, uint64_t revision);
 
   // Null if there is no such object. Objects that are being created or dropped are left out.
@@ -44,7 +46,8 @@ class CatalogSnapshot {
   uint64_t revision_;
 };
 
-// The definitions of millrace.* views. They have no data of their own: the statement executor fills in their rows.
+// The definitions of millrace.* views. They have no data of their own: the statement executor fills
+// in their rows.
 std::vector<CatalogObjectPtr> SystemViews();
 // What a scan of a system view has as connector.
 inline constexpr char kSystemConnector[] = "system";

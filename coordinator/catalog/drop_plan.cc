@@ -10,7 +10,8 @@
 namespace millrace {
 namespace {
 
-// Depth first, so that what depends on an object stands before it. The catalog has no cycles: an object depends on older ones.
+// Depth first, so that what depends on an object stands before it. The catalog has no cycles: an
+// object depends on older ones.
 void Visit(const CatalogSnapshot& snapshot, uint64_t object_id, std::set<uint64_t>& seen,
            std::vector<CatalogObjectPtr>& order) {
   if (!seen.insert(object_id).second) return;
@@ -48,11 +49,10 @@ absl::StatusOr<std::vector<CatalogObjectPtr>> PlanDrop(const CatalogSnapshot& sn
     if (object == nullptr) continue;
     for (const CatalogObjectPtr& dependent : snapshot.DependentsOf(id)) {
       if (named.contains(dependent->id())) continue;
-      return MakeError(
-          SqlState::kDependentObjects,
-          absl::StrCat("cannot drop ", DescribeObject(*object), " because ",
-                       DescribeObject(*dependent), " depends on it"),
-          "Use DROP ... CASCADE to drop the dependent objects too.");
+      return MakeError(SqlState::kDependentObjects,
+                       absl::StrCat("cannot drop ", DescribeObject(*object), " because ",
+                                    DescribeObject(*dependent), " depends on it"),
+                       "Use DROP ... CASCADE to drop the dependent objects too.");
     }
   }
   return order;

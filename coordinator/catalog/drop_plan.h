@@ -10,8 +10,9 @@ namespace millrace {
 
 enum class DropBehavior : uint8_t { kRestrict, kCascade };
 
-// The objects that go when `object_ids` are dropped together, dependents before what they depend on. kRestrict: 2BP01, naming
-// the first dependent that would be left over, with CASCADE as hint. Unknown ids are left out.
+// The objects that go when `object_ids` are dropped together, dependents before what they depend
+// on. kRestrict: 2BP01, naming the first dependent that would be left over, with CASCADE as hint.
+// Unknown ids are left out.
 absl::StatusOr<std::vector<CatalogObjectPtr>> PlanDrop(const CatalogSnapshot& snapshot,
                                                        const std::vector<uint64_t>& object_ids,
                                                        DropBehavior behavior);

@@ -12,6 +12,12 @@ struct SystemColumn {
   v1::TypeId type;
 };
 
+constexpr v1::TypeId kBigint = v1::TYPE_ID_INT64;
+constexpr v1::TypeId kText = v1::TYPE_ID_TEXT;
+constexpr v1::TypeId kTime = v1::TYPE_ID_TIMESTAMPTZ;
+constexpr v1::TypeId kEventTime = v1::TYPE_ID_TIMESTAMP;
+constexpr v1::TypeId kBoolean = v1::TYPE_ID_BOOLEAN;
+
 // Ids of system views lie above all that the allocator can give out.
 constexpr uint64_t kFirstSystemId = uint64_t{1} << 62;
 
@@ -32,48 +38,96 @@ CatalogObjectPtr MakeView(uint64_t index, const char* name,
   return view;
 }
 
+CatalogObjectPtr TasksView(uint64_t index) {
+  return MakeView(index, "millrace.tasks",
+                  {{"job_id", kBigint},
+                   {"attempt", kBigint},
+                   {"fragment", kBigint},
+                   {"task", kBigint},
+                   {"worker_id", kBigint},
+                   {"state", kText},
+                   {"rows_in", kBigint},
+                   {"rows_out", kBigint},
+                   {"remote_bytes_out", kBigint},
+                   {"local_bytes_out", kBigint},
+                   {"busy_micros", kBigint},
+                   {"watermark", kEventTime},
+                   {"epoch", kBigint},
+                   {"late_rows", kBigint},
+                   {"bad_rows", kBigint},
+                   {"state_rows", kBigint},
+                   {"waiting_for", kText}});
+}
+
+CatalogObjectPtr PositionsView(uint64_t index) {
+  return MakeView(index, "millrace.positions",
+                  {{"job_id", kBigint},
+                   {"job", kText},
+                   {"epoch", kBigint},
+                   {"source", kText},
+                   {"split", kBigint},
+                   {"path", kText},
+                   {"position", kBigint},
+                   {"rows", kBigint},
+                   {"max_time", kEventTime},
+                   {"late_rows", kBigint},
+                   {"bad_rows", kBigint},
+                   {"ended", kBoolean}});
+}
+
+CatalogObjectPtr WorkersView(uint64_t index) {
+  return MakeView(index, "millrace.workers",
+                  {{"id", kBigint},
+                   {"name", kText},
+                   {"state", kText},
+                   {"address", kText},
+                   {"slots", kBigint},
+                   {"running_tasks", kBigint},
+                   {"rss_bytes", kBigint},
+                   {"cpu_micros", kBigint},
+                   {"pid", kBigint},
+                   {"version", kText},
+                   {"joined_at", kTime}});
+}
+
 }  // namespace
 
 std::vector<CatalogObjectPtr> SystemViews() {
-  constexpr v1::TypeId kBigint = v1::TYPE_ID_INT64;
-  constexpr v1::TypeId kText = v1::TYPE_ID_TEXT;
-  constexpr v1::TypeId kTime = v1::TYPE_ID_TIMESTAMPTZ;
-  constexpr v1::TypeId kEventTime = v1::TYPE_ID_TIMESTAMP;
-  constexpr v1::TypeId kBoolean = v1::TYPE_ID_BOOLEAN;
   uint64_t index = 0;
-  return {
-      MakeView(index++, "millrace.jobs",
-               {{"id", kBigint}, {"name", kText}, {"state", kText}, {"attempt", kBigint},
-                {"published_epoch", kBigint}, {"durable_epoch", kBigint}, {"created_at", kTime},
-                {"ended_at", kTime}, {"error", kText}}),
-      MakeView(index++, "millrace.steps",
-               {{"job_id", kBigint}, {"job", kText}, {"step", kBigint}, {"title", kText},
-                {"state", kText}, {"rows", kBigint}, {"stored_at", kText}, {"started_at", kTime},
-                {"ended_at", kTime}, {"error", kText}}),
-      MakeView(index++, "millrace.tasks",
-               {{"job_id", kBigint}, {"attempt", kBigint}, {"fragment", kBigint},
-                {"task", kBigint}, {"worker_id", kBigint}, {"state", kText}, {"rows_in", kBigint},
-                {"rows_out", kBigint}, {"remote_bytes_out", kBigint}, {"local_bytes_out", kBigint},
-                {"busy_micros", kBigint}, {"watermark", kEventTime}, {"epoch", kBigint},
-                {"late_rows", kBigint}, {"bad_rows", kBigint}, {"state_rows", kBigint},
-                {"waiting_for", kText}}),
-      MakeView(index++, "millrace.positions",
-               {{"job_id", kBigint}, {"job", kText}, {"epoch", kBigint}, {"source", kText},
-                {"split", kBigint}, {"path", kText}, {"position", kBigint}, {"rows", kBigint},
-                {"max_time", kEventTime}, {"late_rows", kBigint}, {"bad_rows", kBigint},
-                {"ended", kBoolean}}),
-      MakeView(index++, "millrace.workers",
-               {{"id", kBigint}, {"name", kText}, {"state", kText}, {"address", kText},
-                {"slots", kBigint}, {"running_tasks", kBigint}, {"rss_bytes", kBigint},
-                {"cpu_micros", kBigint}, {"pid", kBigint}, {"version", kText},
-                {"joined_at", kTime}}),
-      MakeView(index++, "millrace.late_rows",
-               {{"job_id", kBigint}, {"job", kText}, {"epoch", kBigint}, {"source", kText},
-                {"rows", kBigint}}),
-      MakeView(index++, "millrace.bad_rows",
-               {{"job_id", kBigint}, {"job", kText}, {"epoch", kBigint}, {"source", kText},
-                {"rows", kBigint}}),
-  };
+  std::vector<CatalogObjectPtr> views;
+  views.push_back(MakeView(index++, "millrace.jobs",
+                           {{"id", kBigint},
+                            {"name", kText},
+                            {"state", kText},
+                            {"attempt", kBigint},
+                            {"published_epoch", kBigint},
+                            {"durable_epoch", kBigint},
+                            {"created_at", kTime},
+                            {"ended_at", kTime},
+                            {"error", kText}}));
+  views.push_back(MakeView(index++, "millrace.steps",
+                           {{"job_id", kBigint},
+                            {"job", kText},
+                            {"step", kBigint},
+                            {"title", kText},
+                            {"state", kText},
+                            {"rows", kBigint},
+                            {"stored_at", kText},
+                            {"started_at", kTime},
+                            {"ended_at", kTime},
+                            {"error", kText}}));
+  views.push_back(TasksView(index++));
+  views.push_back(PositionsView(index++));
+  views.push_back(WorkersView(index++));
+  for (const char* name : {"millrace.late_rows", "millrace.bad_rows"}) {
+    views.push_back(MakeView(index++, name,
+                             {{"job_id", kBigint},
+                              {"job", kText},
+                              {"epoch", kBigint},
+                              {"source", kText},
+                              {"rows", kBigint}}));
+  }
+  return views;
 }
 
 }  // namespace millrace

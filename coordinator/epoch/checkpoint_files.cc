@@ -70,10 +70,10 @@ absl::StatusOr<v1::CheckpointManifest> CheckpointFiles::ReadManifest(
                      absl::StrCat("checkpoint manifest is damaged: ", path));
   }
   if (manifest.format_version() > kManifestFormat) {
-    return MakeError(SqlState::kFeatureNotSupported,
-                     absl::StrCat("checkpoint manifest ", path, " has format ",
-                                  manifest.format_version(), ", this version reads up to ",
-                                  kManifestFormat));
+    return MakeError(
+        SqlState::kFeatureNotSupported,
+        absl::StrCat("checkpoint manifest ", path, " has format ", manifest.format_version(),
+                     ", this version reads up to ", kManifestFormat));
   }
   return manifest;
 }

@@ -13,8 +13,9 @@
 
 namespace millrace {
 
-// The one checkpoint that a job has under way: collects the workers' files, the published epoch and the sinks' staged files
-// until the manifest can be written. Pure. Keeps I2: files first, manifest second, pointer third.
+// The one checkpoint that a job has under way: collects the workers' files, the published epoch and
+// the sinks' staged files until the manifest can be written. Pure. Keeps I2: files first, manifest
+// second, pointer third.
 class CheckpointProgress {
  public:
   explicit CheckpointProgress(std::set<WorkerId> workers) : workers_(std::move(workers)) {}
@@ -30,7 +31,8 @@ class CheckpointProgress {
   // A worker's part is durable. Ignored for another epoch.
   void OnWorkerDone(WorkerId worker, const v1::CheckpointDone& done);
 
-  // True once all workers are done and the epoch is published: take the manifest, store it, then call Complete.
+  // True once all workers are done and the epoch is published: take the manifest, store it, then
+  // call Complete.
   bool ReadyToStore() const;
   // Everything but job, attempt, plan hash, placements and time.
   v1::CheckpointManifest TakeManifest();

@@ -34,9 +34,9 @@ absl::StatusOr<Cut> ChooseCut(const std::vector<JobCutOffer>& jobs, std::optiona
   if (newest == UINT64_MAX) newest = newest_of_ended;
   cut.epoch = as_of.value_or(newest);
   if (cut.epoch > newest) {
-    return MakeError(SqlState::kInvalidParameterValue,
-                     absl::StrCat("epoch ", cut.epoch, " is not published yet, the newest is ",
-                                  newest));
+    return MakeError(
+        SqlState::kInvalidParameterValue,
+        absl::StrCat("epoch ", cut.epoch, " is not published yet, the newest is ", newest));
   }
   for (const JobCutOffer& job : jobs) {
     auto it = std::upper_bound(job.readable.begin(), job.readable.end(), cut.epoch);

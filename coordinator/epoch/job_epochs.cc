@@ -80,8 +80,8 @@ PublishedEpoch JobEpochs::Publish() {
   for (const v1::TaskWatermark& watermark : record.task_watermarks) {
     if (!tasks_.sinks.contains({watermark.fragment(), watermark.task_index()})) continue;
     ++sinks_with_watermark;
-    record.watermark_micros = std::min(record.watermark_micros.value_or(INT64_MAX),
-                                       watermark.watermark_micros());
+    record.watermark_micros =
+        std::min(record.watermark_micros.value_or(INT64_MAX), watermark.watermark_micros());
   }
   if (sinks_with_watermark < tasks_.sinks.size()) record.watermark_micros.reset();
   complete_through_ = std::max(complete_through_, record.epoch);

@@ -17,7 +17,8 @@ namespace millrace {
 using SplitKey = std::pair<uint32_t, uint64_t>;
 using PositionMap = std::map<SplitKey, v1::SplitPosition>;
 
-// kPlain: rows become visible. kCheckpoint: they are also made durable. kFinal: a checkpoint, and the tasks end with it.
+// kPlain: rows become visible. kCheckpoint: they are also made durable. kFinal: a checkpoint, and
+// the tasks end with it.
 enum class EpochKind : uint8_t { kPlain, kCheckpoint, kFinal };
 
 // What is known of an epoch that all tasks of the job have acknowledged.
@@ -34,12 +35,14 @@ struct PublishedEpoch {
   bool ended = false;
 };
 
-// The epochs of one attempt of a job: which are in flight, what has been acknowledged, what can be read. Pure. Keeps I1: an epoch is
-// published only after every task has acknowledged it, and in order.
+// The epochs of one attempt of a job: which are in flight, what has been acknowledged, what can be
+// read. Pure. Keeps I1: an epoch is published only after every task has acknowledged it, and in
+// order.
 class JobEpochs {
  public:
   static constexpr size_t kInFlightMax = 2;
-  // So many published epochs can be read at least, and, if readers of slower jobs need them, at most.
+  // So many published epochs can be read at least, and, if readers of slower jobs need them, at
+  // most.
   static constexpr size_t kKept = 4;
   static constexpr size_t kKeptMax = 64;
 
@@ -58,17 +61,19 @@ class JobEpochs {
   bool CanStart() const { return in_flight_.size() < kInFlightMax && !final_started_; }
   // `epoch` must be larger than all before.
   void Start(uint64_t epoch, EpochKind kind);
-  // The cluster passed `epoch`, and this job had nothing to do for it: readers may use it as if it were published.
+  // The cluster passed `epoch`, and this job had nothing to do for it: readers may use it as if it
+  // were published.
   void Skip(uint64_t epoch);
-  // Returns the epochs that this acknowledgement publishes, oldest first. Acknowledgements of epochs that are not in flight and of
-  // unknown tasks, and repeated ones, are ignored.
+  // Returns the epochs that this acknowledgement publishes, oldest first. Acknowledgements of
+  // epochs that are not in flight and of unknown tasks, and repeated ones, are ignored.
   std::vector<PublishedEpoch> Acknowledge(const v1::EpochAck& ack);
 
   // 0 = none yet (also right after a restore: nothing of this attempt can be read).
   uint64_t newest_published() const { return published_.empty() ? 0 : published_.back().epoch; }
   // Every cluster epoch up to this one can be read here, if it is not too old.
   uint64_t complete_through() const { return complete_through_; }
-  // Drops what no reader can ask for: keeps kKept epochs, and those that are still needed for a cut at `floor`.
+  // Drops what no reader can ask for: keeps kKept epochs, and those that are still needed for a cut
+  // at `floor`.
   void Retain(uint64_t floor);
   uint64_t oldest_readable() const { return published_.empty() ? 0 : published_.front().epoch; }
   // The newest published epoch that is not above `epoch`; null if it is not kept (any more).
@@ -80,7 +85,8 @@ class JobEpochs {
   std::vector<TaskKey> Awaited() const;
   bool sources_ended() const { return !published_.empty() && published_.back().ended; }
   bool final_started() const { return final_started_; }
-  // Rows that had been read at the newest published epoch / at the one before it were different numbers.
+  // Rows that had been read at the newest published epoch / at the one before it were different
+  // numbers.
   bool newest_had_input() const { return newest_had_input_; }
 
  private:

@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-// One FetchResult call. A chunk is read only after the one before it was taken. Reads are started outside of gRPC's callbacks, so
-// a hold keeps the call from being over as long as one may follow.
+// One FetchResult call. A chunk is read only after the one before it was taken. Reads are started
+// outside of gRPC's callbacks, so a hold keeps the call from being over as long as one may follow.
 class ResultGather::TaskReader final : public grpc::ClientReadReactor<v1::ResultChunk> {
  public:
   TaskReader(ResultGather& gather, std::shared_ptr<grpc::Channel> channel, const ResultTask& task)
@@ -59,9 +59,7 @@ class ResultGather::TaskReader final : public grpc::ClientReadReactor<v1::Result
     if (ok) gather_.OnChunk(this);
   }
 
-  void OnDone(const grpc::Status& status) override {
-    gather_.OnReaderDone(FromGrpcStatus(status));
-  }
+  void OnDone(const grpc::Status& status) override { gather_.OnReaderDone(FromGrpcStatus(status)); }
 
  private:
   void Release() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

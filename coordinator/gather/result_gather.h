@@ -28,9 +28,10 @@ struct ResultTask {
   std::string worker_address;
 };
 
-// Reads the results of all root tasks of an attempt at once, so that none of them holds up another, and gives them out in the
-// order in which they come; an ordered result has one root task. Of each task at most one chunk waits here: a reader
-// that stands still stops the tasks (I7). Used by one thread.
+// Reads the results of all root tasks of an attempt at once, so that none of them holds up another,
+// and gives them out in the order in which they come; an ordered result has one root task. Of each
+// task at most one chunk waits here: a reader that stands still stops the tasks (I7). Used by one
+// thread.
 class ResultGather {
  public:
   enum class Progress { kChunk, kEnd, kNothingYet };
@@ -42,8 +43,8 @@ class ResultGather {
   ResultGather(const ResultGather&) = delete;
   ResultGather& operator=(const ResultGather&) = delete;
 
-  // The next chunk of any task; each task's schema message comes as its first chunk, and only the first of all tasks is given
-  // out. The error is that of the first task that failed.
+  // The next chunk of any task; each task's schema message comes as its first chunk, and only the
+  // first of all tasks is given out. The error is that of the first task that failed.
   absl::StatusOr<Progress> Next(std::chrono::milliseconds timeout, v1::ResultChunk* chunk);
 
  private:

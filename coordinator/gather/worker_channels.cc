@@ -21,7 +21,8 @@ std::shared_ptr<grpc::Channel> WorkerChannels::Get(const std::string& address) {
   if (channel == nullptr) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(kChunkBytesMax);
-    // A restarted worker may get the port of its predecessor: never share a connection with an older channel.
+    // A restarted worker may get the port of its predecessor: never share a connection with an
+    // older channel.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
   }

@@ -13,7 +13,8 @@ class Channel;
 
 namespace millrace {
 
-// Connections to the data services of workers, opened when they are first asked for and then kept. Thread-safe.
+// Connections to the data services of workers, opened when they are first asked for and then kept.
+// Thread-safe.
 class WorkerChannels {
  public:
   WorkerChannels();

@@ -12,10 +12,11 @@
 namespace millrace {
 namespace {
 
-// Workers stop their tasks within a second; one that does not answer in this time is left to itself.
+// Workers stop their tasks within a second; one that does not answer in this time is left to
+// itself.
 constexpr int64_t kCancelTimeoutMicros = 5'000'000;
 
-// The job and attempt that a message is about; false for heartbeats and unknown kinds.
+// The job and attempt that a message is about; false for what others handle.
 bool AddressOf(const v1::WorkerMessage& message, uint64_t* job_id, uint32_t* attempt) {
   const auto take = [&](const auto& part) {
     *job_id = part.job_id();
@@ -27,14 +28,10 @@ bool AddressOf(const v1::WorkerMessage& message, uint64_t* job_id, uint32_t* att
       return take(message.split_request());
     case v1::WorkerMessage::kTaskUpdate:
       return take(message.task_update().progress());
-    case v1::WorkerMessage::kEpochAck:
-      return take(message.epoch_ack());
     case v1::WorkerMessage::kDeployed:
       return take(message.deployed());
     case v1::WorkerMessage::kCancelled:
       return take(message.cancelled());
-    case v1::WorkerMessage::kCheckpointDone:
-      return take(message.checkpoint_done());
     default:
       return false;
   }
@@ -114,9 +111,9 @@ void AttemptRuns::Deploy(Run& run, Notice& notice) {
     if (registry_.Send(worker, message)) continue;
     // It went between placement and now; its loss was reported before this run was known.
     const auto action = run.state->OnWorkerLost(
-        worker, MakeError(ErrorDetail{SqlState::kConnectionFailure, 0, "", Blame::kExternal,
-                                      Retry::kSafe},
-                          absl::StrCat("worker ", worker.value(), " was lost")));
+        worker,
+        MakeError(ErrorDetail{SqlState::kConnectionFailure, 0, "", Blame::kExternal, Retry::kSafe},
+                  absl::StrCat("worker ", worker.value(), " was lost")));
     notice = Act(run, action);
     return;
   }
@@ -239,7 +236,6 @@ void AttemptRuns::OnWorkerLost(WorkerId worker, const absl::Status& reason) {
 
 void AttemptRuns::OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& message) {
   Notice notice;
-  std::shared_ptr<AttemptObserver> observer;
   {
     MutexLock lock(mutex_);
     if (message.has_heartbeat()) {
@@ -254,12 +250,7 @@ void AttemptRuns::OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& mess
       ++stale_messages_;
       return;
     }
-    observer = run->observer;
     notice = Dispatch(*run, worker, message);
-  }
-  if (message.has_epoch_ack()) observer->OnEpochAck(message.epoch_ack());
-  if (message.has_checkpoint_done()) {
-    observer->OnCheckpointDone(worker, message.checkpoint_done());
   }
   Tell(std::move(notice));
 }
@@ -291,8 +282,7 @@ void AttemptRuns::ApplyProgress(const v1::TaskProgress& progress) {
   auto it = run->progress.find({progress.fragment(), progress.task_index()});
   if (it == run->progress.end()) return;
   // What a task said at its end stays.
-  if (it->second.state() >= v1::TASK_STATE_FINISHED &&
-      progress.state() < v1::TASK_STATE_FINISHED) {
+  if (it->second.state() >= v1::TASK_STATE_FINISHED && progress.state() < v1::TASK_STATE_FINISHED) {
     return;
   }
   it->second = progress;

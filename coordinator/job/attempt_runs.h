@@ -43,31 +43,31 @@ struct AttemptOutcome {
   std::vector<v1::TaskProgress> tasks;
 };
 
-// Who waits for an attempt. Called without any lock of AttemptRuns, from the threads that deliver workers' messages; OnEnded is
-// the last call.
+// Who waits for an attempt. Called without any lock of AttemptRuns, from the threads that deliver
+// workers' messages; OnEnded is the last call.
 class AttemptObserver {
  public:
   virtual ~AttemptObserver() = default;
   // All tasks were told to start.
   virtual void OnStarted() = 0;
-  virtual void OnEpochAck(const v1::EpochAck& ack) = 0;
-  virtual void OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done) = 0;
   virtual void OnEnded(AttemptOutcome outcome) = 0;
 };
 
-// Runs attempts on the workers: places and deploys tasks, hands out splits, collects states and counters, cancels. Messages
-// of attempts that it does not know (older ones, above all) are dropped and counted (I6). Thread-safe.
+// Runs attempts on the workers: places and deploys tasks, hands out splits, collects states and
+// counters, cancels. Messages of attempts that it does not know (older ones, above all) are dropped
+// and counted (I6); epochs and checkpoints are not its business. Thread-safe.
 class AttemptRuns final : public WorkerListener {
  public:
   AttemptRuns(WorkerRegistry& registry, const Clock& clock);
 
-  // Returns the placements once the deployments are on their way. Does not call the observer itself, and after an error
-  // nobody does.
+  // Returns the placements once the deployments are on their way. Does not call the observer
+  // itself, and after an error nobody does.
   absl::StatusOr<std::vector<v1::TaskPlacement>> Start(AttemptSpec spec,
                                                        std::shared_ptr<AttemptObserver> observer);
   // Harmless if the attempt has ended.
   void Cancel(uint64_t job_id, uint32_t attempt, const absl::Status& reason);
-  // Ends attempts whose cancellation some worker has not answered in time. Called a few times a second.
+  // Ends attempts whose cancellation some worker has not answered in time. Called a few times a
+  // second.
   void ExpireCancellations();
 
   // Tasks of the job's current attempt; empty if none runs.
@@ -105,8 +105,7 @@ class AttemptRuns final : public WorkerListener {
   Run* FindRun(uint64_t job_id, uint32_t attempt) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Does what the state asks for; may remove the run.
   Notice Act(Run& run, AttemptState::Action action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Notice OnTaskUpdate(Run& run, const v1::TaskUpdate& update)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Notice OnTaskUpdate(Run& run, const v1::TaskUpdate& update) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnSplitRequest(Run& run, WorkerId worker, const v1::SplitRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ApplyProgress(const v1::TaskProgress& progress) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

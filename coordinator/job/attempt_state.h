@@ -18,9 +18,10 @@ class TaskPlacement;
 
 enum class AttemptPhase : uint8_t { kDeploying, kRunning, kCancelling, kEnded };
 
-// The life of one attempt to run a plan, as plain data: deploy everywhere → start everywhere → every task finishes. The first
-// failure, loss or cancellation turns it to cancelling: the workers are told once, and the attempt ends when all that
-// are left have answered (or the caller gives up waiting). Pure: each event returns what is to be done now.
+// The life of one attempt to run a plan, as plain data: deploy everywhere → start everywhere →
+// every task finishes. The first failure, loss or cancellation turns it to cancelling: the workers
+// are told once, and the attempt ends when all that are left have answered (or the caller gives up
+// waiting). Pure: each event returns what is to be done now.
 class AttemptState {
  public:
   enum class Action : uint8_t {
@@ -49,8 +50,9 @@ class AttemptState {
   // Workers that take part and are not lost.
   const std::set<WorkerId>& workers() const { return workers_; }
   bool has_worker(WorkerId worker) const { return workers_.contains(worker); }
-  // OK: every task finished. Else a cancellation by the user, or the error that explains best why: one that is neither
-  // a broken connection (some other task or worker has died) nor a cancellation (the consequence of another error).
+  // OK: every task finished. Else a cancellation by the user, or the error that explains best why:
+  // one that is neither a broken connection (some other task or worker has died) nor a cancellation
+  // (the consequence of another error).
   const absl::Status& outcome() const { return outcome_; }
 
  private:

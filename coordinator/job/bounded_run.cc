@@ -46,10 +46,6 @@ void BoundedRun::OnStarted() {
   changed_.NotifyAll();
 }
 
-void BoundedRun::OnEpochAck(const v1::EpochAck&) {}
-
-void BoundedRun::OnCheckpointDone(WorkerId, const v1::CheckpointDone&) {}
-
 void BoundedRun::OnEnded(AttemptOutcome outcome) {
   MutexLock lock(mutex_);
   outcome_ = std::move(outcome);

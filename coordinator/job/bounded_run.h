@@ -14,16 +14,14 @@ namespace millrace {
 // Where a statement's thread waits for an attempt of a bounded job.
 class BoundedRun final : public AttemptObserver {
  public:
-  // True when the tasks were told to start, false when the attempt ended before. Checks the token's deadline while it waits; to
-  // make a cancellation end the attempt is the caller's part.
+  // True when the tasks were told to start, false when the attempt ended before. Checks the token's
+  // deadline while it waits; to make a cancellation end the attempt is the caller's part.
   bool WaitStarted(Cancellation& token, const Clock& clock);
   AttemptOutcome WaitEnded(Cancellation& token, const Clock& clock);
   // It ended with an error.
   bool failed() const;
 
   void OnStarted() override;
-  void OnEpochAck(const v1::EpochAck& ack) override;
-  void OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done) override;
   void OnEnded(AttemptOutcome outcome) override;
 
  private:

@@ -51,7 +51,7 @@ void Cancellation::CheckDeadline(const Clock& clock) {
 }
 
 Cancellation::Registration::Registration(Cancellation& token,
-                                        std::function<void(const absl::Status&)> callback)
+                                         std::function<void(const absl::Status&)> callback)
     : token_(token) {
   absl::Status status;
   {

@@ -11,8 +11,9 @@
 
 namespace millrace {
 
-// How a statement learns that nobody wants its result any more: its client went away or pressed Ctrl-C, its time is up, the
-// job it belongs to was stopped, the process ends. Thread-safe. The first reason stays.
+// How a statement learns that nobody wants its result any more: its client went away or pressed
+// Ctrl-C, its time is up, the job it belongs to was stopped, the process ends. Thread-safe. The
+// first reason stays.
 class Cancellation {
  public:
   void Cancel(absl::Status reason);
@@ -24,9 +25,9 @@ class Cancellation {
   void SetDeadline(int64_t monotonic_micros, absl::Status reason);
   void CheckDeadline(const Clock& clock);
 
-  // Calls `callback` once when the token is cancelled, or at once if it is already; from whatever thread. The registration's
-  // end waits for a call that is under way, so the callback may use what the registration's owner outlives. The callback must
-  // not end its own registration.
+  // Calls `callback` once when the token is cancelled, or at once if it is already; from whatever
+  // thread. The registration's end waits for a call that is under way, so the callback may use what
+  // the registration's owner outlives. The callback must not end its own registration.
   class Registration {
    public:
     Registration(Cancellation& token, std::function<void(const absl::Status&)> callback);

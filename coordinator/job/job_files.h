@@ -14,7 +14,8 @@ namespace v1 {
 class StreamJobFile;
 }  // namespace v1
 
-// The plans and pinned splits of streaming jobs: one file each below data.dir. Thread-safe; blocks on the disk.
+// The plans and pinned splits of streaming jobs: one file each below data.dir. Thread-safe; blocks
+// on the disk.
 class JobFiles {
  public:
   explicit JobFiles(std::string data_dir);

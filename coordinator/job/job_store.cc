@@ -50,9 +50,9 @@ absl::StatusOr<v1::JobRecord> JobStore::Create(v1::JobRecord record) {
     const v1::JobRecord& other = entry.record;
     if (!record.request_id().empty() && other.request_id() == record.request_id()) {
       if (other.sql() == record.sql()) return other;
-      return MakeError(SqlState::kInvalidParameterValue,
-                       absl::StrCat("request id ", record.request_id(),
-                                    " was used before with another text"));
+      return MakeError(
+          SqlState::kInvalidParameterValue,
+          absl::StrCat("request id ", record.request_id(), " was used before with another text"));
     }
     if (IsLive(other) && other.name() == record.name()) {
       return MakeError(SqlState::kDuplicateTable,
@@ -61,8 +61,8 @@ absl::StatusOr<v1::JobRecord> JobStore::Create(v1::JobRecord record) {
     }
   }
   record.set_format_version(kRecordFormat);
-  MR_ASSIGN_OR_RETURN(const uint64_t revision, store_.CompareAndSwap(KeyOf(record.id()), 0,
-                                                                     record.SerializeAsString()));
+  MR_ASSIGN_OR_RETURN(const uint64_t revision,
+                      store_.CompareAndSwap(KeyOf(record.id()), 0, record.SerializeAsString()));
   entries_[record.id()] = Entry{record, revision};
   return record;
 }
@@ -73,9 +73,9 @@ absl::Status JobStore::Update(uint64_t job_id, const std::function<void(v1::JobR
   if (it == entries_.end()) return NoSuchJob(absl::StrCat(job_id));
   v1::JobRecord record = it->second.record;
   change(record);
-  MR_ASSIGN_OR_RETURN(const uint64_t revision,
-                      store_.CompareAndSwap(KeyOf(job_id), it->second.revision,
-                                            record.SerializeAsString()));
+  MR_ASSIGN_OR_RETURN(
+      const uint64_t revision,
+      store_.CompareAndSwap(KeyOf(job_id), it->second.revision, record.SerializeAsString()));
   it->second = Entry{std::move(record), revision};
   return absl::OkStatus();
 }
@@ -84,10 +84,9 @@ absl::Status JobStore::Remove(uint64_t job_id) {
   MutexLock lock(mutex_);
   auto it = entries_.find(job_id);
   if (it == entries_.end()) return absl::OkStatus();
-  MR_RETURN_IF_ERROR(store_
-                         .Transact({{KeyOf(job_id), it->second.revision}},
-                                   {{KeyOf(job_id), std::nullopt}})
-                         .status());
+  MR_RETURN_IF_ERROR(
+      store_.Transact({{KeyOf(job_id), it->second.revision}}, {{KeyOf(job_id), std::nullopt}})
+          .status());
   entries_.erase(it);
   return absl::OkStatus();
 }

@@ -23,8 +23,8 @@ class JobStore {
   // Reads all records; once, before anything else.
   absl::Status Load();
 
-  // Creates a record. 42P07 if a job of that name has not ended yet. A record with the same request id is returned
-  // instead of a new one if its text is the same; 22023 if it is not.
+  // Creates a record. 42P07 if a job of that name has not ended yet. A record with the same request
+  // id is returned instead of a new one if its text is the same; 22023 if it is not.
   absl::StatusOr<v1::JobRecord> Create(v1::JobRecord record);
   // Read, change, write: one compare-and-swap. 42704 if there is no such job.
   absl::Status Update(uint64_t job_id, const std::function<void(v1::JobRecord&)>& change);

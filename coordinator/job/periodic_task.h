@@ -9,7 +9,8 @@
 
 namespace millrace {
 
-// A thread that calls `tick` again and again with `interval_micros` between the calls, from construction to destruction.
+// A thread that calls `tick` again and again with `interval_micros` between the calls, from
+// construction to destruction.
 class PeriodicTask {
  public:
   PeriodicTask(int64_t interval_micros, std::function<void()> tick);

@@ -31,9 +31,7 @@ bool Ended(const StreamView& stream) {
          stream.phase == StreamPhase::kCancelled;
 }
 
-absl::Status ScriptStopped() {
-  return MakeError(SqlState::kQueryCanceled, "the job was stopped");
-}
+absl::Status ScriptStopped() { return MakeError(SqlState::kQueryCanceled, "the job was stopped"); }
 
 }  // namespace
 
@@ -114,19 +112,17 @@ absl::Status ScriptJobs::RunOneStep(uint64_t job_id, uint32_t index, const std::
                                     Script& script) {
   const std::optional<v1::JobRecord> record = parts_.store.Get(job_id);
   if (!record.has_value()) return InternalError("a script has lost its record");
-  // Seen running before: the process ended in the middle of it, perhaps just before it was recorded as done.
-  const bool repeated =
-      record->steps(static_cast<int>(index)).state() == v1::STEP_STATE_RUNNING;
+  // Seen running before: the process ended in the middle of it, perhaps just before it was recorded
+  // as done.
+  const bool repeated = record->steps(static_cast<int>(index)).state() == v1::STEP_STATE_RUNNING;
   const int64_t started = parts_.clock.WallMicros();
   MR_RETURN_IF_ERROR(UpdateStep(job_id, index, [&](v1::JobRecord&, v1::StepStatus& step) {
     step.set_state(v1::STEP_STATE_RUNNING);
     step.set_started_at_micros(started);
   }));
   const auto on_job = [&](uint64_t step_job_id) {
-    const absl::Status updated =
-        UpdateStep(job_id, index, [&](v1::JobRecord&, v1::StepStatus& step) {
-          step.set_job_id(step_job_id);
-        });
+    const absl::Status updated = UpdateStep(
+        job_id, index, [&](v1::JobRecord&, v1::StepStatus& step) { step.set_job_id(step_job_id); });
     if (!updated.ok()) LogError("job", "cannot record the job of a step", updated);
   };
   absl::StatusOr<ScriptStepResult> result =

@@ -38,13 +38,15 @@ class ScriptStepRunner {
   virtual ~ScriptStepRunner() = default;
   virtual absl::StatusOr<std::vector<std::string>> Split(const std::string& script) = 0;
   // `on_job` hears of the job behind the statement as soon as it has one.
-  virtual absl::StatusOr<ScriptStepResult> RunStep(
-      const v1::JobRecord& job, uint32_t index, const std::string& statement,
-      Cancellation& cancellation, const std::function<void(uint64_t)>& on_job) = 0;
+  virtual absl::StatusOr<ScriptStepResult> RunStep(const v1::JobRecord& job, uint32_t index,
+                                                   const std::string& statement,
+                                                   Cancellation& cancellation,
+                                                   const std::function<void(uint64_t)>& on_job) = 0;
 };
 
-// Scripts that run in the background, statement by statement. What is done is recorded after each statement, so that a restarted
-// process goes on with the first one that is not. A script lasts as long as the streams that it has created. Thread-safe.
+// Scripts that run in the background, statement by statement. What is done is recorded after each
+// statement, so that a restarted process goes on with the first one that is not. A script lasts as
+// long as the streams that it has created. Thread-safe.
 class ScriptJobs {
  public:
   struct Parts {
@@ -57,8 +59,8 @@ class ScriptJobs {
   };
   explicit ScriptJobs(Parts parts) : parts_(parts) {}
 
-  // `request` holds name, text, request id, settings and working directory. Returns once the job is recorded; with the id of an
-  // earlier request, the job of that one.
+  // `request` holds name, text, request id, settings and working directory. Returns once the job is
+  // recorded; with the id of an earlier request, the job of that one.
   absl::StatusOr<v1::JobRecord> Submit(v1::JobRecord request);
   // Goes on with a script of an earlier process.
   absl::Status Recover(const v1::JobRecord& record);

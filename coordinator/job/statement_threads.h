@@ -1,7 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <map>
+#include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -9,7 +13,8 @@
 
 namespace millrace {
 
-// Threads for what blocks: statements, watchers, scripts. One thread for each call, at most `threads_max` at a time.
+// Threads for what blocks: statements, watchers, scripts. One thread for each call, at most
+// `threads_max` at a time.
 class StatementThreads {
  public:
   explicit StatementThreads(size_t threads_max) : threads_max_(threads_max) {}
@@ -20,10 +25,15 @@ class StatementThreads {
   absl::Status Run(std::function<void()> work);
 
  private:
+  // Takes the threads whose calls are over.
+  std::vector<std::thread> TakeFinished() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const size_t threads_max_;
   Mutex mutex_;
-  CondVar idle_;
-  size_t running_ ABSL_GUARDED_BY(mutex_) = 0;
+  CondVar finished_changed_;
+  std::map<uint64_t, std::thread> threads_ ABSL_GUARDED_BY(mutex_);
+  std::vector<uint64_t> finished_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace millrace

@@ -19,7 +19,10 @@ namespace {
 // Pauses between attempts grow to this.
 constexpr int64_t kRestartPauseMicros = 200'000;
 constexpr int64_t kRestartPauseMaxMicros = 10'000'000;
-// An attempt that fails this often without publishing anything is given up, unless only workers are missing.
+// Workers of a cluster that starts come within this time.
+constexpr int64_t kSettleMicros = 400'000;
+// An attempt that fails this often without publishing anything is given up, unless only workers are
+// missing.
 constexpr int kFailuresMax = 8;
 
 JobEpochs::Tasks TasksOf(const v1::PhysicalPlan& plan) {
@@ -71,10 +74,6 @@ class StreamJobs::Observer final : public AttemptObserver {
       : jobs_(jobs), job_id_(job_id), attempt_(attempt) {}
 
   void OnStarted() override { jobs_.OnStarted(job_id_, attempt_); }
-  void OnEpochAck(const v1::EpochAck& ack) override { jobs_.OnEpochAck(ack); }
-  void OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done) override {
-    jobs_.OnCheckpointDone(worker, done);
-  }
   void OnEnded(AttemptOutcome outcome) override { jobs_.OnEnded(job_id_, attempt_, outcome); }
 
  private:
@@ -83,8 +82,9 @@ class StreamJobs::Observer final : public AttemptObserver {
   const uint32_t attempt_;
 };
 
-// Reads the checkpoint and finishes what it had begun. Called without the lock: while a job waits for its next attempt, nobody
-// else changes what is read here, and only one start is under way at a time.
+// Reads the checkpoint and finishes what it had begun. Called without the lock: while a job waits
+// for its next attempt, nobody else changes what is read here, and only one start is under way at a
+// time.
 absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
                                                        PublishedEpoch* restored) const {
   AttemptSpec attempt;
@@ -147,9 +147,10 @@ absl::Status StreamJobs::StartAttempt(uint64_t job_id) {
 void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch restored) {
   stream.attempt = attempt.attempt;
   stream.attempt_started = false;
+  stream.attempt_ended = false;
   const uint64_t job_id = stream.spec.job_id;
-  auto placements = parts_.runs.Start(
-      std::move(attempt), std::make_shared<Observer>(*this, job_id, stream.attempt));
+  auto placements = parts_.runs.Start(std::move(attempt),
+                                      std::make_shared<Observer>(*this, job_id, stream.attempt));
   if (!placements.ok()) {
     if (GetErrorDetail(placements.status()).retry == Retry::kSafe && stream.ever_published) {
       ScheduleRestart(stream);
@@ -186,6 +187,7 @@ void StreamJobs::OnEnded(uint64_t job_id, uint32_t attempt, const AttemptOutcome
   Stream* stream = Find(job_id);
   if (stream == nullptr || stream->attempt != attempt) return;
   stream->last_tasks = outcome.tasks;
+  stream->attempt_ended = true;
   changed_.NotifyAll();
   if (stream->phase != StreamPhase::kRunning) return;  // Cancelled.
   if (outcome.status.ok()) {
@@ -234,11 +236,19 @@ void StreamJobs::ReleaseWorkers(Stream& stream, const absl::Status& reason) {
   Send(stream.workers, message);
 }
 
+void StreamJobs::OnWorkerJoined() {
+  MutexLock lock(mutex_);
+  settled_micros_ = parts_.clock.MonotonicMicros() + kSettleMicros;
+}
+
 void StreamJobs::OnWorkerLost(WorkerId worker) {
   MutexLock lock(mutex_);
   for (auto& [id, stream] : streams_) {
-    // The attempt of a running job ends by itself; that of a serving one has ended before.
-    if (stream->phase != StreamPhase::kServing || !stream->workers.contains(worker)) continue;
+    // An attempt that runs fails by itself. One that has ended has left rows of views, or files of
+    // the last checkpoint.
+    const bool holds = stream->phase == StreamPhase::kServing ||
+                       (stream->phase == StreamPhase::kRunning && stream->attempt_ended);
+    if (!holds || !stream->workers.contains(worker)) continue;
     stream->workers.erase(worker);
     ReleaseWorkers(*stream, absl::UnavailableError("a worker with rows of the view was lost"));
     ScheduleRestart(*stream);

@@ -19,6 +19,8 @@ struct StreamJobs::Stream {
   uint32_t attempt = 0;
   // The attempt's tasks are running (not only deployed).
   bool attempt_started = false;
+  // They have all ended; the last checkpoint may still be under way.
+  bool attempt_ended = false;
   std::vector<v1::TaskPlacement> placements;
   std::set<WorkerId> workers;
   std::set<WorkerId> source_workers;
@@ -32,6 +34,8 @@ struct StreamJobs::Stream {
   // The last durable epoch was the final one.
   bool final_durable = false;
   bool ever_published = false;
+  // An epoch is published that has every row that was in stored tables when the job was created.
+  bool ready = false;
 
   int64_t next_epoch_micros = 0;
   int64_t next_checkpoint_micros = 0;
@@ -42,10 +46,12 @@ struct StreamJobs::Stream {
   // What the tasks had reported as read when the last epoch was started.
   uint64_t rows_in_at_epoch = 0;
   bool stop_requested = false;
-  // Nothing is read any more: only what the checkpoint holds is served (a stopped job after a restart).
+  // Nothing is read any more: only what the checkpoint holds is served (a stopped job after a
+  // restart).
   bool serve_only = false;
 
-  // When the next attempt may start, and how often attempts have failed since the last published epoch.
+  // When the next attempt may start, and how often attempts have failed since the last published
+  // epoch.
   int64_t restart_at_micros = 0;
   int failures = 0;
   bool start_queued = false;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,15 +12,39 @@
 #include "common/storage/staged_commit.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
+#include "coordinator/scheduler/placement.h"
 
 // Epochs and checkpoints of streaming jobs.
 
 namespace millrace {
 namespace {
 
-// A job into which nothing comes still gets an epoch this often (in intervals): its counters travel with heartbeats, which are
-// slower than epochs, so "nothing" is known late.
+// A job into which nothing comes still gets an epoch this often (in intervals): its counters travel
+// with heartbeats, which are slower than epochs, so "nothing" is known late.
 constexpr int64_t kIdleIntervals = 4;
+
+// While a statement waits for a job's stored tables to be read, epochs come this fast.
+constexpr int64_t kFillingIntervalMicros = 50'000;
+
+// Every split of a stored table has been read at the epoch.
+bool TablesAreRead(const StreamSpec& spec, const PublishedEpoch& published) {
+  std::set<uint32_t> table_scans;
+  for (const v1::Fragment& fragment : spec.plan->fragments()) {
+    ForEachNode(fragment.root(), [&](const v1::PlanNode& node) {
+      if (node.has_scan() && node.scan().connector() == "table") {
+        table_scans.insert(node.scan().scan_id());
+      }
+    });
+  }
+  for (const ScanSplits& scan : spec.scans) {
+    if (!table_scans.contains(scan.scan_id)) continue;
+    for (const v1::Split& split : scan.splits) {
+      auto position = published.positions.find({scan.scan_id, split.id()});
+      if (position == published.positions.end() || !position->second.ended()) return false;
+    }
+  }
+  return true;
+}
 
 uint64_t RowsIn(const std::vector<v1::TaskProgress>& tasks) {
   uint64_t rows = 0;
@@ -41,7 +66,7 @@ void StreamJobs::Tick() {
   std::vector<Stream*> idle;
   for (auto& [id, stream] : streams_) {
     if (stream->phase == StreamPhase::kWaiting && !stream->start_queued && have_workers &&
-        now >= stream->restart_at_micros) {
+        now >= std::max(stream->restart_at_micros, settled_micros_)) {
       stream->start_queued = true;
       work_.Add([this, job_id = id] { StartAttempt(job_id).IgnoreError(); });
     }
@@ -102,7 +127,8 @@ void StreamJobs::StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int6
   stream.last_epoch_micros = now;
   stream.rows_in_at_epoch = RowsIn(parts_.runs.Progress(stream.spec.job_id));
   // On a grid, so that jobs with the same interval get the same epochs.
-  stream.next_epoch_micros = (now / interval + 1) * interval;
+  stream.next_epoch_micros = stream.ready ? (now / interval + 1) * interval
+                                          : now + std::min(interval, kFillingIntervalMicros);
   if (kind != EpochKind::kPlain) {
     stream.checkpoint->Begin(epoch);
     stream.next_checkpoint_micros = now + stream.spec.options.checkpoint_interval_micros;
@@ -117,11 +143,27 @@ void StreamJobs::StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int6
   Send(stream.source_workers, message);
 }
 
-void StreamJobs::OnEpochAck(const v1::EpochAck& ack) {
+void StreamJobs::OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& message) {
+  if (message.has_epoch_ack()) OnEpochAck(worker, message.epoch_ack());
+  if (message.has_checkpoint_done()) OnCheckpointDone(worker, message.checkpoint_done());
+}
+
+// The job that a report belongs to; null, and counted, if it is one of an older attempt or of
+// nobody (I6).
+StreamJobs::Stream* StreamJobs::FindRunning(uint64_t job_id, uint32_t attempt, WorkerId worker) {
+  Stream* stream = Find(job_id);
+  if (stream != nullptr && stream->attempt == attempt && stream->epochs != nullptr &&
+      stream->phase == StreamPhase::kRunning && stream->workers.contains(worker)) {
+    return stream;
+  }
+  ++stale_messages_;
+  return nullptr;
+}
+
+void StreamJobs::OnEpochAck(WorkerId worker, const v1::EpochAck& ack) {
   MutexLock lock(mutex_);
-  Stream* stream = Find(ack.job_id());
-  if (stream == nullptr || stream->attempt != ack.attempt() || stream->epochs == nullptr) return;
-  if (stream->phase != StreamPhase::kRunning) return;
+  Stream* stream = FindRunning(ack.job_id(), ack.attempt(), worker);
+  if (stream == nullptr) return;
   stream->checkpoint->AddStagedFiles(ack);
   for (const PublishedEpoch& published : stream->epochs->Acknowledge(ack)) {
     Publish(*stream, published);
@@ -143,6 +185,7 @@ void StreamJobs::Publish(Stream& stream, const PublishedEpoch& published) {
   stream.checkpoint->OnPublished(published);
   stream.epochs->Retain(RetentionFloor());
   stream.failures = 0;
+  stream.ready = stream.ready || TablesAreRead(stream.spec, published);
   if (!stream.ever_published) {
     stream.ever_published = true;
     work_.Add([this, job_id = stream.spec.job_id] {
@@ -164,20 +207,33 @@ void StreamJobs::Publish(Stream& stream, const PublishedEpoch& published) {
 
 void StreamJobs::OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done) {
   MutexLock lock(mutex_);
-  Stream* stream = Find(done.job_id());
-  if (stream == nullptr || stream->attempt != done.attempt() || stream->epochs == nullptr) return;
-  if (stream->phase != StreamPhase::kRunning) return;
+  Stream* stream = FindRunning(done.job_id(), done.attempt(), worker);
+  if (stream == nullptr) return;
   if (done.has_error()) {
-    // Without the lock the attempt could end in between; Cancel is harmless then.
     const absl::Status error =
         WithContext(FromProto(done.error()), absl::StrCat("checkpoint ", done.epoch()));
     work_.Add([this, job_id = done.job_id(), attempt = done.attempt(), error] {
-      parts_.runs.Cancel(job_id, attempt, error);
+      AbandonCheckpoint(job_id, attempt, error);
     });
     return;
   }
   stream->checkpoint->OnWorkerDone(worker, done);
   StoreIfReady(*stream);
+}
+
+// An attempt that runs ends with the error, and is restarted if that can help. The last checkpoint
+// of one that has ended is only made by a new attempt.
+void StreamJobs::AbandonCheckpoint(uint64_t job_id, uint32_t attempt, const absl::Status& error) {
+  {
+    MutexLock lock(mutex_);
+    Stream* stream = Find(job_id);
+    if (stream == nullptr || stream->attempt != attempt) return;
+    if (stream->attempt_ended && stream->phase == StreamPhase::kRunning) {
+      ReleaseWorkers(*stream, error);
+      return FailStream(*stream, error);
+    }
+  }
+  parts_.runs.Cancel(job_id, attempt, error);
 }
 
 void StreamJobs::StoreIfReady(Stream& stream) {
@@ -196,7 +252,8 @@ void StreamJobs::StoreIfReady(Stream& stream) {
   });
 }
 
-// Files first (the workers have done that), manifest second, pointer third (I2); what sinks have staged comes last (I5).
+// Files first (the workers have done that), manifest second, pointer third (I2); what sinks have
+// staged comes last (I5).
 absl::Status StreamJobs::MakeDurable(const v1::CheckpointManifest& manifest, v1::JobState state,
                                      std::string* name) {
   MR_ASSIGN_OR_RETURN(*name, parts_.checkpoints.WriteManifest(manifest));
@@ -214,8 +271,7 @@ absl::Status StreamJobs::MakeDurable(const v1::CheckpointManifest& manifest, v1:
   return CommitStagedFiles(*file_system, pending);
 }
 
-void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest,
-                                 EpochKind kind) {
+void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest, EpochKind kind) {
   bool stopped = false;
   {
     MutexLock lock(mutex_);
@@ -230,8 +286,7 @@ void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifes
   const absl::Status durable = MakeDurable(manifest, state, &name);
   if (!durable.ok()) {
     LogError("epoch", absl::StrCat("checkpoint of job ", job_id, " failed"), durable);
-    parts_.runs.Cancel(job_id, manifest.attempt(), durable);
-    return;
+    return AbandonCheckpoint(job_id, manifest.attempt(), durable);
   }
   // Before the next checkpoint can begin.
   const absl::Status removed = parts_.checkpoints.RemoveOlder(manifest, name);
@@ -247,7 +302,7 @@ void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifes
     stream->final_durable = true;
     stream->serve_only = stopped;
     // The tasks may have ended before the pointer was written; else they will end now.
-    if (stream->phase == StreamPhase::kRunning && parts_.runs.Progress(job_id).empty()) {
+    if (stream->phase == StreamPhase::kRunning && stream->attempt_ended) {
       stream->phase = StreamPhase::kServing;
     }
   }

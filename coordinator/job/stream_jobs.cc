@@ -37,8 +37,8 @@ absl::Status NotReadable(const std::string& name, const absl::Status& error) {
   return MakeError(detail, absl::StrCat("materialized view ", name, " cannot be read yet"));
 }
 
-int64_t DurationSetting(const std::map<std::string, std::string>& settings,
-                        const std::string& name, int64_t otherwise) {
+int64_t DurationSetting(const std::map<std::string, std::string>& settings, const std::string& name,
+                        int64_t otherwise) {
   auto it = settings.find(name);
   if (it == settings.end()) return otherwise;
   return ParseDurationMicros(it->second).value_or(otherwise);
@@ -46,8 +46,7 @@ int64_t DurationSetting(const std::map<std::string, std::string>& settings,
 
 }  // namespace
 
-StreamJobs::StreamJobs(Parts parts)
-    : parts_(parts), self_(std::make_shared<StreamJobs*>(this)) {}
+StreamJobs::StreamJobs(Parts parts) : parts_(parts), self_(std::make_shared<StreamJobs*>(this)) {}
 
 StreamJobs::~StreamJobs() = default;
 
@@ -92,6 +91,7 @@ absl::Status StreamJobs::Recover(const v1::JobRecord& record, StreamOptions defa
   stream->durable_epoch = record.durable_epoch();
   stream->manifest = record.checkpoint_manifest();
   stream->ever_published = true;
+  stream->ready = true;
   stream->final_durable =
       record.state() == v1::JOB_STATE_FINISHED || record.state() == v1::JOB_STATE_STOPPED;
   stream->serve_only = record.state() == v1::JOB_STATE_STOPPED;
@@ -122,7 +122,7 @@ absl::Status StreamJobs::WaitFirstEpoch(uint64_t job_id, Cancellation& token) {
     const Stream* stream = Find(job_id);
     if (stream == nullptr) return NoSuchStream(job_id);
     if (!stream->error.ok()) return stream->error;
-    return stream->ever_published;
+    return stream->ready;
   });
 }
 
@@ -295,8 +295,7 @@ absl::StatusOr<BoundViews> StreamJobs::BindViews(const std::set<ViewRead>& reads
     std::vector<JobCutOffer> jobs;
     for (auto& [id, offer] : offers) jobs.push_back(std::move(offer));
     MR_ASSIGN_OR_RETURN(
-        const Cut cut,
-        ChooseCut(jobs, as_of == 0 ? std::nullopt : std::optional<uint64_t>(as_of)));
+        const Cut cut, ChooseCut(jobs, as_of == 0 ? std::nullopt : std::optional<uint64_t>(as_of)));
     for (const auto& [read, stream] : group) {
       ViewPartAtEpoch base;
       base.object_id = read.object_id;
@@ -310,8 +309,8 @@ absl::StatusOr<BoundViews> StreamJobs::BindViews(const std::set<ViewRead>& reads
     bound.epoch = std::max(bound.epoch, cut.epoch);
   }
   for (uint64_t epoch : epochs) ++pinned_[epoch];
-  bound.pin = std::shared_ptr<void>(
-      nullptr, [weak = std::weak_ptr<StreamJobs*>(self_), epochs](void*) {
+  bound.pin =
+      std::shared_ptr<void>(nullptr, [weak = std::weak_ptr<StreamJobs*>(self_), epochs](void*) {
         const std::shared_ptr<StreamJobs*> self = weak.lock();
         if (self == nullptr) return;
         MutexLock unpin_lock((*self)->mutex_);
@@ -330,8 +329,7 @@ StreamView StreamJobs::ViewOf(const Stream& stream) const {
   view.attempt = stream.attempt;
   view.durable_epoch = stream.durable_epoch;
   if (stream.epochs != nullptr) view.published = stream.epochs->published();
-  view.complete =
-      !view.published.empty() && view.published.back().kind == EpochKind::kFinal;
+  view.complete = !view.published.empty() && view.published.back().kind == EpochKind::kFinal;
   view.error = stream.error;
   view.tasks = parts_.runs.Progress(stream.spec.job_id);
   if (view.tasks.empty()) view.tasks = stream.last_tasks;
@@ -344,6 +342,11 @@ std::optional<StreamView> StreamJobs::View(uint64_t job_id) const {
   const Stream* stream = Find(job_id);
   if (stream == nullptr) return std::nullopt;
   return ViewOf(*stream);
+}
+
+uint64_t StreamJobs::stale_messages() const {
+  MutexLock lock(mutex_);
+  return stale_messages_;
 }
 
 std::vector<StreamView> StreamJobs::Views() const {

@@ -52,7 +52,8 @@ enum class StreamPhase : uint8_t {
   // No attempt runs; one will be started when the time has come and workers are there.
   kWaiting,
   kRunning,
-  // All input was processed, or the job was stopped: the workers keep the views' rows and nothing else.
+  // All input was processed, or the job was stopped: the workers keep the views' rows and nothing
+  // else.
   kServing,
   // The error is final; nothing can be read.
   kFailed,
@@ -74,7 +75,8 @@ struct StreamView {
   std::shared_ptr<const v1::PhysicalPlan> plan;
 };
 
-// The parts of views that a statement reads, at one cut. While it lives, the epochs of the cut are kept.
+// The parts of views that a statement reads, at one cut. While it lives, the epochs of the cut are
+// kept.
 struct BoundViews {
   std::vector<ViewPartAtEpoch> parts;
   uint64_t epoch = 0;
@@ -88,8 +90,9 @@ struct ViewRead {
   friend auto operator<=>(const ViewRead&, const ViewRead&) = default;
 };
 
-// The streaming jobs: starts epochs, publishes them, makes checkpoints, starts attempts again after a loss, binds readers to a cut.
-// What is durable of a job: its record, its file (plan, splits), its last manifest. Thread-safe.
+// The streaming jobs: starts epochs, publishes them, makes checkpoints, starts attempts again after
+// a loss, binds readers to a cut. What is durable of a job: its record, its file (plan, splits),
+// its last manifest. Thread-safe.
 class StreamJobs {
  public:
   struct Parts {
@@ -104,10 +107,12 @@ class StreamJobs {
   explicit StreamJobs(Parts parts);
   ~StreamJobs();
 
-  // Writes the job's file, then starts the first attempt. The record stays CREATED until the first epoch is published.
+  // Writes the job's file, then starts the first attempt. The record stays CREATED until the first
+  // epoch is published.
   absl::Status Start(StreamSpec spec);
   // Takes up a job of an earlier process. Attempts start when workers are there.
   absl::Status Recover(const v1::JobRecord& record, StreamOptions defaults);
+  // The first published epoch with all rows that stored tables had at the start.
   absl::Status WaitFirstEpoch(uint64_t job_id, Cancellation& token);
   // A last durable epoch, then nothing more is read; views stay readable. Returns when it is done.
   absl::Status Stop(uint64_t job_id, Cancellation& token);
@@ -120,16 +125,22 @@ class StreamJobs {
   absl::StatusOr<BoundViews> BindViews(const std::set<ViewRead>& reads);
   // Every running job has published an epoch that was started after the call.
   absl::Status Flush(Cancellation& token);
-  // Waits until `done` says so or fails; it is asked after every change. 57014 after `timeout_micros`.
+  // Waits until `done` says so or fails; it is asked after every change. 57014 after
+  // `timeout_micros`.
   using Condition = std::function<absl::StatusOr<bool>(const StreamView&)>;
   absl::Status WaitUntil(uint64_t job_id, const Condition& done, int64_t timeout_micros,
                          Cancellation& token);
 
   std::optional<StreamView> View(uint64_t job_id) const;
   std::vector<StreamView> Views() const;
+  uint64_t stale_messages() const;
 
   // Starts epochs and attempts that are due. Called every few milliseconds.
   void Tick();
+  // What workers report of epochs and checkpoints; other messages are ignored.
+  void OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& message);
+  // Jobs that wait for workers give those that come together a moment to be all there.
+  void OnWorkerJoined();
   void OnWorkerLost(WorkerId worker);
 
  private:
@@ -143,8 +154,7 @@ class StreamJobs {
 
   // stream_attempts.cc
   absl::Status StartAttempt(uint64_t job_id);
-  absl::StatusOr<AttemptSpec> PrepareAttempt(const Stream& stream,
-                                             PublishedEpoch* restored) const;
+  absl::StatusOr<AttemptSpec> PrepareAttempt(const Stream& stream, PublishedEpoch* restored) const;
   void Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch restored)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ScheduleRestart(Stream& stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -159,10 +169,13 @@ class StreamJobs {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int64_t now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void OnEpochAck(const v1::EpochAck& ack);
+  Stream* FindRunning(uint64_t job_id, uint32_t attempt, WorkerId worker)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnEpochAck(WorkerId worker, const v1::EpochAck& ack);
   void OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done);
   void Publish(Stream& stream, const PublishedEpoch& published)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AbandonCheckpoint(uint64_t job_id, uint32_t attempt, const absl::Status& error);
   void StoreIfReady(Stream& stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest, EpochKind kind);
   absl::Status MakeDurable(const v1::CheckpointManifest& manifest, v1::JobState state,
@@ -177,6 +190,10 @@ class StreamJobs {
   std::map<uint64_t, std::shared_ptr<Stream>> streams_ ABSL_GUARDED_BY(mutex_);
   // The newest epoch that was given out.
   uint64_t newest_epoch_ ABSL_GUARDED_BY(mutex_) = 0;
+  // No attempt is started again before this.
+  int64_t settled_micros_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Reports of older attempts.
+  uint64_t stale_messages_ ABSL_GUARDED_BY(mutex_) = 0;
   // Cuts that statements read: epoch → statements.
   std::map<uint64_t, int> pinned_ ABSL_GUARDED_BY(mutex_);
   // Pins outlive statements, not this object; they find out here.

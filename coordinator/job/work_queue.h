@@ -9,12 +9,14 @@
 
 namespace millrace {
 
-// One thread that does what must not hold up the caller: writing manifests, renaming files, starting attempts again. In the order of
-// the calls. Its callers bound the queue: each job has at most one thing of each kind under way.
+// One thread that does what must not hold up the caller: writing manifests, renaming files,
+// starting attempts again. In the order of the calls. Its callers bound the queue: each job has at
+// most one thing of each kind under way.
 class WorkQueue {
  public:
   WorkQueue();
-  // Finishes the work that has begun and drops the rest: all of it is repeated after a restart of the process.
+  // Finishes the work that has begun and drops the rest: all of it is repeated after a restart of
+  // the process.
   ~WorkQueue();
 
   void Add(std::function<void()> work);

@@ -143,6 +143,7 @@ std::string ProjectText(const LogicalProject& project, const Schema& schema) {
     if (item != project.output[i].name) absl::StrAppend(&item, " AS ", project.output[i].name);
     items.push_back(std::move(item));
   }
+  if (items.empty()) return "Project no columns";
   return absl::StrCat("Project ", absl::StrJoin(items, ", "));
 }
 

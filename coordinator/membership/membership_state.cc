@@ -13,8 +13,8 @@ namespace millrace {
 absl::Status CheckHello(const v1::WorkerHello& hello, absl::string_view coordinator_version) {
   if (hello.version() != coordinator_version) {
     return MakeError(SqlState::kObjectNotInPrerequisiteState,
-                     absl::StrCat("worker has version ", hello.version(),
-                                  ", the coordinator has ", coordinator_version),
+                     absl::StrCat("worker has version ", hello.version(), ", the coordinator has ",
+                                  coordinator_version),
                      "start the worker from the same release as the coordinator");
   }
   if (hello.slots() == 0) {

@@ -43,17 +43,18 @@ struct Moment {
   int64_t wall_micros = 0;
 };
 
-// FAILED_PRECONDITION (55000) with a hint if a worker of this kind cannot join: another version, no slots, no address.
+// FAILED_PRECONDITION (55000) with a hint if a worker of this kind cannot join: another version, no
+// slots, no address.
 absl::Status CheckHello(const v1::WorkerHello& hello, absl::string_view coordinator_version);
 
-// The members of the cluster, as plain data: no thread, no clock. A worker's id is used once; a lost one stays listed (the newest
-// kLostKept of them), so that people can see what happened.
+// The members of the cluster, as plain data: no thread, no clock. A worker's id is used once; a
+// lost one stays listed (the newest kLostKept of them), so that people can see what happened.
 class MembershipState {
  public:
   static constexpr size_t kLostKept = 64;
 
-  // Adds a worker under a new `id`. Returns the ids of active workers that are the same process (it has reconnected): they are
-  // lost now.
+  // Adds a worker under a new `id`. Returns the ids of active workers that are the same process (it
+  // has reconnected): they are lost now.
   std::vector<WorkerId> Join(WorkerId id, const v1::WorkerHello& hello, Moment now);
   // Any message counts as a sign of life.
   void Heard(WorkerId id, Moment now);

@@ -19,8 +19,7 @@ absl::Status WorkerLost(absl::string_view what) {
 }  // namespace
 
 WorkerRegistry::WorkerRegistry(const Clock& clock, MembershipOptions options,
-                               IdAllocator& worker_ids, std::string cluster_id,
-                               std::string version)
+                               IdAllocator& worker_ids, std::string cluster_id, std::string version)
     : clock_(clock),
       options_(options),
       worker_ids_(worker_ids),
@@ -91,9 +90,8 @@ void WorkerRegistry::ExpireSilent() {
     expired = state_.Expire(Now(), options_.heartbeat_timeout_micros);
   }
   for (WorkerId worker : expired) {
-    Lose({worker},
-         WorkerLost(absl::StrCat("worker ", worker.value(), " was silent for more than ",
-                                 options_.heartbeat_timeout_micros / 1000, " ms")));
+    Lose({worker}, WorkerLost(absl::StrCat("worker ", worker.value(), " was silent for more than ",
+                                           options_.heartbeat_timeout_micros / 1000, " ms")));
   }
 }
 

@@ -28,8 +28,8 @@ class WorkerWelcome;
 class WorkerLink {
  public:
   virtual ~WorkerLink() = default;
-  // Queues a message; messages arrive in the order of the calls. Never blocks. A link whose bounded queue is full closes
-  // itself: a worker that does not read is as good as lost.
+  // Queues a message; messages arrive in the order of the calls. Never blocks. A link whose bounded
+  // queue is full closes itself: a worker that does not read is as good as lost.
   virtual void Send(v1::CoordinatorMessage message) = 0;
   // Ends the connection; `reason` is what the worker is told.
   virtual void Close(const absl::Status& reason) = 0;
@@ -50,17 +50,19 @@ struct MembershipOptions {
   int64_t heartbeat_timeout_micros = 5'000'000;
 };
 
-// The connected workers. A closed connection is a loss at once, silence is one after the timeout. Thread-safe; the listener
-// is called without any lock held.
+// The connected workers. A closed connection is a loss at once, silence is one after the timeout.
+// Thread-safe; the listener is called without any lock held.
 class WorkerRegistry {
  public:
   WorkerRegistry(const Clock& clock, MembershipOptions options, IdAllocator& worker_ids,
                  std::string cluster_id, std::string version);
 
-  // Before the first worker can join. The listener must outlive all calls below; null ends the deliveries.
+  // Before the first worker can join. The listener must outlive all calls below; null ends the
+  // deliveries.
   void SetListener(WorkerListener* listener);
 
-  // A worker introduces itself. On success the welcome was sent over `link`, and other messages follow it.
+  // A worker introduces itself. On success the welcome was sent over `link`, and other messages
+  // follow it.
   absl::StatusOr<WorkerId> Join(const v1::WorkerHello& hello, std::shared_ptr<WorkerLink> link);
   void Receive(WorkerId worker, const v1::WorkerMessage& message);
   // The connection is gone. Harmless if the worker is lost already.

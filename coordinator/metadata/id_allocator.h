@@ -10,8 +10,9 @@
 
 namespace millrace {
 
-// Gives out the numbers 1, 2, 3, … of one kind, each once, over all restarts. A block of numbers is reserved durably before its
-// first is given out, so most calls touch no disk; a restart leaves a gap. Thread-safe.
+// Gives out the numbers 1, 2, 3, … of one kind, each once, over all restarts. A block of numbers is
+// reserved durably before its first is given out, so most calls touch no disk; a restart leaves a
+// gap. Thread-safe.
 class IdAllocator {
  public:
   // `name`: the kind ("job", "object", "epoch"). The store must outlive the allocator.

@@ -18,10 +18,10 @@ absl::Status CheckRecordFormat(absl::string_view what, uint32_t found, uint32_t 
     return MakeError(SqlState::kDataCorrupted, absl::StrCat(what, " carries no format version"));
   }
   if (found > supported) {
-    return MakeError(SqlState::kFeatureNotSupported,
-                     absl::StrCat(what, " has format ", found, ", this version reads up to ",
-                                  supported),
-                     "start the version of Millrace that wrote it, or a newer one");
+    return MakeError(
+        SqlState::kFeatureNotSupported,
+        absl::StrCat(what, " has format ", found, ", this version reads up to ", supported),
+        "start the version of Millrace that wrote it, or a newer one");
   }
   return absl::OkStatus();
 }

@@ -23,7 +23,8 @@ struct MetadataEntry {
   uint64_t revision = 0;
 };
 
-// The key must be at exactly this revision when the transaction commits; 0 = there must be no such key.
+// The key must be at exactly this revision when the transaction commits; 0 = there must be no such
+// key.
 struct MetadataCondition {
   std::string key;
   uint64_t revision = 0;
@@ -35,9 +36,10 @@ struct MetadataWrite {
   std::optional<std::string> value;
 };
 
-// The coordinator's durable key-value store. Keys are paths of words ("catalog/7"), values are small records; large things
-// (plans, manifests) are files that a record points to. Every change is one transaction that is checked and applied
-// atomically, and durable when the call returns. Thread-safe; transactions are serial.
+// The coordinator's durable key-value store. Keys are paths of words ("catalog/7"), values are
+// small records; large things (plans, manifests) are files that a record points to. Every change is
+// one transaction that is checked and applied atomically, and durable when the call returns.
+// Thread-safe; transactions are serial.
 class MetadataStore {
  public:
   virtual ~MetadataStore() = default;
@@ -46,8 +48,8 @@ class MetadataStore {
   virtual absl::StatusOr<std::optional<MetadataValue>> Get(absl::string_view key) const = 0;
   // Every entry whose key begins with `prefix`, by key.
   virtual absl::StatusOr<std::vector<MetadataEntry>> List(absl::string_view prefix) const = 0;
-  // Applies all writes if all conditions hold, and returns the new revision of the written keys. 40001 (retry safe) if a
-  // condition does not hold: nothing was written.
+  // Applies all writes if all conditions hold, and returns the new revision of the written keys.
+  // 40001 (retry safe) if a condition does not hold: nothing was written.
   virtual absl::StatusOr<uint64_t> Transact(const std::vector<MetadataCondition>& conditions,
                                             const std::vector<MetadataWrite>& writes) = 0;
 

@@ -132,9 +132,9 @@ absl::StatusOr<uint64_t> RocksDbMetadataStore::Transact(
   const uint64_t next = revision_ + 1;
   rocksdb::WriteBatch batch;
   for (const MetadataWrite& write : writes) {
-    const rocksdb::Status status =
-        write.value.has_value() ? batch.Put(write.key, EncodeFixed64(next) + *write.value)
-                                : batch.Delete(write.key);
+    const rocksdb::Status status = write.value.has_value()
+                                       ? batch.Put(write.key, EncodeFixed64(next) + *write.value)
+                                       : batch.Delete(write.key);
     MR_RETURN_IF_ERROR(FromRocksDb(status));
   }
   MR_RETURN_IF_ERROR(

@@ -14,12 +14,12 @@ class Status;
 
 namespace millrace {
 
-// One RocksDB database; every transaction is one write batch with a synced log. A value is stored with its revision in front
-// (8 bytes, little endian). One process at a time may have it open.
+// One RocksDB database; every transaction is one write batch with a synced log. A value is stored
+// with its revision in front (8 bytes, little endian). One process at a time may have it open.
 class RocksDbMetadataStore final : public MetadataStore {
  public:
-  // Opens the database in `folder`, and creates it if there is none. 55006 if another process has it open; 0A000 if a newer
-  // version has written it.
+  // Opens the database in `folder`, and creates it if there is none. 55006 if another process has
+  // it open; 0A000 if a newer version has written it.
   static absl::StatusOr<std::unique_ptr<RocksDbMetadataStore>> Open(const std::string& folder);
   ~RocksDbMetadataStore() override;
 

@@ -9,7 +9,8 @@
 namespace millrace {
 namespace {
 
-// One entry for each slot: first every worker once, then every worker with a second slot, and so on.
+// One entry for each slot: first every worker once, then every worker with a second slot, and so
+// on.
 std::vector<WorkerId> SlotOrder(const std::vector<SlotOffer>& offers) {
   uint32_t most = 0;
   for (const SlotOffer& offer : offers) most = std::max(most, offer.slots);

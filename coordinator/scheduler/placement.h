@@ -20,10 +20,11 @@ struct SlotOffer {
   uint32_t slots = 0;
 };
 
-// Where every task of a plan runs. Tasks of a fragment go round the workers, each worker as often as it has slots, so that every
-// worker gets a task of each fragment that is wide enough; task i of two fragments of equal width share a worker (FORWARD stays
-// in one process). Fragments of one task take turns among the workers. Streaming: task i of P owns a contiguous
-// range of the shards. 53000 (retry safe) without workers. Pure.
+// Where every task of a plan runs. Tasks of a fragment go round the workers, each worker as often
+// as it has slots, so that every worker gets a task of each fragment that is wide enough; task i of
+// two fragments of equal width share a worker (FORWARD stays in one process). Fragments of one task
+// take turns among the workers. Streaming: task i of P owns a contiguous range of the shards. 53000
+// (retry safe) without workers. Pure.
 absl::StatusOr<std::vector<v1::TaskPlacement>> PlaceTasks(const v1::PhysicalPlan& plan,
                                                           const std::vector<SlotOffer>& offers);
 

@@ -16,8 +16,9 @@ namespace v1 {
 class TaskPlacement;
 }  // namespace v1
 
-// kAny: every split may be read by any task at any time. kEventTime: one after another in their order, and a task is told
-// when none is left, because splits that nobody reads yet hold the watermark.
+// kAny: every split may be read by any task at any time. kEventTime: one after another in their
+// order, and a task is told when none is left, because splits that nobody reads yet hold the
+// watermark.
 enum class SplitOrder : uint8_t { kAny, kEventTime };
 
 // The splits of one scan.
@@ -42,7 +43,8 @@ class SplitPool {
 
   // What a task on `worker` reads next; empty with end = true when there is nothing.
   Answer Request(uint32_t task_index, WorkerId worker);
-  // kEventTime: the tasks that must hear that no split is left, each once; empty while some are left.
+  // kEventTime: the tasks that must hear that no split is left, each once; empty while some are
+  // left.
   std::vector<uint32_t> TakeTasksToEnd();
 
   // An error if a split is bound to a worker on which the scan has no task.
@@ -63,7 +65,8 @@ class SplitPool {
   std::set<uint32_t> ended_tasks_;
 };
 
-// What is still to be read after a restart: splits that had ended are left out, those in the middle go on at their position.
+// What is still to be read after a restart: splits that had ended are left out, those in the middle
+// go on at their position.
 ScanSplits ResumeSplits(ScanSplits splits, const std::vector<v1::SplitPosition>& positions);
 
 }  // namespace millrace

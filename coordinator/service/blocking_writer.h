@@ -15,9 +15,10 @@
 
 namespace millrace {
 
-// A response stream that a thread of ours writes with blocking calls. One message is on its way at a time, so a client that does not
-// read stops the writer, and after `stall_timeout` ends the call (I7). The cancellation is cancelled when the client goes
-// away. Kept alive by gRPC until the call is over and by the writing thread's shared_ptr.
+// A response stream that a thread of ours writes with blocking calls. One message is on its way at
+// a time, so a client that does not read stops the writer, and after `stall_timeout` ends the call
+// (I7). The cancellation is cancelled when the client goes away. Kept alive by gRPC until the call
+// is over and by the writing thread's shared_ptr.
 template <typename Response>
 class BlockingWriter final : public grpc::ServerWriteReactor<Response>,
                              public std::enable_shared_from_this<BlockingWriter<Response>> {

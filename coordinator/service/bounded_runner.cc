@@ -26,7 +26,8 @@ constexpr uint32_t kAttemptsMax = 3;
 // How long a statement waits for a worker to be there, or for a view to be readable again.
 constexpr int64_t kWaitForClusterMicros = 10'000'000;
 constexpr std::chrono::milliseconds kPause(50);
-// After a result stream broke, the reason arrives from the task or from the failure detector within this time.
+// After a result stream broke, the reason arrives from the task or from the failure detector within
+// this time.
 constexpr int64_t kExplainMicros = 3'000'000;
 constexpr std::chrono::milliseconds kProgressInterval(250);
 
@@ -39,8 +40,8 @@ uint64_t RowsRead(const std::vector<v1::TaskProgress>& tasks) {
 void AbortStaged(const std::vector<v1::StagedFile>& files) {
   if (files.empty()) return;
   auto file_system = FileSystemOf(files[0].final_path());
-  const absl::Status status = file_system.ok() ? AbortStagedFiles(**file_system, files)
-                                               : file_system.status();
+  const absl::Status status =
+      file_system.ok() ? AbortStagedFiles(**file_system, files) : file_system.status();
   if (!status.ok()) LogError("job", "cannot remove staged files", status);
 }
 
@@ -59,31 +60,33 @@ std::set<ViewRead> ViewReadsOf(const v1::PhysicalPlan& plan) {
 }
 
 absl::StatusOr<BoundedResult> BoundedRunner::RunQuery(const BoundedQuery& query) {
-  return Run(query, Rows::kToSink);
+  rows_ = Rows::kToSink;
+  return Run(query);
 }
 
 absl::StatusOr<BoundedResult> BoundedRunner::RunSink(const BoundedQuery& query) {
-  return Run(query, Rows::kAreACount);
+  rows_ = Rows::kAreACount;
+  return Run(query);
 }
 
-absl::StatusOr<BoundedResult> BoundedRunner::Run(const BoundedQuery& query, Rows rows) {
+absl::StatusOr<BoundedResult> BoundedRunner::Run(const BoundedQuery& query) {
   MR_ASSIGN_OR_RETURN(const uint64_t job_id, parts_.job_ids.Next());
   if (context_.on_job) context_.on_job(job_id);
-  for (uint32_t attempt = 1;; ++attempt) {
+  for (uint32_t number = 1;; ++number) {
     count_messages_.clear();
-    absl::StatusOr<BoundedResult> result = RunAttempt(query, job_id, attempt, rows);
-    if (result.ok() && rows == Rows::kAreACount) {
+    absl::StatusOr<BoundedResult> result = RunAttempt(query, job_id, number);
+    if (result.ok() && rows_ == Rows::kAreACount) {
       MR_ASSIGN_OR_RETURN(const int64_t count, ReadCount(count_messages_));
       result->rows = static_cast<uint64_t>(count);
     }
-    if (result.ok() || !MayRetry(result.status(), attempt)) return result;
+    if (result.ok() || !MayRetry(result.status(), number)) return result;
     Log(LogLevel::kWarning, "job", "statement is tried again",
-        {{"job", job_id}, {"attempt", attempt}, {"reason", result.status().message()}});
+        {{"job", job_id}, {"attempt", number}, {"reason", result.status().message()}});
   }
 }
 
-bool BoundedRunner::MayRetry(const absl::Status& status, uint32_t attempt) const {
-  return GetErrorDetail(status).retry == Retry::kSafe && !rows_left_ && attempt < kAttemptsMax &&
+bool BoundedRunner::MayRetry(const absl::Status& status, uint32_t number) const {
+  return GetErrorDetail(status).retry == Retry::kSafe && !rows_left_ && number < kAttemptsMax &&
          !context_.cancellation.cancelled();
 }
 
@@ -112,38 +115,45 @@ absl::Status BoundedRunner::WaitForWorker() {
   return absl::OkStatus();  // Without workers the placement tells what is wrong.
 }
 
-absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& query, uint64_t job_id,
-                                                        uint32_t attempt, Rows rows) {
+absl::StatusOr<AttemptSpec> BoundedRunner::MakeSpec(const BoundedQuery& query,
+                                                    BoundViews views) const {
   MR_ASSIGN_OR_RETURN(const SessionSettings settings, ParseSessionSettings(context_.settings));
-  MR_ASSIGN_OR_RETURN(BoundViews views, BindViews(*query.plan));
   AttemptSpec spec;
-  spec.job_id = job_id;
-  spec.attempt = attempt;
   spec.plan = query.plan;
   spec.settings = context_.settings;
-  spec.memory_bytes_max = settings.query_memory_bytes > 0 ? settings.query_memory_bytes
-                                                          : parts_.query_memory_bytes;
+  // What now() is in all tasks.
+  spec.settings["statement_time_micros"] = absl::StrCat(parts_.clock.WallMicros());
+  spec.memory_bytes_max =
+      settings.query_memory_bytes > 0 ? settings.query_memory_bytes : parts_.query_memory_bytes;
   ReadSet read_set;
   read_set.catalog = query.catalog.get();
   read_set.view_parts = std::move(views.parts);
   MR_ASSIGN_OR_RETURN(spec.scans, parts_.splits.Enumerate(*query.plan, read_set));
+  return spec;
+}
 
+absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& query, uint64_t job_id,
+                                                        uint32_t number) {
+  MR_ASSIGN_OR_RETURN(const BoundViews views, BindViews(*query.plan));
+  MR_ASSIGN_OR_RETURN(AttemptSpec spec, MakeSpec(query, views));
+  spec.job_id = job_id;
+  spec.attempt = number;
   MR_RETURN_IF_ERROR(WaitForWorker());
-  auto run = std::make_shared<BoundedRun>();
-  MR_ASSIGN_OR_RETURN(const auto placements, parts_.runs.Start(std::move(spec), run));
+  Attempt attempt{job_id, number, {}, std::make_shared<BoundedRun>()};
+  MR_ASSIGN_OR_RETURN(attempt.placements, parts_.runs.Start(std::move(spec), attempt.run));
   BoundedResult result;
   absl::Status gathered;
   {
-    Cancellation::Registration on_cancel(
-        context_.cancellation, [this, job_id, attempt](const absl::Status& reason) {
-          parts_.runs.Cancel(job_id, attempt, reason);
-        });
-    if (run->WaitStarted(context_.cancellation, parts_.clock)) {
-      gathered = Gather(query, job_id, attempt, placements, *run, rows, &result);
-      if (!gathered.ok()) parts_.runs.Cancel(job_id, attempt, gathered);
+    Cancellation::Registration on_cancel(context_.cancellation,
+                                         [this, job_id, number](const absl::Status& reason) {
+                                           parts_.runs.Cancel(job_id, number, reason);
+                                         });
+    if (attempt.run->WaitStarted(context_.cancellation, parts_.clock)) {
+      gathered = Gather(*query.plan, attempt, &result);
+      if (!gathered.ok()) parts_.runs.Cancel(job_id, number, gathered);
     }
   }
-  AttemptOutcome outcome = run->WaitEnded(context_.cancellation, parts_.clock);
+  AttemptOutcome outcome = attempt.run->WaitEnded(context_.cancellation, parts_.clock);
   result.tasks = std::move(outcome.tasks);
   result.staged_files = std::move(outcome.staged_files);
   absl::Status status = outcome.status.ok() ? gathered : outcome.status;
@@ -154,11 +164,10 @@ absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& quer
   return result;
 }
 
-absl::Status BoundedRunner::Gather(const BoundedQuery& query, uint64_t job_id, uint32_t attempt,
-                                   const std::vector<v1::TaskPlacement>& placements,
-                                   const BoundedRun& run, Rows rows, BoundedResult* result) {
+std::vector<ResultTask> BoundedRunner::ResultTasks(const v1::PhysicalPlan& plan,
+                                                   const Attempt& attempt) const {
   std::set<uint32_t> roots;
-  for (const v1::Fragment& fragment : query.plan->fragments()) {
+  for (const v1::Fragment& fragment : plan.fragments()) {
     for (const v1::Output& output : fragment.outputs()) {
       if (output.distribution() == v1::DISTRIBUTION_RESULT) roots.insert(fragment.id());
     }
@@ -168,12 +177,17 @@ absl::Status BoundedRunner::Gather(const BoundedQuery& query, uint64_t job_id, u
     addresses[worker.id.value()] = worker.data_address;
   }
   std::vector<ResultTask> tasks;
-  for (const v1::TaskPlacement& placement : placements) {
+  for (const v1::TaskPlacement& placement : attempt.placements) {
     if (!roots.contains(placement.fragment())) continue;
-    tasks.push_back({job_id, attempt, placement.fragment(), placement.task_index(),
+    tasks.push_back({attempt.job_id, attempt.number, placement.fragment(), placement.task_index(),
                      addresses[placement.worker_id()]});
   }
-  ResultGather gather(parts_.channels, tasks);
+  return tasks;
+}
+
+absl::Status BoundedRunner::Gather(const v1::PhysicalPlan& plan, const Attempt& attempt,
+                                   BoundedResult* result) {
+  ResultGather gather(parts_.channels, ResultTasks(plan, attempt));
   int64_t explain_deadline = INT64_MAX;
   auto next_progress = std::chrono::steady_clock::now() + kProgressInterval;
   while (true) {
@@ -183,7 +197,7 @@ absl::Status BoundedRunner::Gather(const BoundedQuery& query, uint64_t job_id, u
       // The task's own error, or the loss of its worker, tells more than the broken stream.
       const int64_t now = parts_.clock.MonotonicMicros();
       if (explain_deadline == INT64_MAX) explain_deadline = now + kExplainMicros;
-      if (run.failed() || now >= explain_deadline) return progress.status();
+      if (attempt.run->failed() || now >= explain_deadline) return progress.status();
       std::this_thread::sleep_for(kPause);
       continue;
     }
@@ -191,28 +205,27 @@ absl::Status BoundedRunner::Gather(const BoundedQuery& query, uint64_t job_id, u
     context_.cancellation.CheckDeadline(parts_.clock);
     MR_RETURN_IF_ERROR(context_.cancellation.status());
     if (*progress == ResultGather::Progress::kChunk) {
-      MR_RETURN_IF_ERROR(Deliver(query, chunk, rows, result));
-    } else if (run.failed()) {
+      MR_RETURN_IF_ERROR(Deliver(plan, chunk, result));
+    } else if (attempt.run->failed()) {
       return absl::OkStatus();  // The attempt's outcome says why.
     }
     if (std::chrono::steady_clock::now() >= next_progress) {
       next_progress = std::chrono::steady_clock::now() + kProgressInterval;
-      context_.sink.Progress(RowsRead(parts_.runs.Progress(job_id)));
+      context_.sink.Progress(RowsRead(parts_.runs.Progress(attempt.job_id)));
     }
   }
 }
 
-absl::Status BoundedRunner::Deliver(const BoundedQuery& query, v1::ResultChunk& chunk, Rows rows,
+absl::Status BoundedRunner::Deliver(const v1::PhysicalPlan& plan, v1::ResultChunk& chunk,
                                     BoundedResult* result) {
-  if (rows == Rows::kAreACount) {
+  if (rows_ == Rows::kAreACount) {
     count_messages_.push_back(std::move(*chunk.mutable_ipc_message()));
     return absl::OkStatus();
   }
   if (chunk.rows() == 0) {
     if (schema_sent_) return absl::OkStatus();
     schema_sent_ = true;
-    return context_.sink.WriteSchema(query.plan->result(),
-                                     std::move(*chunk.mutable_ipc_message()));
+    return context_.sink.WriteSchema(plan.result(), std::move(*chunk.mutable_ipc_message()));
   }
   rows_left_ = true;
   result->rows += chunk.rows();

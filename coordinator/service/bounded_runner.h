@@ -15,6 +15,7 @@
 namespace millrace {
 
 class BoundedRun;
+struct ResultTask;
 
 namespace v1 {
 class ResultChunk;
@@ -35,8 +36,9 @@ struct BoundedResult {
   std::vector<v1::TaskProgress> tasks;
 };
 
-// Runs bounded plans and waits for them. An attempt that fails by the loss of a worker is repeated as long as none of its rows has
-// left; nothing that a failed attempt has staged is ever committed. Used by one statement's thread.
+// Runs bounded plans and waits for them. An attempt that fails by the loss of a worker is repeated
+// as long as none of its rows has left; nothing that a failed attempt has staged is ever committed.
+// Used by one statement's thread.
 class BoundedRunner {
  public:
   BoundedRunner(ClusterParts& parts, StatementContext& context)
@@ -49,21 +51,28 @@ class BoundedRunner {
 
  private:
   enum class Rows : uint8_t { kToSink, kAreACount };
+  // An attempt whose tasks were deployed.
+  struct Attempt {
+    uint64_t job_id = 0;
+    uint32_t number = 0;
+    std::vector<v1::TaskPlacement> placements;
+    std::shared_ptr<BoundedRun> run;
+  };
 
-  absl::StatusOr<BoundedResult> Run(const BoundedQuery& query, Rows rows);
+  absl::StatusOr<BoundedResult> Run(const BoundedQuery& query);
   absl::StatusOr<BoundedResult> RunAttempt(const BoundedQuery& query, uint64_t job_id,
-                                           uint32_t attempt, Rows rows);
-  absl::Status Gather(const BoundedQuery& query, uint64_t job_id, uint32_t attempt,
-                      const std::vector<v1::TaskPlacement>& placements, const BoundedRun& run,
-                      Rows rows, BoundedResult* result);
-  absl::Status Deliver(const BoundedQuery& query, v1::ResultChunk& chunk, Rows rows,
-                       BoundedResult* result);
+                                           uint32_t number);
+  absl::StatusOr<AttemptSpec> MakeSpec(const BoundedQuery& query, BoundViews views) const;
+  absl::Status Gather(const v1::PhysicalPlan& plan, const Attempt& attempt, BoundedResult* result);
+  std::vector<ResultTask> ResultTasks(const v1::PhysicalPlan& plan, const Attempt& attempt) const;
+  absl::Status Deliver(const v1::PhysicalPlan& plan, v1::ResultChunk& chunk, BoundedResult* result);
   absl::Status WaitForWorker();
   absl::StatusOr<BoundViews> BindViews(const v1::PhysicalPlan& plan);
-  bool MayRetry(const absl::Status& status, uint32_t attempt) const;
+  bool MayRetry(const absl::Status& status, uint32_t number) const;
 
   ClusterParts& parts_;
   StatementContext& context_;
+  Rows rows_ = Rows::kToSink;
   bool rows_left_ = false;
   bool schema_sent_ = false;
   std::vector<std::string> count_messages_;

@@ -17,7 +17,8 @@
 
 namespace millrace {
 
-// What statements work with: the owners of the coordinator's state, borrowed for the life of the process.
+// What statements work with: the owners of the coordinator's state, borrowed for the life of the
+// process.
 struct ClusterParts {
   const Clock& clock;
   Catalog& catalog;

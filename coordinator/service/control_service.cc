@@ -18,8 +18,8 @@ constexpr size_t kQueuedMessagesMax = 16384;
 
 using ControlReactor = grpc::ServerBidiReactor<v1::WorkerMessage, v1::CoordinatorMessage>;
 
-// The stream of one worker: reads one message after another, writes from a bounded queue. It is kept alive by gRPC (until
-// OnDone) and by the registry, which holds it as the worker's link.
+// The stream of one worker: reads one message after another, writes from a bounded queue. It is
+// kept alive by gRPC (until OnDone) and by the registry, which holds it as the worker's link.
 class ControlStream final : public ControlReactor,
                             public WorkerLink,
                             public std::enable_shared_from_this<ControlStream> {

@@ -15,8 +15,8 @@
 #include "common/logging/log.h"
 #include "coordinator/service/coordinator_server.h"
 
-// millrace-coordinator: serves clients and workers until SIGTERM or SIGINT, or, with --exit-with-parent, until its standard
-// input closes.
+// millrace-coordinator: serves clients and workers until SIGTERM or SIGINT, or, with
+// --exit-with-parent, until its standard input closes.
 
 namespace millrace {
 namespace {

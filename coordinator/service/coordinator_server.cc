@@ -41,9 +41,13 @@ class WorkerEvents final : public WorkerListener {
                WorkerRegistry& registry)
       : runs_(runs), streams_(streams), channels_(channels), registry_(registry) {}
 
-  void OnWorkerJoined(WorkerId worker) override { runs_.OnWorkerJoined(worker); }
+  void OnWorkerJoined(WorkerId worker) override {
+    runs_.OnWorkerJoined(worker);
+    streams_.OnWorkerJoined();
+  }
   void OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& message) override {
     runs_.OnWorkerMessage(worker, message);
+    streams_.OnWorkerMessage(worker, message);
   }
   void OnWorkerLost(WorkerId worker, const absl::Status& reason) override {
     runs_.OnWorkerLost(worker, reason);
@@ -63,8 +67,7 @@ class WorkerEvents final : public WorkerListener {
 // Workers look after their connections with pings of their own.
 void AllowPings(grpc::ServerBuilder& builder) {
   constexpr int kMinPingMillis = 500;
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             kMinPingMillis);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingMillis);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
 }
@@ -73,23 +76,47 @@ std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
 }
 
+// What is on the disk, opened.
+struct Opened {
+  std::unique_ptr<MetadataStore> store;
+  PathPolicy path_policy;
+  std::string cluster_id;
+  // Absolute.
+  std::string data_dir;
+  std::string checkpoint_dir;
+};
+
+absl::StatusOr<Opened> OpenFolders(const CoordinatorConfig& config) {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(config.data_dir));
+  MR_RETURN_IF_ERROR(file_system->CreateFolders(config.data_dir));
+  MR_ASSIGN_OR_RETURN(std::string data_dir, file_system->Resolve(config.data_dir));
+  std::string checkpoint_dir = config.checkpoint_dir;
+  if (checkpoint_dir.empty()) checkpoint_dir = JoinPath(data_dir, "checkpoints");
+  MR_RETURN_IF_ERROR(file_system->CreateFolders(checkpoint_dir));
+  MR_ASSIGN_OR_RETURN(checkpoint_dir, file_system->Resolve(checkpoint_dir));
+  MR_ASSIGN_OR_RETURN(PathPolicy policy, PathPolicy::Create(*file_system, config.allowed_paths));
+  MR_ASSIGN_OR_RETURN(std::unique_ptr<RocksDbMetadataStore> store,
+                      RocksDbMetadataStore::Open(JoinPath(data_dir, "metadata")));
+  MR_ASSIGN_OR_RETURN(std::string cluster_id, LoadOrCreateClusterId(*store));
+  return Opened{std::move(store), std::move(policy), std::move(cluster_id), std::move(data_dir),
+                std::move(checkpoint_dir)};
+}
+
 }  // namespace
 
 // In the order of construction; destroyed in reverse.
 struct CoordinatorServer::Parts {
-  Parts(const CoordinatorConfig& server_config, const Clock& server_clock,
-        std::unique_ptr<MetadataStore> metadata, PathPolicy policy, std::string id,
-        std::string absolute_data_dir, std::string checkpoint_dir)
+  Parts(const CoordinatorConfig& server_config, const Clock& server_clock, Opened opened)
       : clock(server_clock),
-        store(std::move(metadata)),
-        path_policy(std::move(policy)),
-        cluster_id(std::move(id)),
-        data_dir(std::move(absolute_data_dir)),
+        store(std::move(opened.store)),
+        path_policy(std::move(opened.path_policy)),
+        cluster_id(std::move(opened.cluster_id)),
+        data_dir(std::move(opened.data_dir)),
         registry(clock,
                  {server_config.heartbeat_interval_micros, server_config.heartbeat_timeout_micros},
                  worker_ids, cluster_id, kVersion),
         job_store(*store),
-        checkpoints(std::move(checkpoint_dir)),
+        checkpoints(std::move(opened.checkpoint_dir)),
         job_files(data_dir),
         runs(registry, clock),
         streams({runs, registry, job_store, epoch_ids, checkpoints, job_files, clock}),
@@ -167,8 +194,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
 
   int control_port = 0;
   grpc::ServerBuilder control;
-  control.AddListeningPort(config.control_listen, grpc::InsecureServerCredentials(),
-                           &control_port);
+  control.AddListeningPort(config.control_listen, grpc::InsecureServerCredentials(), &control_port);
   // Two coordinators on one port would share its connections without noticing.
   control.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   AllowPings(control);
@@ -223,22 +249,12 @@ CoordinatorServer::~CoordinatorServer() { parts_->Stop(); }
 
 absl::StatusOr<std::unique_ptr<CoordinatorServer>> CoordinatorServer::Start(
     const CoordinatorConfig& config, const Clock& clock) {
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(config.data_dir));
-  MR_RETURN_IF_ERROR(file_system->CreateFolders(config.data_dir));
-  MR_ASSIGN_OR_RETURN(const std::string data_dir, file_system->Resolve(config.data_dir));
-  std::string checkpoint_dir = config.checkpoint_dir;
-  if (checkpoint_dir.empty()) checkpoint_dir = JoinPath(data_dir, "checkpoints");
-  MR_RETURN_IF_ERROR(file_system->CreateFolders(checkpoint_dir));
-  MR_ASSIGN_OR_RETURN(PathPolicy policy, PathPolicy::Create(*file_system, config.allowed_paths));
-  MR_ASSIGN_OR_RETURN(std::unique_ptr<RocksDbMetadataStore> store,
-                      RocksDbMetadataStore::Open(JoinPath(data_dir, "metadata")));
-  MR_ASSIGN_OR_RETURN(std::string cluster_id, LoadOrCreateClusterId(*store));
-  auto server = std::unique_ptr<CoordinatorServer>(new CoordinatorServer(
-      std::make_unique<Parts>(config, clock, std::move(store), std::move(policy),
-                              std::move(cluster_id), data_dir, checkpoint_dir)));
+  MR_ASSIGN_OR_RETURN(Opened opened, OpenFolders(config));
+  auto server = std::unique_ptr<CoordinatorServer>(
+      new CoordinatorServer(std::make_unique<Parts>(config, clock, std::move(opened))));
   MR_RETURN_IF_ERROR(server->parts_->Recover(config));
-  MR_RETURN_IF_ERROR(server->parts_->Serve(config, &server->client_address_,
-                                           &server->control_address_));
+  MR_RETURN_IF_ERROR(
+      server->parts_->Serve(config, &server->client_address_, &server->control_address_));
   return server;
 }
 

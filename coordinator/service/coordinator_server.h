@@ -9,7 +9,8 @@
 
 namespace millrace {
 
-// The whole coordinator: puts its parts together, recovers what an earlier process has left, and serves until it is destroyed.
+// The whole coordinator: puts its parts together, recovers what an earlier process has left, and
+// serves until it is destroyed.
 class CoordinatorServer {
  public:
   // Serves when it returns. The clock must outlive the server.

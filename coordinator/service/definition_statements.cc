@@ -106,24 +106,22 @@ absl::StatusOr<v1::CatalogObject> DefinitionStatements::OutsideTable(
   MR_RETURN_IF_ERROR(ResolvePath(parts_.path_policy, context_.working_directory, options));
   Schema columns = statement.columns;
   if (!statement.has_columns && kind == ConnectorKind::kFile) {
-    MR_ASSIGN_OR_RETURN(
-        columns, InferColumns(parts_.path_policy, options, MissingFiles::kGiveNoColumns));
+    MR_ASSIGN_OR_RETURN(columns,
+                        InferColumns(parts_.path_policy, options, MissingFiles::kGiveNoColumns));
   }
   MR_RETURN_IF_ERROR(ValidateDefinition(options, columns));
   for (const Field& column : columns) ToProto(column, object.add_columns());
   object.mutable_options()->insert(options.begin(), options.end());
   if (statement.watermark_column.has_value()) {
-    const auto column =
-        std::find_if(columns.begin(), columns.end(), [&](const Field& field) {
-          return field.name == *statement.watermark_column;
-        });
+    const auto column = std::find_if(columns.begin(), columns.end(), [&](const Field& field) {
+      return field.name == *statement.watermark_column;
+    });
     if (column == columns.end()) {
       return MakeError(SqlState::kUndefinedColumn,
                        absl::StrCat("column \"", *statement.watermark_column,
                                     "\" of the watermark does not exist"));
     }
-    object.mutable_watermark()->set_time_column(
-        static_cast<uint32_t>(column - columns.begin()));
+    object.mutable_watermark()->set_time_column(static_cast<uint32_t>(column - columns.begin()));
     object.mutable_watermark()->set_delay_micros(statement.watermark_delay_micros);
   }
   return object;
@@ -137,11 +135,11 @@ absl::StatusOr<StatementResult> DefinitionStatements::CreateTable(
     if (!outside.ok()) return WithPosition(outside.status(), statement.options_position);
     object = *std::move(outside);
   } else if (!statement.options.empty()) {
-    return WithPosition(MakeError(SqlState::kInvalidParameterValue,
-                                  "the option connector is missing",
-                                  "outside data needs WITH (connector = 'file', …); a stored "
-                                  "table takes no options"),
-                        statement.options_position);
+    return WithPosition(
+        MakeError(SqlState::kInvalidParameterValue, "the option connector is missing",
+                  "outside data needs WITH (connector = 'file', …); a stored "
+                  "table takes no options"),
+        statement.options_position);
   } else {
     object.set_kind(v1::OBJECT_KIND_TABLE);
     for (const Field& column : statement.columns) ToProto(column, object.add_columns());
@@ -150,14 +148,13 @@ absl::StatusOr<StatementResult> DefinitionStatements::CreateTable(
   object.set_state(v1::OBJECT_STATE_READY);
   for (int column : statement.not_null_columns) object.add_not_null_columns(column);
   for (int column : statement.primary_key) object.add_primary_key(column);
-  absl::StatusOr<CatalogObjectPtr> created = CreateObject(
-      parts_.catalog, std::move(object), statement.if_not_exists, context_.sink);
+  absl::StatusOr<CatalogObjectPtr> created =
+      CreateObject(parts_.catalog, std::move(object), statement.if_not_exists, context_.sink);
   if (!created.ok()) return WithPosition(created.status(), statement.name_position);
   return Done("CREATE TABLE");
 }
 
-absl::StatusOr<StatementResult> DefinitionStatements::CreateView(
-    const BoundCreateView& statement) {
+absl::StatusOr<StatementResult> DefinitionStatements::CreateView(const BoundCreateView& statement) {
   v1::CatalogObject object;
   object.set_name(statement.name);
   object.set_kind(v1::OBJECT_KIND_VIEW);
@@ -167,16 +164,15 @@ absl::StatusOr<StatementResult> DefinitionStatements::CreateView(
   for (uint64_t id : statement.depends_on) object.add_depends_on(id);
   const CatalogObjectPtr existing = moment_.catalog->Find(statement.name);
   if (statement.or_replace && existing != nullptr && existing->kind() == v1::OBJECT_KIND_VIEW) {
-    MR_RETURN_IF_ERROR(
-        parts_.catalog.Update(existing->id(), [&object](v1::CatalogObject& record) {
-          record.set_query(object.query());
-          *record.mutable_columns() = object.columns();
-          *record.mutable_depends_on() = object.depends_on();
-        }));
+    MR_RETURN_IF_ERROR(parts_.catalog.Update(existing->id(), [&object](v1::CatalogObject& record) {
+      record.set_query(object.query());
+      *record.mutable_columns() = object.columns();
+      *record.mutable_depends_on() = object.depends_on();
+    }));
     return Done("CREATE VIEW");
   }
-  absl::StatusOr<CatalogObjectPtr> created = CreateObject(
-      parts_.catalog, std::move(object), statement.if_not_exists, context_.sink);
+  absl::StatusOr<CatalogObjectPtr> created =
+      CreateObject(parts_.catalog, std::move(object), statement.if_not_exists, context_.sink);
   if (!created.ok()) return WithPosition(created.status(), statement.name_position);
   return Done("CREATE VIEW");
 }
@@ -189,24 +185,21 @@ absl::StatusOr<std::vector<uint64_t>> DefinitionStatements::ResolveDrop(
     const std::string kind = ClassName(statement.object_class);
     if (object == nullptr) {
       if (!statement.if_exists) {
-        return WithPosition(
-            MakeError(SqlState::kUndefinedTable,
-                      absl::StrCat(kind, " \"", name, "\" does not exist")),
-            statement.name_position);
+        return WithPosition(MakeError(SqlState::kUndefinedTable,
+                                      absl::StrCat(kind, " \"", name, "\" does not exist")),
+                            statement.name_position);
       }
-      MR_RETURN_IF_ERROR(context_.sink.Notice(
-          absl::StrCat(kind, " \"", name, "\" does not exist, skipping"), ""));
+      MR_RETURN_IF_ERROR(
+          context_.sink.Notice(absl::StrCat(kind, " \"", name, "\" does not exist, skipping"), ""));
       continue;
     }
     if (object->connector() == kSystemConnector) {
-      return MakeError(SqlState::kInsufficientPrivilege,
-                       absl::StrCat(name, " is a system view"));
+      return MakeError(SqlState::kInsufficientPrivilege, absl::StrCat(name, " is a system view"));
     }
     if (!IsOfClass(*object, statement.object_class)) {
       const std::string what = DescribeObject(*object);
       return WithPosition(
-          MakeError(SqlState::kWrongObjectType,
-                    absl::StrCat("\"", name, "\" is not a ", kind),
+          MakeError(SqlState::kWrongObjectType, absl::StrCat("\"", name, "\" is not a ", kind),
                     absl::StrCat("it is the ", what, "; use the DROP of its kind")),
           statement.name_position);
     }

@@ -11,7 +11,8 @@
 
 namespace millrace {
 
-// CREATE TABLE, CREATE VIEW and DROP: statements that change the catalog and run no tasks. One object for one statement.
+// CREATE TABLE, CREATE VIEW and DROP: statements that change the catalog and run no tasks. One
+// object for one statement.
 class DefinitionStatements {
  public:
   DefinitionStatements(ClusterParts& parts, StatementContext& context,
@@ -33,7 +34,8 @@ class DefinitionStatements {
   const StatementMoment& moment_;
 };
 
-// Creates the object unless `if_not_exists` and the name is taken: then it says so to the user and returns null.
+// Creates the object unless `if_not_exists` and the name is taken: then it says so to the user and
+// returns null.
 absl::StatusOr<CatalogObjectPtr> CreateObject(Catalog& catalog, v1::CatalogObject object,
                                               bool if_not_exists, ResultSink& sink);
 

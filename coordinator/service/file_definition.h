@@ -16,7 +16,8 @@ absl::Status ResolvePath(const PathPolicy& policy, const std::string& working_di
 
 enum class MissingFiles : uint8_t { kAreAnError, kGiveNoColumns };
 
-// The columns that the files behind `options` (with an absolute path) carry. Without any file: 58P01, or no columns.
+// The columns that the files behind `options` (with an absolute path) carry. Without any file:
+// 58P01, or no columns.
 absl::StatusOr<Schema> InferColumns(const PathPolicy& policy, const OptionMap& options,
                                     MissingFiles missing);
 

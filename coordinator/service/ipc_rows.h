@@ -19,7 +19,8 @@ struct TextRows {
 // Writes the rows as a result set.
 absl::Status WriteTextRows(const TextRows& rows, ResultSink& sink);
 
-// The one bigint of a one-row result, given the IPC messages of its schema and of its batches; the count of a sink.
+// The one bigint of a one-row result, given the IPC messages of its schema and of its batches; the
+// count of a sink.
 absl::StatusOr<int64_t> ReadCount(const std::vector<std::string>& ipc_messages);
 
 }  // namespace millrace

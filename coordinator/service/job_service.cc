@@ -101,9 +101,8 @@ grpc::ServerWriteReactor<v1::WatchJobResponse>* JobService::Watch(
     grpc::CallbackServerContext*, const v1::WatchJobRequest* request) {
   auto writer = std::make_shared<BlockingWriter<v1::WatchJobResponse>>(kStallTimeout);
   grpc::ServerWriteReactor<v1::WatchJobResponse>* reactor = writer->Begin();
-  const absl::Status started = threads_.Run([this, writer, job = request->job()] {
-    writer->End(WatchUntilEnd(job, parts_, *writer));
-  });
+  const absl::Status started = threads_.Run(
+      [this, writer, job = request->job()] { writer->End(WatchUntilEnd(job, parts_, *writer)); });
   if (!started.ok()) writer->End(started);
   return reactor;
 }

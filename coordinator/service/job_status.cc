@@ -36,8 +36,7 @@ v1::StepState StepStateOf(const v1::JobRecord& record, const StreamView& stream)
 
 void AddStream(const StreamView& stream, uint32_t step, v1::JobStatus* status) {
   if (!stream.published.empty()) {
-    status->set_published_epoch(
-        std::max(status->published_epoch(), stream.published.back().epoch));
+    status->set_published_epoch(std::max(status->published_epoch(), stream.published.back().epoch));
   }
   status->set_durable_epoch(std::max(status->durable_epoch(), stream.durable_epoch));
   for (const v1::TaskProgress& task : stream.tasks) *status->add_tasks() = task;
@@ -96,7 +95,9 @@ v1::JobStatus StatusOfJob(const v1::JobRecord& record, const ClusterParts& parts
   return status;
 }
 
-std::string JobStateName(v1::JobState state) { return Word(v1::JobState_Name(state), "JOB_STATE_"); }
+std::string JobStateName(v1::JobState state) {
+  return Word(v1::JobState_Name(state), "JOB_STATE_");
+}
 
 std::string StepStateName(v1::StepState state) {
   return Word(v1::StepState_Name(state), "STEP_STATE_");

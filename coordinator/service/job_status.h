@@ -8,8 +8,8 @@
 
 namespace millrace {
 
-// What clients see of a job. Of a script: its steps, and the tasks and epochs of the streams that it has created. Of a stream: one
-// step.
+// What clients see of a job. Of a script: its steps, and the tasks and epochs of the streams that
+// it has created. Of a stream: one step.
 v1::JobStatus StatusOfJob(const v1::JobRecord& record, const ClusterParts& parts);
 
 // Lower-case words: "running", "finished".

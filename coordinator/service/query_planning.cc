@@ -26,7 +26,8 @@ bool ReadsView(const LogicalNode& node) {
                      [](const LogicalPtr& input) { return ReadsView(*input); });
 }
 
-// A stream computes what a view holds itself, from the same sources: it sees each change with its own epoch.
+// A stream computes what a view holds itself, from the same sources: it sees each change with its
+// own epoch.
 absl::StatusOr<LogicalPtr> ExpandViews(const LogicalPtr& query, const StatementMoment& moment) {
   absl::Status status;
   LogicalPtr expanded = RewriteBottomUp(query, [&](const LogicalPtr& node) -> LogicalPtr {
@@ -63,8 +64,8 @@ bool WritesSingleFile(const PlanTarget& target) {
 
 }  // namespace
 
-absl::StatusOr<PlanPtr> PlanStatement(const LogicalPtr& query, PlanMode mode, PlanTarget target,
-                                      const ClusterParts& parts, const StatementContext& context,
+absl::StatusOr<PlanPtr> PlanStatement(PlanRequest request, const ClusterParts& parts,
+                                      const StatementContext& context,
                                       const StatementMoment& moment) {
   MR_ASSIGN_OR_RETURN(const SessionSettings settings, ParseSessionSettings(context.settings));
   std::vector<SlotOffer> offers;
@@ -74,15 +75,15 @@ absl::StatusOr<PlanPtr> PlanStatement(const LogicalPtr& query, PlanMode mode, Pl
   PlanOptions options;
   options.parallelism =
       settings.parallelism > 0 ? settings.parallelism : DefaultParallelism(offers);
-  options.streaming = mode != PlanMode::kBounded;
-  options.emit_on_window_close = mode == PlanMode::kStreamOnWindowClose;
+  options.streaming = request.mode != PlanMode::kBounded;
+  options.emit_on_window_close = request.mode == PlanMode::kStreamOnWindowClose;
   options.step = context.step;
   if (parts.statistics != nullptr) {
     options.statistics = [&parts](const v1::CatalogObject& object) {
       return parts.statistics->Of(object);
     };
   }
-  LogicalPtr plan = query;
+  LogicalPtr plan = std::move(request.query);
   if (options.streaming) {
     if (ReadsSystemView(*plan)) {
       return NotSupported("following a system view");
@@ -93,12 +94,11 @@ absl::StatusOr<PlanPtr> PlanStatement(const LogicalPtr& query, PlanMode mode, Pl
     MR_ASSIGN_OR_RETURN(plan, FillSystemViews(plan, parts));
     // The rows of a view lie on all workers, and each must have a task that reads them.
     if (ReadsView(*plan)) {
-      options.parallelism =
-          std::max(options.parallelism, static_cast<uint32_t>(offers.size()));
+      options.parallelism = std::max(options.parallelism, static_cast<uint32_t>(offers.size()));
     }
   }
-  if (WritesSingleFile(target)) std::get<FileSinkTarget>(target).single_file = true;
-  options.target = std::move(target);
+  if (WritesSingleFile(request.target)) std::get<FileSinkTarget>(request.target).single_file = true;
+  options.target = std::move(request.target);
   MR_ASSIGN_OR_RETURN(v1::PhysicalPlan physical, PlanQuery(plan, options));
   return std::make_shared<const v1::PhysicalPlan>(std::move(physical));
 }

@@ -20,13 +20,22 @@ struct StatementMoment {
   BindContext bind;
 };
 
-// kBounded: it ends. kStream: a job that follows its input. kStreamOnWindowClose: each window's result once.
+// kBounded: it ends. kStream: a job that follows its input. kStreamOnWindowClose: each window's
+// result once.
 enum class PlanMode : uint8_t { kBounded, kStream, kStreamOnWindowClose };
 
-// From a bound query to the plan for the cluster as it is now: system views become rows, a stream's materialized views become the
-// queries behind them, parallelism and shards follow the settings and the slots.
-absl::StatusOr<PlanPtr> PlanStatement(const LogicalPtr& query, PlanMode mode, PlanTarget target,
-                                      const ClusterParts& parts, const StatementContext& context,
+// A bound query, and where its rows go.
+struct PlanRequest {
+  LogicalPtr query;
+  PlanMode mode = PlanMode::kBounded;
+  PlanTarget target = ResultTarget{};
+};
+
+// From a bound query to the plan for the cluster as it is now: system views become rows, a stream's
+// materialized views become the queries behind them, parallelism and shards follow the settings and
+// the slots.
+absl::StatusOr<PlanPtr> PlanStatement(PlanRequest request, const ClusterParts& parts,
+                                      const StatementContext& context,
                                       const StatementMoment& moment);
 
 // True if some input of the query never ends by itself.

@@ -15,7 +15,8 @@
 namespace millrace {
 namespace {
 
-// Files of a table that its newest version does not hold: staged or renamed by a statement that did not come to its end.
+// Files of a table that its newest version does not hold: staged or renamed by a statement that did
+// not come to its end.
 absl::Status RemoveOrphans(const ClusterParts& parts, const v1::CatalogObject& table) {
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(parts.data_dir));
   const std::string folder = TableFolder(parts.data_dir, table.id());
@@ -32,7 +33,8 @@ absl::Status RemoveOrphans(const ClusterParts& parts, const v1::CatalogObject& t
   return absl::OkStatus();
 }
 
-// A finished or stopped job is taken up too, because its views are still read; one whose view is gone is not.
+// A finished or stopped job is taken up too, because its views are still read; one whose view is
+// gone is not.
 bool IsTakenUp(const v1::JobRecord& record, const CatalogSnapshot& catalog) {
   if (IsLive(record)) return true;
   if (record.state() != v1::JOB_STATE_FINISHED && record.state() != v1::JOB_STATE_STOPPED) {

@@ -6,8 +6,8 @@
 
 namespace millrace {
 
-// Completes or undoes what a crash has left half done: objects that were being created or dropped, segments that no table
-// version holds. Before anything else runs.
+// Completes or undoes what a crash has left half done: objects that were being created or dropped,
+// segments that no table version holds. Before anything else runs.
 absl::Status RepairCatalog(ClusterParts& parts);
 
 // Takes up the streaming jobs, then the scripts, of an earlier process.

@@ -11,9 +11,9 @@ namespace millrace {
 
 absl::Status CheckSqlSize(const std::string& sql) {
   if (sql.size() <= kSqlBytesMax) return absl::OkStatus();
-  return MakeError(SqlState::kProgramLimitExceeded,
-                   absl::StrCat("the text has ", sql.size(), " bytes, at most ", kSqlBytesMax,
-                                " are allowed"));
+  return MakeError(
+      SqlState::kProgramLimitExceeded,
+      absl::StrCat("the text has ", sql.size(), " bytes, at most ", kSqlBytesMax, " are allowed"));
 }
 
 absl::StatusOr<std::string> CheckWorkingDirectory(const std::string& directory) {

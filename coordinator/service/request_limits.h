@@ -17,8 +17,8 @@ inline constexpr int kControlBytesMax = 64 << 20;
 // 54000 for a text that is too long.
 absl::Status CheckSqlSize(const std::string& sql);
 
-// The absolute folder that a client's relative paths are resolved against; empty: the server's own. Whether it is allowed is
-// asked when a path is used.
+// The absolute folder that a client's relative paths are resolved against; empty: the server's own.
+// Whether it is allowed is asked when a path is used.
 absl::StatusOr<std::string> CheckWorkingDirectory(const std::string& directory);
 
 }  // namespace millrace

@@ -12,12 +12,13 @@ namespace v1 {
 class Schema;
 }  // namespace v1
 
-// Where the rows of one statement go: to a client, or nowhere. Called from the statement's thread. A call may block while the
-// reader does not keep up; after an error the statement ends.
+// Where the rows of one statement go: to a client, or nowhere. Called from the statement's thread.
+// A call may block while the reader does not keep up; after an error the statement ends.
 class ResultSink {
  public:
   virtual ~ResultSink() = default;
-  // Columns of a result set, once, before its batches. `ipc_message`: Arrow IPC stream message with the schema.
+  // Columns of a result set, once, before its batches. `ipc_message`: Arrow IPC stream message with
+  // the schema.
   virtual absl::Status WriteSchema(const v1::Schema& schema, std::string ipc_message) = 0;
   // Arrow IPC stream message with one record batch.
   virtual absl::Status WriteBatch(std::string ipc_message, uint64_t rows) = 0;

@@ -17,9 +17,10 @@ absl::StatusOr<std::vector<std::string>> ScriptSteps::Split(const std::string& s
   return statements;
 }
 
-absl::StatusOr<ScriptStepResult> ScriptSteps::RunStep(
-    const v1::JobRecord& job, uint32_t index, const std::string& statement,
-    Cancellation& cancellation, const std::function<void(uint64_t)>& on_job) {
+absl::StatusOr<ScriptStepResult> ScriptSteps::RunStep(const v1::JobRecord& job, uint32_t index,
+                                                      const std::string& statement,
+                                                      Cancellation& cancellation,
+                                                      const std::function<void(uint64_t)>& on_job) {
   NullResultSink nowhere;
   StatementContext context{{job.settings().begin(), job.settings().end()},
                            job.working_directory(),

@@ -12,8 +12,7 @@ namespace {
 constexpr uint64_t kParallelismMax = 1024;
 constexpr uint64_t kMemoryMbMax = uint64_t{1} << 30;
 
-absl::StatusOr<uint64_t> ReadCount(const std::string& name, const std::string& text,
-                                   uint64_t max) {
+absl::StatusOr<uint64_t> ReadCount(const std::string& name, const std::string& text, uint64_t max) {
   uint64_t value = 0;
   if (absl::SimpleAtoi(text, &value) && value <= max) return value;
   return MakeError(SqlState::kInvalidParameterValue,
@@ -29,8 +28,7 @@ absl::StatusOr<int64_t> ReadDuration(const std::string& name, const std::string&
   }
   absl::StatusOr<int64_t> micros = ParseDurationMicros(text);
   if (micros.ok()) return *micros;
-  return WithContext(micros.status(),
-                     absl::StrCat("invalid value for setting \"", name, "\""));
+  return WithContext(micros.status(), absl::StrCat("invalid value for setting \"", name, "\""));
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ struct SessionSettings {
   int64_t statement_timeout_micros = 0;
 };
 
-// 22023 for values that do not parse or are out of range, 42704 for unknown names: a client may send anything.
+// 22023 for values that do not parse or are out of range, 42704 for unknown names: a client may
+// send anything.
 absl::StatusOr<SessionSettings> ParseSessionSettings(
     const std::map<std::string, std::string>& settings);
 

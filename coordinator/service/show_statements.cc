@@ -51,8 +51,7 @@ TextRows Sinks(const CatalogSnapshot& catalog, const ClusterParts& parts) {
   rows.columns = {"name", "kind", "job"};
   for (const v1::JobRecord& record : parts.job_store.List()) {
     if (!record.streaming() || record.object_ids().empty()) continue;
-    const CatalogObjectPtr sink =
-        catalog.FindById(record.object_ids(record.object_ids_size() - 1));
+    const CatalogObjectPtr sink = catalog.FindById(record.object_ids(record.object_ids_size() - 1));
     if (sink == nullptr || sink->kind() != v1::OBJECT_KIND_SOURCE) continue;
     rows.rows.push_back({sink->name(), KindName(*sink), record.name()});
   }
@@ -88,8 +87,8 @@ TextRows Functions() {
 absl::StatusOr<StatementResult> ShowStatements::Show(const BoundShow& statement) {
   const CatalogSnapshot& catalog = *moment_.catalog;
   if (statement.what == "tables") {
-    return Finish(Objects(catalog, {v1::OBJECT_KIND_TABLE, v1::OBJECT_KIND_SOURCE}),
-                  context_.sink, "SHOW");
+    return Finish(Objects(catalog, {v1::OBJECT_KIND_TABLE, v1::OBJECT_KIND_SOURCE}), context_.sink,
+                  "SHOW");
   }
   if (statement.what == "views") {
     return Finish(Objects(catalog, {v1::OBJECT_KIND_VIEW, v1::OBJECT_KIND_MATERIALIZED_VIEW}),

@@ -13,7 +13,8 @@ namespace millrace {
 
 struct SettingSpec;
 
-// SHOW, DESCRIBE and SET: what the coordinator answers from its own memory. One object for one statement.
+// SHOW, DESCRIBE and SET: what the coordinator answers from its own memory. One object for one
+// statement.
 class ShowStatements {
  public:
   ShowStatements(ClusterParts& parts, StatementContext& context, const StatementMoment& moment)

@@ -1,10 +1,14 @@
 #pragma once
 
 #include "coordinator/job/statement_threads.h"
+#include "coordinator/service/request_memory.h"
 #include "coordinator/service/statement_executor.h"
 #include "millrace/v1/sql_service.grpc.pb.h"
 
 namespace millrace {
+
+// Request ids that a repeated request is compared with.
+inline constexpr size_t kRequestsRemembered = 1024;
 
 // SqlService: each call runs on a thread of its own, statement by statement.
 class SqlService final : public v1::SqlService::CallbackService {
@@ -18,6 +22,7 @@ class SqlService final : public v1::SqlService::CallbackService {
  private:
   StatementExecutor& executor_;
   StatementThreads& threads_;
+  RequestMemory requests_{kRequestsRemembered};
 };
 
 }  // namespace millrace

@@ -21,13 +21,6 @@
 namespace millrace {
 namespace {
 
-// A query of a statement that EXPLAIN can show, and where its rows would go.
-struct ExplainedQuery {
-  LogicalPtr plan;
-  PlanMode mode = PlanMode::kBounded;
-  PlanTarget target = ResultTarget{};
-};
-
 PlanMode ModeOf(const BoundInsert& insert) {
   if (insert.emit_on_window_close) return PlanMode::kStreamOnWindowClose;
   return IsUnbounded(*insert.plan) ? PlanMode::kStream : PlanMode::kBounded;
@@ -44,21 +37,21 @@ absl::StatusOr<PlanTarget> TargetOf(const BoundInsert& insert) {
   return PlanTarget(std::move(file));
 }
 
-absl::StatusOr<ExplainedQuery> QueryOf(const BoundStatement& statement) {
-  ExplainedQuery query;
+// The query of a statement that EXPLAIN can show.
+absl::StatusOr<PlanRequest> QueryOf(const BoundStatement& statement) {
+  PlanRequest query;
   if (const auto* select = std::get_if<BoundSelect>(&statement.statement)) {
-    query.plan = select->plan;
+    query.query = select->plan;
   } else if (const auto* view = std::get_if<BoundCreateView>(&statement.statement)) {
-    query.plan = view->plan;
+    query.query = view->plan;
     if (!view->materialized) return query;
-    query.mode =
-        view->emit_on_window_close ? PlanMode::kStreamOnWindowClose : PlanMode::kStream;
+    query.mode = view->emit_on_window_close ? PlanMode::kStreamOnWindowClose : PlanMode::kStream;
     query.target = ViewSinkTarget{0, view->name};
   } else if (const auto* table = std::get_if<BoundCreateTableAs>(&statement.statement)) {
-    query.plan = table->plan;
+    query.query = table->plan;
     query.target = TableSinkTarget{0, table->plan->output, ""};
   } else if (const auto* insert = std::get_if<BoundInsert>(&statement.statement)) {
-    query.plan = insert->plan;
+    query.query = insert->plan;
     query.mode = ModeOf(*insert);
     MR_ASSIGN_OR_RETURN(query.target, TargetOf(*insert));
   } else if (const auto* copy = std::get_if<BoundCopyTo>(&statement.statement)) {
@@ -67,7 +60,7 @@ absl::StatusOr<ExplainedQuery> QueryOf(const BoundStatement& statement) {
     file.options = copy->options;
     file.options["path"] = copy->path;
     file.columns = copy->plan->output;
-    query.plan = copy->plan;
+    query.query = copy->plan;
     query.target = std::move(file);
   } else {
     return NotSupported("EXPLAIN of this statement");
@@ -95,8 +88,7 @@ class StatementExecutor::Run {
     if (settings.statement_timeout_micros > 0) {
       context_.cancellation.SetDeadline(
           parts_.clock.MonotonicMicros() + settings.statement_timeout_micros,
-          MakeError(SqlState::kQueryCanceled,
-                    "canceling statement due to statement timeout"));
+          MakeError(SqlState::kQueryCanceled, "canceling statement due to statement timeout"));
     }
     MR_ASSIGN_OR_RETURN(const BoundStatement bound,
                         BindStatement(text_, *moment_.catalog, moment_.bind));
@@ -106,8 +98,9 @@ class StatementExecutor::Run {
   }
 
   absl::StatusOr<StatementResult> operator()(const BoundSelect& statement) {
-    MR_ASSIGN_OR_RETURN(PlanPtr plan, PlanStatement(statement.plan, PlanMode::kBounded,
-                                                    ResultTarget{}, parts_, context_, moment_));
+    MR_ASSIGN_OR_RETURN(PlanPtr plan,
+                        PlanStatement({statement.plan, PlanMode::kBounded, ResultTarget{}}, parts_,
+                                      context_, moment_));
     BoundedRunner runner(parts_, context_);
     MR_ASSIGN_OR_RETURN(const BoundedResult run,
                         runner.RunQuery({std::move(plan), moment_.catalog}));
@@ -160,14 +153,13 @@ class StatementExecutor::Run {
     return StreamStatements(parts_, context_, moment_, text_).WaitFor(statement);
   }
   absl::StatusOr<StatementResult> operator()(const BoundExplain& statement) {
-    MR_ASSIGN_OR_RETURN(ExplainedQuery query, QueryOf(*statement.statement));
+    MR_ASSIGN_OR_RETURN(PlanRequest query, QueryOf(*statement.statement));
     const bool select = std::holds_alternative<BoundSelect>(statement.statement->statement);
     if (statement.analyze && !select) {
       return NotSupported("EXPLAIN ANALYZE of a statement that is no SELECT");
     }
     MR_ASSIGN_OR_RETURN(const PlanPtr plan,
-                        PlanStatement(query.plan, query.mode, std::move(query.target), parts_,
-                                      context_, moment_));
+                        PlanStatement(std::move(query), parts_, context_, moment_));
     BoundedResult run;
     if (statement.analyze) {
       MR_ASSIGN_OR_RETURN(run, RunUnseen(plan));
@@ -193,9 +185,9 @@ class StatementExecutor::Run {
   // Runs the query, and drops its rows.
   absl::StatusOr<BoundedResult> RunUnseen(const PlanPtr& plan) {
     NullResultSink nowhere;
-    StatementContext unseen{context_.settings, context_.working_directory,
-                            context_.cancellation, nowhere,
-                            context_.parent_job_id, context_.step, context_.on_job};
+    StatementContext unseen{context_.settings, context_.working_directory, context_.cancellation,
+                            nowhere,           context_.parent_job_id,     context_.step,
+                            context_.on_job};
     BoundedRunner runner(parts_, unseen);
     return runner.RunQuery({plan, moment_.catalog});
   }

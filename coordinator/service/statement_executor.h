@@ -12,13 +12,14 @@
 
 namespace millrace {
 
-// Runs statements: parse and bind, plan, run, commit. Thread-safe; each call belongs to one statement and blocks its thread
-// until the statement has ended.
+// Runs statements: parse and bind, plan, run, commit. Thread-safe; each call belongs to one
+// statement and blocks its thread until the statement has ended.
 class StatementExecutor {
  public:
   explicit StatementExecutor(ClusterParts parts) : parts_(std::move(parts)) {}
 
-  // One statement. Positions in errors count from the beginning of `text`. SET changes the context's settings.
+  // One statement. Positions in errors count from the beginning of `text`. SET changes the
+  // context's settings.
   absl::StatusOr<StatementResult> Execute(absl::string_view text, StatementContext& context);
 
   const ClusterParts& parts() const { return parts_; }

@@ -65,10 +65,9 @@ absl::Status StreamStatements::RunStream(uint64_t job_id, const std::string& nam
     spec.options.checkpoint_interval_micros = settings.checkpoint_interval_micros;
   }
   MR_RETURN_IF_ERROR(CheckInterval("epoch_interval", spec.options.epoch_interval_micros));
-  MR_RETURN_IF_ERROR(
-      CheckInterval("checkpoint_interval", spec.options.checkpoint_interval_micros));
-  spec.memory_bytes_max = settings.query_memory_bytes > 0 ? settings.query_memory_bytes
-                                                          : parts_.query_memory_bytes;
+  MR_RETURN_IF_ERROR(CheckInterval("checkpoint_interval", spec.options.checkpoint_interval_micros));
+  spec.memory_bytes_max =
+      settings.query_memory_bytes > 0 ? settings.query_memory_bytes : parts_.query_memory_bytes;
   ReadSet read_set;
   read_set.catalog = moment_.catalog.get();
   MR_ASSIGN_OR_RETURN(spec.scans, parts_.splits.Enumerate(*plan, read_set));
@@ -95,18 +94,17 @@ absl::StatusOr<StatementResult> StreamStatements::CreateMaterializedView(
   object.mutable_options()->insert(statement.options.begin(), statement.options.end());
   for (const Field& column : statement.plan->output) ToProto(column, object.add_columns());
   for (uint64_t id : statement.depends_on) object.add_depends_on(id);
-  absl::StatusOr<CatalogObjectPtr> created = CreateObject(
-      parts_.catalog, std::move(object), statement.if_not_exists, context_.sink);
+  absl::StatusOr<CatalogObjectPtr> created =
+      CreateObject(parts_.catalog, std::move(object), statement.if_not_exists, context_.sink);
   if (!created.ok()) return WithPosition(created.status(), statement.name_position);
   if (*created == nullptr) return Done("CREATE MATERIALIZED VIEW");
   const uint64_t view_id = (*created)->id();
   const PlanMode mode =
       statement.emit_on_window_close ? PlanMode::kStreamOnWindowClose : PlanMode::kStream;
   const auto run = [&]() -> absl::Status {
-    MR_ASSIGN_OR_RETURN(const PlanPtr plan,
-                        PlanStatement(statement.plan, mode,
-                                      ViewSinkTarget{view_id, statement.name}, parts_, context_,
-                                      moment_));
+    MR_ASSIGN_OR_RETURN(const PlanPtr plan, PlanStatement({statement.plan, mode,
+                                                           ViewSinkTarget{view_id, statement.name}},
+                                                          parts_, context_, moment_));
     MR_RETURN_IF_ERROR(RunStream(job_id, statement.name, plan, {view_id}));
     const ViewTraits traits = ViewTraitsOf(*plan);
     return parts_.catalog.CompleteCreate(view_id, [&traits](v1::CatalogObject& view) {
@@ -140,7 +138,7 @@ absl::StatusOr<StatementResult> StreamStatements::InsertStream(const BoundInsert
   const PlanMode mode =
       statement.emit_on_window_close ? PlanMode::kStreamOnWindowClose : PlanMode::kStream;
   MR_ASSIGN_OR_RETURN(const uint64_t job_id, parts_.job_ids.Next());
-  MR_ASSIGN_OR_RETURN(const PlanPtr plan, PlanStatement(statement.plan, mode, std::move(sink),
+  MR_ASSIGN_OR_RETURN(const PlanPtr plan, PlanStatement({statement.plan, mode, std::move(sink)},
                                                         parts_, context_, moment_));
   std::vector<uint64_t> object_ids = ObjectsReadBy(*statement.plan);
   object_ids.push_back(target.id());
@@ -176,9 +174,9 @@ absl::StatusOr<StatementResult> StreamStatements::WaitFor(const BoundWaitFor& st
     const uint64_t rows = RowsRead(newest.positions);
     if (rows >= static_cast<uint64_t>(wanted)) return true;
     if (!view.complete) return false;
-    return MakeError(SqlState::kObjectNotInPrerequisiteState,
-                     absl::StrCat("the input of ", view.name, " has ended after ", rows,
-                                  " rows, not ", wanted));
+    return MakeError(
+        SqlState::kObjectNotInPrerequisiteState,
+        absl::StrCat("the input of ", view.name, " has ended after ", rows, " rows, not ", wanted));
   };
   MR_RETURN_IF_ERROR(parts_.streams.WaitUntil(statement.view->job_id(), done,
                                               statement.timeout_micros, context_.cancellation));

@@ -17,9 +17,7 @@ namespace {
 
 using SystemRow = std::vector<Value>;
 
-Value Text(std::string text) {
-  return Value{SqlType::Of(TypeId::kText), std::move(text)};
-}
+Value Text(std::string text) { return Value{SqlType::Of(TypeId::kText), std::move(text)}; }
 Value TextOrNull(const std::string& text) {
   return text.empty() ? Value::Null(SqlType::Of(TypeId::kText)) : Text(text);
 }
@@ -71,9 +69,9 @@ std::vector<SystemRow> TaskRows(const ClusterParts& parts) {
                     Text(TaskStateName(task.state())), Bigint(task.rows_in()),
                     Bigint(task.rows_out()), Bigint(task.remote_bytes_out()),
                     Bigint(task.local_bytes_out()), Bigint(task.busy_micros()),
-                    EventTime(task.has_watermark(), task.watermark_micros()),
-                    Bigint(task.epoch()), Bigint(task.late_rows()), Bigint(task.bad_rows()),
-                    Bigint(task.state_rows()), TextOrNull(task.waiting_for())});
+                    EventTime(task.has_watermark(), task.watermark_micros()), Bigint(task.epoch()),
+                    Bigint(task.late_rows()), Bigint(task.bad_rows()), Bigint(task.state_rows()),
+                    TextOrNull(task.waiting_for())});
   }
   return rows;
 }
@@ -95,13 +93,12 @@ std::vector<SystemRow> PositionRows(const ClusterParts& parts) {
     const std::map<uint32_t, std::string> names = SourceNames(*job.plan);
     for (const PublishedEpoch& epoch : job.published) {
       for (const auto& [key, position] : epoch.positions) {
-        rows.push_back({Bigint(job.job_id), Text(job.name), Bigint(epoch.epoch),
-                        Text(names.at(key.first)), Bigint(position.split_id()),
-                        TextOrNull(position.path()), Bigint(position.offset()),
-                        Bigint(position.rows()),
-                        EventTime(position.has_max_time(), position.max_time_micros()),
-                        Bigint(position.late_rows()), Bigint(position.bad_rows()),
-                        Boolean(position.ended())});
+        rows.push_back(
+            {Bigint(job.job_id), Text(job.name), Bigint(epoch.epoch), Text(names.at(key.first)),
+             Bigint(position.split_id()), TextOrNull(position.path()), Bigint(position.offset()),
+             Bigint(position.rows()),
+             EventTime(position.has_max_time(), position.max_time_micros()),
+             Bigint(position.late_rows()), Bigint(position.bad_rows()), Boolean(position.ended())});
       }
     }
   }
@@ -113,9 +110,9 @@ std::vector<SystemRow> WorkerRows(const ClusterParts& parts) {
   for (const WorkerEntry& worker : parts.registry.All()) {
     rows.push_back({Bigint(worker.id.value()), Text(worker.name),
                     Text(WorkerPhaseName(worker.phase)), Text(worker.data_address),
-                    Bigint(worker.slots), Bigint(worker.running_tasks),
-                    Bigint(worker.rss_bytes), Bigint(worker.cpu_micros), Bigint(worker.pid),
-                    Text(worker.version), TimeOrNull(worker.joined_wall_micros)});
+                    Bigint(worker.slots), Bigint(worker.running_tasks), Bigint(worker.rss_bytes),
+                    Bigint(worker.cpu_micros), Bigint(worker.pid), Text(worker.version),
+                    TimeOrNull(worker.joined_wall_micros)});
   }
   return rows;
 }

@@ -26,8 +26,7 @@ Schema ColumnsOf(const v1::CatalogObject& object) {
 
 absl::Status CommitFiles(const BoundedResult& result) {
   if (result.staged_files.empty()) return absl::OkStatus();
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system,
-                      FileSystemOf(result.staged_files[0].final_path()));
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(result.staged_files[0].final_path()));
   return CommitStagedFiles(*file_system, result.staged_files);
 }
 
@@ -71,7 +70,7 @@ absl::Status KeepColumns(Catalog& catalog, const v1::CatalogObject& target, cons
 }
 
 absl::StatusOr<BoundedResult> WriteStatements::RunInto(const LogicalPtr& plan, PlanTarget target) {
-  MR_ASSIGN_OR_RETURN(PlanPtr physical, PlanStatement(plan, PlanMode::kBounded, std::move(target),
+  MR_ASSIGN_OR_RETURN(PlanPtr physical, PlanStatement({plan, PlanMode::kBounded, std::move(target)},
                                                       parts_, context_, moment_));
   BoundedRunner runner(parts_, context_);
   return runner.RunSink({std::move(physical), moment_.catalog});
@@ -115,8 +114,8 @@ absl::StatusOr<StatementResult> WriteStatements::CreateTableAs(
   object.set_kind(v1::OBJECT_KIND_TABLE);
   object.set_state(v1::OBJECT_STATE_CREATING);
   for (const Field& column : statement.plan->output) ToProto(column, object.add_columns());
-  absl::StatusOr<CatalogObjectPtr> created = CreateObject(
-      parts_.catalog, std::move(object), statement.if_not_exists, context_.sink);
+  absl::StatusOr<CatalogObjectPtr> created =
+      CreateObject(parts_.catalog, std::move(object), statement.if_not_exists, context_.sink);
   if (!created.ok()) return WithPosition(created.status(), statement.name_position);
   if (*created == nullptr) return Done("CREATE TABLE AS");
   const uint64_t id = (*created)->id();
@@ -185,6 +184,10 @@ absl::StatusOr<StatementResult> WriteStatements::CopyTo(const BoundCopyTo& state
   sink.options = statement.options;
   sink.options["connector"] = "file";
   sink.options["path"] = statement.path;
+  // COPY writes one file whatever it is called, unless a folder is asked for.
+  const bool wants_folder =
+      absl::EndsWith(statement.path, "/") || sink.options.contains("rows_per_file");
+  if (!wants_folder) sink.options.emplace("single_file", "true");
   sink.columns = statement.plan->output;
   const absl::Status resolved =
       ResolvePath(parts_.path_policy, context_.working_directory, sink.options);

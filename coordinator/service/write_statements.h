@@ -12,8 +12,8 @@
 
 namespace millrace {
 
-// CREATE TABLE AS, INSERT and COPY over input that ends: run the query into a sink, then commit what the tasks have staged. A
-// failed statement leaves nothing. One object for one statement.
+// CREATE TABLE AS, INSERT and COPY over input that ends: run the query into a sink, then commit
+// what the tasks have staged. A failed statement leaves nothing. One object for one statement.
 class WriteStatements {
  public:
   WriteStatements(ClusterParts& parts, StatementContext& context, const StatementMoment& moment)
@@ -31,7 +31,8 @@ class WriteStatements {
   absl::StatusOr<StatementResult> InsertIntoFiles(const v1::CatalogObject& target,
                                                   const LogicalPtr& plan, std::string tag);
   absl::StatusOr<TableSinkTarget> TableTarget(uint64_t object_id, const Schema& columns) const;
-  // Renames the staged segments; they become part of the table only by the catalog's compare-and-swap after it.
+  // Renames the staged segments; they become part of the table only by the catalog's
+  // compare-and-swap after it.
   absl::StatusOr<std::vector<v1::TableSegment>> CommitSegments(const BoundedResult& result) const;
 
   ClusterParts& parts_;
@@ -39,7 +40,8 @@ class WriteStatements {
   const StatementMoment& moment_;
 };
 
-// The sink of an outside table for a query with these output columns. 42809 for tables that cannot be written.
+// The sink of an outside table for a query with these output columns. 42809 for tables that cannot
+// be written.
 absl::StatusOr<FileSinkTarget> FileTarget(const v1::CatalogObject& target, const Schema& output);
 // What is given to a table without columns at its first INSERT.
 absl::Status KeepColumns(Catalog& catalog, const v1::CatalogObject& target, const Schema& output);

@@ -98,6 +98,10 @@ int32_t LocationOf(const ParseNode* node) {
       return node->set_to_default->location;
     case PG_QUERY__NODE__NODE_NAMED_ARG_EXPR:
       return node->named_arg_expr->location;
+    case PG_QUERY__NODE__NODE_XML_EXPR:
+      return node->xml_expr->location;
+    case PG_QUERY__NODE__NODE_XML_SERIALIZE:
+      return node->xml_serialize->location;
     case PG_QUERY__NODE__NODE_GROUPING_FUNC:
       return node->grouping_func->location;
     case PG_QUERY__NODE__NODE_GROUPING_SET:

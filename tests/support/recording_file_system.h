@@ -11,8 +11,9 @@
 
 namespace millrace {
 
-// Passes everything on to another file system, writes down what changes something ("create a", "write a", "sync a",
-// "rename a b", "sync-folder d", "remove a"), and fails where it is told to. For one thread.
+// Passes everything on to another file system, writes down what changes something ("create a",
+// "write a", "sync a", "rename a b", "sync-folder d", "remove a"), and fails where it is told to.
+// For one thread.
 class RecordingFileSystem final : public FileSystem {
  public:
   explicit RecordingFileSystem(FileSystem& base) : base_(base) {}

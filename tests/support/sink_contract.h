@@ -16,8 +16,9 @@
 #include "tests/support/temp_folder.h"
 #include "worker/connectors/sink.h"
 
-// The suite that every sink of files must pass: nothing is visible before the commit, what is committed was fsynced before, commit twice is
-// harmless, abort leaves nothing, close after any failure is safe.
+// The suite that every sink of files must pass: nothing is visible before the commit, what is
+// committed was fsynced before, commit twice is harmless, abort leaves nothing, close after any
+// failure is safe.
 
 namespace millrace {
 

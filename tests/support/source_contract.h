@@ -13,8 +13,8 @@
 #include "tests/support/status_matchers.h"
 #include "worker/connectors/source.h"
 
-// The suite that every source must pass: rows do not depend on how much a Poll takes, resuming at each position gives exactly the
-// remaining rows, Close is safe at any time.
+// The suite that every source must pass: rows do not depend on how much a Poll takes, resuming at
+// each position gives exactly the remaining rows, Close is safe at any time.
 
 namespace millrace {
 

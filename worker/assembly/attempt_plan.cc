@@ -10,7 +10,8 @@
 namespace millrace {
 namespace {
 
-// What all channels into one task may hold together, and the bounds of a single one's share: a batch must fit in.
+// What all channels into one task may hold together, and the bounds of a single one's share: a
+// batch must fit in.
 constexpr int64_t kTaskWindowBytes = int64_t{16} << 20;
 constexpr int64_t kWindowBytesMin = int64_t{512} << 10;
 constexpr int64_t kWindowBytesMax = int64_t{2} << 20;
@@ -38,8 +39,7 @@ absl::Status AttemptPlan::IndexTasks() {
     tasks_[static_cast<size_t>(i)].resize(fragments[i].parallelism());
   }
   for (const v1::TaskPlacement& task : deploy_->placements()) {
-    if (task.fragment() >= tasks_.size() ||
-        task.task_index() >= tasks_[task.fragment()].size()) {
+    if (task.fragment() >= tasks_.size() || task.task_index() >= tasks_[task.fragment()].size()) {
       return InternalError("a task was placed that is not in the plan");
     }
     tasks_[task.fragment()][task.task_index()] = &task;

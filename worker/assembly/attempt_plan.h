@@ -23,7 +23,8 @@ class TaskPlacement;
 // A deployment with the look-ups that assembling its tasks needs. Borrows the message.
 class AttemptPlan {
  public:
-  // XX000 if the plan does not fit together: a fragment without all of its tasks, an exchange without a producer.
+  // XX000 if the plan does not fit together: a fragment without all of its tasks, an exchange
+  // without a producer.
   static absl::StatusOr<AttemptPlan> Create(const v1::DeployAttempt& deploy, uint32_t own_worker);
 
   const v1::DeployAttempt& deploy() const { return *deploy_; }
@@ -41,7 +42,9 @@ class AttemptPlan {
   const v1::Output& producer_output(uint32_t exchange_id) const {
     return *producers_.at(exchange_id).second;
   }
-  uint32_t producer_fragment(uint32_t exchange_id) const { return producers_.at(exchange_id).first; }
+  uint32_t producer_fragment(uint32_t exchange_id) const {
+    return producers_.at(exchange_id).first;
+  }
   // The producer tasks whose rows reach a consumer task.
   std::vector<uint32_t> producer_tasks(uint32_t exchange_id, uint32_t consumer_task) const;
   // The ExchangeNodes of a fragment.

@@ -16,6 +16,8 @@
 #include "worker/operators/project_operator.h"
 #include "worker/operators/sink_operator.h"
 #include "worker/operators/sort_operator.h"
+#include "worker/operators/streaming/changing_group_top_n_operator.h"
+#include "worker/operators/streaming/watermark_over_operator.h"
 #include "worker/operators/top_n_operator.h"
 #include "worker/operators/union_all_operator.h"
 #include "worker/operators/view_sink_operator.h"
@@ -47,8 +49,10 @@ absl::StatusOr<std::unique_ptr<Operator>> CreateOperator(const v1::PlanNode& nod
     case v1::PlanNode::kUnionAll:
       return UnionAllOperator::Create(node);
     case v1::PlanNode::kOver:
+      if (node.over().event_time()) return WatermarkOverOperator::Create(node);
       return OverOperator::Create(node);
     case v1::PlanNode::kGroupTopN:
+      if (node.changing()) return ChangingGroupTopNOperator::Create(node);
       return GroupTopNOperator::Create(node);
     case v1::PlanNode::kWindowTvf:
       return WindowTvfOperator::Create(node);

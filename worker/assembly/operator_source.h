@@ -9,8 +9,9 @@
 
 namespace millrace {
 
-// An operator without input (VALUES) as a source with one split: what Resume emits is what Poll returns. Its rows are not
-// given out again when a job is restored, because they always come before the first barrier.
+// An operator without input (VALUES) as a source with one split: what Resume emits is what Poll
+// returns. Its rows are not given out again when a job is restored, because they always come before
+// the first barrier.
 class OperatorSource final : public Source {
  public:
   OperatorSource(std::unique_ptr<Operator> op, OperatorContext context);

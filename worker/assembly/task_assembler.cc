@@ -45,8 +45,7 @@ int64_t NumberSetting(const v1::DeployAttempt& deploy, const char* name) {
 EvalContext EvalContextOf(const v1::DeployAttempt& deploy) {
   EvalContext context;
   context.statement_time_micros = NumberSetting(deploy, "statement_time_micros");
-  context.zone_offset_seconds =
-      static_cast<int32_t>(NumberSetting(deploy, "zone_offset_seconds"));
+  context.zone_offset_seconds = static_cast<int32_t>(NumberSetting(deploy, "zone_offset_seconds"));
   return context;
 }
 
@@ -56,7 +55,8 @@ Schema OutputSchema(const v1::PlanNode& node) {
   return schema;
 }
 
-// Position of `column` of the definition among the columns that are read; appended if nobody reads it.
+// Position of `column` of the definition among the columns that are read; appended if nobody reads
+// it.
 int ReadColumn(v1::ScanNode& scan, uint32_t column) {
   const auto& projection = scan.projection();
   const auto it = std::find(projection.begin(), projection.end(), column);
@@ -67,13 +67,17 @@ int ReadColumn(v1::ScanNode& scan, uint32_t column) {
 
 SpreadMode ModeOf(v1::Distribution distribution) {
   switch (distribution) {
-    case v1::DISTRIBUTION_HASH: return SpreadMode::kHash;
-    case v1::DISTRIBUTION_BROADCAST: return SpreadMode::kBroadcast;
-    default: return SpreadMode::kTurn;
+    case v1::DISTRIBUTION_HASH:
+      return SpreadMode::kHash;
+    case v1::DISTRIBUTION_BROADCAST:
+      return SpreadMode::kBroadcast;
+    default:
+      return SpreadMode::kTurn;
   }
 }
 
-// Which consumer task gets each part of the hash: shards in streaming jobs, else one part for each task.
+// Which consumer task gets each part of the hash: shards in streaming jobs, else one part for each
+// task.
 absl::StatusOr<std::vector<uint32_t>> TargetsOfParts(
     uint32_t num_shards, const std::vector<const v1::TaskPlacement*>& consumers) {
   std::vector<uint32_t> targets;
@@ -148,7 +152,8 @@ absl::StatusOr<AssembledTask> TaskAssembler::AssembleTask(const v1::TaskPlacemen
   const v1::DeployAttempt& deploy = plan_.deploy();
   const v1::Fragment& fragment = plan_.fragment(placement.fragment());
   Build build{placement, std::make_shared<Task>(worker_.pool, worker_.clock, attempt_.listener),
-              {}, plan_.InitialWatermark(placement), {}, {}};
+              {},        plan_.InitialWatermark(placement),
+              {},        {}};
   OperatorContext& context = build.context;
   context.job = JobId(deploy.job_id());
   context.attempt = AttemptId(deploy.attempt());
@@ -277,8 +282,8 @@ absl::Status TaskAssembler::AddExchange(const v1::PlanNode& node, Build& build) 
     input = std::make_unique<ExchangeInput>(std::move(channels), build.initial_watermark_micros);
   } else {
     MR_ASSIGN_OR_RETURN(const auto keys, SortKeysOf(node.exchange().merge_keys()));
-    MR_ASSIGN_OR_RETURN(
-        input, MergeInput::Create(std::move(channels), OutputSchema(node), keys, eval_));
+    MR_ASSIGN_OR_RETURN(input,
+                        MergeInput::Create(std::move(channels), OutputSchema(node), keys, eval_));
   }
   build.chain.inputs.push_back({node.id(), std::move(input), {}});
   return absl::OkStatus();

@@ -61,15 +61,16 @@ struct AssembledTask {
   std::shared_ptr<ResultQueue> result;
 };
 
-// Turns a worker's part of a plan into tasks: makes the channels that end here and registers them, then a chain for each task.
-// This is the only place that knows all operators and connectors.
+// Turns a worker's part of a plan into tasks: makes the channels that end here and registers them,
+// then a chain for each task. This is the only place that knows all operators and connectors.
 class TaskAssembler {
  public:
   // All references outlive the assembler; those in the parts outlive the tasks.
   TaskAssembler(const AttemptPlan& plan, const WorkerParts& worker, const AttemptParts& attempt);
   ~TaskAssembler();
 
-  // The tasks of this worker, in the order of the placements. After an error some channels may be registered.
+  // The tasks of this worker, in the order of the placements. After an error some channels may be
+  // registered.
   absl::StatusOr<std::vector<AssembledTask>> Assemble();
 
  private:
@@ -77,15 +78,16 @@ class TaskAssembler {
 
   void MakeInputChannels();
   absl::StatusOr<AssembledTask> AssembleTask(const v1::TaskPlacement& placement);
-  // Adds the node with everything below it. It is then the last of the chain's inputs or operators; it leads to the outputs
-  // until its parent claims it.
+  // Adds the node with everything below it. It is then the last of the chain's inputs or operators;
+  // it leads to the outputs until its parent claims it.
   absl::Status AddNode(const v1::PlanNode& node, Build& build);
   absl::Status AddScan(const v1::PlanNode& node, Build& build);
   absl::Status AddValues(const v1::PlanNode& node, Build& build);
   absl::Status AddExchange(const v1::PlanNode& node, Build& build);
   absl::Status AddOutputs(Build& build);
   absl::StatusOr<std::vector<std::shared_ptr<OutputChannel>>> MakeOutputChannels(
-      const v1::Output& output, const v1::TaskPlacement& producer, const std::shared_ptr<Task>& task);
+      const v1::Output& output, const v1::TaskPlacement& producer,
+      const std::shared_ptr<Task>& task);
   absl::StatusOr<std::shared_ptr<OutputChannel>> MakeOutputChannel(
       const ChannelAddress& address, const v1::TaskPlacement& consumer);
   ChannelAddress AddressOf(uint32_t exchange, uint32_t producer, uint32_t consumer) const;

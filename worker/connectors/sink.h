@@ -13,15 +13,16 @@ namespace v1 {
 class StagedFile;
 }  // namespace v1
 
-// Takes rows of one task. Nothing is visible outside before the coordinator has committed what Prepare returned.
-// Called only from the task's thread.
+// Takes rows of one task. Nothing is visible outside before the coordinator has committed what
+// Prepare returned. Called only from the task's thread.
 class Sink {
  public:
   virtual ~Sink() = default;
   virtual absl::Status Open() = 0;
   virtual absl::Status Write(const Batch& batch) = 0;
-  // Makes everything written so far durable under staged names, and returns what has to be committed (maybe nothing). Later
-  // writes belong to the next epoch. Bounded jobs call it once, with epoch 0.
+  // Makes everything written so far durable under staged names, and returns what has to be
+  // committed (maybe nothing). Later writes belong to the next epoch. Bounded jobs call it once,
+  // with epoch 0.
   virtual absl::StatusOr<std::vector<v1::StagedFile>> Prepare(uint64_t epoch) = 0;
   // Drops everything that was not prepared.
   virtual absl::Status Abort() = 0;

@@ -21,7 +21,8 @@ struct PollBudget {
   int64_t bytes_max = kMaxBatchBytes;
 };
 
-// kRows: `batch` holds rows. kIdle: nothing now, ask later (unbounded input). kEnd: the split is used up; `batch` may hold the last rows.
+// kRows: `batch` holds rows, or none if a Poll has found none in its share of work. kIdle: nothing
+// now, ask later (unbounded input). kEnd: the split is used up; `batch` may hold the last rows.
 enum class PollResult { kRows, kIdle, kEnd };
 
 // A row that did not parse and was left out (bad_rows = 'keep').
@@ -34,19 +35,22 @@ struct BadRow {
   std::string reason;
 };
 
-// Reads splits of one scan, one after another, in one task. Called only from the task's thread. Order: Open, Poll … until kEnd,
-// Open of the next split, …, Close. Output columns follow the scan's projection.
+// Reads splits of one scan, one after another, in one task. Called only from the task's thread.
+// Order: Open, Poll … until kEnd, Open of the next split, …, Close. Output columns follow the
+// scan's projection.
 class Source {
  public:
   virtual ~Source() = default;
-  // Begins a split, at `split.resume` if it is set: the rows before that position do not come again.
+  // Begins a split, at `split.resume` if it is set: the rows before that position do not come
+  // again.
   virtual absl::Status Open(const v1::Split& split) = 0;
   virtual absl::StatusOr<PollResult> Poll(const PollBudget& budget, Batch* batch) = 0;
   // Where a reader that has all rows given out so far would go on. Valid after Open.
   virtual v1::SplitPosition Position() const = 0;
   // Rows that did not parse and were left out (bad_rows = 'skip' | 'keep').
   virtual uint64_t bad_rows() const { return 0; }
-  // The rows kept since the last call, oldest first; at most so many as the source's log holds, further ones are only counted.
+  // The rows kept since the last call, oldest first; at most so many as the source's log holds,
+  // further ones are only counted.
   virtual std::vector<BadRow> TakeBadRows() { return {}; }
   virtual absl::Status Close() = 0;
 };

@@ -136,8 +136,7 @@ absl::StatusOr<uint8_t*> BatchDecoder::BeginChunk(ChunkHeader header, uint64_t s
     body_size_ = header.body_size;
     has_weights_ = header.has_weights;
     received_ = 0;
-    MR_ASSIGN_ARROW_OR_RETURN(auto body,
-                              arrow::AllocateBuffer(static_cast<int64_t>(body_size_)));
+    MR_ASSIGN_ARROW_OR_RETURN(auto body, arrow::AllocateBuffer(static_cast<int64_t>(body_size_)));
     body_ = std::move(body);
     in_batch_ = true;
   }

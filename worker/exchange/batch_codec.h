@@ -14,7 +14,8 @@
 
 namespace millrace {
 
-// A batch as an Arrow IPC message. The body is `body`, one after another; the buffers are the batch's own, without a copy.
+// A batch as an Arrow IPC message. The body is `body`, one after another; the buffers are the
+// batch's own, without a copy.
 struct EncodedBatch {
   // IPC schema message; with the first batch only, else null.
   std::shared_ptr<arrow::Buffer> schema;
@@ -25,7 +26,8 @@ struct EncodedBatch {
   bool has_weights = false;
 };
 
-// Encodes the batches of one channel. Dictionaries are decoded first, so the columns' types never change on a channel.
+// Encodes the batches of one channel. Dictionaries are decoded first, so the columns' types never
+// change on a channel.
 class BatchEncoder {
  public:
   BatchEncoder();
@@ -37,8 +39,8 @@ class BatchEncoder {
   std::shared_ptr<arrow::Schema> schema_;
 };
 
-// Puts the batches of one channel together again from their chunks. The body is received straight into the memory that the batch
-// then owns.
+// Puts the batches of one channel together again from their chunks. The body is received straight
+// into the memory that the batch then owns.
 class BatchDecoder {
  public:
   // What a frame says about its chunk.
@@ -53,7 +55,8 @@ class BatchDecoder {
   BatchDecoder();
   ~BatchDecoder();
 
-  // Where the chunk's `size` bytes of body must be written. 08P01 if the chunk does not continue what came before.
+  // Where the chunk's `size` bytes of body must be written. 08P01 if the chunk does not continue
+  // what came before.
   absl::StatusOr<uint8_t*> BeginChunk(ChunkHeader header, uint64_t size);
   // The bytes are there. The batch, if it is complete.
   absl::StatusOr<std::optional<Batch>> EndChunk();
@@ -71,7 +74,8 @@ class BatchDecoder {
   bool in_batch_ = false;
 };
 
-// A batch as it goes to a client: an encapsulated IPC message (length, metadata, body), in parts that follow each other.
+// A batch as it goes to a client: an encapsulated IPC message (length, metadata, body), in parts
+// that follow each other.
 struct IpcMessageParts {
   std::vector<std::shared_ptr<arrow::Buffer>> parts;
   int64_t size = 0;

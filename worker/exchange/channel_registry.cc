@@ -36,12 +36,15 @@ std::shared_ptr<InputChannel> ChannelRegistry::Find(const ChannelAddress& addres
   return nullptr;
 }
 
-void ChannelRegistry::FailProducer(uint32_t worker, const absl::Status& status) {
+void ChannelRegistry::FailChannelsOf(uint32_t worker, const std::weak_ptr<CreditReceiver>& stream,
+                                     const absl::Status& status) {
   std::vector<std::shared_ptr<InputChannel>> affected;
   {
     MutexLock lock(mutex_);
     for (const auto& [address, channel] : channels_) {
-      if (channel->producer_worker() == worker) affected.push_back(channel);
+      if (channel->producer_worker() == worker && channel->FedBy(stream)) {
+        affected.push_back(channel);
+      }
     }
   }
   for (const auto& channel : affected) channel->Fail(status);

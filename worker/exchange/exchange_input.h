@@ -12,12 +12,14 @@
 
 namespace millrace {
 
-// The receiving end of an exchange in one task: all its channels as one stream. Rows of different channels come in any order.
-// A barrier is given out when every channel has reached it; until then those that have are not read. A channel that has ended
-// counts as being there, with the greatest watermark.
+// The receiving end of an exchange in one task: all its channels as one stream. Rows of different
+// channels come in any order. A barrier is given out when every channel has reached it; until then
+// those that have are not read. A channel that has ended counts as being there, with the greatest
+// watermark.
 class ExchangeInput final : public TaskInput {
  public:
-  // The watermark is not below `initial_watermark_micros`, where it stood when the job's checkpoint was taken.
+  // The watermark is not below `initial_watermark_micros`, where it stood when the job's checkpoint
+  // was taken.
   ExchangeInput(std::vector<std::shared_ptr<InputChannel>> channels,
                 int64_t initial_watermark_micros);
 

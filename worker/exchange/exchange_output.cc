@@ -129,6 +129,12 @@ absl::Status ExchangeOutput::FlushPartial() {
   return absl::OkStatus();
 }
 
+bool ExchangeOutput::drained() const {
+  return num_waiting_ == 0 &&
+         std::all_of(targets_.begin(), targets_.end(),
+                     [](const Target& target) { return target.channel->flushed(); });
+}
+
 bool ExchangeOutput::closed() const {
   return std::all_of(targets_.begin(), targets_.end(),
                      [](const Target& target) { return target.channel->closed(); });

@@ -14,7 +14,8 @@
 
 namespace millrace {
 
-// How the rows of an output are spread over its channels. Single and forward distributions have one channel, and are kTurn.
+// How the rows of an output are spread over its channels. Single and forward distributions have one
+// channel, and are kTurn.
 enum class SpreadMode : uint8_t {
   // Batches in turn.
   kTurn,
@@ -24,9 +25,9 @@ enum class SpreadMode : uint8_t {
   kHash,
 };
 
-// The producing end of an exchange in one task: spreads rows over channels, makes batches of a good size for each, and holds back
-// what a channel has no credit for. At most one batch for each channel waits beyond what is being built, because the task
-// stops while full().
+// The producing end of an exchange in one task: spreads rows over channels, makes batches of a good
+// size for each, and holds back what a channel has no credit for. At most one batch for each
+// channel waits beyond what is being built, because the task stops while full().
 class ExchangeOutput final : public TaskOutput {
  public:
   // `partitioner` for kHash only; its targets are the channels.
@@ -37,7 +38,7 @@ class ExchangeOutput final : public TaskOutput {
   bool full() const override { return num_waiting_batches_ > 0; }
   absl::Status Pump() override;
   absl::Status FlushPartial() override;
-  bool drained() const override { return num_waiting_ == 0; }
+  bool drained() const override;
   bool closed() const override;
   void Close(CloseReason reason) override;
   SentBytes sent_bytes() const override;

@@ -22,7 +22,7 @@ void ExchangeReceiver::OnReadDone(bool ok) {
   if (ok) {
     if (absl::Status status = HandleFrame(); !status.ok()) {
       LogError("exchange", absl::StrCat("stream from worker ", sender_worker_, " refused"), status);
-      registry_.FailProducer(sender_worker_, status);
+      registry_.FailChannelsOf(sender_worker_, weak_from_this(), status);
       FinishOnce(status);
       return;
     }
@@ -31,8 +31,8 @@ void ExchangeReceiver::OnReadDone(bool ok) {
     return;
   }
   // The sender ended the stream or is gone. Channels whose End has come are not affected.
-  registry_.FailProducer(
-      sender_worker_,
+  registry_.FailChannelsOf(
+      sender_worker_, weak_from_this(),
       MakeError(ErrorDetail{SqlState::kConnectionFailure, 0, "", Blame::kExternal, Retry::kSafe},
                 absl::StrCat("lost the connection from worker ", sender_worker_)));
   FinishOnce(absl::OkStatus());

@@ -1,12 +1,12 @@
 #pragma once
 
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
-
-#include <grpcpp/support/byte_buffer.h>
-#include <grpcpp/support/server_callback.h>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
@@ -16,8 +16,9 @@
 
 namespace millrace {
 
-// The receiving half of the connection from one other worker: puts what comes into the channels' queues, and sends their credits
-// back. It always reads on, so a channel that stands still holds up no other. Keeps itself alive until gRPC is done with it.
+// The receiving half of the connection from one other worker: puts what comes into the channels'
+// queues, and sends their credits back. It always reads on, so a channel that stands still holds up
+// no other. Keeps itself alive until gRPC is done with it.
 class ExchangeReceiver final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                                public CreditReceiver,
                                public std::enable_shared_from_this<ExchangeReceiver> {

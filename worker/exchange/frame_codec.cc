@@ -36,7 +36,8 @@ grpc::Slice BufferSlice(const BufferPtr& buffer, int64_t begin, int64_t size) {
 
 void AppendTag(std::string* out, int field, WireFormatLite::WireType type) {
   uint8_t bytes[10];
-  uint8_t* end = CodedOutputStream::WriteVarint32ToArray(WireFormatLite::MakeTag(field, type), bytes);
+  uint8_t* end =
+      CodedOutputStream::WriteVarint32ToArray(WireFormatLite::MakeTag(field, type), bytes);
   out->append(reinterpret_cast<char*>(bytes), static_cast<size_t>(end - bytes));
 }
 
@@ -86,7 +87,8 @@ bool ReadString(CodedInputStream& in, std::string* out) {
   return in.ReadVarint32(&size) && in.ReadString(out, static_cast<int>(size));
 }
 
-// A BatchFrame; `decoder` null = skip it. The body must be the last field, as EncodeBatchFrames writes it.
+// A BatchFrame; `decoder` null = skip it. The body must be the last field, as EncodeBatchFrames
+// writes it.
 absl::Status ReadBatchFrame(CodedInputStream& in, BatchDecoder* decoder, ReceivedFrame* out) {
   BatchDecoder::ChunkHeader header;
   uint64_t body_bytes = 0;
@@ -94,10 +96,18 @@ absl::Status ReadBatchFrame(CodedInputStream& in, BatchDecoder* decoder, Receive
     uint64_t number = 0;
     bool ok = true;
     switch (WireFormatLite::GetTagFieldNumber(tag)) {
-      case v1::BatchFrame::kIpcSchemaFieldNumber: ok = ReadString(in, &header.schema); break;
-      case v1::BatchFrame::kIpcMetadataFieldNumber: ok = ReadString(in, &header.metadata); break;
-      case v1::BatchFrame::kBodyOffsetFieldNumber: ok = in.ReadVarint64(&header.body_offset); break;
-      case v1::BatchFrame::kBodySizeFieldNumber: ok = in.ReadVarint64(&header.body_size); break;
+      case v1::BatchFrame::kIpcSchemaFieldNumber:
+        ok = ReadString(in, &header.schema);
+        break;
+      case v1::BatchFrame::kIpcMetadataFieldNumber:
+        ok = ReadString(in, &header.metadata);
+        break;
+      case v1::BatchFrame::kBodyOffsetFieldNumber:
+        ok = in.ReadVarint64(&header.body_offset);
+        break;
+      case v1::BatchFrame::kBodySizeFieldNumber:
+        ok = in.ReadVarint64(&header.body_size);
+        break;
       case v1::BatchFrame::kHasWeightsFieldNumber:
         ok = in.ReadVarint64(&number);
         header.has_weights = number != 0;
@@ -117,7 +127,8 @@ absl::Status ReadBatchFrame(CodedInputStream& in, BatchDecoder* decoder, Receive
         }
         return absl::OkStatus();
       }
-      default: ok = WireFormatLite::SkipField(&in, tag);
+      default:
+        ok = WireFormatLite::SkipField(&in, tag);
     }
     if (!ok) return Damaged("a batch");
   }
@@ -135,8 +146,8 @@ absl::Status ReadBarrier(CodedInputStream& in, ReceivedFrame* out) {
 absl::Status ReadField(CodedInputStream& in, uint32_t tag, const FindDecoder& find_decoder,
                        BatchDecoder** decoder, ReceivedFrame* out) {
   const int field = WireFormatLite::GetTagFieldNumber(tag);
-  const bool has_length = WireFormatLite::GetTagWireType(tag) ==
-                          WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+  const bool has_length =
+      WireFormatLite::GetTagWireType(tag) == WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
   uint32_t length = 0;
   uint64_t number = 0;
   if (has_length ? !in.ReadVarint32(&length) : !in.ReadVarint64(&number)) return Damaged("a field");

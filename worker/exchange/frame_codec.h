@@ -17,8 +17,9 @@ class ByteBuffer;
 
 namespace millrace {
 
-// ExchangeFrames on the wire. What is written here is what protobuf would write, so any protobuf reader understands it; the bodies
-// of batches, however, are taken from the arrays' own memory and are received into the memory of the new arrays.
+// ExchangeFrames on the wire. What is written here is what protobuf would write, so any protobuf
+// reader understands it; the bodies of batches, however, are taken from the arrays' own memory and
+// are received into the memory of the new arrays.
 
 inline constexpr int64_t kChunkBytes = int64_t{1} << 20;
 
@@ -37,7 +38,8 @@ struct ReceivedFrame {
   // 0 = not a hello.
   uint32_t sender_worker = 0;
   std::optional<ChannelAddress> channel;
-  // Absent for chunks that do not complete a batch, for a hello, and for channels that are not known.
+  // Absent for chunks that do not complete a batch, for a hello, and for channels that are not
+  // known.
   std::optional<StreamMessage> message;
   // What a batch costs of the channel's credit.
   int64_t credit_bytes = 0;

@@ -5,6 +5,14 @@
 
 namespace millrace {
 
+namespace {
+
+bool SameOwner(const std::weak_ptr<CreditReceiver>& a, const std::weak_ptr<CreditReceiver>& b) {
+  return !a.owner_before(b) && !b.owner_before(a);
+}
+
+}  // namespace
+
 InputChannel::InputChannel(ChannelAddress address, uint32_t producer_worker, int64_t window_bytes)
     : address_(address),
       producer_worker_(producer_worker),
@@ -18,11 +26,16 @@ void InputChannel::SetCreditReceiver(std::weak_ptr<CreditReceiver> receiver) {
   {
     MutexLock lock(mutex_);
     // The same receiver again, as with every frame but the first: nothing new.
-    if (!receiver.owner_before(receiver_) && !receiver_.owner_before(receiver)) return;
+    if (SameOwner(receiver, receiver_)) return;
     receiver_ = std::move(receiver);
     if (closed_) tell_closed = receiver_.lock();
   }
   if (tell_closed != nullptr) tell_closed->OnClosed(address_);
+}
+
+bool InputChannel::FedBy(const std::weak_ptr<CreditReceiver>& receiver) const {
+  MutexLock lock(mutex_);
+  return SameOwner(receiver, receiver_) || SameOwner(receiver_, {});
 }
 
 void InputChannel::SetConsumer(std::weak_ptr<Wakeable> consumer) {

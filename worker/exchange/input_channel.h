@@ -17,8 +17,8 @@ namespace millrace {
 
 class BatchDecoder;
 
-// Where the consumer's end of a channel reports to: the producer's end, or the stream to the worker that holds it.
-// Thread-safe; called without any lock held.
+// Where the consumer's end of a channel reports to: the producer's end, or the stream to the worker
+// that holds it. Thread-safe; called without any lock held.
 class CreditReceiver {
  public:
   virtual ~CreditReceiver() = default;
@@ -28,8 +28,8 @@ class CreditReceiver {
   virtual void OnClosed(const ChannelAddress& channel) = 0;
 };
 
-// The consumer's end of a channel: the messages that have come and were not yet taken. Its bytes are bounded by the credit that
-// the producer's end keeps. Thread-safe; one producer, one consumer.
+// The consumer's end of a channel: the messages that have come and were not yet taken. Its bytes
+// are bounded by the credit that the producer's end keeps. Thread-safe; one producer, one consumer.
 class InputChannel {
  public:
   // `producer_worker` sends here; `window_bytes` is the credit that the producer begins with.
@@ -40,9 +40,13 @@ class InputChannel {
   uint32_t producer_worker() const { return producer_worker_; }
   int64_t window_bytes() const { return window_bytes_; }
 
-  // Producer's side. Who gets the credits; set before the first Push, again if a stream is replaced.
+  // Producer's side. Who gets the credits; set before the first Push, again if a stream is
+  // replaced.
   void SetCreditReceiver(std::weak_ptr<CreditReceiver> receiver);
-  // Appends a message and wakes the consumer. `bytes`: what it costs of the credit; 0 for all but batches.
+  // True if the credits go to `receiver`, or nobody has claimed them yet.
+  bool FedBy(const std::weak_ptr<CreditReceiver>& receiver) const;
+  // Appends a message and wakes the consumer. `bytes`: what it costs of the credit; 0 for all but
+  // batches.
   void Push(StreamMessage message, int64_t bytes);
   // The way to the producer is gone. Nothing happens if the stream of messages had ended.
   void Fail(absl::Status status);

@@ -64,7 +64,8 @@ absl::StatusOr<bool> MergeInput::FillChannels() {
 }
 
 bool MergeInput::Before(size_t a, size_t b) const {
-  const int order = channels_[a].Key(channels_[a].next).compare(channels_[b].Key(channels_[b].next));
+  const int order =
+      channels_[a].Key(channels_[a].next).compare(channels_[b].Key(channels_[b].next));
   return order != 0 ? order < 0 : a < b;
 }
 
@@ -117,7 +118,8 @@ void MergeInput::Compact() {
   for (Channel* channel : by_row) {
     const uint32_t old_first = channel->first_row;
     // Row i of the batch stays row first_row + i; those before `next` are never asked for.
-    channel->first_row = static_cast<uint32_t>(survivors.size()) - static_cast<uint32_t>(channel->next);
+    channel->first_row =
+        static_cast<uint32_t>(survivors.size()) - static_cast<uint32_t>(channel->next);
     for (int64_t i = channel->next; i < channel->num_rows; ++i) {
       survivors.push_back(old_first + static_cast<uint32_t>(i));
     }

@@ -16,9 +16,10 @@
 
 namespace millrace {
 
-// The receiving end of an exchange whose channels deliver rows in one order: merges them into one stream in that order. Rows of
-// equal keys come by channel. Bounded input only. Must be the only reader of its producers' rows: a second consumer that
-// stands still would hold up this one for ever.
+// The receiving end of an exchange whose channels deliver rows in one order: merges them into one
+// stream in that order. Rows of equal keys come by channel. Bounded input only. Must be the only
+// reader of its producers' rows: a second consumer that stands still would hold up this one for
+// ever.
 class MergeInput final : public TaskInput {
  public:
   static absl::StatusOr<std::unique_ptr<MergeInput>> Create(
@@ -35,7 +36,8 @@ class MergeInput final : public TaskInput {
     std::shared_ptr<InputChannel> channel;
     // Encodes the keys of the channel's current batch, and holds them.
     std::unique_ptr<SortKeyReader> keys;
-    // The current batch's rows that were not given out: [next, num_rows); row i is row first_row + i of the store.
+    // The current batch's rows that were not given out: [next, num_rows); row i is row first_row +
+    // i of the store.
     int64_t next = 0;
     int64_t num_rows = 0;
     uint32_t first_row = 0;

@@ -13,8 +13,9 @@
 
 namespace millrace {
 
-// The producer's end of a channel: sends messages and keeps account of the credit. The producer asks MaySend before it sends a
-// batch; all other messages need no credit. Send is for the producer's thread, the rest is thread-safe.
+// The producer's end of a channel: sends messages and keeps account of the credit. The producer
+// asks MaySend before it sends a batch; all other messages need no credit. Send is for the
+// producer's thread, the rest is thread-safe.
 class OutputChannel : public CreditReceiver {
  public:
   OutputChannel(ChannelAddress address, int64_t window_bytes)
@@ -23,12 +24,15 @@ class OutputChannel : public CreditReceiver {
   const ChannelAddress& address() const { return address_; }
   void SetProducer(std::weak_ptr<Wakeable> producer);
 
-  // True if a batch of `bytes` may be sent now: the window has room, or nothing is in flight. If not, the producer is woken when
-  // credit comes.
+  // True if a batch of `bytes` may be sent now: the window has room, or nothing is in flight. If
+  // not, the producer is woken when credit comes.
   bool MaySend(int64_t bytes);
   // True if the consumer has taken everything. If not, the producer is woken when credit comes.
   bool NothingInFlight() { return MaySend(window_bytes_ + 1); }
   virtual absl::Status Send(StreamMessage message) = 0;
+  // False while something that was sent has not left this process; the producer is woken when it has. A producer
+  // that goes earlier would not notice that it never will.
+  virtual bool flushed() const { return true; }
 
   // The consumer wants no more rows.
   bool closed() const { return closed_.load(std::memory_order_acquire); }
@@ -46,9 +50,9 @@ class OutputChannel : public CreditReceiver {
  protected:
   // Takes from the credit what a batch costs. Before the batch leaves.
   void AddInFlight(int64_t bytes);
+  void WakeProducer();
 
  private:
-  void WakeProducer();
 
   const ChannelAddress address_;
   const int64_t window_bytes_;
@@ -77,7 +81,8 @@ class LocalOutputChannel final : public OutputChannel {
   const std::shared_ptr<InputChannel> to_;
 };
 
-// What a batch costs of a channel's credit beside its bytes, so that batches without columns are bounded too.
+// What a batch costs of a channel's credit beside its bytes, so that batches without columns are
+// bounded too.
 inline constexpr int64_t kBatchOverheadBytes = 64;
 
 }  // namespace millrace

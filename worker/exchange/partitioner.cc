@@ -7,8 +7,8 @@
 
 namespace millrace {
 
-HashPartitioner::HashPartitioner(std::vector<int> key_columns,
-                                 std::vector<uint32_t> target_of_part, uint32_t num_targets)
+HashPartitioner::HashPartitioner(std::vector<int> key_columns, std::vector<uint32_t> target_of_part,
+                                 uint32_t num_targets)
     : key_columns_(std::move(key_columns)),
       target_of_part_(std::move(target_of_part)),
       num_targets_(num_targets) {
@@ -16,8 +16,7 @@ HashPartitioner::HashPartitioner(std::vector<int> key_columns,
   for (const uint32_t target : target_of_part_) MR_CHECK(target < num_targets_);
 }
 
-absl::StatusOr<std::vector<std::pair<uint32_t, Batch>>> HashPartitioner::Split(
-    const Batch& batch) {
+absl::StatusOr<std::vector<std::pair<uint32_t, Batch>>> HashPartitioner::Split(const Batch& batch) {
   std::vector<std::pair<uint32_t, Batch>> split;
   if (num_targets_ == 1) {
     split.emplace_back(0, batch);

@@ -12,12 +12,13 @@ namespace millrace {
 // Spreads the rows of batches over targets by the hash of key columns.
 class HashPartitioner {
  public:
-  // `target_of_part[p]`: the target of part p; the hash chooses the part. Streaming jobs have a part for each shard, others one
-  // for each target.
+  // `target_of_part[p]`: the target of part p; the hash chooses the part. Streaming jobs have a
+  // part for each shard, others one for each target.
   HashPartitioner(std::vector<int> key_columns, std::vector<uint32_t> target_of_part,
                   uint32_t num_targets);
 
-  // The batch's rows by target, targets without rows left out. Order within a target is that of the batch.
+  // The batch's rows by target, targets without rows left out. Order within a target is that of the
+  // batch.
   absl::StatusOr<std::vector<std::pair<uint32_t, Batch>>> Split(const Batch& batch);
 
  private:

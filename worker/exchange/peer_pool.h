@@ -11,7 +11,8 @@ namespace millrace {
 
 class PeerStream;
 
-// The streams from this worker to others: one for each, opened when first asked for and kept. Thread-safe.
+// The streams from this worker to others: one for each, opened when first asked for and kept.
+// Thread-safe.
 class PeerPool {
  public:
   PeerPool() = default;
@@ -20,7 +21,8 @@ class PeerPool {
   PeerPool(const PeerPool&) = delete;
   PeerPool& operator=(const PeerPool&) = delete;
 
-  // The stream to `worker`; a new one if the last one broke. `own_worker`: this worker's id, told to the other side.
+  // The stream to `worker`; a new one if the last one broke. `own_worker`: this worker's id, told
+  // to the other side.
   std::shared_ptr<PeerStream> Get(uint32_t own_worker, uint32_t worker, const std::string& address);
   // Ends all streams, for example because this worker gets a new id.
   void CloseAll();

@@ -24,9 +24,8 @@ void PeerStream::Start(uint32_t own_worker) {
   stub_.PrepareBidiStreamingCall(&context_, "/millrace.v1.DataService/Exchange", {}, this);
   {
     MutexLock lock(mutex_);
-    writing_ = true;
-    writing_frame_ = EncodeHelloFrame(own_worker);
-    StartWrite(&writing_frame_);
+    waiting_.push_back({EncodeHelloFrame(own_worker), {}});
+    WriteNext();
   }
   StartRead(&reply_);
   StartCall();
@@ -47,15 +46,20 @@ void PeerStream::Detach(const ChannelAddress& channel) {
   outputs_.erase(channel);
 }
 
-void PeerStream::Write(std::vector<grpc::ByteBuffer> frames) {
+void PeerStream::Write(std::vector<grpc::ByteBuffer> frames,
+                       std::weak_ptr<RemoteOutputChannel> channel) {
   MutexLock lock(mutex_);
   if (broken_) return;
-  for (grpc::ByteBuffer& frame : frames) waiting_.push_back(std::move(frame));
-  if (writing_ || waiting_.empty()) return;
-  writing_ = true;
-  writing_frame_ = std::move(waiting_.front());
+  for (grpc::ByteBuffer& frame : frames) waiting_.push_back({std::move(frame), channel});
+  if (!writing_) WriteNext();
+}
+
+void PeerStream::WriteNext() {
+  if (waiting_.empty()) return;
+  current_ = std::move(waiting_.front());
   waiting_.pop_front();
-  StartWrite(&writing_frame_);
+  writing_ = true;
+  StartWrite(&current_.frame);
 }
 
 bool PeerStream::broken() const {
@@ -69,21 +73,22 @@ void PeerStream::WaitUntilDone() {
 }
 
 void PeerStream::OnWriteDone(bool ok) {
-  std::deque<grpc::ByteBuffer> dropped;
-  MutexLock lock(mutex_);
-  writing_ = false;
-  writing_frame_.Clear();
-  if (!ok) {
-    // OnDone follows and tells why.
-    broken_ = true;
-    dropped.swap(waiting_);
-    return;
+  std::shared_ptr<RemoteOutputChannel> written;
+  std::deque<Entry> dropped;
+  {
+    MutexLock lock(mutex_);
+    writing_ = false;
+    const Entry done = std::exchange(current_, Entry());
+    if (ok) {
+      written = done.channel.lock();
+      WriteNext();
+    } else {
+      // OnDone follows and tells why.
+      broken_ = true;
+      dropped.swap(waiting_);
+    }
   }
-  if (waiting_.empty()) return;
-  writing_ = true;
-  writing_frame_ = std::move(waiting_.front());
-  waiting_.pop_front();
-  StartWrite(&writing_frame_);
+  if (written != nullptr) written->OnFrameWritten();
 }
 
 void PeerStream::OnReadDone(bool ok) {
@@ -111,12 +116,12 @@ void PeerStream::OnReadDone(bool ok) {
 }
 
 void PeerStream::OnDone(const grpc::Status& status) {
-  absl::Status failure = MakeError(
-      ErrorDetail{SqlState::kConnectionFailure, 0, "", Blame::kExternal, Retry::kSafe},
-      absl::StrCat("lost the connection to ", peer_, ": ",
-                   status.ok() ? "the stream ended" : FromGrpcStatus(status).message()));
+  absl::Status failure =
+      MakeError(ErrorDetail{SqlState::kConnectionFailure, 0, "", Blame::kExternal, Retry::kSafe},
+                absl::StrCat("lost the connection to ", peer_, ": ",
+                             status.ok() ? "the stream ended" : FromGrpcStatus(status).message()));
   std::vector<std::shared_ptr<OutputChannel>> outputs;
-  std::deque<grpc::ByteBuffer> dropped;
+  std::deque<Entry> dropped;
   {
     MutexLock lock(mutex_);
     broken_ = true;
@@ -146,13 +151,22 @@ absl::Status RemoteOutputChannel::Send(StreamMessage message) {
   if (const auto* batch = std::get_if<Batch>(&message)) {
     MR_ASSIGN_OR_RETURN(const EncodedBatch encoded, encoder_.Encode(*batch));
     AddInFlight(encoded.body_size + kBatchOverheadBytes);
-    stream_->Write(EncodeBatchFrames(address(), encoded));
+    Write(EncodeBatchFrames(address(), encoded));
     return absl::OkStatus();
   }
   std::vector<grpc::ByteBuffer> frames;
   frames.push_back(EncodeControlFrame(address(), message));
-  stream_->Write(std::move(frames));
+  Write(std::move(frames));
   return absl::OkStatus();
+}
+
+void RemoteOutputChannel::Write(std::vector<grpc::ByteBuffer> frames) {
+  unwritten_frames_.fetch_add(static_cast<int64_t>(frames.size()));
+  stream_->Write(std::move(frames), weak_from_this());
+}
+
+void RemoteOutputChannel::OnFrameWritten() {
+  if (unwritten_frames_.fetch_sub(1) == 1) WakeProducer();
 }
 
 }  // namespace millrace

@@ -29,7 +29,8 @@ struct AccumulatorRows {
   const int64_t* weights = nullptr;
 };
 
-// Calls f(row, group, weight) for each row. The weight is a constant where there are none, so that it costs nothing.
+// Calls f(row, group, weight) for each row. The weight is a constant where there are none, so that
+// it costs nothing.
 template <typename F>
 void ForEachRow(const AccumulatorRows& rows, const F& f) {
   constexpr std::integral_constant<int64_t, 1> kOne{};
@@ -52,7 +53,8 @@ void ForEachRow(const AccumulatorRows& rows, const F& f) {
   }
 }
 
-// The rows of `rows` whose value in `column` is not NULL; `scratch` holds the list if one is needed.
+// The rows of `rows` whose value in `column` is not NULL; `scratch` holds the list if one is
+// needed.
 AccumulatorRows WithoutNulls(const ColumnView& column, const AccumulatorRows& rows,
                              FlatVector<int32_t>* scratch);
 
@@ -75,8 +77,8 @@ class Accumulator {
   virtual void Retain(absl::Span<const uint32_t> survivors) = 0;
   virtual int64_t bytes() const = 0;
 
-  // Accumulators that keep every value of a group write it to the state store value by value (I11), not as
-  // accumulator columns.
+  // Accumulators that keep every value of a group write it to the state store value by value (I11),
+  // not as accumulator columns.
   using DetailVisitor =
       absl::FunctionRef<void(uint32_t group, std::string_view value, int64_t count)>;
   virtual bool has_details() const { return false; }
@@ -93,7 +95,8 @@ struct AccumulatorSpec {
   SqlType type;
   // Rows may be taken back.
   bool changing = false;
-  // Equal values count once. Only accumulators that keep all values look at it; for others equal values are kept away.
+  // Equal values count once. Only accumulators that keep all values look at it; for others equal
+  // values are kept away.
   bool distinct = false;
 };
 

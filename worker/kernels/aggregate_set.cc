@@ -7,7 +7,8 @@
 namespace millrace {
 namespace {
 
-// Whether equal values must be kept away from the accumulator. min(DISTINCT x) is min(x), and string_agg knows its values.
+// Whether equal values must be kept away from the accumulator. min(DISTINCT x) is min(x), and
+// string_agg knows its values.
 bool NeedsDistinct(const AggregateCall& call) {
   switch (call.function) {
     case AggregateFunction::kMin:
@@ -162,7 +163,8 @@ void AggregateSet::TakeChangedDetails(DetailVisitor visit) {
     const auto forward = [&](uint32_t group, std::string_view value, int64_t count) {
       visit(i, AccumulatorDetail{group, value, count});
     };
-    // A call has one of the two at most: with both, the accumulator's values follow from the distinct ones.
+    // A call has one of the two at most: with both, the accumulator's values follow from the
+    // distinct ones.
     if (slots_[i].distinct != nullptr) {
       slots_[i].distinct->TakeChanged(forward);
     } else if (slots_[i].accumulator->has_details()) {

@@ -23,8 +23,8 @@ struct AggregateInput {
   bool streaming = false;
 };
 
-// All aggregates of an aggregation: FILTER and DISTINCT in front of one accumulator for each call. Groups are numbered by a
-// GroupTable; Resize must follow its growth before Update.
+// All aggregates of an aggregation: FILTER and DISTINCT in front of one accumulator for each call.
+// Groups are numbered by a GroupTable; Resize must follow its growth before Update.
 class AggregateSet {
  public:
   using Columns = std::vector<std::shared_ptr<arrow::Array>>;
@@ -39,8 +39,8 @@ class AggregateSet {
   absl::Status Update(const Batch& batch, const uint32_t* groups);
   // Adds rows of accumulator columns, which begin at `first_column` of the batch.
   absl::Status Merge(const Batch& batch, int first_column, const uint32_t* groups);
-  // Appends the accumulator columns / results of some groups. Accumulators that keep their values one by one have no
-  // accumulator columns.
+  // Appends the accumulator columns / results of some groups. Accumulators that keep their values
+  // one by one have no accumulator columns.
   absl::Status Partial(absl::Span<const uint32_t> groups, Columns* columns) const;
   absl::Status Results(absl::Span<const uint32_t> groups, Columns* columns) const;
   // survivors[i] (ascending) becomes group i.

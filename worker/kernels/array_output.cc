@@ -9,8 +9,9 @@
 
 namespace millrace {
 
-std::shared_ptr<arrow::Array> MakeArray(const std::shared_ptr<arrow::DataType>& type, int64_t length,
-                                        std::shared_ptr<arrow::Buffer> values, NullBits nulls) {
+std::shared_ptr<arrow::Array> MakeArray(const std::shared_ptr<arrow::DataType>& type,
+                                        int64_t length, std::shared_ptr<arrow::Buffer> values,
+                                        NullBits nulls) {
   const int64_t null_count = nulls.null_count();
   return arrow::MakeArray(
       arrow::ArrayData::Make(type, length, {nulls.Finish(), std::move(values)}, null_count));

@@ -54,8 +54,9 @@ class NullBits {
   FlatVector<uint8_t> bits_;
 };
 
-std::shared_ptr<arrow::Array> MakeArray(const std::shared_ptr<arrow::DataType>& type, int64_t length,
-                                        std::shared_ptr<arrow::Buffer> values, NullBits nulls);
+std::shared_ptr<arrow::Array> MakeArray(const std::shared_ptr<arrow::DataType>& type,
+                                        int64_t length, std::shared_ptr<arrow::Buffer> values,
+                                        NullBits nulls);
 
 // A fixed-width column from its values (of the width that `type` has in memory).
 template <typename T>

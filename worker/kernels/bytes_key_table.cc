@@ -113,7 +113,8 @@ void TextKeyTable::Lookup(const std::shared_ptr<arrow::Array>& column, uint32_t*
   const ColumnView view(*column);
   if (view.layout != Layout::kDictionary) return LookupRows<kInsert>(view, groups);
   const bool known = view.dictionary == dictionary_.get();
-  // Clearing the codes of a dictionary that is much larger than the batch would cost more than it saves.
+  // Clearing the codes of a dictionary that is much larger than the batch would cost more than it
+  // saves.
   if (!known && view.dictionary_length > 4 * view.length) return LookupRows<kInsert>(view, groups);
   LookupCodes<kInsert>(column, view, groups);
 }

@@ -79,8 +79,8 @@ class TextKeyTable final : public KeyTable {
   KeyArena arena_;
   GroupIndex index_;
   std::vector<uint64_t> hashes_;
-  // Groups of the codes of the dictionary seen last, filled as they occur; holds on to the dictionary, so that its
-  // address tells it apart.
+  // Groups of the codes of the dictionary seen last, filled as they occur; holds on to the
+  // dictionary, so that its address tells it apart.
   std::shared_ptr<arrow::Array> dictionary_;
   FlatVector<uint32_t> code_groups_;
   uint32_t size_at_lookup_ = 0;

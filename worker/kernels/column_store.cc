@@ -170,8 +170,12 @@ int ColumnStore::CompareRows(uint32_t a, uint32_t b) const {
 
 void ColumnStore::Retain(absl::Span<const uint32_t> survivors) {
   // Texts are copied together, so that the batches of the rows that go can be freed.
+  // In parts, because the texts of one array must not exceed 2 GiB.
+  constexpr size_t kPartRows = 65536;
   ColumnStore kept(types_);
-  kept.Append(GatherRows(survivors));
+  for (size_t begin = 0; begin < survivors.size(); begin += kPartRows) {
+    kept.Append(GatherRows(survivors.subspan(begin, kPartRows)));
+  }
   *this = std::move(kept);
 }
 

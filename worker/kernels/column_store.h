@@ -17,8 +17,9 @@ namespace millrace {
 // "There is no such row": gathers as NULLs.
 inline constexpr uint32_t kNoRow = UINT32_MAX;
 
-// Rows held in memory, column by column, for random access: the build side of a join, the input of a sort. Fixed-width
-// values are copied; texts stay in the batches they came in, which the store holds on to.
+// Rows held in memory, column by column, for random access: the build side of a join, the input of
+// a sort. Fixed-width values are copied; texts stay in the batches they came in, which the store
+// holds on to.
 class ColumnStore {
  public:
   explicit ColumnStore(std::vector<SqlType> types);
@@ -34,7 +35,8 @@ class ColumnStore {
   // All columns, without weights.
   Batch GatherRows(absl::Span<const uint32_t> rows) const;
 
-  // Order of two rows in one column: negative, 0 or positive; NULL comes last, NaN behind all numbers.
+  // Order of two rows in one column: negative, 0 or positive; NULL comes last, NaN behind all
+  // numbers.
   int Compare(int column, uint32_t a, uint32_t b) const;
   // Order of two rows over all columns.
   int CompareRows(uint32_t a, uint32_t b) const;

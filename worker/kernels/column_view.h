@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-// How the values of a column lie in memory. Types that are stored alike share a layout: date is kInt32; time and
-// timestamps are kInt64; numeric is kInt128; text and bytea are kBytes.
+// How the values of a column lie in memory. Types that are stored alike share a layout: date is
+// kInt32; time and timestamps are kInt64; numeric is kInt128; text and bytea are kBytes.
 enum class Layout : uint8_t {
   kNull,
   kBool,
@@ -34,8 +34,8 @@ int WidthOf(Layout layout);
 // The layout that a column of an Arrow type has.
 Layout LayoutOf(const arrow::DataType& type);
 
-// values[i] of an Arrow buffer. Buffers that came over the wire are aligned to 8 bytes only, which is too little for a
-// plain load of an __int128.
+// values[i] of an Arrow buffer. Buffers that came over the wire are aligned to 8 bytes only, which
+// is too little for a plain load of an __int128.
 template <typename T>
 T LoadAt(const T* values, int64_t i) {
   T value;
@@ -58,8 +58,8 @@ inline __int128 IntervalSpan(const RawInterval& v) {
   return (__int128{v.months} * 30 + v.days) * kDayNanos + v.nanos;
 }
 
-// Raw pointers into one Arrow array, resolved once per batch so that loops over rows are typed and free of
-// virtual calls. Borrows the array.
+// Raw pointers into one Arrow array, resolved once per batch so that loops over rows are typed and
+// free of virtual calls. Borrows the array.
 struct ColumnView {
   ColumnView() = default;
   explicit ColumnView(const arrow::Array& array);
@@ -69,8 +69,8 @@ struct ColumnView {
   // Null when no value is NULL (for kNull all are). Bit `bit_offset + i` belongs to row i.
   const uint8_t* validity = nullptr;
   int64_t bit_offset = 0;
-  // Fixed widths: the first row's value. kBool: bitmap, same bit offset as validity. kBytes: characters.
-  // kDictionary: int32 codes.
+  // Fixed widths: the first row's value. kBool: bitmap, same bit offset as validity. kBytes:
+  // characters. kDictionary: int32 codes.
   const uint8_t* values = nullptr;
   // kBytes: offsets of the first row.
   const int32_t* offsets = nullptr;
@@ -89,7 +89,8 @@ struct ColumnView {
   bool IsNull(int64_t i) const {
     if (layout == Layout::kNull) return true;
     if (validity != nullptr && !BitAt(validity, bit_offset + i)) return true;
-    return dictionary_validity != nullptr && !BitAt(dictionary_validity, dictionary_bit_offset + Code(i));
+    return dictionary_validity != nullptr &&
+           !BitAt(dictionary_validity, dictionary_bit_offset + Code(i));
   }
 
   template <typename T>
@@ -111,13 +112,15 @@ struct ColumnView {
             static_cast<size_t>(dictionary_offsets[code + 1] - begin)};
   }
   bool EntryIsNull(int64_t code) const {
-    return dictionary_validity != nullptr && !BitAt(dictionary_validity, dictionary_bit_offset + code);
+    return dictionary_validity != nullptr &&
+           !BitAt(dictionary_validity, dictionary_bit_offset + code);
   }
   // kBytes and kDictionary; the row must not be NULL.
   std::string_view Text(int64_t i) const {
     if (layout == Layout::kDictionary) return Entry(Code(i));
     const int32_t begin = offsets[i];
-    return {reinterpret_cast<const char*>(values) + begin, static_cast<size_t>(offsets[i + 1] - begin)};
+    return {reinterpret_cast<const char*>(values) + begin,
+            static_cast<size_t>(offsets[i + 1] - begin)};
   }
 };
 

@@ -14,7 +14,8 @@ class CountAccumulator final : public Accumulator {
   absl::Status Update(absl::Span<const ColumnView> args, const AccumulatorRows& rows) override {
     const AccumulatorRows counted = args.empty() ? rows : WithoutNulls(args[0], rows, &scratch_);
     int64_t* counts = counts_.data();
-    ForEachRow(counted, [counts](int64_t, uint32_t group, auto weight) { counts[group] += weight; });
+    ForEachRow(counted,
+               [counts](int64_t, uint32_t group, auto weight) { counts[group] += weight; });
     return absl::OkStatus();
   }
 

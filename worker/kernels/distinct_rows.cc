@@ -72,7 +72,8 @@ AccumulatorRows DistinctRows::Filter(const Batch& batch, absl::Span<const int> a
     return rows.selected == nullptr ? static_cast<int32_t>(k) : rows.selected[k];
   };
   if (!counted_) {
-    // Entries are numbered in order of appearance, so a row whose entry is the next number is the first of its value.
+    // Entries are numbered in order of appearance, so a row whose entry is the next number is the
+    // first of its value.
     uint32_t next = before;
     for (int64_t k = 0; k < rows.num_rows; ++k) {
       if (entries_[k] != next) continue;

@@ -21,8 +21,8 @@ struct AccumulatorDetail {
   int64_t count = 0;
 };
 
-// Lets every value of a group through once: the DISTINCT of an aggregate. Where rows may be taken back it counts them, and
-// passes on that a value appeared (+1) or vanished (−1).
+// Lets every value of a group through once: the DISTINCT of an aggregate. Where rows may be taken
+// back it counts them, and passes on that a value appeared (+1) or vanished (−1).
 class DistinctRows {
  public:
   DistinctRows(std::vector<SqlType> arg_types, bool counted);

@@ -16,7 +16,8 @@ absl::Status SumOverflow(const SqlType& type) {
   return MakeError(SqlState::kNumericOutOfRange, absl::StrCat(TypeName(type), " out of range"));
 }
 
-// sum / count in the scale `to_scale`, rounded half away from zero. False if it needs more than 38 digits.
+// sum / count in the scale `to_scale`, rounded half away from zero. False if it needs more than 38
+// digits.
 bool AverageDecimal(__int128 sum, int64_t count, int32_t from_scale, int32_t to_scale,
                     __int128* out) {
   if (to_scale < from_scale) {
@@ -75,8 +76,8 @@ class ExactSumAccumulator final : public Accumulator {
       if constexpr (sizeof(Sum) == 16) fits &= FitsDecimal(sums[i]);
     }
     if (!fits) return SumOverflow(type_);
-    const SqlType sum_type =
-        sizeof(Sum) == 8 ? SqlType::Of(TypeId::kInt64) : SqlType::Numeric(kMaxNumericPrecision, scale_);
+    const SqlType sum_type = sizeof(Sum) == 8 ? SqlType::Of(TypeId::kInt64)
+                                              : SqlType::Numeric(kMaxNumericPrecision, scale_);
     columns->push_back(MakeFixedArray(ToArrowType(sum_type), std::move(sums), NullBits(n)));
     columns->push_back(MakeInt64Array(std::move(counts)));
     return absl::OkStatus();

@@ -21,7 +21,8 @@ Wide WidePowerOfTen(int exponent) {
 }
 
 Wide ToWide(__int128 value) {
-  return Wide(arrow::BasicDecimal128(static_cast<int64_t>(value >> 64), static_cast<uint64_t>(value)));
+  return Wide(
+      arrow::BasicDecimal128(static_cast<int64_t>(value >> 64), static_cast<uint64_t>(value)));
 }
 
 Wide Minus(const Wide& a, Wide b) {
@@ -220,7 +221,8 @@ class ExactVarianceAccumulator final : public Accumulator {
     if (is_root()) value = RoundedRoot(value);
     if (BitLength(value) > 127) return false;
     const auto words = value.little_endian_array();
-    const auto low = static_cast<__int128>((static_cast<unsigned __int128>(words[1]) << 64) | words[0]);
+    const auto low =
+        static_cast<__int128>((static_cast<unsigned __int128>(words[1]) << 64) | words[0]);
     return RescaleDecimal(low, 0, dropped, out) && FitsDecimal(*out);
   }
 

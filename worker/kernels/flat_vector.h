@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-// A growing array of plain values. Unlike std::vector it can grow without initialising, and large ones grow by
-// realloc, which moves pages instead of copying them.
+// A growing array of plain values. Unlike std::vector it can grow without initialising, and large
+// ones grow by realloc, which moves pages instead of copying them.
 template <typename T>
 class FlatVector {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -67,7 +67,8 @@ class FlatVector {
   }
   void Append(const T* values, int64_t n) {
     Reserve(size_ + n);
-    if (n > 0) std::memcpy(static_cast<void*>(data_ + size_), values, static_cast<size_t>(n) * sizeof(T));
+    if (n > 0)
+      std::memcpy(static_cast<void*>(data_ + size_), values, static_cast<size_t>(n) * sizeof(T));
     size_ += n;
   }
   void Clear() { size_ = 0; }

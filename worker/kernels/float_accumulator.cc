@@ -116,8 +116,8 @@ class FloatSumAccumulator final : public Accumulator {
   FlatVector<int32_t> scratch_;
 };
 
-// Variances of floats: mean and sum of squared distances from it, updated row by row (Welford) and merged pairwise
-// (Chan, Golub, LeVeque 1983).
+// Variances of floats: mean and sum of squared distances from it, updated row by row (Welford) and
+// merged pairwise (Chan, Golub, LeVeque 1983).
 template <typename T>
 class FloatVarianceAccumulator final : public Accumulator {
  public:
@@ -185,10 +185,10 @@ class FloatVarianceAccumulator final : public Accumulator {
     const auto n = static_cast<int64_t>(groups.size());
     FlatVector<double> values(n);
     NullBits nulls(n);
-    const bool sample = function_ == AggregateFunction::kVarSamp ||
-                        function_ == AggregateFunction::kStddevSamp;
-    const bool root = function_ == AggregateFunction::kStddevPop ||
-                      function_ == AggregateFunction::kStddevSamp;
+    const bool sample =
+        function_ == AggregateFunction::kVarSamp || function_ == AggregateFunction::kStddevSamp;
+    const bool root =
+        function_ == AggregateFunction::kStddevPop || function_ == AggregateFunction::kStddevSamp;
     for (int64_t i = 0; i < n; ++i) {
       const State& state = states_[groups[i]];
       const NonFinite other = non_finite_.Of(groups[i]);

@@ -12,8 +12,8 @@
 
 namespace millrace {
 
-// A sum of floats with the rounding error of every addition kept beside it (Neumaier), so that the order of rows hardly
-// shows, and what was added can be taken back.
+// A sum of floats with the rounding error of every addition kept beside it (Neumaier), so that the
+// order of rows hardly shows, and what was added can be taken back.
 struct CompensatedSum {
   double sum = 0;
   double error = 0;
@@ -47,7 +47,9 @@ struct NonFinite {
 // NonFinite by group id; empty until the first such value occurs.
 class NonFiniteCounts {
  public:
-  NonFinite Of(uint32_t group) const { return group < counts_.size() ? counts_[group] : NonFinite{}; }
+  NonFinite Of(uint32_t group) const {
+    return group < counts_.size() ? counts_[group] : NonFinite{};
+  }
   void Add(uint32_t group, double value, int64_t weight) {
     Reach(group);
     counts_[group].Add(value, weight);

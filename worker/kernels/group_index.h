@@ -11,8 +11,9 @@ namespace millrace {
 // "There is no such group."
 inline constexpr uint32_t kNoGroup = UINT32_MAX;
 
-// The slots of a hash table from keys to group ids: open addressing with linear probing, at most half full. A slot holds the
-// low half of the hash, so growing never looks at keys. The keys themselves lie in the caller's store, by group id.
+// The slots of a hash table from keys to group ids: open addressing with linear probing, at most
+// half full. A slot holds the low half of the hash, so growing never looks at keys. The keys
+// themselves lie in the caller's store, by group id.
 class GroupIndex {
  public:
   GroupIndex() { Allocate(kFirstCapacity); }
@@ -32,8 +33,9 @@ class GroupIndex {
     }
   }
 
-  // Fills groups[0, n) with the group of each row. Unknown keys are added to `store` (kInsert) or give kNoGroup. The
-  // store tells whether a row's key is that of a group (Equal), adds a row's key (Append), and fetches a key (Prefetch).
+  // Fills groups[0, n) with the group of each row. Unknown keys are added to `store` (kInsert) or
+  // give kNoGroup. The store tells whether a row's key is that of a group (Equal), adds a row's key
+  // (Append), and fetches a key (Prefetch).
   template <bool kInsert, typename Store>
   void Lookup(Store& store, const uint64_t* hashes, int64_t n, uint32_t* groups) {
     for (int64_t begin = 0; begin < n; begin += kBlockRows) {

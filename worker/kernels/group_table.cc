@@ -54,8 +54,7 @@ std::unique_ptr<KeyTable> ChooseTable(const std::vector<SqlType>& types, const B
 
 }  // namespace
 
-void GroupTable::FindOrInsert(const Batch& batch, absl::Span<const int> columns,
-                              uint32_t* groups) {
+void GroupTable::FindOrInsert(const Batch& batch, absl::Span<const int> columns, uint32_t* groups) {
   if (batch.num_rows() == 0) return;
   if (table_ == nullptr) table_ = ChooseTable(key_types_, batch, columns);
   table_->FindOrInsert(batch, columns, groups);

@@ -16,7 +16,8 @@ namespace millrace {
 class KeyTable {
  public:
   virtual ~KeyTable() = default;
-  virtual void FindOrInsert(const Batch& batch, absl::Span<const int> columns, uint32_t* groups) = 0;
+  virtual void FindOrInsert(const Batch& batch, absl::Span<const int> columns,
+                            uint32_t* groups) = 0;
   virtual void Find(const Batch& batch, absl::Span<const int> columns, uint32_t* groups) = 0;
   virtual uint32_t size() const = 0;
   virtual std::vector<std::shared_ptr<arrow::Array>> Keys(
@@ -25,11 +26,13 @@ class KeyTable {
   virtual int64_t bytes() const = 0;
 };
 
-// Maps keys of one or more columns to dense group ids. NULL equals NULL, all NaN are equal, −0.0 = 0.0. Not thread-safe.
+// Maps keys of one or more columns to dense group ids. NULL equals NULL, all NaN are equal, −0.0 =
+// 0.0. Not thread-safe.
 //
-// The form of the keys is chosen with the first batch: up to 32 bytes of fixed-width columns are packed into words
-// (dictionary-encoded text counts as the 4 bytes of an interned id); a single column of text is kept as it is; everything else
-// is encoded as a row. Every form takes every representation that later batches may have.
+// The form of the keys is chosen with the first batch: up to 32 bytes of fixed-width columns are
+// packed into words (dictionary-encoded text counts as the 4 bytes of an interned id); a single
+// column of text is kept as it is; everything else is encoded as a row. Every form takes every
+// representation that later batches may have.
 class GroupTable {
  public:
   explicit GroupTable(std::vector<SqlType> key_types) : key_types_(std::move(key_types)) {}

@@ -53,8 +53,9 @@ void HashIntegers(const ColumnView& column, Place place, uint64_t* hashes) {
 template <typename T>
 void HashFloats(const ColumnView& column, Place place, uint64_t* hashes) {
   const T* values = column.data<T>();
-  HashColumn(column, place, hashes,
-             [values](int64_t i) { return std::bit_cast<uint64_t>(CanonicalFloat(double{values[i]})); });
+  HashColumn(column, place, hashes, [values](int64_t i) {
+    return std::bit_cast<uint64_t>(CanonicalFloat(double{values[i]}));
+  });
 }
 
 void HashOne(const ColumnView& column, Place place, uint64_t* hashes) {

@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-// The build side of a hash join: rows in flat columns, distinct keys in a GroupTable, and for each key the list of its rows. NULL
-// keys are stored (outer joins give their rows out) but never found.
+// The build side of a hash join: rows in flat columns, distinct keys in a GroupTable, and for each
+// key the list of its rows. NULL keys are stored (outer joins give their rows out) but never found.
 class JoinTable {
  public:
   JoinTable(std::vector<SqlType> row_types, std::vector<int> key_columns);

@@ -23,7 +23,9 @@ template <typename T>
 struct FloatOrder {
   using Value = T;
   // −0.0 and 0.0 are one value: which of them came first must not show.
-  static T Load(const ColumnView& column, int64_t row) { return CanonicalFloat(column.Get<T>(row)); }
+  static T Load(const ColumnView& column, int64_t row) {
+    return CanonicalFloat(column.Get<T>(row));
+  }
   static bool Less(T a, T b) { return CompareFloats(a, b) < 0; }
 };
 struct BoolOrder {
@@ -44,7 +46,8 @@ struct IntervalOrder {
   static RawInterval Load(const ColumnView& column, int64_t row) {
     return column.Get<RawInterval>(row);
   }
-  // Equally long intervals are ordered by their parts, so that the result does not depend on the order of rows.
+  // Equally long intervals are ordered by their parts, so that the result does not depend on the
+  // order of rows.
   static bool Less(const RawInterval& a, const RawInterval& b) {
     if (const int order = CompareIntervals(a, b); order != 0) return order < 0;
     return std::memcmp(&a, &b, sizeof(a)) < 0;

@@ -13,10 +13,12 @@
 namespace millrace {
 namespace {
 
-// Aggregates that must know all values of a group: min and max where rows are taken back, string_agg, single_value. The values
-// of all groups lie in one ordered map, encoded so that their bytes order as they do, with their multiplicity.
+// Aggregates that must know all values of a group: min and max where rows are taken back,
+// string_agg, single_value. The values of all groups lie in one ordered map, encoded so that their
+// bytes order as they do, with their multiplicity.
 //
-// string_agg joins the values in their order, because the order of rows depends on how a query is spread.
+// string_agg joins the values in their order, because the order of rows depends on how a query is
+// spread.
 class MultisetAccumulator final : public Accumulator {
  public:
   explicit MultisetAccumulator(const AccumulatorSpec& spec) : spec_(spec) {}
@@ -73,8 +75,8 @@ class MultisetAccumulator final : public Accumulator {
            ++i) {
         kept.emplace_hint(kept.end(), Key{next, i->first.second}, i->second);
       }
-      for (auto i = changed_.lower_bound({group, {}});
-           i != changed_.end() && i->first == group; ++i) {
+      for (auto i = changed_.lower_bound({group, {}}); i != changed_.end() && i->first == group;
+           ++i) {
         changed.emplace_hint(changed.end(), next, i->second);
       }
       ++next;

@@ -12,12 +12,16 @@
 
 namespace millrace {
 
-// Values as bytes whose order by memcmp is the order of the values. Big-endian, signs flipped; NaN behind all numbers;
-// an interval by its length, then its parts; text as it is.
+// Values as bytes whose order by memcmp is the order of the values. Big-endian, signs flipped; NaN
+// behind all numbers; an interval by its length, then its parts; text as it is.
 
 // The bits of a value as an unsigned number of the same order.
-inline uint64_t OrderedBits(int64_t value) { return static_cast<uint64_t>(value) ^ (uint64_t{1} << 63); }
-inline uint32_t OrderedBits(int32_t value) { return static_cast<uint32_t>(value) ^ (uint32_t{1} << 31); }
+inline uint64_t OrderedBits(int64_t value) {
+  return static_cast<uint64_t>(value) ^ (uint64_t{1} << 63);
+}
+inline uint32_t OrderedBits(int32_t value) {
+  return static_cast<uint32_t>(value) ^ (uint32_t{1} << 31);
+}
 inline uint16_t OrderedBits(int16_t value) {
   return static_cast<uint16_t>(static_cast<uint16_t>(value) ^ 0x8000);
 }

@@ -79,7 +79,8 @@ class PackedKeyTable final : public KeyTable {
   }
   uint32_t size() const override { return static_cast<uint32_t>(keys_.size()); }
 
-  std::vector<std::shared_ptr<arrow::Array>> Keys(absl::Span<const uint32_t> groups) const override {
+  std::vector<std::shared_ptr<arrow::Array>> Keys(
+      absl::Span<const uint32_t> groups) const override {
     std::vector<std::shared_ptr<arrow::Array>> columns;
     for (size_t c = 0; c < types_.size(); ++c) columns.push_back(KeyColumn(c, groups));
     return columns;
@@ -200,8 +201,7 @@ class PackedKeyTable final : public KeyTable {
     const KeyPacking::Place place = packing_.places[index];
     if (row_masks_.empty()) row_masks_.Resize(column.length, 0);
     const uint64_t all = ~uint64_t{0};
-    const uint64_t keep =
-        place.width >= 8 ? 0 : ~((all >> (64 - 8 * place.width)) << place.shift);
+    const uint64_t keep = place.width >= 8 ? 0 : ~((all >> (64 - 8 * place.width)) << place.shift);
     for (int64_t i = 0; i < column.length; ++i) {
       if (!column.IsNull(i)) continue;
       row_masks_[i] = static_cast<uint8_t>(row_masks_[i] | (1u << index));
@@ -263,7 +263,8 @@ class PackedKeyTable final : public KeyTable {
   // Interned text of each column that has it, else null.
   std::vector<std::unique_ptr<TextKeyTable>> texts_;
   FlatVector<Key<kWords>> keys_;
-  // Bit c of masks_[g]: column c of group g is NULL. Shorter than keys_ while the groups behind have none.
+  // Bit c of masks_[g]: column c of group g is NULL. Shorter than keys_ while the groups behind
+  // have none.
   FlatVector<uint8_t> masks_;
   GroupIndex index_;
   // Scratch of one batch.

@@ -26,7 +26,8 @@ struct KeyPacking {
   std::vector<Place> places;
   int num_words = 0;
 
-  // How columns of these types pack; num_words = 0 if they do not fit. Text columns count as interned ids.
+  // How columns of these types pack; num_words = 0 if they do not fit. Text columns count as
+  // interned ids.
   static KeyPacking Of(const std::vector<SqlType>& types);
 };
 

@@ -71,7 +71,9 @@ void PutNulls(const ColumnView& column, int index, int position, EncodedRows* ou
   }
 }
 
-absl::Status Corrupt() { return MakeError(SqlState::kDataCorrupted, "stored row has a wrong form"); }
+absl::Status Corrupt() {
+  return MakeError(SqlState::kDataCorrupted, "stored row has a wrong form");
+}
 
 // Rows that are being decoded; text columns advance the cursors in order.
 struct Decoding {

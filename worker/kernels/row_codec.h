@@ -29,8 +29,9 @@ struct EncodedRows {
 // Whether equal values must have equal bytes (keys), or every bit is kept (stored rows).
 enum class CodecUse { kKey, kStorage };
 
-// Turns rows of given types into bytes and back: one bit per column for NULL, fixed-width values as they lie in memory,
-// then length and bytes of each text. The form is written to disk: a change needs a new format version of the state.
+// Turns rows of given types into bytes and back: one bit per column for NULL, fixed-width values as
+// they lie in memory, then length and bytes of each text. The form is written to disk: a change
+// needs a new format version of the state.
 class RowCodec {
  public:
   RowCodec(std::vector<SqlType> types, CodecUse use);

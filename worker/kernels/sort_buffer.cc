@@ -7,7 +7,8 @@
 namespace millrace {
 namespace {
 
-// Keys that agree in so many bytes are compared as a whole: each round of prefixes is a level of recursion.
+// Keys that agree in so many bytes are compared as a whole: each round of prefixes is a level of
+// recursion.
 constexpr int64_t kDepthMax = 64 * kSortPrefixBytes;
 
 }  // namespace
@@ -26,7 +27,8 @@ void SortBuffer::Append(const Batch& batch, const EncodedRows& keys,
     items_.PushBack(MakeSortItem(key, 0, first + static_cast<uint32_t>(i)));
   }
   if (!stores_keys_ && n > 0 && (longest > kSortPrefixBytes || key_use_ == KeyUse::kKeep)) {
-    // Short keys that came before need no bytes: their prefix says all, and padding equals an empty rest.
+    // Short keys that came before need no bytes: their prefix says all, and padding equals an empty
+    // rest.
     stores_keys_ = true;
     key_offsets_.Clear();
     key_offsets_.Resize(int64_t{first} + 1, 0);

@@ -11,7 +11,8 @@
 
 namespace millrace {
 
-// What decides between rows of equal keys: nothing but the order of arrival, or the whole row (I10).
+// What decides between rows of equal keys: nothing but the order of arrival, or the whole row
+// (I10).
 enum class TieBreak { kArrival, kWholeRow };
 
 // Rows held in memory with their encoded keys, put in order on demand.

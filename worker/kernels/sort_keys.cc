@@ -27,7 +27,8 @@ int EncodedWidth(Layout layout) {
   }
 }
 
-// Writes the NULL byte of every row and, for those that have one, the value; moves the cursors behind it.
+// Writes the NULL byte of every row and, for those that have one, the value; moves the cursors
+// behind it.
 template <typename Bits, typename Load>
 void WriteFixed(const ColumnView& column, SortDirection direction, char* bytes, int64_t* cursors,
                 const Load& load) {
@@ -61,8 +62,7 @@ void WriteBool(const ColumnView& column, SortDirection direction, char* bytes, i
 
 // 0x00 becomes 0x00 0xff, the end is 0x00 0x01: a text is before every longer one that it begins.
 int64_t TextWidth(std::string_view text) {
-  return static_cast<int64_t>(text.size()) + 2 +
-         std::count(text.begin(), text.end(), '\0');
+  return static_cast<int64_t>(text.size()) + 2 + std::count(text.begin(), text.end(), '\0');
 }
 
 void WriteText(const ColumnView& column, SortDirection direction, char* bytes, int64_t* cursors) {
@@ -128,8 +128,8 @@ void WriteKey(const ColumnView& column, SortDirection direction, char* bytes, in
 
 }  // namespace
 
-void SortKeyEncoder::Encode(absl::Span<const ColumnView> keys, EncodedRows* out,
-                            size_t num_leading, FlatVector<uint32_t>* split) {
+void SortKeyEncoder::Encode(absl::Span<const ColumnView> keys, EncodedRows* out, size_t num_leading,
+                            FlatVector<uint32_t>* split) {
   const int64_t n = keys.empty() ? 0 : keys[0].length;
   int64_t fixed = 0;
   for (const ColumnView& key : keys) fixed += 1 + std::max(0, EncodedWidth(key.layout));

@@ -17,15 +17,16 @@ struct SortDirection {
   bool nulls_first = false;
 };
 
-// Writes the keys of each row as bytes whose order by memcmp is the order of the rows: for each key a byte for NULL, then
-// the value as in order_encoding.h (text with its zero bytes escaped and an end marker), inverted if descending. No encoding is
-// the beginning of another one.
+// Writes the keys of each row as bytes whose order by memcmp is the order of the rows: for each key
+// a byte for NULL, then the value as in order_encoding.h (text with its zero bytes escaped and an
+// end marker), inverted if descending. No encoding is the beginning of another one.
 class SortKeyEncoder {
  public:
   explicit SortKeyEncoder(std::vector<SortDirection> directions)
       : directions_(std::move(directions)) {}
 
-  // Replaces what `out` held. If `split` is not null, it gets for each row the length of its first `num_leading` keys.
+  // Replaces what `out` held. If `split` is not null, it gets for each row the length of its first
+  // `num_leading` keys.
   void Encode(absl::Span<const ColumnView> keys, EncodedRows* out, size_t num_leading = 0,
               FlatVector<uint32_t>* split = nullptr);
 

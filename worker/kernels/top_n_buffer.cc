@@ -45,16 +45,12 @@ void TopNBuffer::Select(const Batch& batch, const EncodedRows& keys) {
     const SortItem item = MakeSortItem(key, 0, 0);
     // Most rows end here.
     if (PrefixLess(limit_item, item)) continue;
-    if (SamePrefix(limit_item, item)) {
-      const int order = key.compare(limit);
-      if (order > 0) continue;
-      if (order == 0) {
-        if (columns.empty()) {
-          for (const auto& column : batch.columns()) columns.emplace_back(*column);
-        }
-        if (!BeatsThreshold(columns, i)) continue;
-      }
+    const int order = SamePrefix(limit_item, item) ? key.compare(limit) : -1;
+    if (order > 0) continue;
+    if (order == 0 && columns.empty()) {
+      for (const auto& column : batch.columns()) columns.emplace_back(*column);
     }
+    if (order == 0 && !BeatsThreshold(columns, i)) continue;
     selected_.push_back(static_cast<uint32_t>(i));
     selected_keys_.bytes.Append(key.data(), static_cast<int64_t>(key.size()));
     selected_keys_.offsets.PushBack(selected_keys_.bytes.size());

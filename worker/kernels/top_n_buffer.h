@@ -9,7 +9,8 @@
 
 namespace millrace {
 
-// Keeps the first n rows of an order; ties are broken by the whole row. Rows behind the n-th one so far are dropped as they come.
+// Keeps the first n rows of an order; ties are broken by the whole row. Rows behind the n-th one so
+// far are dropped as they come.
 class TopNBuffer {
  public:
   TopNBuffer(std::vector<SqlType> row_types, uint64_t n);

@@ -26,8 +26,8 @@ struct Int256 {
   }
   // value² · |factor|, with the sign of factor; wraps around.
   static Int256 Square(__int128 value, int64_t factor) {
-    const auto magnitude =
-        value < 0 ? ~static_cast<unsigned __int128>(value) + 1 : static_cast<unsigned __int128>(value);
+    const auto magnitude = value < 0 ? ~static_cast<unsigned __int128>(value) + 1
+                                     : static_cast<unsigned __int128>(value);
     const uint64_t low = static_cast<uint64_t>(magnitude);
     const uint64_t high = static_cast<uint64_t>(magnitude >> 64);
     Int256 square;
@@ -37,8 +37,8 @@ struct Int256 {
     square.AddProduct(high, high, 2);
     if (factor == 1) return square;
     Int256 scaled;
-    const uint64_t times = factor < 0 ? uint64_t{0} - static_cast<uint64_t>(factor)
-                                      : static_cast<uint64_t>(factor);
+    const uint64_t times =
+        factor < 0 ? uint64_t{0} - static_cast<uint64_t>(factor) : static_cast<uint64_t>(factor);
     for (int i = 0; i < 4; ++i) scaled.AddProduct(square.words[i], times, i);
     if (factor < 0) scaled.Negate();
     return scaled;

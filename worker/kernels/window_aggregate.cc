@@ -38,7 +38,8 @@ FlatVector<uint8_t> TakenRows(const WindowCall& call, const Batch& rows) {
   return taken;
 }
 
-// Moves one window over all frames: rows enter and leave it in order. `state` has Reset, Add and Remove.
+// Moves one window over all frames: rows enter and leave it in order. `state` has Reset, Add and
+// Remove.
 template <typename State, typename Emit>
 void Slide(const FrameRows& frames, State& state, const Emit& emit) {
   uint32_t begin = 0;
@@ -57,7 +58,8 @@ void Slide(const FrameRows& frames, State& state, const Emit& emit) {
   }
 }
 
-// Exact sums as running totals: the sum of a frame is the difference of two of them, also after wrapping around.
+// Exact sums as running totals: the sum of a frame is the difference of two of them, also after
+// wrapping around.
 template <typename T, typename Sum>
 absl::Status ExactSums(const ColumnView& column, const FlatVector<uint8_t>& taken,
                        const FrameRows& frames, const SqlType& sum_type, Columns* partial) {
@@ -67,17 +69,10 @@ absl::Status ExactSums(const ColumnView& column, const FlatVector<uint8_t>& take
   FlatVector<int64_t> counts(n + 1);
   totals[0] = 0;
   counts[0] = 0;
-  Unsigned largest = 0;
   for (int64_t i = 0; i < n; ++i) {
     const T value = taken[i] != 0 ? column.Get<T>(i) : T{0};
-    const auto wide = static_cast<Unsigned>(static_cast<Sum>(value));
-    largest = std::max(largest, value < 0 ? static_cast<Unsigned>(Unsigned{0} - wide) : wide);
-    totals[i + 1] = totals[i] + wide;
+    totals[i + 1] = totals[i] + static_cast<Unsigned>(static_cast<Sum>(value));
     counts[i + 1] = counts[i] + taken[i];
-  }
-  // If not even all rows together can overflow, no frame can.
-  if (largest != 0 && static_cast<Unsigned>(n) > (~Unsigned{0} >> 1) / largest) {
-    return MakeError(SqlState::kNumericOutOfRange, "sum over a window may be out of range");
   }
   FlatVector<Sum> sums(n);
   FlatVector<int64_t> frame_counts(n);
@@ -193,8 +188,8 @@ void Counts(const FlatVector<uint8_t>& taken, const FrameRows& frames, Columns* 
 }
 
 // Lets the accumulator of the call finish accumulator columns that hold one frame a row.
-absl::StatusOr<std::shared_ptr<arrow::Array>> FinishPartial(const WindowCall& call,
-                                                            Columns partial, int64_t n) {
+absl::StatusOr<std::shared_ptr<arrow::Array>> FinishPartial(const WindowCall& call, Columns partial,
+                                                            int64_t n) {
   AggregateCall plain = call.aggregate;
   plain.filter.reset();
   MR_ASSIGN_OR_RETURN(const auto set, AggregateSet::Create({plain}, {call.arg_types}, {}));
@@ -242,7 +237,8 @@ absl::StatusOr<Columns> AggregateByAccumulator(const WindowCall& call, const Bat
   Slide(frames, window, [&](uint32_t) {
     Columns row;
     if (window.status.ok()) {
-      window.status = output == Output::kResults ? set->Results({0}, &row) : set->Partial({0}, &row);
+      window.status =
+          output == Output::kResults ? set->Results({0}, &row) : set->Partial({0}, &row);
     }
     parts.resize(row.size());
     for (size_t c = 0; c < row.size(); ++c) parts[c].push_back(std::move(row[c]));
@@ -290,6 +286,20 @@ bool IsCount(const WindowCall& call) {
          call.aggregate.function == AggregateFunction::kCountStar;
 }
 
+// Whether the sum of some rows of a numeric column could leave 128 bits, so that a difference of
+// running totals could be wrong without a sign of it. Integers are too few and too small for that.
+bool SumsMayOverflow(const WindowCall& call, const Batch& rows) {
+  if (IsCount(call) || !call.arg_types[0].is_numeric()) return false;
+  const ColumnView column(*rows.column(call.args[0]));
+  __int128 largest = 1;
+  for (int64_t i = 0; i < column.length; ++i) {
+    if (column.IsNull(i)) continue;
+    const auto value = column.Get<__int128>(i);
+    largest = std::max(largest, value < 0 ? -value : value);
+  }
+  return column.length > kMaxDecimal / largest;
+}
+
 // Whether there is a loop for it above.
 bool HasFastWay(const WindowCall& call) {
   const bool is_sum = call.aggregate.function == AggregateFunction::kSum ||
@@ -316,7 +326,9 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> AggregateFrames(const WindowCall& 
 absl::StatusOr<Columns> AggregateFramesPartially(const WindowCall& call, const Batch& rows,
                                                  const FrameRows& frames) {
   if (IsExtreme(call)) return Columns{Extremes(call, rows, TakenRows(call, rows), frames)};
-  if (!HasFastWay(call)) return AggregateByAccumulator(call, rows, frames, Output::kPartial);
+  if (!HasFastWay(call) || SumsMayOverflow(call, rows)) {
+    return AggregateByAccumulator(call, rows, frames, Output::kPartial);
+  }
   Columns partial;
   if (IsCount(call)) {
     Counts(TakenRows(call, rows), frames, &partial);

@@ -72,16 +72,17 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> Ntile(const WindowCall& call, cons
       continue;
     }
     if (*count <= 0) {
-      return MakeError(SqlState::kInvalidParameterValue, "argument of ntile must be greater than zero");
+      return MakeError(SqlState::kInvalidParameterValue,
+                       "argument of ntile must be greater than zero");
     }
     const int64_t size = chunk.partition_end[i] - begin;
     const int64_t small = size / *count;
     const int64_t num_large = size % *count;
     const int64_t position = i - begin;
     const int64_t in_large = num_large * (small + 1);
-    buckets[i] = static_cast<int32_t>(position < in_large
-                                          ? position / (small + 1) + 1
-                                          : num_large + (position - in_large) / small + 1);
+    buckets[i] =
+        static_cast<int32_t>(position < in_large ? position / (small + 1) + 1
+                                                 : num_large + (position - in_large) / small + 1);
   }
   return MakeFixedArray(arrow::int32(), std::move(buckets), std::move(nulls));
 }
@@ -154,9 +155,8 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> EvaluateWindowCall(const WindowCal
     case WindowCall::Kind::kRowNumber:
       return MakeNumbers(chunk, [&](uint32_t i) { return i - chunk.partition_begin[i] + 1; });
     case WindowCall::Kind::kRank:
-      return MakeNumbers(chunk, [&](uint32_t i) {
-        return chunk.peers_begin[i] - chunk.partition_begin[i] + 1;
-      });
+      return MakeNumbers(
+          chunk, [&](uint32_t i) { return chunk.peers_begin[i] - chunk.partition_begin[i] + 1; });
     case WindowCall::Kind::kDenseRank:
       return DenseRanks(chunk);
     case WindowCall::Kind::kPercentRank:

@@ -12,13 +12,15 @@ namespace millrace {
 namespace {
 
 absl::Status NegativeDistance() {
-  return MakeError(SqlState::kInvalidParameterValue, "frame starting or ending offset must not be negative");
+  return MakeError(SqlState::kInvalidParameterValue,
+                   "frame starting or ending offset must not be negative");
 }
 
 absl::StatusOr<int64_t> CountOf(const WindowBound& bound) {
   const int64_t* count = std::get_if<int64_t>(&bound.offset.value);
   if (count == nullptr) {
-    return MakeError(SqlState::kNullValueNotAllowed, "frame starting or ending offset must not be null");
+    return MakeError(SqlState::kNullValueNotAllowed,
+                     "frame starting or ending offset must not be null");
   }
   if (*count < 0) return NegativeDistance();
   return *count;
@@ -70,13 +72,15 @@ absl::Status GroupsBound(const WindowBound& bound, bool is_end, const WindowChun
   return absl::OkStatus();
 }
 
-// A timestamp moved by an interval: months by the calendar (the day is cut to the month's length), then days, then time.
+// A timestamp moved by an interval: months by the calendar (the day is cut to the month's length),
+// then days, then time.
 __int128 AddInterval(int64_t micros, const IntervalParts& interval, int sign) {
   int64_t days = FloorDiv(micros, kMicrosPerDay);
   const int64_t time = FloorMod(micros, kMicrosPerDay);
   if (interval.months != 0) {
     const CivilDate date = CivilFromDays(days);
-    const int64_t month = int64_t{date.year} * 12 + date.month - 1 + int64_t{interval.months} * sign;
+    const int64_t month =
+        int64_t{date.year} * 12 + date.month - 1 + int64_t{interval.months} * sign;
     const int64_t year = FloorDiv(month, 12);
     const auto month_of_year = static_cast<int32_t>(FloorMod(month, 12) + 1);
     days = DaysFromCivil(year, month_of_year, std::min(date.day, DaysInMonth(year, month_of_year)));
@@ -114,7 +118,8 @@ struct IntegerKeys {
     return order.descending ? -moved : moved;
   }
   static int Compare(__int128 a, __int128 b) { return CompareNumbers(a, b); }
-  // The 30th and the 31st of January may both become the 28th of February, so that later times come first.
+  // The 30th and the 31st of January may both become the 28th of February, so that later times come
+  // first.
   bool keeps_order() const { return interval == nullptr || interval->months == 0; }
 };
 
@@ -137,8 +142,9 @@ struct FloatKeys {
   static bool keeps_order() { return true; }
 };
 
-// RANGE with a distance: the first row at or behind (start), or behind (end), the moved key. Where moving keeps the order the
-// bound never goes back, so one sweep over each partition finds all. A NULL's frame ends are its peers.
+// RANGE with a distance: the first row at or behind (start), or behind (end), the moved key. Where
+// moving keeps the order the bound never goes back, so one sweep over each partition finds all. A
+// NULL's frame ends are its peers.
 template <typename Keys>
 void RangeBound(const Keys& keys, const WindowBound& bound, bool is_end, const WindowChunk& chunk,
                 FlatVector<uint32_t>* out) {
@@ -150,7 +156,8 @@ void RangeBound(const Keys& keys, const WindowBound& bound, bool is_end, const W
     uint32_t last = chunk.partition_end[begin];
     while (first < last && column.IsNull(first)) ++first;
     while (last > first && column.IsNull(last - 1)) --last;
-    for (uint32_t i = begin; i < first; ++i) (*out)[i] = is_end ? chunk.peers_end[i] : chunk.peers_begin[i];
+    for (uint32_t i = begin; i < first; ++i)
+      (*out)[i] = is_end ? chunk.peers_end[i] : chunk.peers_begin[i];
     for (uint32_t i = last; i < chunk.partition_end[begin]; ++i) {
       (*out)[i] = is_end ? chunk.peers_end[i] : chunk.peers_begin[i];
     }
@@ -168,7 +175,8 @@ absl::Status DistanceBound(const WindowBound& bound, bool is_end, const WindowCh
                            const WindowOrder* order, FlatVector<uint32_t>* out) {
   if (order == nullptr) return InternalError("RANGE with a distance but without an order key");
   if (bound.offset.is_null()) {
-    return MakeError(SqlState::kNullValueNotAllowed, "frame starting or ending offset must not be null");
+    return MakeError(SqlState::kNullValueNotAllowed,
+                     "frame starting or ending offset must not be null");
   }
   if (const auto* distance = std::get_if<double>(&bound.offset.value)) {
     if (!(*distance >= 0)) return NegativeDistance();

@@ -12,10 +12,16 @@
 namespace millrace {
 
 enum class FrameUnit { kRows, kRange, kGroups };
-enum class BoundKind { kUnboundedPreceding, kPreceding, kCurrentRow, kFollowing, kUnboundedFollowing };
+enum class BoundKind {
+  kUnboundedPreceding,
+  kPreceding,
+  kCurrentRow,
+  kFollowing,
+  kUnboundedFollowing
+};
 
-// One end of a window frame. The distance counts rows or peer groups, or is a value of the order key's type (an interval for
-// dates and timestamps).
+// One end of a window frame. The distance counts rows or peer groups, or is a value of the order
+// key's type (an interval for dates and timestamps).
 struct WindowBound {
   BoundKind kind = BoundKind::kCurrentRow;
   Value offset;
@@ -36,7 +42,8 @@ struct WindowChunk {
   FlatVector<uint32_t> peers_begin;
   FlatVector<uint32_t> peers_end;
 
-  // `is_new_partition` and `is_new_peer` say for each row whether it differs from the row before it.
+  // `is_new_partition` and `is_new_peer` say for each row whether it differs from the row before
+  // it.
   static WindowChunk Of(const FlatVector<uint8_t>& is_new_partition,
                         const FlatVector<uint8_t>& is_new_peer);
 };
@@ -48,14 +55,15 @@ struct WindowOrder {
   bool descending = false;
 };
 
-// The frame of each row: rows [begin[i], end[i]). They go forward from row to row within a partition, but for distances in
-// months.
+// The frame of each row: rows [begin[i], end[i]). They go forward from row to row within a
+// partition, but for distances in months.
 struct FrameRows {
   FlatVector<uint32_t> begin;
   FlatVector<uint32_t> end;
 };
 
-// `order` may be null unless the frame is a RANGE with a distance. 22013-like errors (negative distances) are 22023.
+// `order` may be null unless the frame is a RANGE with a distance. 22013-like errors (negative
+// distances) are 22023.
 absl::Status ComputeFrames(const WindowFrame& frame, const WindowChunk& chunk,
                            const WindowOrder* order, FrameRows* frames);
 

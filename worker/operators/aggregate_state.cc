@@ -63,16 +63,25 @@ AggregateState::AggregateState(const AggregatePlan& plan, std::unique_ptr<Aggreg
 void AggregateState::FindGroups(const Batch& batch, uint32_t* groups) {
   const uint32_t before = groups_.size();
   groups_.FindOrInsert(batch, plan_.keys, groups);
+  GrowGroups(before);
+}
+
+void AggregateState::GrowGroups(uint32_t before) {
   aggregates_->Resize(groups_.size());
   row_counts_.Resize(groups_.size(), 0);
   flags_.Resize(groups_.size(), 0);
-  num_dead_ += groups_.size() - before;
+  if (has_keys_) num_dead_ += groups_.size() - before;
+}
+
+void AggregateState::AddEmptyGroup() {
+  uint32_t group = 0;
+  FindGroups(Batch({}, 1), &group);
+  MarkDirty(group);
 }
 
 absl::Status AggregateState::Update(const Batch& batch, const uint32_t* groups) {
   if (plan_.phase == AggregatePlan::Phase::kFinal) {
-    MR_RETURN_IF_ERROR(
-        aggregates_->Merge(batch, static_cast<int>(plan_.keys.size()), groups));
+    MR_RETURN_IF_ERROR(aggregates_->Merge(batch, static_cast<int>(plan_.keys.size()), groups));
   } else {
     MR_RETURN_IF_ERROR(aggregates_->Update(batch, groups));
   }
@@ -169,7 +178,8 @@ void AggregateState::AppendDetailEntries(uint32_t num_shards, std::vector<StateE
     entries->push_back(std::move(entry));
   });
   if (groups.empty()) return;
-  // Keys and shards of the groups, once all are known: so far `shard` held the call, `key` the value.
+  // Keys and shards of the groups, once all are known: so far `shard` held the call, `key` the
+  // value.
   EncodeKeys(groups, num_shards);
   for (size_t i = 0; i < groups.size(); ++i) {
     StateEntry& entry = (*entries)[first + i];
@@ -239,12 +249,9 @@ absl::Status AggregateState::GroupsOfKeys(const std::vector<std::string_view>& k
   MR_RETURN_IF_ERROR(key_codec_.Decode(keys, &columns));
   groups->resize(keys.size());
   const uint32_t before = groups_.size();
-  groups_.FindOrInsert(Batch(std::move(columns), static_cast<int64_t>(keys.size())),
-                       key_positions_, groups->data());
-  aggregates_->Resize(groups_.size());
-  row_counts_.Resize(groups_.size(), 0);
-  flags_.Resize(groups_.size(), 0);
-  num_dead_ += groups_.size() - before;
+  groups_.FindOrInsert(Batch(std::move(columns), static_cast<int64_t>(keys.size())), key_positions_,
+                       groups->data());
+  GrowGroups(before);
   return absl::OkStatus();
 }
 
@@ -258,8 +265,9 @@ absl::Status AggregateState::RestoreGroups(const std::vector<std::string>& keys,
     std::string_view value = values[i];
     int64_t count = 0;
     if (!TakeRaw(&value, &count)) return Corrupt();
-    num_dead_ -= row_counts_[groups[i]] == 0 && count != 0 ? 1 : 0;
+    num_dead_ -= is_dead(groups[i]) ? 1 : 0;
     row_counts_[groups[i]] = count;
+    num_dead_ += is_dead(groups[i]) ? 1 : 0;
     flags_[groups[i]] = kStored;
     rows.push_back(value);
   }

@@ -15,10 +15,11 @@
 
 namespace millrace {
 
-// The groups of an aggregation over unbounded input: keys, accumulators, and what the state store has of them.
+// The groups of an aggregation over unbounded input: keys, accumulators, and what the state store
+// has of them.
 //
-// In the store: 'g' key → number of rows, accumulator columns; 'd' call, key, value → multiplicity, for aggregates that keep
-// their values. Only what changed since the last checkpoint is written.
+// In the store: 'g' key → number of rows, accumulator columns; 'd' call, key, value → multiplicity,
+// for aggregates that keep their values. Only what changed since the last checkpoint is written.
 class AggregateState {
  public:
   static absl::StatusOr<std::unique_ptr<AggregateState>> Create(const AggregatePlan& plan);
@@ -27,6 +28,9 @@ class AggregateState {
   void FindGroups(const Batch& batch, uint32_t* groups);
   // Adds the rows to their groups; accumulator columns in the FINAL phase.
   absl::Status Update(const Batch& batch, const uint32_t* groups);
+
+  // The group of an aggregation without keys, before it has any rows.
+  void AddEmptyGroup();
 
   uint32_t num_groups() const { return groups_.size(); }
   // Rows of a group, by weight. 0: the group does not exist any more.
@@ -43,7 +47,8 @@ class AggregateState {
   // Hands the changes since the last call to the store.
   absl::Status Write(TaskStateStore& store, uint32_t node_id);
   absl::Status Restore(TaskStateStore& store, uint32_t node_id);
-  // Frees what empty and closed groups hold, once they are many. Only between epochs: ids change. True if they did.
+  // Frees what empty and closed groups hold, once they are many. Only between epochs: ids change.
+  // True if they did.
   bool Compact();
 
   int64_t num_live() const { return num_groups() - num_dead_; }
@@ -61,7 +66,11 @@ class AggregateState {
 
   AggregateState(const AggregatePlan& plan, std::unique_ptr<AggregateSet> aggregates);
   void MarkDirty(uint32_t group);
-  bool is_dead(uint32_t group) const { return is_closed(group) || row_counts_[group] == 0; }
+  // Without keys the one group is there even if it has no rows.
+  bool is_dead(uint32_t group) const {
+    return is_closed(group) || (has_keys_ && row_counts_[group] == 0);
+  }
+  void GrowGroups(uint32_t before);
   // Encoded keys and shards of some groups.
   void EncodeKeys(absl::Span<const uint32_t> groups, uint32_t num_shards);
   absl::Status AppendGroupEntries(std::vector<StateEntry>* entries);
@@ -69,7 +78,8 @@ class AggregateState {
   absl::Status RestoreGroups(const std::vector<std::string>& keys,
                              const std::vector<std::string>& values);
   absl::Status RestoreDetails(const StoredDetails& details);
-  absl::Status GroupsOfKeys(const std::vector<std::string_view>& keys, std::vector<uint32_t>* groups);
+  absl::Status GroupsOfKeys(const std::vector<std::string_view>& keys,
+                            std::vector<uint32_t>* groups);
 
   const AggregatePlan plan_;
   const std::vector<int> key_positions_;

@@ -8,7 +8,8 @@
 
 namespace millrace {
 
-// Base of operators that hold rows until their bounded input ends: there are no barriers, and time means nothing.
+// Base of operators that hold rows until their bounded input ends: there are no barriers, and time
+// means nothing.
 class BoundedOperator : public Operator {
  public:
   // `name` is what an error about memory calls the operator; it lives on.

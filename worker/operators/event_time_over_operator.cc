@@ -69,7 +69,8 @@ absl::Status EventTimeOverOperator::AddWaiting(const Batch& batch) {
   const ColumnView times(*batch.column(time_column_));
   std::vector<int32_t> kept;
   for (int64_t i = 0; i < batch.num_rows(); ++i) {
-    // A row without a time has no place in the order; one behind the watermark came too late for it.
+    // A row without a time has no place in the order; one behind the watermark came too late for
+    // it.
     if (!times.IsNull(i) && times.Get<int64_t>(i) >= watermark_) {
       kept.push_back(static_cast<int32_t>(i));
     }
@@ -183,9 +184,10 @@ absl::Status EventTimeOverOperator::OrderRows(const Batch& due, Firing* firing) 
     new_peer[0].PushBack(differs ? 1 : 0);
     firing->all_partitions.push_back(partition_of[row]);
     if (row < num_history) continue;
-    // History is earlier than all that is due, so the first due row of a partition starts a group of peers.
-    const bool first = firing->fresh_partitions.empty() ||
-                       firing->fresh_partitions.back() != partition_of[row];
+    // History is earlier than all that is due, so the first due row of a partition starts a group
+    // of peers.
+    const bool first =
+        firing->fresh_partitions.empty() || firing->fresh_partitions.back() != partition_of[row];
     new_partition[1].PushBack(first ? 1 : 0);
     new_peer[1].PushBack(first || differs ? 1 : 0);
     firing->fresh_rows.push_back(i);

@@ -22,13 +22,14 @@
 
 namespace millrace {
 
-// Functions over windows of an unbounded input that are ordered by event time: rows wait until the watermark has passed their time;
-// then they and all before them are known, and they come out with their results, in order of partition and time. The output
-// only grows.
+// Functions over windows of an unbounded input that are ordered by event time: rows wait until the
+// watermark has passed their time; then they and all before them are known, and they come out with
+// their results, in order of partition and time. The output only grows.
 //
-// Of each partition it keeps running totals (for what reaches from the first row to the current one), and the last rows as far
-// as frames and lag look back. In the store: 'w' row → how often it waits; 'h' row → how often it is kept as history;
-// 'p' partition → rows so far, groups of peers so far, running accumulator columns.
+// Of each partition it keeps running totals (for what reaches from the first row to the current
+// one), and the last rows as far as frames and lag look back. In the store: 'w' row → how often it
+// waits; 'h' row → how often it is kept as history; 'p' partition → rows so far, groups of peers so
+// far, running accumulator columns.
 class EventTimeOverOperator final : public Operator {
  public:
   static absl::StatusOr<std::unique_ptr<Operator>> Create(OverPlan plan);
@@ -103,7 +104,8 @@ class EventTimeOverOperator final : public Operator {
   // Accumulators of the calls that run over all rows so far, by call; null for the others.
   std::vector<std::unique_ptr<AggregateSet>> totals_;
 
-  // How often each row waits or is history, for the store; only with one. The flag says that it changed.
+  // How often each row waits or is history, for the store; only with one. The flag says that it
+  // changed.
   struct StoredCount {
     int64_t count = 0;
     bool dirty = false;

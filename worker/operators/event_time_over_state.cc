@@ -105,14 +105,14 @@ absl::Status EventTimeOverOperator::RestorePartitions(const std::vector<std::str
   if (keys.empty()) return absl::OkStatus();
   const auto n = static_cast<int64_t>(keys.size());
   std::vector<std::shared_ptr<arrow::Array>> columns;
-  MR_RETURN_IF_ERROR(key_codec_.Decode(std::vector<std::string_view>(keys.begin(), keys.end()),
-                                       &columns));
+  MR_RETURN_IF_ERROR(
+      key_codec_.Decode(std::vector<std::string_view>(keys.begin(), keys.end()), &columns));
   std::vector<uint32_t> partitions(keys.size());
   partitions_.FindOrInsert(Batch(std::move(columns), n), key_positions_, partitions.data());
   GrowPartitions();
   std::vector<std::shared_ptr<arrow::Array>> totals;
-  MR_RETURN_IF_ERROR(totals_codec_->Decode(
-      std::vector<std::string_view>(values.begin(), values.end()), &totals));
+  MR_RETURN_IF_ERROR(
+      totals_codec_->Decode(std::vector<std::string_view>(values.begin(), values.end()), &totals));
   const ColumnView row_counts(*totals[0]);
   const ColumnView peer_counts(*totals[1]);
   for (int64_t i = 0; i < n; ++i) {

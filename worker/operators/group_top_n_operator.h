@@ -12,8 +12,8 @@
 
 namespace millrace {
 
-// The first n rows of each partition of a bounded input; ties are broken by the whole row (I10). Rows that cannot be among them
-// any more are thrown away from time to time.
+// The first n rows of each partition of a bounded input; ties are broken by the whole row (I10).
+// Rows that cannot be among them any more are thrown away from time to time.
 class GroupTopNOperator final : public BoundedOperator {
  public:
   // The operator for any GroupTopNNode: this one, or the one that keeps state.

@@ -55,8 +55,8 @@ absl::Status HashAggregateOperator::Consume(const Batch& batch) {
   groups_.FindOrInsert(batch, plan_.keys, row_groups_.data());
   aggregates_->Resize(groups_.size());
   if (plan_.phase == AggregatePlan::Phase::kFinal) {
-    MR_RETURN_IF_ERROR(aggregates_->Merge(batch, static_cast<int>(plan_.keys.size()),
-                                          row_groups_.data()));
+    MR_RETURN_IF_ERROR(
+        aggregates_->Merge(batch, static_cast<int>(plan_.keys.size()), row_groups_.data()));
   } else {
     MR_RETURN_IF_ERROR(aggregates_->Update(batch, row_groups_.data()));
   }
@@ -102,8 +102,7 @@ absl::StatusOr<Progress> HashAggregateOperator::ProcessBarrier(const Barrier&, E
 absl::StatusOr<Progress> HashAggregateOperator::ProcessEnd(InputIndex, Emitter& out) {
   // Without keys there is a result also for no rows: one, from one task.
   const bool needs_row = plan_.keys.empty() && groups_.size() == 0 &&
-                         plan_.phase != AggregatePlan::Phase::kPartial &&
-                         context().task_index == 0;
+                         plan_.phase != AggregatePlan::Phase::kPartial && context().task_index == 0;
   if (needs_row) {
     aggregates_->Resize(1);
     MR_ASSIGN_OR_RETURN(Batch row, GroupBatch(0, 1));

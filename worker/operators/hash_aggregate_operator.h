@@ -12,10 +12,12 @@
 
 namespace millrace {
 
-// GROUP BY over bounded input, in one phase or as either half of two; also the first half over unbounded input, which
-// combines rows until the next barrier or watermark. Groups come out in order of first appearance.
+// GROUP BY over bounded input, in one phase or as either half of two; also the first half over
+// unbounded input, which combines rows until the next barrier or watermark. Groups come out in
+// order of first appearance.
 //
-// A first half that finds almost as many groups as rows stops looking for groups and passes rows on as accumulator columns.
+// A first half that finds almost as many groups as rows stops looking for groups and passes rows on
+// as accumulator columns.
 class HashAggregateOperator final : public BoundedOperator {
  public:
   // The operator for any HashAggregateNode: this one, or one that keeps state.

@@ -11,8 +11,9 @@
 
 namespace millrace {
 
-// Equality join of which input 1 is bounded: it is read to its end into a table, then input 0 is probed batch by batch. Weights
-// of probe rows pass through. RIGHT and FULL give out the build rows without a match at the end of input 0.
+// Equality join of which input 1 is bounded: it is read to its end into a table, then input 0 is
+// probed batch by batch. Weights of probe rows pass through. RIGHT and FULL give out the build rows
+// without a match at the end of input 0.
 class HashJoinOperator final : public BoundedOperator {
  public:
   // The operator for any HashJoinNode: this one, or the symmetric one.
@@ -30,13 +31,14 @@ class HashJoinOperator final : public BoundedOperator {
   void StartProbe(Batch batch);
   // Works on the probe batch until it is used up or the output is full.
   absl::StatusOr<Progress> Probe(Emitter& out);
-  // The next chunk of (probe row, build row) pairs with equal keys. An unmatched row of LEFT or FULL is paired with kNoRow
-  // where no residual can take its matches away.
+  // The next chunk of (probe row, build row) pairs with equal keys. An unmatched row of LEFT or
+  // FULL is paired with kNoRow where no residual can take its matches away.
   void CollectPairs();
   // Drops the pairs that the residual refuses.
   absl::Status FilterPairs();
   absl::Status EmitPairs(Emitter& out);
-  // Gives out the probe rows that need all their matches known: SEMI and ANTI rows, unmatched rows under a residual.
+  // Gives out the probe rows that need all their matches known: SEMI and ANTI rows, unmatched rows
+  // under a residual.
   absl::Status EmitDecidedRows(Emitter& out);
   bool IsSelected(int64_t row) const;
   absl::StatusOr<Progress> EmitUnmatchedBuildRows(Emitter& out);

@@ -15,8 +15,9 @@
 
 namespace millrace {
 
-// One side of a symmetric join: its distinct rows with multiplicities, linked by join key. Rows with a NULL in their key never
-// match; they are stored only where the join gives out rows without a match (their matches then stay 0).
+// One side of a symmetric join: its distinct rows with multiplicities, linked by join key. Rows
+// with a NULL in their key never match; they are stored only where the join gives out rows without
+// a match (their matches then stay 0).
 //
 // In the store: side, row → multiplicity, number of matches.
 class JoinSide {
@@ -24,9 +25,11 @@ class JoinSide {
   // `window_column`: timestamp column with the end of each row's window, −1 if there is none.
   JoinSide(int side, std::vector<SqlType> types, std::vector<int> keys, int window_column);
 
-  // Key of each row of a batch of the other side, which has it in `columns`; kNoGroup if no row here has it.
+  // Key of each row of a batch of the other side, which has it in `columns`; kNoGroup if no row
+  // here has it.
   void FindKeys(const Batch& other, const std::vector<int>& columns, uint32_t* groups);
-  // First row of a key and the row after another one; kNoRow at the end. Rows of multiplicity 0 are skipped.
+  // First row of a key and the row after another one; kNoRow at the end. Rows of multiplicity 0 are
+  // skipped.
   uint32_t FirstRow(uint32_t group) const { return SkipDead(heads_[group]); }
   uint32_t NextRow(uint32_t row) const { return SkipDead(next_[row]); }
 

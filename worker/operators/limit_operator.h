@@ -11,7 +11,8 @@ namespace v1 {
 class PlanNode;
 }  // namespace v1
 
-// The rows [offset, offset + limit) of its input, in the order in which they come. Closes its input when it has them.
+// The rows [offset, offset + limit) of its input, in the order in which they come. Closes its input
+// when it has them.
 class LimitOperator final : public StatelessOperator {
  public:
   static absl::StatusOr<std::unique_ptr<Operator>> Create(const v1::PlanNode& node);

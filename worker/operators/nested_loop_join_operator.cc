@@ -9,8 +9,7 @@
 
 namespace millrace {
 
-absl::StatusOr<std::unique_ptr<Operator>> NestedLoopJoinOperator::Create(
-    const v1::PlanNode& node) {
+absl::StatusOr<std::unique_ptr<Operator>> NestedLoopJoinOperator::Create(const v1::PlanNode& node) {
   MR_ASSIGN_OR_RETURN(JoinPlan plan, JoinPlan::From(node));
   if (plan.kind == JoinKind::kNullAwareAnti) {
     return NotSupported("NOT IN without an equality to look up");
@@ -83,8 +82,8 @@ absl::Status NestedLoopJoinOperator::CollectPairs() {
   while (next_row_ < left_.num_rows() &&
          static_cast<int64_t>(left_rows_.size()) < kTargetBatchRows) {
     const auto room = kTargetBatchRows - static_cast<int64_t>(left_rows_.size());
-    const auto taken = static_cast<uint32_t>(
-        std::min<int64_t>(room, int64_t{right_.num_rows()} - next_right_));
+    const auto taken =
+        static_cast<uint32_t>(std::min<int64_t>(room, int64_t{right_.num_rows()} - next_right_));
     left_rows_.insert(left_rows_.end(), taken, static_cast<int32_t>(next_row_));
     for (uint32_t i = 0; i < taken; ++i) right_rows_.push_back(next_right_ + i);
     next_right_ += taken;

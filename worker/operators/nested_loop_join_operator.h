@@ -15,8 +15,8 @@ namespace v1 {
 class PlanNode;
 }  // namespace v1
 
-// A join on any condition, or none (cross join): every row of input 0 is compared with every row of input 1, which is read to its
-// end first.
+// A join on any condition, or none (cross join): every row of input 0 is compared with every row of
+// input 1, which is read to its end first.
 class NestedLoopJoinOperator final : public BoundedOperator {
  public:
   static absl::StatusOr<std::unique_ptr<Operator>> Create(const v1::PlanNode& node);

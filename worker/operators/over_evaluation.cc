@@ -22,7 +22,8 @@ absl::StatusOr<Batch> EvaluateOver(const OverPlan& plan, const Batch& rows,
   std::optional<WindowOrder> order;
   for (const WindowCall& call : plan.calls) {
     if (order.has_value() || !LooksAtValues(call.frame)) continue;
-    if (plan.order_keys.size() != 1) return InternalError("RANGE with a distance needs one order key");
+    if (plan.order_keys.size() != 1)
+      return InternalError("RANGE with a distance needs one order key");
     MR_RETURN_IF_ERROR(reader->Read(rows));
     order.emplace(WindowOrder{ColumnView(*reader->key_column(0)), plan.order_keys[0].expr->type,
                               plan.order_keys[0].descending});
@@ -30,8 +31,7 @@ absl::StatusOr<Batch> EvaluateOver(const OverPlan& plan, const Batch& rows,
   std::vector<std::shared_ptr<arrow::Array>> columns = rows.columns();
   for (const WindowCall& call : plan.calls) {
     MR_ASSIGN_OR_RETURN(
-        auto column,
-        EvaluateWindowCall(call, rows, chunk, order.has_value() ? &*order : nullptr));
+        auto column, EvaluateWindowCall(call, rows, chunk, order.has_value() ? &*order : nullptr));
     columns.push_back(std::move(column));
   }
   return rows.WithColumns(std::move(columns));

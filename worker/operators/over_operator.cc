@@ -61,9 +61,8 @@ absl::Status OverOperator::EvaluateNextPartitions() {
     new_peer.PushBack(starts || buffer_.Key(row) != buffer_.Key(before) ? 1 : 0);
   }
   const Batch rows = buffer_.OrderedBatch(begin, next_row_ - begin);
-  MR_ASSIGN_OR_RETURN(chunk_,
-                      EvaluateOver(plan_, rows, WindowChunk::Of(new_partition, new_peer),
-                                   reader_.get()));
+  MR_ASSIGN_OR_RETURN(
+      chunk_, EvaluateOver(plan_, rows, WindowChunk::Of(new_partition, new_peer), reader_.get()));
   return absl::OkStatus();
 }
 

@@ -12,8 +12,8 @@
 
 namespace millrace {
 
-// Functions over windows of a bounded input: the rows are put in order of partition and order keys (ties by the whole row, I10)
-// and come out in that order with one more column for each call.
+// Functions over windows of a bounded input: the rows are put in order of partition and order keys
+// (ties by the whole row, I10) and come out in that order with one more column for each call.
 class OverOperator final : public BoundedOperator {
  public:
   // The operator for any OverNode: this one, or the one that waits for the watermark.

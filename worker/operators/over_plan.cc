@@ -13,18 +13,18 @@ namespace millrace {
 namespace {
 
 absl::StatusOr<WindowCall::Kind> RankingKind(const std::string& name) {
-  static const auto* const kKinds = new std::map<std::string, WindowCall::Kind>{
-      {"row_number", WindowCall::Kind::kRowNumber},
-      {"rank", WindowCall::Kind::kRank},
-      {"dense_rank", WindowCall::Kind::kDenseRank},
-      {"percent_rank", WindowCall::Kind::kPercentRank},
-      {"cume_dist", WindowCall::Kind::kCumeDist},
-      {"ntile", WindowCall::Kind::kNtile},
-      {"lag", WindowCall::Kind::kLag},
-      {"lead", WindowCall::Kind::kLead},
-      {"first_value", WindowCall::Kind::kFirstValue},
-      {"last_value", WindowCall::Kind::kLastValue},
-      {"nth_value", WindowCall::Kind::kNthValue}};
+  static const auto* const kKinds =
+      new std::map<std::string, WindowCall::Kind>{{"row_number", WindowCall::Kind::kRowNumber},
+                                                  {"rank", WindowCall::Kind::kRank},
+                                                  {"dense_rank", WindowCall::Kind::kDenseRank},
+                                                  {"percent_rank", WindowCall::Kind::kPercentRank},
+                                                  {"cume_dist", WindowCall::Kind::kCumeDist},
+                                                  {"ntile", WindowCall::Kind::kNtile},
+                                                  {"lag", WindowCall::Kind::kLag},
+                                                  {"lead", WindowCall::Kind::kLead},
+                                                  {"first_value", WindowCall::Kind::kFirstValue},
+                                                  {"last_value", WindowCall::Kind::kLastValue},
+                                                  {"nth_value", WindowCall::Kind::kNthValue}};
   const auto found = kKinds->find(name);
   if (found == kKinds->end()) return NotSupported(absl::StrCat("window function ", name));
   return found->second;

@@ -11,14 +11,13 @@ namespace {
 using Kind = WindowCall::Kind;
 
 absl::Status LooksAhead() {
-  return MakeError(SqlState::kFeatureNotSupported,
-                   "window functions over unbounded input that look at later rows are not supported",
-                   "end the frame at CURRENT ROW");
+  return MakeError(
+      SqlState::kFeatureNotSupported,
+      "window functions over unbounded input that look at later rows are not supported",
+      "end the frame at CURRENT ROW");
 }
 
-bool EndsAtCurrentRow(const WindowFrame& frame) {
-  return frame.end.kind == BoundKind::kCurrentRow;
-}
+bool EndsAtCurrentRow(const WindowFrame& frame) { return frame.end.kind == BoundKind::kCurrentRow; }
 
 // What a frame that starts at a distance needs.
 absl::Status KeepForFrame(const WindowFrame& frame, OverRetention* retention) {
@@ -95,8 +94,8 @@ int64_t OverRetention::OldestTime(int64_t watermark) const {
     __int128 micros = 0;
     if (const auto* interval = std::get_if<IntervalParts>(&distance.value)) {
       // No month is longer than 31 days, and a day is more for the cut of a month's end.
-      micros = (__int128{interval->months} * 31 + interval->days + 1) * kMicrosPerDay +
-               interval->micros;
+      micros =
+          (__int128{interval->months} * 31 + interval->days + 1) * kMicrosPerDay + interval->micros;
     } else if (const auto* number = std::get_if<int64_t>(&distance.value)) {
       micros = *number;
     }

@@ -20,8 +20,8 @@ struct OverRetention {
   };
   // By call.
   std::vector<Way> ways;
-  // Rows kept as history: the last `num_rows`, those not older than `distance` before the watermark (if it is
-  // set), the first one, or all of them.
+  // Rows kept as history: the last `num_rows`, those not older than `distance` before the watermark
+  // (if it is set), the first one, or all of them.
   int64_t num_rows = 0;
   std::vector<Value> distances;
   bool keeps_first = false;

@@ -36,8 +36,8 @@ absl::StatusOr<Progress> SortOperator::ProcessEnd(InputIndex, Emitter& out) {
 absl::StatusOr<Progress> SortOperator::Resume(Emitter& out) {
   while (emitted_ < buffer_.num_rows()) {
     if (out.full()) return Progress::kMore;
-    const auto n = static_cast<uint32_t>(
-        std::min<int64_t>(kTargetBatchRows, buffer_.num_rows() - emitted_));
+    const auto n =
+        static_cast<uint32_t>(std::min<int64_t>(kTargetBatchRows, buffer_.num_rows() - emitted_));
     out.Emit(buffer_.OrderedBatch(emitted_, n));
     emitted_ += n;
   }

@@ -50,8 +50,7 @@ absl::Status StreamingAggregateOperator::Open(OperatorContext& context) {
   TrackWindows(0, state_->num_groups());
   // Without keys there is a row from the first epoch on, also before any input.
   if (plan_.keys.empty() && state_->num_groups() == 0 && context.task_index == 0) {
-    uint32_t group = 0;
-    state_->FindGroups(Batch({}, 1), &group);
+    state_->AddEmptyGroup();
     is_touched_.Resize(1, 1);
     touched_ = {0};
     old_rows_ = {kNoRow};
@@ -142,7 +141,8 @@ absl::StatusOr<Progress> StreamingAggregateOperator::ProcessWatermark(Watermark 
   watermark_ = std::max(watermark_, watermark.micros);
   closing_ = TakeEndedGroups(watermark_);
   if (closing_.empty()) return Progress::kDone;
-  // Whoever is behind counts on having seen a window's last change before the watermark that ends it.
+  // Whoever is behind counts on having seen a window's last change before the watermark that ends
+  // it.
   emitting_ = emits_changes() ? Emitting::kChanges : Emitting::kClosed;
   next_ = 0;
   return Resume(out);

@@ -15,9 +15,10 @@
 
 namespace millrace {
 
-// GROUP BY over unbounded input, with state. Either every barrier gives out what changed since the last one, as the old row
-// taken back and the new row added; or each group comes out once, when the watermark has passed its window_end. With a
-// window_end key, groups whose window is over are forgotten; rows that come for them later are counted and dropped.
+// GROUP BY over unbounded input, with state. Either every barrier gives out what changed since the
+// last one, as the old row taken back and the new row added; or each group comes out once, when the
+// watermark has passed its window_end. With a window_end key, groups whose window is over are
+// forgotten; rows that come for them later are counted and dropped.
 class StreamingAggregateOperator final : public Operator {
  public:
   static absl::StatusOr<std::unique_ptr<Operator>> Create(AggregatePlan plan);
@@ -58,7 +59,8 @@ class StreamingAggregateOperator final : public Operator {
   // Open groups by the end of their window, if there is a window_end key.
   std::map<int64_t, std::vector<uint32_t>> open_windows_;
 
-  // Groups that changed in this epoch, with the row of old_results_ that holds what they were (kNoRow: they were not).
+  // Groups that changed in this epoch, with the row of old_results_ that holds what they were
+  // (kNoRow: they were not).
   std::vector<uint32_t> touched_;
   std::vector<uint32_t> old_rows_;
   FlatVector<uint8_t> is_touched_;

@@ -21,8 +21,7 @@ constexpr size_t kRestoreRows = 8192;
 
 absl::StatusOr<std::unique_ptr<Operator>> StreamingGroupTopNOperator::Create(GroupTopNPlan plan,
                                                                              bool input_changing) {
-  return std::unique_ptr<Operator>(
-      new StreamingGroupTopNOperator(std::move(plan), input_changing));
+  return std::unique_ptr<Operator>(new StreamingGroupTopNOperator(std::move(plan), input_changing));
 }
 
 StreamingGroupTopNOperator::StreamingGroupTopNOperator(GroupTopNPlan plan, bool input_changing)
@@ -106,8 +105,8 @@ absl::Status StreamingGroupTopNOperator::Apply(const Batch& batch, bool touch) {
   return absl::OkStatus();
 }
 
-void StreamingGroupTopNOperator::Change(uint32_t partition, std::string order,
-                                        std::string_view row, int64_t weight) {
+void StreamingGroupTopNOperator::Change(uint32_t partition, std::string order, std::string_view row,
+                                        int64_t weight) {
   Partition& rows = partitions_[partition];
   const int64_t row_bytes =
       static_cast<int64_t>(order.size()) + static_cast<int64_t>(row.size()) + kRowOverheadBytes;
@@ -203,7 +202,8 @@ absl::StatusOr<Progress> StreamingGroupTopNOperator::Resume(Emitter& out) {
 }
 
 absl::Status StreamingGroupTopNOperator::EmitChunk(Emitter& out) {
-  const size_t end = std::min(changes_.size(), next_change_ + static_cast<size_t>(kTargetBatchRows));
+  const size_t end =
+      std::min(changes_.size(), next_change_ + static_cast<size_t>(kTargetBatchRows));
   std::vector<std::string_view> rows;
   FlatVector<int64_t> numbers;
   FlatVector<int64_t> weights;

@@ -19,9 +19,10 @@
 
 namespace millrace {
 
-// The first n rows of each partition of a changing input, kept up to date: at each barrier the rows that left the first n are taken
-// back and those that entered are added. All rows are kept, because a row that goes lets another one in; only where the input
-// never takes rows back, those behind the first n are forgotten. Ties are broken by the whole row (I10).
+// The first n rows of each partition of a changing input, kept up to date: at each barrier the rows
+// that left the first n are taken back and those that entered are added. All rows are kept, because
+// a row that goes lets another one in; only where the input never takes rows back, those behind the
+// first n are forgotten. Ties are broken by the whole row (I10).
 //
 // In the store: row → multiplicity.
 class StreamingGroupTopNOperator final : public Operator {
@@ -56,7 +57,8 @@ class StreamingGroupTopNOperator final : public Operator {
   // Makes the rows of one sign, from `changes_`, a batch.
   absl::Status EmitChunk(Emitter& out);
   absl::Status WriteState();
-  absl::Status RestoreRows(const std::vector<std::string>& rows, const std::vector<int64_t>& counts);
+  absl::Status RestoreRows(const std::vector<std::string>& rows,
+                           const std::vector<int64_t>& counts);
 
   const GroupTopNPlan plan_;
   const bool input_changing_;

@@ -15,7 +15,6 @@ namespace {
 // Entries that are restored together.
 constexpr size_t kRestoreRows = 8192;
 
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Operator>> SymmetricJoinOperator::Create(JoinPlan plan) {
@@ -88,8 +87,7 @@ bool SymmetricJoinOperator::NeedsCounts(InputIndex side) const {
   return EmitsAlone(side, true) || EmitsAlone(side, false);
 }
 
-absl::StatusOr<Batch> SymmetricJoinOperator::WithoutLateRows(InputIndex input,
-                                                             const Batch& batch) {
+absl::StatusOr<Batch> SymmetricJoinOperator::WithoutLateRows(InputIndex input, const Batch& batch) {
   if (!plan_.window_end_key.has_value()) return batch;
   const auto& keys = input == 0 ? plan_.left_keys : plan_.right_keys;
   const ColumnView ends(*batch.column(keys[*plan_.window_end_key]));
@@ -138,8 +136,7 @@ absl::Status SymmetricJoinOperator::CollectPairs(Pairs* pairs) {
     const uint32_t group = other_groups_[next_row_];
     if (!row_started_) cursor_ = group == kNoGroup ? kNoRow : other.FirstRow(group);
     row_started_ = true;
-    while (cursor_ != kNoRow &&
-           static_cast<int64_t>(pairs->batch_rows.size()) < kTargetBatchRows) {
+    while (cursor_ != kNoRow && static_cast<int64_t>(pairs->batch_rows.size()) < kTargetBatchRows) {
       pairs->batch_rows.push_back(static_cast<int32_t>(next_row_));
       pairs->stored_rows.push_back(cursor_);
       cursor_ = other.NextRow(cursor_);

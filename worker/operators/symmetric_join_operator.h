@@ -13,10 +13,11 @@
 
 namespace millrace {
 
-// Equality join of two unbounded inputs. Both sides keep their rows with multiplicities; a change of either side is joined
-// with what the other side holds and given out at once, with the product of the weights. Outer, semi and anti joins count the
-// matches of each row that they keep: when the count leaves or reaches 0, the padded row (or the row itself) is taken back or
-// given out. With a window_end key, rows whose window is over are forgotten.
+// Equality join of two unbounded inputs. Both sides keep their rows with multiplicities; a change
+// of either side is joined with what the other side holds and given out at once, with the product
+// of the weights. Outer, semi and anti joins count the matches of each row that they keep: when the
+// count leaves or reaches 0, the padded row (or the row itself) is taken back or given out. With a
+// window_end key, rows whose window is over are forgotten.
 class SymmetricJoinOperator final : public Operator {
  public:
   static absl::StatusOr<std::unique_ptr<Operator>> Create(JoinPlan plan);
@@ -45,7 +46,8 @@ class SymmetricJoinOperator final : public Operator {
   absl::Status EmitPairs(const Pairs& pairs, Emitter& out);
   // Counts matches on both sides and gives out what outer, semi and anti joins owe for them.
   absl::Status CountMatches(const Pairs& pairs, Emitter& out);
-  // The batch has met all rows of the other side: stores its rows, and gives out those that have no match.
+  // The batch has met all rows of the other side: stores its rows, and gives out those that have no
+  // match.
   absl::Status FinishBatch(Emitter& out);
   absl::Status EmitWeighted(Batch rows, FlatVector<int64_t> weights, Emitter& out);
   // Rows of one side alone: padded with NULLs (outer), or as they are (semi, anti).

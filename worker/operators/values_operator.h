@@ -12,8 +12,8 @@ namespace v1 {
 class PlanNode;
 }  // namespace v1
 
-// Constant rows. It has no input: the runtime calls Resume after Open until it is done. Where a fragment has several tasks,
-// only the first one gives the rows out.
+// Constant rows. It has no input: the runtime calls Resume after Open until it is done. Where a
+// fragment has several tasks, only the first one gives the rows out.
 class ValuesOperator final : public StatelessOperator {
  public:
   static absl::StatusOr<std::unique_ptr<Operator>> Create(const v1::PlanNode& node);

@@ -133,8 +133,8 @@ absl::StatusOr<Batch> WindowTvfOperator::TakePending() {
   const int64_t n = rows_.size();
   Batch rows = batch_;
   // A tumbling window over rows that all have a time is the batch itself.
-  const bool all = n == batch_.num_rows() && rows_[n - 1] == n - 1 && rows_[0] == 0 &&
-                   kind_ == Kind::kTumble;
+  const bool all =
+      n == batch_.num_rows() && rows_[n - 1] == n - 1 && rows_[0] == 0 && kind_ == Kind::kTumble;
   if (!all) {
     MR_ASSIGN_OR_RETURN(rows, TakeRows(batch_, rows_.data(), n));
   }

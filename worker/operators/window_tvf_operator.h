@@ -14,8 +14,9 @@ namespace v1 {
 class PlanNode;
 }  // namespace v1
 
-// tumble, hop, cumulate: each row once for each window that its time falls into, with the window's start and end (exclusive)
-// as last columns. Windows align to the Unix epoch plus an offset. Rows without a time are in no window.
+// tumble, hop, cumulate: each row once for each window that its time falls into, with the window's
+// start and end (exclusive) as last columns. Windows align to the Unix epoch plus an offset. Rows
+// without a time are in no window.
 class WindowTvfOperator final : public StatelessOperator {
  public:
   enum class Kind { kTumble, kHop, kCumulate };
@@ -27,7 +28,8 @@ class WindowTvfOperator final : public StatelessOperator {
 
  private:
   WindowTvfOperator() = default;
-  // Appends the windows of row `row` with time `micros`; error 22008 if one leaves the range of timestamps.
+  // Appends the windows of row `row` with time `micros`; error 22008 if one leaves the range of
+  // timestamps.
   absl::Status AppendWindows(int32_t row, int64_t micros);
   absl::StatusOr<Batch> TakePending();
 

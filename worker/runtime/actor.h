@@ -10,8 +10,8 @@ namespace millrace {
 
 class ActorPool;
 
-// Something that runs in steps on an ActorPool, never on two threads at once. Made as a shared_ptr; the pool holds on to it
-// while it is scheduled.
+// Something that runs in steps on an ActorPool, never on two threads at once. Made as a shared_ptr;
+// the pool holds on to it while it is scheduled.
 class Actor : public Wakeable, public std::enable_shared_from_this<Actor> {
  public:
   enum class StepResult : uint8_t {

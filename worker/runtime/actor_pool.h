@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-// A fixed number of threads that step actors in the order in which they became ready. Actors may outlive the pool only if
-// nobody wakes them any more.
+// A fixed number of threads that step actors in the order in which they became ready. Actors may
+// outlive the pool only if nobody wakes them any more.
 class ActorPool {
  public:
   explicit ActorPool(int num_threads);

@@ -15,9 +15,7 @@
 namespace millrace {
 namespace {
 
-bool IsDictionary(const arrow::Array& array) {
-  return array.type_id() == arrow::Type::DICTIONARY;
-}
+bool IsDictionary(const arrow::Array& array) { return array.type_id() == arrow::Type::DICTIONARY; }
 
 absl::StatusOr<std::shared_ptr<arrow::Array>> DecodeDictionary(
     const std::shared_ptr<arrow::Array>& array) {
@@ -99,7 +97,8 @@ absl::StatusOr<Batch> ConcatenateBatches(const std::vector<Batch>& batches) {
 
 absl::StatusOr<Batch> DecodeDictionaries(const Batch& batch) {
   const auto& columns = batch.columns();
-  if (std::none_of(columns.begin(), columns.end(), [](const auto& c) { return IsDictionary(*c); })) {
+  if (std::none_of(columns.begin(), columns.end(),
+                   [](const auto& c) { return IsDictionary(*c); })) {
     return batch;
   }
   std::vector<std::shared_ptr<arrow::Array>> plain;

@@ -9,15 +9,15 @@
 
 namespace millrace {
 
-// All rows of the batches, in order, as one batch; at least one batch. Text that is dictionary-encoded in some batches only becomes
-// plain. With weights if any batch has them.
+// All rows of the batches, in order, as one batch; at least one batch. Text that is
+// dictionary-encoded in some batches only becomes plain. With weights if any batch has them.
 absl::StatusOr<Batch> ConcatenateBatches(const std::vector<Batch>& batches);
 
 // The same rows with dictionary-encoded columns as plain text.
 absl::StatusOr<Batch> DecodeDictionaries(const Batch& batch);
 
-// Makes bigger batches out of small ones: holds rows back until there are `rows_target` of them or `bytes_target`
-// bytes. Batches that are big enough pass unchanged. Order is kept.
+// Makes bigger batches out of small ones: holds rows back until there are `rows_target` of them or
+// `bytes_target` bytes. Batches that are big enough pass unchanged. Order is kept.
 class BatchCoalescer {
  public:
   explicit BatchCoalescer(int64_t rows_target = kTargetBatchRows / 2,

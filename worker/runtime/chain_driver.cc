@@ -34,7 +34,11 @@ ChainDriver::ChainDriver(Chain& chain, bool streaming, const Clock& clock,
       clock_(clock),
       on_barrier_(std::move(on_barrier)),
       nodes_(chain.operators.size()),
-      input_done_(chain.inputs.size(), false) {
+      input_done_(chain.inputs.size(), false),
+      input_stats_(chain.inputs.size()) {
+  for (size_t i = 0; i < input_stats_.size(); ++i) {
+    input_stats_[i].node_id = chain.inputs[i].node_id;
+  }
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const ChainOperator& op = chain.operators[i];
     Node& node = nodes_[i];
@@ -101,8 +105,7 @@ absl::StatusOr<bool> ChainDriver::RunOneOperator() {
     Node& node = nodes_[i];
     if (node.finished || TargetFull(node.target)) continue;
     if (node.suspended) {
-      MR_RETURN_IF_ERROR(
-          Finish(i, Call(i, [&](Emitter& out) { return node.op->Resume(out); })));
+      MR_RETURN_IF_ERROR(Finish(i, Call(i, [&](Emitter& out) { return node.op->Resume(out); })));
       return true;
     }
     MR_ASSIGN_OR_RETURN(const bool progress, ProcessQueued(i));
@@ -113,8 +116,7 @@ absl::StatusOr<bool> ChainDriver::RunOneOperator() {
 
 absl::StatusOr<bool> ChainDriver::ProcessQueued(int index) {
   Node& node = nodes_[index];
-  const uint32_t open =
-      streaming_ || node.dropping_input ? ~uint32_t{0} : node.op->open_inputs();
+  const uint32_t open = streaming_ || node.dropping_input ? ~uint32_t{0} : node.op->open_inputs();
   const size_t num_inputs = node.queues.size();
   // In turn, so that no input of a union or a symmetric join starves.
   for (size_t k = 0; k < num_inputs; ++k) {
@@ -140,15 +142,15 @@ absl::StatusOr<bool> ChainDriver::ProcessFront(int index, size_t input) {
   if (auto* batch = std::get_if<Batch>(&message)) {
     node.stats.counters.rows_in += static_cast<uint64_t>(batch->num_rows());
     MR_RETURN_IF_ERROR(Finish(index, Call(index, [&](Emitter& out) {
-      return node.op->ProcessBatch(static_cast<InputIndex>(input), std::move(*batch), out);
-    })));
+                                return node.op->ProcessBatch(static_cast<InputIndex>(input),
+                                                             std::move(*batch), out);
+                              })));
   } else if (auto* watermark = std::get_if<Watermark>(&message)) {
     if (AdvanceWatermark(node, input, watermark->micros)) {
       const Watermark least{node.watermark};
       node.after = least;
-      MR_RETURN_IF_ERROR(Finish(index, Call(index, [&](Emitter& out) {
-        return node.op->ProcessWatermark(least, out);
-      })));
+      MR_RETURN_IF_ERROR(Finish(
+          index, Call(index, [&](Emitter& out) { return node.op->ProcessWatermark(least, out); })));
     }
   } else {
     MR_RETURN_IF_ERROR(ProcessEnd(index, input));
@@ -178,9 +180,8 @@ absl::Status ChainDriver::ProcessBarrier(int index) {
     queue.pop_front();
   }
   node.after = *barrier;
-  return Finish(index, Call(index, [&](Emitter& out) {
-    return node.op->ProcessBarrier(*barrier, out);
-  }));
+  return Finish(index,
+                Call(index, [&](Emitter& out) { return node.op->ProcessBarrier(*barrier, out); }));
 }
 
 absl::Status ChainDriver::ProcessEnd(int index, size_t input) {
@@ -194,8 +195,8 @@ absl::Status ChainDriver::ProcessEnd(int index, size_t input) {
   }
   if (all) node.after = EndOfStream();
   return Finish(index, Call(index, [&](Emitter& out) {
-    return node.op->ProcessEnd(static_cast<InputIndex>(input), out);
-  }));
+                  return node.op->ProcessEnd(static_cast<InputIndex>(input), out);
+                }));
 }
 
 bool ChainDriver::AdvanceWatermark(Node& node, size_t input, int64_t micros) {
@@ -263,11 +264,15 @@ absl::StatusOr<bool> ChainDriver::PollInputs() {
     const size_t i = (next_poll_ + k) % chain_.inputs.size();
     ChainInput& input = chain_.inputs[i];
     if (input_done_[i] || TargetFull(input.target) || !TargetOpen(input.target)) continue;
+    const int64_t begin_micros = clock_.MonotonicMicros();
     MR_ASSIGN_OR_RETURN(std::optional<StreamMessage> message, input.input->Poll());
+    OperatorStats& stats = input_stats_[i];
+    stats.busy_micros += static_cast<uint64_t>(clock_.MonotonicMicros() - begin_micros);
     if (!message.has_value()) continue;
     progress = true;
     if (const auto* batch = std::get_if<Batch>(&*message)) {
       rows_in_ += static_cast<uint64_t>(batch->num_rows());
+      stats.counters.rows_out += static_cast<uint64_t>(batch->num_rows());
       if (batch->num_rows() == 0) continue;
     }
     if (std::holds_alternative<EndOfStream>(*message)) input_done_[i] = true;
@@ -316,8 +321,8 @@ bool ChainDriver::OutputsClosed() const {
 }
 
 std::vector<OperatorStats> ChainDriver::operator_stats() const {
-  std::vector<OperatorStats> stats;
-  stats.reserve(nodes_.size());
+  std::vector<OperatorStats> stats = input_stats_;
+  stats.reserve(stats.size() + nodes_.size());
   for (const Node& node : nodes_) stats.push_back(node.stats);
   return stats;
 }

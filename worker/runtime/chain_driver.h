@@ -33,14 +33,16 @@ struct OperatorStats {
   uint64_t busy_micros = 0;
 };
 
-// Moves messages through a chain. Every operator has a queue for each input; the driver works from the root back to the
-// inputs, so rows leave as early as they can and little waits in between: first operators that stopped in the middle, then those
-// with queued input, and only then it polls the chain's inputs. An operator whose target has not taken its output is not called.
+// Moves messages through a chain. Every operator has a queue for each input; the driver works from
+// the root back to the inputs, so rows leave as early as they can and little waits in between:
+// first operators that stopped in the middle, then those with queued input, and only then it polls
+// the chain's inputs. An operator whose target has not taken its output is not called.
 //
-// Watermarks of an operator's inputs are combined by their minimum. A barrier blocks an input of an operator until the barrier
-// has come on all of them.
+// Watermarks of an operator's inputs are combined by their minimum. A barrier blocks an input of an
+// operator until the barrier has come on all of them.
 //
-// Streaming chains have no end: EndOfStream is not shown to operators; the chain is finished when the final barrier has passed it.
+// Streaming chains have no end: EndOfStream is not shown to operators; the chain is finished when
+// the final barrier has passed it.
 class ChainDriver {
  public:
   // Told of every barrier that has passed all operators and was handed to the outputs.
@@ -50,16 +52,19 @@ class ChainDriver {
   ChainDriver(Chain& chain, bool streaming, const Clock& clock, BarrierCallback on_barrier);
 
   // Where operator i counts, for its context.
-  OperatorCounters* counters(size_t operator_index) { return &nodes_[operator_index].stats.counters; }
+  OperatorCounters* counters(size_t operator_index) {
+    return &nodes_[operator_index].stats.counters;
+  }
 
-  // Works until `deadline_micros` (monotonic) or until `stop` is set; at least one step. After an error only
-  // closing the chain's parts is allowed.
+  // Works until `deadline_micros` (monotonic) or until `stop` is set; at least one step. After an
+  // error only closing the chain's parts is allowed.
   absl::StatusOr<DriveResult> Run(int64_t deadline_micros, const std::atomic<bool>& stop);
 
   uint64_t rows_in() const { return rows_in_; }
   uint64_t rows_out() const { return rows_out_; }
   // Of the chain's output.
   Watermark watermark() const { return watermark_; }
+  // First the chain's inputs, then its operators.
   std::vector<OperatorStats> operator_stats() const;
   // What an idle chain waits for: "input", "split", "rate", "barrier", "output".
   absl::string_view waiting_for() const;
@@ -100,7 +105,8 @@ class ChainDriver {
   bool BarrierAligned(const Node& node) const;
   // Takes the new watermark of an input; true if the minimum has risen.
   bool AdvanceWatermark(Node& node, size_t input, int64_t micros);
-  absl::StatusOr<Progress> Call(int index, const std::function<absl::StatusOr<Progress>(Emitter&)>& call);
+  absl::StatusOr<Progress> Call(int index,
+                                const std::function<absl::StatusOr<Progress>(Emitter&)>& call);
   absl::Status Finish(int index, absl::StatusOr<Progress> progress);
   // Lets go of the inputs of an operator that wants no more rows.
   void DropInputsIfUnwanted(int index);
@@ -119,6 +125,7 @@ class ChainDriver {
   std::vector<Node> nodes_;
   // Per chain input: EndOfStream came, or it was closed.
   std::vector<bool> input_done_;
+  std::vector<OperatorStats> input_stats_;
   size_t next_poll_ = 0;
   bool started_ = false;
   bool output_ended_ = false;

@@ -26,7 +26,8 @@ std::optional<int64_t> LatenessTracker::watermark_micros() const {
 template <typename Element, typename IsNull>
 int64_t LatenessTracker::SelectRows(int64_t num_rows, Element element, IsNull is_null,
                                     std::vector<int32_t>* on_time) {
-  // Usually no row is late: then the extremes of the batch tell, and this loop has no branches that matter.
+  // Usually no row is late: then the extremes of the batch tell, and this loop has no branches that
+  // matter.
   int64_t least = INT64_MAX;
   int64_t largest = INT64_MIN;
   for (int64_t i = 0; i < num_rows; ++i) {

@@ -9,8 +9,9 @@
 
 namespace millrace {
 
-// Tells which rows of a split are late: those whose time lies more than the delay below the largest time of the rows before them
-// in the same split. So lateness depends on the order of the rows in their split only. Rows without a time are not late.
+// Tells which rows of a split are late: those whose time lies more than the delay below the largest
+// time of the rows before them in the same split. So lateness depends on the order of the rows in
+// their split only. Rows without a time are not late.
 class LatenessTracker {
  public:
   explicit LatenessTracker(int64_t delay_micros) : delay_micros_(delay_micros) {}
@@ -18,8 +19,9 @@ class LatenessTracker {
   // Begins a split, or goes on in one whose largest time so far is known.
   void BeginSplit(std::optional<int64_t> max_time_micros) { max_time_ = max_time_micros; }
 
-  // Takes the next rows' times (timestamps in microseconds, or dates); the number of late ones. If there are any, `on_time`
-  // gets the indices of the others, ascending; else its content means nothing.
+  // Takes the next rows' times (timestamps in microseconds, or dates); the number of late ones. If
+  // there are any, `on_time` gets the indices of the others, ascending; else its content means
+  // nothing.
   absl::StatusOr<int64_t> Select(const arrow::Array& times, std::vector<int32_t>* on_time);
 
   // Largest time seen in the split.

@@ -5,7 +5,8 @@
 
 namespace millrace {
 
-// Spreads rows evenly over time: at most `rows_per_second`, in portions of about 20 ms. Time is passed in.
+// Spreads rows evenly over time: at most `rows_per_second`, in portions of about 20 ms. Time is
+// passed in.
 class RateLimiter {
  public:
   // `rows_per_second` 0 = no limit.

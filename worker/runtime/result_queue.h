@@ -9,14 +9,14 @@
 #include "absl/status/status.h"
 #include "common/base/mutex.h"
 #include "common/types/batch.h"
-#include "worker/runtime/task_output.h"
 #include "worker/runtime/batch_coalescer.h"
+#include "worker/runtime/task_output.h"
 #include "worker/runtime/wakeable.h"
 
 namespace millrace {
 
-// Rows of one root task on their way to the one who fetches the result. Bounded: the task stops while it is full.
-// Thread-safe; one producer, one reader.
+// Rows of one root task on their way to the one who fetches the result. Bounded: the task stops
+// while it is full. Thread-safe; one producer, one reader.
 class ResultQueue {
  public:
   explicit ResultQueue(int64_t bytes_max) : bytes_max_(bytes_max) {}
@@ -36,8 +36,8 @@ class ResultQueue {
     // Set at the end, after the last batch.
     std::optional<absl::Status> end;
   };
-  // Takes the only reader's place; `ready` is called, without a lock, whenever Pop may find something after it found nothing.
-  // False if somebody has read before: rows are given out once.
+  // Takes the only reader's place; `ready` is called, without a lock, whenever Pop may find
+  // something after it found nothing. False if somebody has read before: rows are given out once.
   bool Attach(std::function<void()> ready);
   // Nothing set: call again after `ready`.
   Item Pop();
@@ -61,8 +61,8 @@ class ResultQueue {
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Puts a task's rows into a ResultQueue, in batches of a good size and without dictionaries. The one who made the queue
-// calls Finish when the task is done.
+// Puts a task's rows into a ResultQueue, in batches of a good size and without dictionaries. The
+// one who made the queue calls Finish when the task is done.
 class ResultOutput final : public TaskOutput {
  public:
   explicit ResultOutput(std::shared_ptr<ResultQueue> queue) : queue_(std::move(queue)) {}

@@ -49,7 +49,8 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::Poll() {
   ReadMailbox();
   // End inside a live job is state: nothing earlier can come, and barriers still pass.
   if (options_.streaming && ended()) watermark_micros_ = Watermark::kMaxWatermark;
-  // A scan with a fixed share gives it out before the first barrier, so that a restored job knows that it was.
+  // A scan with a fixed share gives it out before the first barrier, so that a restored job knows
+  // that it was.
   const bool barrier_may_pass = options_.requester != nullptr || ended();
   if (!barriers_.empty() && barrier_may_pass) {
     MR_ASSIGN_OR_RETURN(std::optional<Batch> rest, coalescer_.Flush());

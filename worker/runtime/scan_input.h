@@ -30,7 +30,8 @@ struct ScanOptions {
   std::unique_ptr<Evaluator> filter;
   // Columns of the output; the source may give one more, the event time.
   int num_columns = 0;
-  // Position of the event time in the source's columns; unset = rows are never late and no watermark is made.
+  // Position of the event time in the source's columns; unset = rows are never late and no
+  // watermark is made.
   std::optional<int> time_column;
   int64_t delay_micros = 0;
   // This task's share; 0 = as fast as possible.
@@ -45,11 +46,12 @@ struct ScanOptions {
   std::weak_ptr<Wakeable> task;
 };
 
-// Reads the splits that the coordinator hands out: sets late rows apart, filters, limits the rate, makes watermarks, and in
-// streaming jobs puts the coordinator's barriers between batches, with the positions that belong to them.
+// Reads the splits that the coordinator hands out: sets late rows apart, filters, limits the rate,
+// makes watermarks, and in streaming jobs puts the coordinator's barriers between batches, with the
+// positions that belong to them.
 //
-// In a streaming job a scan whose splits have all ended raises its watermark to the maximum and stays, to pass on barriers; the
-// stream ends after the final one.
+// In a streaming job a scan whose splits have all ended raises its watermark to the maximum and
+// stays, to pass on barriers; the stream ends after the final one.
 class ScanInput final : public TaskInput {
  public:
   explicit ScanInput(ScanOptions options);

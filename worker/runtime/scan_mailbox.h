@@ -24,7 +24,8 @@ class SplitRequester {
                              const std::vector<uint64_t>& finished_split_ids) = 0;
 };
 
-// What the coordinator tells one scan of one task. Filled by any thread, emptied by the task's, which it wakes.
+// What the coordinator tells one scan of one task. Filled by any thread, emptied by the task's,
+// which it wakes.
 class ScanMailbox {
  public:
   struct Content {

@@ -120,7 +120,7 @@ Task::StepResult Task::End(absl::Status status, bool cancelled) {
   const bool finished = status.ok() && !cancelled;
   absl::Status closed = CloseAll(finished ? CloseReason::kFinished : CloseReason::kAborted);
   if (finished && !closed.ok()) status = std::move(closed);
-  const int state = cancelled      ? v1::TASK_STATE_CANCELLED
+  const int state = cancelled     ? v1::TASK_STATE_CANCELLED
                     : status.ok() ? v1::TASK_STATE_FINISHED
                                   : v1::TASK_STATE_FAILED;
   Publish("", state);

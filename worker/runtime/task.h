@@ -53,8 +53,8 @@ class TaskListener {
   virtual void OnTaskDone(const v1::TaskProgress& progress, TaskOutcome outcome) = 0;
 };
 
-// Runs a chain on the actor pool, from opening its parts to closing them. All that happens to the chain happens in Step; the
-// public functions are thread-safe.
+// Runs a chain on the actor pool, from opening its parts to closing them. All that happens to the
+// chain happens in Step; the public functions are thread-safe.
 class Task final : public Actor {
  public:
   struct Options {
@@ -69,7 +69,8 @@ class Task final : public Actor {
   Task(ActorPool& pool, const Clock& clock, TaskListener& listener);
   ~Task() override;
 
-  // Before the first Wake. Apart from the constructor, because the chain's inputs and outputs want the task as Wakeable.
+  // Before the first Wake. Apart from the constructor, because the chain's inputs and outputs want
+  // the task as Wakeable.
   void Init(Options options);
 
   // Makes the task close everything and end; at most one step later.

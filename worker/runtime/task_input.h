@@ -14,8 +14,9 @@ namespace v1 {
 class EpochAck;
 }  // namespace v1
 
-// Why an end of a task is closed. kFinished: the other side may stop and all is well (LIMIT reached, or everything was
-// read). kAborted: the task failed or was cancelled; the other side hears of that from the coordinator.
+// Why an end of a task is closed. kFinished: the other side may stop and all is well (LIMIT
+// reached, or everything was read). kAborted: the task failed or was cancelled; the other side
+// hears of that from the coordinator.
 enum class CloseReason : uint8_t { kFinished, kAborted };
 
 // Rows that never left a scan.
@@ -24,22 +25,23 @@ struct DroppedRows {
   uint64_t bad = 0;
 };
 
-// A leaf of a task's operator tree: a scan, or the receiving end of an exchange. Combines its splits or channels into one
-// stream: watermarks are their minimum, a barrier comes when all have reached it. Called only from the task's thread.
+// A leaf of a task's operator tree: a scan, or the receiving end of an exchange. Combines its
+// splits or channels into one stream: watermarks are their minimum, a barrier comes when all have
+// reached it. Called only from the task's thread.
 class TaskInput {
  public:
   virtual ~TaskInput() = default;
   virtual absl::Status Open() = 0;
-  // The next message; none if there is nothing now, and then the task is woken when that may have changed.
-  // EndOfStream comes once, last. Not called after Close.
+  // The next message; none if there is nothing now, and then the task is woken when that may have
+  // changed. EndOfStream comes once, last. Not called after Close.
   virtual absl::StatusOr<std::optional<StreamMessage>> Poll() = 0;
   // What the last Poll without a message waits for: "input", "split", "rate".
   virtual absl::string_view waiting_for() const = 0;
   // Gives up whatever has not been read. May be called twice.
   virtual void Close(CloseReason reason) = 0;
 
-  // Adds where the splits of a scan stood at the barrier of `epoch`, which Poll has given out; takes back `ended`, which the
-  // caller has set, if some split had not ended.
+  // Adds where the splits of a scan stood at the barrier of `epoch`, which Poll has given out;
+  // takes back `ended`, which the caller has set, if some split had not ended.
   virtual void FillAck(uint64_t /*epoch*/, v1::EpochAck* /*ack*/) {}
   virtual DroppedRows dropped_rows() const { return {}; }
 };

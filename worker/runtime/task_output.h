@@ -14,17 +14,20 @@ struct SentBytes {
   uint64_t remote = 0;
 };
 
-// Where the rows of a task's root go: channels of an exchange, or the result. Called only from the task's thread.
+// Where the rows of a task's root go: channels of an exchange, or the result. Called only from the
+// task's thread.
 class TaskOutput {
  public:
   virtual ~TaskOutput() = default;
-  // Always takes the message; call it with a batch only while full() is false, so that what waits here stays bounded.
+  // Always takes the message; call it with a batch only while full() is false, so that what waits
+  // here stays bounded.
   virtual absl::Status Send(StreamMessage message) = 0;
   // True while something waits for credit.
   virtual bool full() const = 0;
   // Sends what credit now allows. The task is woken when more of what waits can go.
   virtual absl::Status Pump() = 0;
-  // The task has nothing else to do: rows held back to make bigger batches should go, if their receivers have nothing.
+  // The task has nothing else to do: rows held back to make bigger batches should go, if their
+  // receivers have nothing.
   virtual absl::Status FlushPartial() = 0;
   // True when nothing waits here any more; asked after EndOfStream.
   virtual bool drained() const = 0;

@@ -15,7 +15,8 @@ namespace millrace {
 class Timers {
  public:
   virtual ~Timers() = default;
-  // Calls Wake once, at or soon after that time of Clock::MonotonicMicros; not if the target is gone by then. Thread-safe.
+  // Calls Wake once, at or soon after that time of Clock::MonotonicMicros; not if the target is
+  // gone by then. Thread-safe.
   virtual void WakeAt(int64_t monotonic_micros, std::weak_ptr<Wakeable> target) = 0;
 };
 

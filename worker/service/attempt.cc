@@ -1,6 +1,8 @@
 #include "worker/service/attempt.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -24,17 +26,25 @@ Attempt::Attempt(std::shared_ptr<const v1::DeployAttempt> deploy, AttemptOwner& 
       streaming_(deploy_->plan().streaming()),
       memory_(memory_bytes_max) {}
 
-Attempt::~Attempt() = default;
+Attempt::~Attempt() {
+  // Tasks hold on to the state.
+  tasks_.clear();
+  if (state_ == nullptr) return;
+  state_.reset();
+  // What must survive lies in the checkpoints.
+  std::error_code ignored;
+  std::filesystem::remove_all(local_folder_, ignored);
+}
 
 absl::StatusOr<std::shared_ptr<Attempt>> Attempt::Create(
     std::shared_ptr<const v1::DeployAttempt> deploy, uint32_t own_worker, const WorkerParts& parts,
-    const Folders& folders, const StateResources* resources, AttemptOwner& owner) {
+    const StateOptions& state, AttemptOwner& owner) {
   MR_ASSIGN_OR_RETURN(const AttemptPlan plan, AttemptPlan::Create(*deploy, own_worker));
   const auto memory_bytes_max = static_cast<int64_t>(deploy->memory_bytes_max());
   std::shared_ptr<Attempt> attempt(new Attempt(
       std::move(deploy), owner, memory_bytes_max > 0 ? memory_bytes_max : INT64_MAX / 2));
   if (attempt->streaming_) {
-    MR_RETURN_IF_ERROR(attempt->OpenState(own_worker, parts, folders, resources));
+    MR_RETURN_IF_ERROR(attempt->OpenState(own_worker, parts, state));
   }
   const AttemptParts attempt_parts{*attempt, *attempt, attempt->memory_, attempt->state_.get()};
   TaskAssembler assembler(plan, parts, attempt_parts);
@@ -50,15 +60,16 @@ absl::StatusOr<std::shared_ptr<Attempt>> Attempt::Create(
 }
 
 absl::Status Attempt::OpenState(uint32_t own_worker, const WorkerParts& parts,
-                                const Folders& folders, const StateResources* resources) {
-  if (resources == nullptr) return NotSupported("a streaming job on this worker");
+                                const StateOptions& state) {
+  if (state.resources == nullptr) return NotSupported("a streaming job on this worker");
   JobStateOptions options;
   options.job = JobId(job_);
   options.attempt = AttemptId(attempt_);
   options.worker = WorkerId(own_worker);
-  options.local_folder =
-      JoinPath(folders.data_dir, absl::StrCat("state/job-", job_, "-", attempt_, "-w", own_worker));
-  options.checkpoint_folder = folders.checkpoint_folder;
+  local_folder_ =
+      JoinPath(state.data_dir, absl::StrCat("state/job-", job_, "-", attempt_, "-w", own_worker));
+  options.local_folder = local_folder_;
+  options.checkpoint_folder = state.checkpoint_folder;
   options.num_shards = deploy_->plan().num_shards();
   for (const v1::TaskPlacement& task : deploy_->placements()) {
     if (task.worker_id() != own_worker) continue;
@@ -67,7 +78,8 @@ absl::Status Attempt::OpenState(uint32_t own_worker, const WorkerParts& parts,
   }
   const v1::CheckpointManifest* restore =
       deploy_->restore_epoch() == 0 ? nullptr : &deploy_->restore_manifest();
-  MR_ASSIGN_OR_RETURN(state_, JobStateStore::Open(options, restore, *resources, parts.file_system));
+  MR_ASSIGN_OR_RETURN(state_,
+                      JobStateStore::Open(options, restore, *state.resources, parts.file_system));
   return absl::OkStatus();
 }
 
@@ -142,9 +154,8 @@ void Attempt::OnEpochProcessed(const v1::EpochAck& ack, bool checkpoint) {
     if (++it->second < tasks_.size()) return;
     checkpoint_acks_.erase(it);
   }
-  owner_.RunBlocking([self = shared_from_this(), epoch = ack.epoch()] {
-    self->WriteCheckpoint(epoch);
-  });
+  owner_.RunBlocking(
+      [self = shared_from_this(), epoch = ack.epoch()] { self->WriteCheckpoint(epoch); });
 }
 
 void Attempt::WriteCheckpoint(uint64_t epoch) {

@@ -39,24 +39,26 @@ class AttemptOwner {
   virtual void OnTasksEnded(uint64_t job, uint32_t attempt) = 0;
 };
 
-// This worker's part of one attempt of a job: its tasks from deployment to their end, and what they tell the coordinator. Thread-safe.
+// This worker's part of one attempt of a job: its tasks from deployment to their end, and what they
+// tell the coordinator. Thread-safe.
 class Attempt final : public TaskListener,
                       public SplitRequester,
                       public std::enable_shared_from_this<Attempt> {
  public:
-  // Where an attempt keeps its state.
-  struct Folders {
+  // Where and how a streaming attempt keeps its state.
+  struct StateOptions {
     // Of the worker.
     std::string data_dir;
     // Of the job, in shared storage.
     std::string checkpoint_folder;
+    // Null: streaming jobs are refused.
+    const StateResources* resources = nullptr;
   };
 
-  // Builds the tasks; blocks on disks if the job has state. `resources` null: streaming jobs are refused.
+  // Builds the tasks; blocks on disks if the job has state.
   static absl::StatusOr<std::shared_ptr<Attempt>> Create(
       std::shared_ptr<const v1::DeployAttempt> deploy, uint32_t own_worker,
-      const WorkerParts& parts, const Folders& folders, const StateResources* resources,
-      AttemptOwner& owner);
+      const WorkerParts& parts, const StateOptions& state, AttemptOwner& owner);
   ~Attempt() override;
 
   uint64_t job() const { return job_; }
@@ -88,8 +90,7 @@ class Attempt final : public TaskListener,
  private:
   Attempt(std::shared_ptr<const v1::DeployAttempt> deploy, AttemptOwner& owner,
           int64_t memory_bytes_max);
-  absl::Status OpenState(uint32_t own_worker, const WorkerParts& parts, const Folders& folders,
-                         const StateResources* resources);
+  absl::Status OpenState(uint32_t own_worker, const WorkerParts& parts, const StateOptions& state);
   void WriteCheckpoint(uint64_t epoch);
 
   const std::shared_ptr<const v1::DeployAttempt> deploy_;
@@ -100,6 +101,8 @@ class Attempt final : public TaskListener,
   MemoryBudget memory_;
   // Used by the tasks, and by the blocking thread for checkpoints.
   std::unique_ptr<JobStateStore> state_;
+  // Of the state on this worker; removed with the attempt.
+  std::string local_folder_;
   // Fixed once the attempt is created.
   std::vector<AssembledTask> tasks_;
 

@@ -102,15 +102,16 @@ void AttemptManager::Handle(v1::CoordinatorMessage message) {
   }
 }
 
-Attempt::Folders AttemptManager::FoldersOf(const v1::DeployAttempt& deploy) const {
-  Attempt::Folders folders;
-  folders.data_dir = options_.data_dir;
+Attempt::StateOptions AttemptManager::StateOptionsOf(const v1::DeployAttempt& deploy) const {
+  Attempt::StateOptions state;
+  state.resources = options_.state_resources;
+  state.data_dir = options_.data_dir;
   const auto it = deploy.settings().find("checkpoint_folder");
-  folders.checkpoint_folder =
+  state.checkpoint_folder =
       it != deploy.settings().end()
           ? it->second
           : JoinPath(options_.data_dir, absl::StrCat("checkpoints/job-", deploy.job_id()));
-  return folders;
+  return state;
 }
 
 void AttemptManager::Deploy(v1::DeployAttempt deploy) {
@@ -148,8 +149,7 @@ void AttemptManager::Build(const std::shared_ptr<const v1::DeployAttempt>& deplo
     MutexLock lock(mutex_);
     own_worker = worker_id_;
   }
-  auto attempt = Attempt::Create(deploy, own_worker, parts_, FoldersOf(*deploy),
-                                 options_.state_resources, *this);
+  auto attempt = Attempt::Create(deploy, own_worker, parts_, StateOptionsOf(*deploy), *this);
   bool cancelled = false;
   {
     MutexLock lock(mutex_);
@@ -242,8 +242,8 @@ void AttemptManager::CommitSink(v1::CommitSink commit) {
     done->set_job_id(commit.job_id());
     done->set_attempt(commit.attempt());
     done->set_epoch(commit.epoch());
-    const absl::Status status = CommitStagedFiles(
-        parts_.file_system, {commit.files().begin(), commit.files().end()});
+    const absl::Status status =
+        CommitStagedFiles(parts_.file_system, {commit.files().begin(), commit.files().end()});
     if (!status.ok()) ToProto(status, done->mutable_error());
     SendToCoordinator(std::move(message));
   });

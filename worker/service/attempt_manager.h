@@ -40,8 +40,8 @@ struct AttemptManagerOptions {
   std::function<void()> on_drained;
 };
 
-// All attempts on this worker: acts on the coordinator's messages. Handle, Connect and Disconnect are for one thread, the rest is
-// thread-safe.
+// All attempts on this worker: acts on the coordinator's messages. Handle, Connect and Disconnect
+// are for one thread, the rest is thread-safe.
 class AttemptManager final : public AttemptOwner {
  public:
   AttemptManager(const WorkerParts& parts, AttemptManagerOptions options);
@@ -50,7 +50,8 @@ class AttemptManager final : public AttemptOwner {
 
   // The coordinator has given this process the id; messages go to `outbox` from now on.
   void Connect(uint32_t worker_id, std::shared_ptr<ControlOutbox> outbox);
-  // The coordinator is lost: cancels all attempts and waits until their tasks have ended; forgets all views.
+  // The coordinator is lost: cancels all attempts and waits until their tasks have ended; forgets
+  // all views.
   void Disconnect();
   void Handle(v1::CoordinatorMessage message);
 
@@ -86,7 +87,7 @@ class AttemptManager final : public AttemptOwner {
   std::shared_ptr<Attempt> FindOrCount(uint64_t job, uint32_t attempt);
   // Forgets the attempt if its tasks have ended and its results were read.
   void RemoveIfOver(Key key);
-  Attempt::Folders FoldersOf(const v1::DeployAttempt& deploy) const;
+  Attempt::StateOptions StateOptionsOf(const v1::DeployAttempt& deploy) const;
 
   const WorkerParts parts_;
   const AttemptManagerOptions options_;

@@ -8,7 +8,8 @@
 
 namespace millrace {
 
-// Runs work that waits for disks, in order, away from the pool that computes and the thread that listens to the coordinator.
+// Runs work that waits for disks, in order, away from the pool that computes and the thread that
+// listens to the coordinator.
 class BlockingThread {
  public:
   BlockingThread();

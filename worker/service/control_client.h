@@ -33,8 +33,9 @@ struct ControlClientOptions {
   std::function<void(const absl::Status& reason)> on_refused;
 };
 
-// Keeps this worker registered: one thread that connects, hands the coordinator's messages on in order, and sends heartbeats.
-// When the coordinator is lost, all attempts are cancelled, and the worker registers again as a new one.
+// Keeps this worker registered: one thread that connects, hands the coordinator's messages on in
+// order, and sends heartbeats. When the coordinator is lost, all attempts are cancelled, and the
+// worker registers again as a new one.
 class ControlClient {
  public:
   // `attempts` and `clock` outlive the client. Begins to connect.

@@ -1,14 +1,17 @@
 #include "worker/service/control_session.h"
 
+#include <google/protobuf/io/coded_stream.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/support/proto_buffer_reader.h>
 
 #include <chrono>
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/logging/log.h"
 #include "common/net/rpc_status.h"
 
 namespace millrace {
@@ -17,6 +20,16 @@ namespace {
 // Plans of wide scripts are the largest messages.
 constexpr int kMessageBytesMax = 64 << 20;
 constexpr int kKeepaliveMillis = 2000;
+
+// Levels of nesting in a message; protobuf's own limit is 100, which 40 chained operators exceed.
+constexpr int kRecursionMax = 10'000;
+
+bool ParseMessage(grpc::ByteBuffer& bytes, v1::CoordinatorMessage* message) {
+  grpc::ProtoBufferReader reader(&bytes);
+  google::protobuf::io::CodedInputStream in(&reader);
+  in.SetRecursionLimit(kRecursionMax);
+  return message->ParseFromCodedStream(&in) && in.ConsumedEntireMessage();
+}
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& coordinator) {
   grpc::ChannelArguments arguments;
@@ -42,14 +55,14 @@ std::shared_ptr<ControlSession> ControlSession::Open(const std::string& coordina
 
 void ControlSession::Start(const std::string& coordinator, const v1::WorkerHello& hello) {
   self_ = shared_from_this();
-  stub_ = v1::ControlService::NewStub(MakeChannel(coordinator));
-  stub_->async()->Connect(&context_, this);
+  stub_ = std::make_unique<grpc::GenericStub>(MakeChannel(coordinator));
+  stub_->PrepareBidiStreamingCall(&context_, "/millrace.v1.ControlService/Connect", {}, this);
   {
     MutexLock lock(mutex_);
     *waiting_.emplace_back().mutable_hello() = hello;
     WriteNext();
   }
-  StartRead(&read_message_);
+  StartRead(&read_bytes_);
   StartCall();
 }
 
@@ -62,14 +75,16 @@ void ControlSession::Send(v1::WorkerMessage message) {
 
 void ControlSession::WriteNext() {
   if (waiting_.empty()) return;
-  write_message_ = std::move(waiting_.front());
+  const grpc::Slice slice(waiting_.front().SerializeAsString());
   waiting_.pop_front();
+  write_bytes_ = grpc::ByteBuffer(&slice, 1);
   writing_ = true;
-  StartWrite(&write_message_);
+  StartWrite(&write_bytes_);
 }
 
 ControlSession::Event ControlSession::Receive(int64_t timeout_micros) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(timeout_micros);
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::microseconds(timeout_micros);
   MutexLock lock(mutex_);
   while (true) {
     Event event;
@@ -99,7 +114,8 @@ void ControlSession::Close() {
   MutexLock lock(mutex_);
   if (!end_.has_value()) {
     ending_ = true;
-    // Whatever is still written gets a moment; the coordinator ends the stream when it sees ours end.
+    // Whatever is still written gets a moment; the coordinator ends the stream when it sees ours
+    // end.
     if (!writing_) StartWritesDone();
     const auto patience = std::chrono::milliseconds(500);
     const auto deadline = std::chrono::steady_clock::now() + patience;
@@ -125,13 +141,20 @@ void ControlSession::OnWriteDone(bool ok) {
 
 void ControlSession::OnReadDone(bool ok) {
   if (!ok) return;
+  v1::CoordinatorMessage message;
+  if (!ParseMessage(read_bytes_, &message)) {
+    LogError("control", "cannot read a message of the coordinator",
+             MakeError(SqlState::kProtocolViolation, "damaged message, or nested too deeply"));
+    context_.TryCancel();
+    return;
+  }
   {
     MutexLock lock(mutex_);
-    received_.push_back(std::move(read_message_));
+    received_.push_back(std::move(message));
     changed_.NotifyAll();
   }
-  read_message_.Clear();
-  StartRead(&read_message_);
+  read_bytes_.Clear();
+  StartRead(&read_bytes_);
 }
 
 void ControlSession::OnDone(const grpc::Status& status) {

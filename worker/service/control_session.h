@@ -1,23 +1,26 @@
 #pragma once
 
+#include <grpcpp/client_context.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/client_callback.h>
+
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include <grpcpp/client_context.h>
-#include <grpcpp/support/client_callback.h>
-
 #include "absl/status/status.h"
 #include "common/base/mutex.h"
-#include "millrace/v1/control.grpc.pb.h"
+#include "millrace/v1/control.pb.h"
 #include "worker/service/attempt_manager.h"
 
 namespace millrace {
 
-// One Connect stream to the coordinator, from the hello to its end. Thread-safe. Keeps itself alive until gRPC is done with it.
-class ControlSession final : public grpc::ClientBidiReactor<v1::WorkerMessage, v1::CoordinatorMessage>,
+// One Connect stream to the coordinator, from the hello to its end. Thread-safe. Keeps itself alive
+// until gRPC is done with it.
+class ControlSession final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                              public ControlOutbox,
                              public std::enable_shared_from_this<ControlSession> {
  public:
@@ -49,16 +52,18 @@ class ControlSession final : public grpc::ClientBidiReactor<v1::WorkerMessage, v
   void Start(const std::string& coordinator, const v1::WorkerHello& hello);
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  std::unique_ptr<v1::ControlService::Stub> stub_;
+  // Messages are parsed here and not by gRPC, because expressions in plans nest deeper than
+  // protobuf allows by default.
+  std::unique_ptr<grpc::GenericStub> stub_;
   grpc::ClientContext context_;
   // Of the read in progress.
-  v1::CoordinatorMessage read_message_;
+  grpc::ByteBuffer read_bytes_;
   Mutex mutex_;
   CondVar changed_;
   std::deque<v1::CoordinatorMessage> received_ ABSL_GUARDED_BY(mutex_);
   std::deque<v1::WorkerMessage> waiting_ ABSL_GUARDED_BY(mutex_);
   // Of the write in progress.
-  v1::WorkerMessage write_message_ ABSL_GUARDED_BY(mutex_);
+  grpc::ByteBuffer write_bytes_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool interrupted_ ABSL_GUARDED_BY(mutex_) = false;
   // No message may be sent any more.

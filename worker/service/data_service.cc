@@ -29,16 +29,15 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* DataService::FetchResult(
   auto queue = attempts_.FindResult(proto.job_id(), proto.attempt(), proto.fragment(),
                                     proto.task_index(), &schema);
   if (queue == nullptr) {
-    return ResultReader::Refuse(MakeError(
-        SqlState::kObjectNotInPrerequisiteState,
-        absl::StrCat("no result of task ", proto.fragment(), ".", proto.task_index(), " of job ",
-                     proto.job_id(), " is here")));
+    return ResultReader::Refuse(
+        MakeError(SqlState::kObjectNotInPrerequisiteState,
+                  absl::StrCat("no result of task ", proto.fragment(), ".", proto.task_index(),
+                               " of job ", proto.job_id(), " is here")));
   }
-  return ResultReader::Start(
-      std::move(queue), std::move(schema),
-      [this, job = proto.job_id(), attempt = proto.attempt()] {
-        attempts_.OnResultRead(job, attempt);
-      });
+  return ResultReader::Start(std::move(queue), std::move(schema),
+                             [this, job = proto.job_id(), attempt = proto.attempt()] {
+                               attempts_.OnResultRead(job, attempt);
+                             });
 }
 
 }  // namespace millrace

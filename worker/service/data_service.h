@@ -6,7 +6,8 @@
 
 namespace millrace {
 
-// The worker's gRPC service for other workers (Exchange) and the coordinator (FetchResult). Both carry their bodies as raw bytes.
+// The worker's gRPC service for other workers (Exchange) and the coordinator (FetchResult). Both
+// carry their bodies as raw bytes.
 class DataService final
     : public v1::DataService::WithRawCallbackMethod_Exchange<
           v1::DataService::WithRawCallbackMethod_FetchResult<v1::DataService::Service>> {
@@ -17,8 +18,8 @@ class DataService final
 
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Exchange(
       grpc::CallbackServerContext* context) override;
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* FetchResult(
-      grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* FetchResult(grpc::CallbackServerContext* context,
+                                                          const grpc::ByteBuffer* request) override;
 
  private:
   ChannelRegistry& channels_;

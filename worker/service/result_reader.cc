@@ -42,8 +42,8 @@ ResultReader* ResultReader::Start(std::shared_ptr<ResultQueue> queue,
     if (auto strong = weak.lock()) strong->WriteNext();
   });
   if (!first) {
-    return Refuse(MakeError(SqlState::kObjectNotInPrerequisiteState,
-                            "the result was read by somebody else"));
+    return Refuse(
+        MakeError(SqlState::kObjectNotInPrerequisiteState, "the result was read by somebody else"));
   }
   reader->self_ = reader;
   MutexLock lock(reader->mutex_);

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <functional>
-#include <memory>
-
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
+
+#include <functional>
+#include <memory>
 
 #include "absl/status/status.h"
 #include "arrow/type_fwd.h"
@@ -13,12 +13,13 @@
 
 namespace millrace {
 
-// Answers one FetchResult: the schema, then the batches of a result queue as they come. Flow control is the stream's: the next batch
-// is taken when the last one has gone. A failed task ends the stream with a chunk that holds the error. Keeps itself alive until
-// gRPC is done with it.
+// Answers one FetchResult: the schema, then the batches of a result queue as they come. Flow
+// control is the stream's: the next batch is taken when the last one has gone. A failed task ends
+// the stream with a chunk that holds the error. Keeps itself alive until gRPC is done with it.
 class ResultReader final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  // `on_done` is called once, when the result was read or the reader has gone. A queue that somebody has read before is refused.
+  // `on_done` is called once, when the result was read or the reader has gone. A queue that
+  // somebody has read before is refused.
   static ResultReader* Start(std::shared_ptr<ResultQueue> queue,
                              std::shared_ptr<arrow::Schema> schema, std::function<void()> on_done);
   // Ends the call at once.

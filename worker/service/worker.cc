@@ -87,8 +87,8 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(WorkerOptions options) {
   control.data_address = worker->data_address_;
   control.on_registered = std::move(options.on_registered);
   control.on_refused = std::move(options.on_refused);
-  worker->parts_->control = std::make_unique<ControlClient>(
-      std::move(control), worker->parts_->attempts, SystemClock());
+  worker->parts_->control =
+      std::make_unique<ControlClient>(std::move(control), worker->parts_->attempts, SystemClock());
   return worker;
 }
 
@@ -110,8 +110,8 @@ absl::Status Worker::Listen(const WorkerOptions& options) {
     return MakeError(SqlState::kIoError, absl::StrCat("cannot listen on ", options.listen),
                      "another process may use the port");
   }
-  const std::string host = absl::StrContains(listen.host, ':') ? absl::StrCat("[", listen.host, "]")
-                                                               : listen.host;
+  const std::string host =
+      absl::StrContains(listen.host, ':') ? absl::StrCat("[", listen.host, "]") : listen.host;
   data_address_ = absl::StrCat(host, ":", port);
   if (options.advertise.empty()) return absl::OkStatus();
   const bool has_port = ParseHostPort(options.advertise).ok();

@@ -17,7 +17,8 @@ namespace millrace {
 class AttemptManager;
 
 struct WorkerOptions {
-  // host:port of the coordinator's control port; empty = the owner speaks to attempts() itself (tests).
+  // host:port of the coordinator's control port; empty = the owner speaks to attempts() itself
+  // (tests).
   std::string coordinator;
   // host:port to listen on for data; port 0 = chosen by the system.
   std::string listen = "127.0.0.1:0";
@@ -35,7 +36,8 @@ struct WorkerOptions {
   std::function<void()> on_drained;
 };
 
-// A worker: threads, channels, state, the data server and the connection to the coordinator, put together.
+// A worker: threads, channels, state, the data server and the connection to the coordinator, put
+// together.
 class Worker {
  public:
   // Listens, and begins to register. F0000 or 58030 if it cannot listen on the address.

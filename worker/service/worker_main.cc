@@ -23,7 +23,8 @@ namespace {
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
-// Signals come as bytes of a descriptor, so nothing runs in a handler. Must happen before the first thread starts.
+// Signals come as bytes of a descriptor, so nothing runs in a handler. Must happen before the first
+// thread starts.
 int OpenStopSignals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -99,12 +100,8 @@ int RunWorker(const WorkerConfig& config) {
   return failed ? kExitFailed : 0;
 }
 
-}  // namespace
-}  // namespace millrace
-
-int main(int argc, char** argv) {
-  using namespace millrace;  // NOLINT: the body is all there is
-  const auto parsed = LoadWorkerConfig(std::vector<std::string>(argv + 1, argv + argc));
+int Main(const std::vector<std::string>& args) {
+  const auto parsed = LoadWorkerConfig(args);
   if (!parsed.ok()) {
     LogError("worker", "wrong configuration", parsed.status());
     return kExitUsage;
@@ -120,3 +117,8 @@ int main(int argc, char** argv) {
   ConfigureLogging(parsed->config.log);
   return RunWorker(parsed->config);
 }
+
+}  // namespace
+}  // namespace millrace
+
+int main(int argc, char** argv) { return millrace::Main({argv + 1, argv + argc}); }

@@ -17,6 +17,8 @@ namespace {
 // reads.
 constexpr double kRowsGain = 20;
 constexpr double kReadGain = 4;
+// The semi join must keep less than this share of the aggregation's input.
+constexpr double kKeptShareMax = 0.3;
 
 // Rows that a plan without joins and aggregations reads; nothing for others, and for what must not
 // run twice.
@@ -98,7 +100,9 @@ LogicalPtr ReduceSide(const LogicalJoin& join, size_t side, const CardinalityEst
   if (side == 1) std::swap(keys.left, keys.right);
   if (keys.left.empty()) return nullptr;
   const LogicalPtr reduced = Reduce(join.inputs[side], keys.left, few, keys.right);
-  if (reduced == nullptr) return nullptr;
+  if (reduced == nullptr || AggregatedRows(*reduced, estimator) > kKeptShareMax * aggregated) {
+    return nullptr;
+  }
   std::vector<LogicalPtr> inputs = join.inputs;
   inputs[side] = reduced;
   auto copy = std::make_shared<LogicalJoin>(join);

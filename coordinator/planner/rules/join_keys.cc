@@ -65,14 +65,18 @@ struct Equality {
   ExprPtr right;
 };
 
-// The two sides of an equality that can be a key, each over its own input's columns.
-std::optional<Equality> AsKey(const Expr& conjunct, int left_width, int width) {
+// The two sides of an equality that can be a key, each over its own input's columns. A comparison
+// with a constant is a condition on one side rather than a key, but NOT IN needs a key in any case.
+std::optional<Equality> AsKey(const Expr& conjunct, const LogicalJoin& join) {
+  const int left_width = Width(*join.inputs[0]);
+  const int width = left_width + Width(*join.inputs[1]);
+  const bool constants = join.type == JoinType::kNullAwareAnti;
   if (!IsEquality(conjunct) || IsVolatile(conjunct)) return std::nullopt;
   for (const bool swapped : {false, true}) {
     const ExprPtr& a = conjunct.args[swapped ? 1 : 0];
     const ExprPtr& b = conjunct.args[swapped ? 0 : 1];
     const bool sides = ColumnsWithin(*a, 0, left_width) && ColumnsWithin(*b, left_width, width) &&
-                       !IsConstant(*a) && !IsConstant(*b);
+                       (constants || (!IsConstant(*a) && !IsConstant(*b)));
     if (!sides) continue;
     Equality key{a, RemapColumns(b, ShiftMapping(width, -left_width))};
     if (!Unify(&key.left, &key.right)) return std::nullopt;
@@ -86,13 +90,12 @@ LogicalPtr ProjectKeysOfJoin(const LogicalPtr& node) {
   if (join.condition == nullptr) return node;
   const int left_width = Width(*join.inputs[0]);
   const int right_width = Width(*join.inputs[1]);
-  const int width = left_width + right_width;
   KeyedSide left(join.inputs[0]);
   KeyedSide right(join.inputs[1]);
   std::vector<std::pair<int, int>> keys;
   std::vector<ExprPtr> rest;
   for (const ExprPtr& conjunct : SplitConjunction(join.condition)) {
-    const std::optional<Equality> key = AsKey(*conjunct, left_width, width);
+    const std::optional<Equality> key = AsKey(*conjunct, join);
     if (key.has_value()) {
       keys.emplace_back(left.Add(key->left), right.Add(key->right));
     } else {

@@ -1,9 +1,12 @@
-// Times the scan of files as a worker does it: splits are handed to threads, each with a source of its own; all columns that are asked for are
-// converted, and numbers are summed up, so that the result can be compared with another engine's.
+// Times the scan of files as a worker does it: splits are handed to threads, each with a source of
+// its own; all columns that are asked for are converted, and numbers are summed up, so that the
+// result can be compared with another engine's.
 //
-//   bench_scan PATH THREADS COLUMN:TYPE[:read] …       types: int4 int8 float8 numeric text date timestamp
+//   bench_scan PATH THREADS COLUMN:TYPE[:read] …       types: int4 int8 float8 numeric text date
+//   timestamp
 //
-// Prints one JSON object: seconds, rows, and the sum of each read column that is a number (of texts: their bytes).
+// Prints one JSON object: seconds, rows, and the sum of each read column that is a number (of
+// texts: their bytes).
 
 #include <chrono>
 #include <cstdio>
@@ -69,7 +72,8 @@ double SumOf(const arrow::Array& array) {
       return static_cast<double>(exact) / 100;
     }
     case arrow::Type::STRING:
-      return static_cast<double>(static_cast<const arrow::StringArray&>(array).total_values_length());
+      return static_cast<double>(
+          static_cast<const arrow::StringArray&>(array).total_values_length());
     case arrow::Type::DICTIONARY: {
       const auto& dictionary = static_cast<const arrow::DictionaryArray&>(array);
       const auto& words = static_cast<const arrow::StringArray&>(*dictionary.dictionary());

@@ -60,12 +60,17 @@ def ours(bench: str, path: Path, threads: int, read: list[str]) -> tuple[float, 
     return result["seconds"], result["sums"] | {"rows": result["rows"]}
 
 
-def theirs(
-    connection: duckdb.DuckDBPyConnection, path: Path, read: list[str]
-) -> tuple[float, dict[str, float]]:
+def theirs(connection: duckdb.DuckDBPyConnection, path: Path, read: list[str]) -> tuple[float, dict[str, float]]:
     types = {n: t for n, t, _ in COLUMNS}
-    names = {"int8": "BIGINT", "int4": "INTEGER", "numeric": "DECIMAL(15,2)", "float8": "DOUBLE",
-             "text": "VARCHAR", "date": "DATE", "timestamp": "TIMESTAMP"}
+    names = {
+        "int8": "BIGINT",
+        "int4": "INTEGER",
+        "numeric": "DECIMAL(15,2)",
+        "float8": "DOUBLE",
+        "text": "VARCHAR",
+        "date": "DATE",
+        "timestamp": "TIMESTAMP",
+    }
     spec = ", ".join(f"'{n}': '{names[t]}'" for n, t, _ in COLUMNS)
     source = f"'{path}'"
     if path.suffix == ".csv":
@@ -92,9 +97,7 @@ def main() -> None:
         select = ", ".join(f"{e} AS {n}" for n, _, e in COLUMNS)
         for suffix, options in ((".csv", "HEADER"), (".parquet", "FORMAT parquet")):
             path = Path(folder) / f"rows{suffix}"
-            connection.sql(
-                f"COPY (SELECT {select} FROM range({arguments.rows}) t(i)) TO '{path}' ({options})"
-            )
+            connection.sql(f"COPY (SELECT {select} FROM range({arguments.rows}) t(i)) TO '{path}' ({options})")
             megabytes = path.stat().st_size / 1e6
             print(f"\n{path.name}: {megabytes:.0f} MB")
             for title, read in CASES:

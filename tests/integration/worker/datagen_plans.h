@@ -38,7 +38,8 @@ inline void SetDatagen(uint64_t keys, v1::PlanNode* node) {
   scan->add_projection(1);
 }
 
-inline v1::Output* AddExchangeTo(uint32_t consumer, v1::Distribution distribution, v1::Fragment* from) {
+inline v1::Output* AddExchangeTo(uint32_t consumer, v1::Distribution distribution,
+                                 v1::Fragment* from) {
   v1::Output* output = from->add_outputs();
   output->set_distribution(distribution);
   output->set_consumer_fragment(consumer);

@@ -37,13 +37,14 @@ TEST(TwoWorkersTest, SlowReaderStopsTheSources) {
   constexpr uint64_t kRows = 8'000'000;
   cluster.SetSplits(1, DatagenSplits(40, kRows / 40));
   ASSERT_OK(cluster.Run(TwoFragments(1000, false)));
-  // Nobody reads the results: the queues fill up, one after the other, then everything stands still.
+  // Nobody reads the results: the queues fill up, one after the other, then everything stands
+  // still.
   uint64_t rows_read = 0;
   cluster.WaitUntil([&] {
     int standing_still = 0;
     rows_read = 0;
     for (const uint32_t id : {1, 2}) {
-      for (const auto& task : cluster.HeartbeatOf(id).tasks()) {
+      for (const auto& task : cluster.TasksOf(id)) {
         standing_still += task.waiting_for() == "output";
         if (task.fragment() == 0) rows_read += task.rows_in();
       }
@@ -97,7 +98,7 @@ TEST(TwoWorkersTest, CancelsWithinASecond) {
   for (const v1::TaskUpdate& task : cluster.WaitForEndedTasks(6)) {
     EXPECT_EQ(task.progress().state(), v1::TASK_STATE_CANCELLED);
   }
-  EXPECT_THAT(cluster.HeartbeatOf(1).tasks(), IsEmpty());
+  EXPECT_THAT(cluster.TasksOf(1), IsEmpty());
 }
 
 TEST(TwoWorkersTest, ErrorOfATaskReachesTheReaderAndTheCoordinator) {
@@ -125,7 +126,7 @@ TEST(TwoWorkersTest, LostWorkerFailsTheTasksThatNeedIt) {
   ASSERT_OK(cluster.Run(TwoFragments(1000, true)));
   cluster.WaitFor(v1::WorkerMessage::kSplitRequest, 4);
   cluster.WaitUntil([&] {
-    for (const auto& task : cluster.HeartbeatOf(1).tasks()) {
+    for (const auto& task : cluster.TasksOf(1)) {
       if (task.fragment() == 1 && task.rows_in() > 100'000) return true;
     }
     return false;
@@ -168,7 +169,7 @@ TEST(TwoWorkersTest, PlanThatCannotBeBuiltIsReported) {
   v1::PhysicalPlan plan = TwoFragments(10, true);
   plan.mutable_fragments(0)->mutable_root()->mutable_scan()->set_connector("nothing");
   EXPECT_FALSE(cluster.Run(plan).ok());
-  EXPECT_THAT(cluster.HeartbeatOf(1).tasks(), IsEmpty());
+  EXPECT_THAT(cluster.TasksOf(1), IsEmpty());
 }
 
 }  // namespace

@@ -5,9 +5,9 @@
 #include <arrow/io/memory.h>
 #include <arrow/ipc/reader.h>
 #include <arrow/record_batch.h>
-#include <gtest/gtest.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -107,9 +107,8 @@ void WorkerCluster::Send(const v1::CoordinatorMessage& message) {
 absl::Status WorkerCluster::Run(const v1::PhysicalPlan& plan, uint32_t attempt, uint64_t job) {
   const size_t deployed_before = [&] {
     MutexLock lock(mutex_);
-    return static_cast<size_t>(std::count_if(messages_.begin(), messages_.end(), [](const auto& m) {
-      return m.has_deployed();
-    }));
+    return static_cast<size_t>(std::count_if(messages_.begin(), messages_.end(),
+                                             [](const auto& m) { return m.has_deployed(); }));
   }();
   v1::CoordinatorMessage message;
   v1::DeployAttempt& deploy = *message.mutable_deploy();
@@ -245,10 +244,10 @@ absl::StatusOr<std::vector<std::string>> WorkerCluster::FetchRows(uint32_t fragm
   }
 }
 
-v1::Heartbeat WorkerCluster::HeartbeatOf(uint32_t id) {
+std::vector<v1::TaskProgress> WorkerCluster::TasksOf(uint32_t id) {
   v1::Heartbeat heartbeat;
   worker(id).attempts().FillHeartbeat(&heartbeat);
-  return heartbeat;
+  return {heartbeat.tasks().begin(), heartbeat.tasks().end()};
 }
 
 }  // namespace millrace

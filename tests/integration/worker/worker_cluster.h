@@ -1,5 +1,7 @@
 #pragma once
 
+#include <grpcpp/client_context.h>
+
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -10,8 +12,6 @@
 #include <thread>
 #include <vector>
 
-#include <grpcpp/client_context.h>
-
 #include "common/base/mutex.h"
 #include "common/types/batch.h"
 #include "millrace/v1/control.pb.h"
@@ -21,8 +21,8 @@
 
 namespace millrace {
 
-// Two workers of this process, joined by gRPC over loopback, and a coordinator made of a few lines: it collects what workers
-// say, and hands out splits of scans.
+// Two workers of this process, joined by gRPC over loopback, and a coordinator made of a few lines:
+// it collects what workers say, and hands out splits of scans.
 class WorkerCluster {
  public:
   static constexpr uint32_t kNumWorkers = 2;
@@ -31,7 +31,8 @@ class WorkerCluster {
   explicit WorkerCluster(uint32_t slots = 2);
   ~WorkerCluster();
 
-  // Deploys and starts an attempt; task i of each fragment runs on worker 1 + i % 2. The error of a deployment that failed.
+  // Deploys and starts an attempt; task i of each fragment runs on worker 1 + i % 2. The error of a
+  // deployment that failed.
   absl::Status Run(const v1::PhysicalPlan& plan, uint32_t attempt = 1, uint64_t job = kJob);
   // Sent to all workers.
   void Send(const v1::CoordinatorMessage& message);
@@ -44,7 +45,8 @@ class WorkerCluster {
   // Splits of a scan, handed out one at a time.
   void SetSplits(uint32_t scan_id, std::vector<v1::Split> splits);
 
-  // What all workers have said so far, of one kind, after waiting until `count` are there (or for ten seconds).
+  // What all workers have said so far, of one kind, after waiting until `count` are there (or for
+  // ten seconds).
   std::vector<v1::WorkerMessage> WaitFor(v1::WorkerMessage::MessageCase kind, size_t count);
   // Updates of tasks that have ended.
   std::vector<v1::TaskUpdate> WaitForEndedTasks(size_t count);
@@ -57,7 +59,8 @@ class WorkerCluster {
                                                      uint32_t attempt = 1, uint64_t job = kJob);
   Worker& worker(uint32_t id) { return *workers_[id - 1]; }
   void StopWorker(uint32_t id) { workers_[id - 1].reset(); }
-  v1::Heartbeat HeartbeatOf(uint32_t id);
+  // What a worker tells of its tasks now.
+  std::vector<v1::TaskProgress> TasksOf(uint32_t id);
 
  private:
   class Outbox;

@@ -77,8 +77,7 @@ void OperatorHarness::Barrier(bool checkpoint) {
   millrace::Barrier barrier;
   barrier.epoch = ++epoch_;
   barrier.checkpoint = checkpoint;
-  const absl::Status status =
-      Run([&](Emitter& out) { return op_->ProcessBarrier(barrier, out); });
+  const absl::Status status = Run([&](Emitter& out) { return op_->ProcessBarrier(barrier, out); });
   EXPECT_TRUE(status.ok()) << status;
 }
 

@@ -18,8 +18,9 @@ namespace v1 {
 class PlanNode;
 }  // namespace v1
 
-// Drives one operator as the runtime does, and collects what it emits. Every call must succeed unless the test asks for the
-// status. With `set_room(n)` the output is full after n batches until the operator is resumed.
+// Drives one operator as the runtime does, and collects what it emits. Every call must succeed
+// unless the test asks for the status. With `set_room(n)` the output is full after n batches until
+// the operator is resumed.
 class OperatorHarness {
  public:
   explicit OperatorHarness(absl::StatusOr<std::unique_ptr<Operator>> op,

@@ -130,7 +130,9 @@ std::shared_ptr<arrow::Array> BoolColumn(const std::vector<Cell>& cells) {
 }
 
 std::shared_ptr<arrow::Array> MakeColumn(const SqlType& type, const std::vector<Cell>& cells) {
-  const auto parse_float = [](const std::string& text) { return std::strtod(text.c_str(), nullptr); };
+  const auto parse_float = [](const std::string& text) {
+    return std::strtod(text.c_str(), nullptr);
+  };
   const auto parse_integer = [](const std::string& text) { return ParseInteger(text); };
   switch (LayoutOf(*ToArrowType(type))) {
     case Layout::kBool:
@@ -160,8 +162,8 @@ std::shared_ptr<arrow::Array> MakeColumn(const SqlType& type, const std::vector<
 std::string DecimalText(__int128 value, int32_t scale) {
   const bool negative = value < 0;
   std::string digits;
-  for (unsigned __int128 rest = negative ? -static_cast<unsigned __int128>(value) : value; rest != 0;
-       rest /= 10) {
+  for (unsigned __int128 rest = negative ? -static_cast<unsigned __int128>(value) : value;
+       rest != 0; rest /= 10) {
     digits.push_back(static_cast<char>('0' + static_cast<int>(rest % 10)));
   }
   while (static_cast<int32_t>(digits.size()) <= scale) digits.push_back('0');

@@ -10,12 +10,14 @@
 
 namespace millrace {
 
-// Schemas for tests: "int8 k, text name, numeric(2) price". Types are PostgreSQL's short names; numeric(s) has scale s.
+// Schemas for tests: "int8 k, text name, numeric(2) price". Types are PostgreSQL's short names;
+// numeric(s) has scale s.
 Schema TextSchema(std::string_view text);
 
-// A batch from text: rows separated by "|", values by blanks, in the order of the schema. `null` is NULL, text may stand in
-// 'single quotes'; dates are days, times and timestamps microseconds, intervals months:days:micros; booleans t and f. Rows may begin
-// with a weight: "+", "-", "+3", "-2"; if none does, the batch has no weights.
+// A batch from text: rows separated by "|", values by blanks, in the order of the schema. `null` is
+// NULL, text may stand in 'single quotes'; dates are days, times and timestamps microseconds,
+// intervals months:days:micros; booleans t and f. Rows may begin with a weight: "+", "-", "+3",
+// "-2"; if none does, the batch has no weights.
 //   TextBatch("+ 1 a | - 2 'b c' | +2 null d", TextSchema("int8 k, text v"))
 Batch TextBatch(std::string_view text, const Schema& schema);
 // The same with text columns as dictionaries.

@@ -83,8 +83,8 @@ int64_t ColumnGenerator::IntegerAt(uint64_t row) const {
   if (spec_.kind == DatagenKind::kSequence) {
     int64_t value = Plus(spec_.min, row * static_cast<uint64_t>(spec_.step));
     if (spec_.disorder_micros > 0) {
-      value -= static_cast<int64_t>(Below(Bits(row, kDisorderStream),
-                                          static_cast<uint64_t>(spec_.disorder_micros) + 1));
+      value -= static_cast<int64_t>(
+          Below(Bits(row, kDisorderStream), static_cast<uint64_t>(spec_.disorder_micros) + 1));
     }
     return value;
   }
@@ -94,7 +94,8 @@ int64_t ColumnGenerator::IntegerAt(uint64_t row) const {
     return Plus(spec_.min, span == 0 ? bits : Below(bits, span));
   }
   // The values are spread evenly over the range.
-  const uint64_t stride = std::max<uint64_t>(1, (span == 0 ? UINT64_MAX : span) / spec_.cardinality);
+  const uint64_t stride =
+      std::max<uint64_t>(1, (span == 0 ? UINT64_MAX : span) / spec_.cardinality);
   return std::min(spec_.max, Plus(spec_.min, Choice(row) * stride));
 }
 
@@ -116,15 +117,15 @@ __int128 ColumnGenerator::NumericAt(uint64_t row) const {
     const __int128 first = static_cast<__int128>(std::llround(spec_.min_double)) * unit;
     return (first + static_cast<__int128>(row) * spec_.step * unit) * rest;
   }
-  const auto steps = static_cast<unsigned __int128>(
-      static_cast<long double>(spec_.max_double - spec_.min_double) *
-      static_cast<long double>(unit));
+  const auto steps =
+      static_cast<unsigned __int128>(static_cast<long double>(spec_.max_double - spec_.min_double) *
+                                     static_cast<long double>(unit));
   unsigned __int128 offset = 0;
   if (spec_.cardinality > 0) {
     offset = steps / spec_.cardinality * Choice(row);
   } else {
-    const auto bits = static_cast<unsigned __int128>(Bits(row, kValueStream)) << 64 |
-                      Bits(row, kMoreStream);
+    const auto bits =
+        static_cast<unsigned __int128>(Bits(row, kValueStream)) << 64 | Bits(row, kMoreStream);
     offset = bits % (steps + 1);
   }
   const auto first = static_cast<__int128>(static_cast<long double>(spec_.min_double) *

@@ -11,8 +11,8 @@
 
 namespace millrace {
 
-// Makes the values of one column. The value of a row depends on seed, column and row number alone, so that every way of
-// cutting the sequence gives the same rows.
+// Makes the values of one column. The value of a row depends on seed, column and row number alone,
+// so that every way of cutting the sequence gives the same rows.
 class ColumnGenerator {
  public:
   ColumnGenerator(const Field& field, const DatagenColumn& spec, uint64_t seed,

@@ -68,9 +68,9 @@ absl::Status BadRowLog::Add(uint64_t position, absl::string_view row, absl::stri
   ++total_bad_rows_;
   if (options_.bad_rows == BadRows::kKeep && rows_.size() < kRowsMax) {
     rows_.push_back(BadRow{path_, lines_->LineAt(position), Shortened(row, kTextBytesMax),
-                           column.empty() ? std::string(reason.message())
-                                          : absl::StrCat("column \"", column, "\": ",
-                                                         reason.message())});
+                           column.empty()
+                               ? std::string(reason.message())
+                               : absl::StrCat("column \"", column, "\": ", reason.message())});
   }
   return absl::OkStatus();
 }

@@ -15,8 +15,8 @@
 
 namespace millrace {
 
-// Tells at which line of a file a position lies. Reads the file from its beginning; asked for ascending positions it reads
-// everything once. Used when a row is bad, so good files cost nothing.
+// Tells at which line of a file a position lies. Reads the file from its beginning; asked for
+// ascending positions it reads everything once. Used when a row is bad, so good files cost nothing.
 class LineCounter {
  public:
   LineCounter(FileSystem& file_system, std::string path, Compression compression);
@@ -36,7 +36,8 @@ class LineCounter {
   uint64_t line_ = 1;
 };
 
-// The rows of one task that did not parse: a count of all, and the first kRowsMax of them where bad_rows = 'keep'.
+// The rows of one task that did not parse: a count of all, and the first kRowsMax of them where
+// bad_rows = 'keep'.
 class BadRowLog {
  public:
   static constexpr size_t kRowsMax = 1000;
@@ -46,8 +47,9 @@ class BadRowLog {
 
   // The following rows are of this file; `bad_rows` of its split are counted already.
   void BeginFile(const std::string& path, uint64_t bad_rows);
-  // With bad_rows = 'fail': the row's error, `a.csv line 12, column "x": …`. Else OK, and the row is counted and perhaps kept.
-  // `position`: of the row in the file; `column`: empty if the whole row is meant.
+  // With bad_rows = 'fail': the row's error, `a.csv line 12, column "x": …`. Else OK, and the row
+  // is counted and perhaps kept. `position`: of the row in the file; `column`: empty if the whole
+  // row is meant.
   absl::Status Add(uint64_t position, absl::string_view row, absl::string_view column,
                    const absl::Status& reason);
 

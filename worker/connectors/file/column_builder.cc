@@ -32,7 +32,8 @@ class Validity {
     return FromArrow(bits_.Reserve(num_rows));
   }
   void Append(bool valid) {
-    if (!valid && !has_nulls_) [[unlikely]] Begin();
+    if (!valid && !has_nulls_) [[unlikely]]
+      Begin();
     if (has_nulls_) bits_.UnsafeAppend(valid);
     ++num_rows_;
   }
@@ -62,7 +63,8 @@ class Validity {
   bool has_nulls_ = false;
 };
 
-// The walk down a column that all builders share. Derived::AppendValue(text) parses and appends one value.
+// The walk down a column that all builders share. Derived::AppendValue(text) parses and appends one
+// value.
 template <typename Derived>
 class BuilderBase : public ColumnBuilder {
  public:
@@ -141,9 +143,8 @@ class FixedBuilder final : public BuilderBase<FixedBuilder<T, parser>> {
     const int64_t null_count = this->validity_.null_count();
     MR_ASSIGN_OR_RETURN(auto bitmap, this->validity_.Finish());
     MR_ASSIGN_ARROW_OR_RETURN(std::shared_ptr<arrow::Buffer> values, values_.Finish(false));
-    return arrow::MakeArray(arrow::ArrayData::Make(ToArrowType(this->type_), num_rows,
-                                                   {std::move(bitmap), std::move(values)},
-                                                   null_count));
+    return arrow::MakeArray(arrow::ArrayData::Make(
+        ToArrowType(this->type_), num_rows, {std::move(bitmap), std::move(values)}, null_count));
   }
 
  private:

@@ -46,11 +46,13 @@ class ColumnBuilder {
   virtual void AppendNull() = 0;
   // False if the text is no value of the type; then nothing is appended.
   virtual bool AppendText(absl::string_view text) = 0;
-  // Appends rows [first, last) of a column; returns `last`, or the first row that is no value of the type.
+  // Appends rows [first, last) of a column; returns `last`, or the first row that is no value of
+  // the type.
   virtual size_t AppendCsv(const CsvColumn& column, size_t first, size_t last) = 0;
   // Why AppendText refuses `text`: 22P02 "invalid input syntax for type integer: …" and so on.
   virtual absl::Status ExplainFailure(absl::string_view text) const = 0;
-  // True: strings are checked one by one for UTF-8 without U+0000 from now on. False: the caller knows.
+  // True: strings are checked one by one for UTF-8 without U+0000 from now on. False: the caller
+  // knows.
   virtual void set_check_text(bool check) = 0;
   virtual int64_t num_rows() const = 0;
   // The array of what was appended; the builder begins anew.

@@ -22,9 +22,9 @@ struct CsvLayout {
   std::vector<std::string> field_names;
 };
 
-// By the options and the file's first line. With header = 'auto' the first line is a header if every declared column is named in it.
-// Where a header names every declared column, in whatever order and among others, fields are found by name; else fields are
-// the declared columns in turn.
+// By the options and the file's first line. With header = 'auto' the first line is a header if
+// every declared column is named in it. Where a header names every declared column, in whatever
+// order and among others, fields are found by name; else fields are the declared columns in turn.
 CsvLayout MakeCsvLayout(const FileScan& scan, const CsvFileHead& head);
 
 }  // namespace millrace

@@ -69,8 +69,7 @@ absl::Status CsvSource::Open(const v1::Split& split) {
   }
   if (position_ >= end_byte_) ended_ = true;
   if (ended_) return absl::OkStatus();
-  MR_ASSIGN_OR_RETURN(auto stream,
-                      ByteStream::Open(file_system_, path_, compression, position_));
+  MR_ASSIGN_OR_RETURN(auto stream, ByteStream::Open(file_system_, path_, compression, position_));
   reader_ = std::make_unique<CsvReader>(std::move(stream), path_, scan_.options.csv, position_);
   return absl::OkStatus();
 }
@@ -80,10 +79,10 @@ absl::Status CsvSource::ReadLayout(const v1::FileSplit& file) {
       layout_file_.mtime_micros == file.mtime_micros() && file.mtime_micros() != 0) {
     return absl::OkStatus();
   }
-  MR_ASSIGN_OR_RETURN(const CsvFileHead head,
-                      ReadCsvFileHead(file_system_, file.path(),
-                                      ReadCompression(scan_.options, file.path()),
-                                      scan_.options.csv));
+  MR_ASSIGN_OR_RETURN(
+      const CsvFileHead head,
+      ReadCsvFileHead(file_system_, file.path(), ReadCompression(scan_.options, file.path()),
+                      scan_.options.csv));
   layout_ = MakeCsvLayout(scan_, head);
   layout_file_ = FileInfo{file.path(), file.size_bytes(), file.mtime_micros()};
   return absl::OkStatus();
@@ -127,7 +126,8 @@ absl::StatusOr<size_t> CsvSource::RowsInRange() const {
   if (block_end < end_byte_) return num_rows;
   while (num_rows > 0 && offset + index.row_begin(num_rows - 1) >= end_byte_) --num_rows;
   if (num_rows == 0) return num_rows;
-  // The reader of the next range takes the first line feed from end − 1 on for a row's end: is it this row's?
+  // The reader of the next range takes the first line feed from end − 1 on for a row's end: is it
+  // this row's?
   const uint64_t row_end = offset + index.row_end(num_rows - 1);
   if (row_end + 1 > end_byte_) {
     const uint64_t seen_from = std::max(end_byte_ - 1, offset) - offset;
@@ -144,8 +144,8 @@ absl::StatusOr<size_t> CsvSource::RowsInRange() const {
 
 void CsvSource::SelectRows(size_t num_rows) {
   const CsvIndex& index = reader_->index();
-  is_last_block_ = num_rows < index.num_rows() ||
-                   reader_->offset() + reader_->text().size() >= end_byte_;
+  is_last_block_ =
+      num_rows < index.num_rows() || reader_->offset() + reader_->text().size() >= end_byte_;
   first_fields_.clear();
   index_rows_.clear();
   malformed_.clear();
@@ -176,10 +176,10 @@ absl::Status CsvSource::PassMalformedRows(size_t row) {
     ++rows_passed_;
     MR_RETURN_IF_ERROR(ReportRow(
         index_row, "",
-        MakeError(SqlState::kBadCopyFileFormat, message,
-                  absl::StrCat("the row has ", num_fields, " fields, the table ",
-                               layout_.num_fields,
-                               "; is the delimiter right? bad_rows = 'skip' leaves such rows out"))));
+        MakeError(
+            SqlState::kBadCopyFileFormat, message,
+            absl::StrCat("the row has ", num_fields, " fields, the table ", layout_.num_fields,
+                         "; is the delimiter right? bad_rows = 'skip' leaves such rows out"))));
   }
   return absl::OkStatus();
 }
@@ -188,10 +188,9 @@ size_t CsvSource::EndOfAppend(const PollBudget& budget) const {
   const size_t rows_left = first_fields_.size() - next_row_;
   const int64_t row_bytes = std::max<int64_t>(
       1, static_cast<int64_t>(reader_->text().size() / reader_->index().num_rows()));
-  const int64_t rows_fitting =
-      std::max<int64_t>(1, (budget.bytes_max - batch_bytes_) / row_bytes);
-  const int64_t count = std::min({static_cast<int64_t>(rows_left),
-                                  budget.rows_max - batch_rows_, rows_fitting});
+  const int64_t rows_fitting = std::max<int64_t>(1, (budget.bytes_max - batch_bytes_) / row_bytes);
+  const int64_t count =
+      std::min({static_cast<int64_t>(rows_left), budget.rows_max - batch_rows_, rows_fitting});
   size_t last = next_row_ + static_cast<size_t>(count);
   // Malformed rows are reported in their place.
   if (next_malformed_ < malformed_.size()) {

@@ -19,13 +19,14 @@
 
 namespace millrace {
 
-// Reads byte ranges of CSV files. A block of text is indexed first (where its fields lie), then each projected column is
-// converted in one loop; other columns are not looked at.
+// Reads byte ranges of CSV files. A block of text is indexed first (where its fields lie), then
+// each projected column is converted in one loop; other columns are not looked at.
 //
-// Which rows belong to a range [begin, end): those whose first byte lies in it. The first of them begins behind the first line feed at or
-// after begin − 1. Whether a line feed is quoted cannot be seen there; so the reader of the range before, which knows,
-// fails if its last row has a quoted line feed behind its range. Files with such fields are read whole: where the first
-// megabyte shows one, and with multiline = true.
+// Which rows belong to a range [begin, end): those whose first byte lies in it. The first of them
+// begins behind the first line feed at or after begin − 1. Whether a line feed is quoted cannot be
+// seen there; so the reader of the range before, which knows, fails if its last row has a quoted
+// line feed behind its range. Files with such fields are read whole: where the first megabyte shows
+// one, and with multiline = true.
 class CsvSource final : public Source {
  public:
   static absl::StatusOr<std::unique_ptr<Source>> Create(FileScan scan, FileSystem& file_system);
@@ -90,7 +91,8 @@ class CsvSource final : public Source {
   bool ended_ = true;
   std::unique_ptr<CsvReader> reader_;
 
-  // The current block: its good rows (see CsvColumn::first_fields) and which rows of the index they are.
+  // The current block: its good rows (see CsvColumn::first_fields) and which rows of the index they
+  // are.
   std::vector<uint32_t> first_fields_;
   std::vector<uint32_t> index_rows_;
   std::vector<MalformedRow> malformed_;

@@ -10,14 +10,16 @@
 #include "common/types/text_parse.h"
 #include "common/types/value.h"
 
-// The input functions of common/types/text_parse.h behind short cuts for what fields of files look like nearly always: plain digits,
-// ISO dates. A short cut accepts nothing that the full function refuses, and gives the same value; all else goes to the full function.
+// The input functions of common/types/text_parse.h behind short cuts for what fields of files look
+// like nearly always: plain digits, ISO dates. A short cut accepts nothing that the full function
+// refuses, and gives the same value; all else goes to the full function.
 
 namespace millrace {
 
 namespace field_parse_internal {
 
-// Takes digits off the front of [p, end) into *value; at most `digits_max`. Returns the position behind them.
+// Takes digits off the front of [p, end) into *value; at most `digits_max`. Returns the position
+// behind them.
 inline const char* TakeDigits(const char* p, const char* end, uint64_t* value) {
   uint64_t sum = 0;
   while (p < end) {
@@ -85,7 +87,8 @@ inline bool TakeIsoTimestamp(const char* p, const char* end, int64_t* micros) {
   return true;
 }
 
-// [-]digits[.digits] with at most 18 digits: the digits without the point, and how many stood behind it.
+// [-]digits[.digits] with at most 18 digits: the digits without the point, and how many stood
+// behind it.
 inline bool TakePlainDecimal(absl::string_view text, int64_t* digits, int* scale) {
   const char* p = text.data();
   const char* const end = p + text.size();
@@ -140,7 +143,8 @@ struct IntegerField {
 inline bool ParseFloat64Field(absl::string_view text, double* out) {
   int64_t digits = 0;
   int scale = 0;
-  // Both numbers are exact, so one division rounds correctly (Clinger 1990). "-0" must keep its sign.
+  // Both numbers are exact, so one division rounds correctly (Clinger 1990). "-0" must keep its
+  // sign.
   constexpr int64_t kExactMax = int64_t{1} << 53;
   if (field_parse_internal::TakePlainDecimal(text, &digits, &scale) && digits != 0 &&
       digits <= kExactMax && digits >= -kExactMax) {

@@ -37,7 +37,8 @@ struct FileScan {
 // From a plan node with connector "file" or "table" (Parquet, no options).
 absl::StatusOr<FileScan> MakeFileScan(const v1::ScanNode& node);
 
-// 55000 if the file is not the one that the split was made from (size, modification time); splits without them are not checked.
+// 55000 if the file is not the one that the split was made from (size, modification time); splits
+// without them are not checked.
 absl::Status CheckPinned(FileSystem& file_system, const v1::FileSplit& split);
 
 // The file part of a split; XX000 if it is of another kind.

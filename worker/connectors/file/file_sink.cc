@@ -91,9 +91,9 @@ absl::Status FileSink::EndFile() {
 
 std::string FileSink::FinalPath(uint64_t epoch, size_t number) const {
   if (single_file_) return spec_.options.path;
-  return JoinPath(folder_, absl::StrCat("part-", spec_.job_id, "-", spec_.object_id, "-",
-                                        spec_.task_index, "-", epoch, "-", number,
-                                        FileSuffix(spec_.options)));
+  return JoinPath(
+      folder_, absl::StrCat("part-", spec_.job_id, "-", spec_.object_id, "-", spec_.task_index, "-",
+                            epoch, "-", number, FileSuffix(spec_.options)));
 }
 
 absl::StatusOr<std::vector<v1::StagedFile>> FileSink::Prepare(uint64_t epoch) {
@@ -118,7 +118,8 @@ absl::StatusOr<std::vector<v1::StagedFile>> FileSink::Prepare(uint64_t epoch) {
 absl::Status FileSink::Abort() {
   absl::Status first_error;
   if (open_file_ != nullptr) {
-    // An unfinished Parquet writer flushes when it is destroyed; that goes into a file that is removed next.
+    // An unfinished Parquet writer flushes when it is destroyed; that goes into a file that is
+    // removed next.
     open_file_->writer.reset();
     first_error.Update(open_file_->file->Close());
     first_error.Update(file_system_.Remove(open_file_->staged_path));

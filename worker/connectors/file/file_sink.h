@@ -27,9 +27,10 @@ struct FileSinkSpec {
   uint32_t task_index = 0;
 };
 
-// Writes files of one task under staged names in the target's folder. Prepare fsyncs them and tells their final names, which
-// job, sink, task and epoch fix: "part-<job>-<sink>-<task>-<epoch>-<number>.csv". The coordinator renames
-// (CommitStagedFiles). A path that names a file gets that one file, also for no rows; a folder gets no file for no rows.
+// Writes files of one task under staged names in the target's folder. Prepare fsyncs them and tells
+// their final names, which job, sink, task and epoch fix:
+// "part-<job>-<sink>-<task>-<epoch>-<number>.csv". The coordinator renames (CommitStagedFiles). A
+// path that names a file gets that one file, also for no rows; a folder gets no file for no rows.
 class FileSink final : public Sink {
  public:
   FileSink(FileSinkSpec spec, FileSystem& file_system);
@@ -43,7 +44,8 @@ class FileSink final : public Sink {
   absl::Status Close() override;
 
  private:
-  // The file being written; members in the order of use, so that they are destroyed from the writer down.
+  // The file being written; members in the order of use, so that they are destroyed from the writer
+  // down.
   struct OpenFile {
     std::string staged_path;
     std::unique_ptr<WritableFile> file;

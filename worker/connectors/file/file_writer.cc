@@ -72,8 +72,7 @@ absl::StatusOr<std::unique_ptr<FileWriter>> CreateFileWriter(const FileOptions& 
   MR_ASSIGN_ARROW_OR_RETURN(auto stream,
                             arrow::io::CompressedOutputStream::Make(codec.get(), borrowed));
   auto writer = MakeTextWriter(options, schema, *stream);
-  return std::make_unique<CompressedWriter>(std::move(codec), std::move(stream),
-                                            std::move(writer));
+  return std::make_unique<CompressedWriter>(std::move(codec), std::move(stream), std::move(writer));
 }
 
 std::string FileSuffix(const FileOptions& options) {

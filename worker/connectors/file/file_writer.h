@@ -24,8 +24,9 @@ absl::StatusOr<std::unique_ptr<FileWriter>> CreateFileWriter(const FileOptions& 
                                                              const Schema& schema,
                                                              arrow::io::OutputStream& output);
 
-// The parts of it. CSV: NULL is an empty field (or the first null string), the empty string is "". JSON: one object a line, every
-// column in it. Parquet: row groups of 128 Ki rows, dictionaries, statistics.
+// The parts of it. CSV: NULL is an empty field (or the first null string), the empty string is "".
+// JSON: one object a line, every column in it. Parquet: row groups of 128 Ki rows, dictionaries,
+// statistics.
 std::unique_ptr<FileWriter> MakeCsvWriter(const FileOptions& options, const Schema& schema,
                                           arrow::io::OutputStream& output);
 std::unique_ptr<FileWriter> MakeJsonWriter(const Schema& schema, arrow::io::OutputStream& output);

@@ -9,7 +9,9 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-absl::string_view View(std::string_view text) { return absl::string_view(text.data(), text.size()); }
+absl::string_view View(std::string_view text) {
+  return absl::string_view(text.data(), text.size());
+}
 
 const char* SkipDigits(const char* p, const char* end) {
   while (p < end && absl::ascii_isdigit(static_cast<unsigned char>(*p))) ++p;
@@ -139,10 +141,10 @@ absl::Status JsonRowParser::Parse(absl::string_view line) {
     return MakeError(SqlState::kCharacterNotInRepertoire,
                      "invalid byte sequence for encoding \"UTF8\"");
   }
-  return MakeError(SqlState::kInvalidTextRepresentation,
-                   absl::StrCat("invalid input syntax for type json: ",
-                                simdjson::error_message(error)),
-                   "format 'json' is one JSON object a line");
+  return MakeError(
+      SqlState::kInvalidTextRepresentation,
+      absl::StrCat("invalid input syntax for type json: ", simdjson::error_message(error)),
+      "format 'json' is one JSON object a line");
 }
 
 }  // namespace millrace

@@ -26,7 +26,8 @@ class JsonRowParser {
   // values()[i] belongs to keys[i].
   explicit JsonRowParser(const std::vector<std::string>& keys);
 
-  // Reads one object; 64 bytes behind `line` must be readable. 22P02 if it is none; the values are then unspecified.
+  // Reads one object; 64 bytes behind `line` must be readable. 22P02 if it is none; the values are
+  // then unspecified.
   absl::Status Parse(absl::string_view line);
   // Valid until the next Parse, and as long as the line.
   const std::vector<JsonValue>& values() const { return values_; }
@@ -40,7 +41,8 @@ class JsonRowParser {
 
   simdjson::ondemand::parser parser_;
   absl::flat_hash_map<std::string, int> places_;
-  // Rows mostly have their keys in the same order: key and place of each position in the row before.
+  // Rows mostly have their keys in the same order: key and place of each position in the row
+  // before.
   std::vector<std::pair<std::string, int>> row_before_;
   std::vector<JsonValue> values_;
 };

@@ -20,9 +20,10 @@ namespace millrace {
 
 class JsonRowParser;
 
-// Reads byte ranges of JSON lines: one object a line. Keys are column names; a key that is missing or null gives NULL, further keys
-// are not looked at, of equal keys the last counts. Values take the way of SQL's text input, so that numbers of any length
-// arrive exactly; objects and arrays fit text columns, as JSON text. A range owns the lines that begin in it.
+// Reads byte ranges of JSON lines: one object a line. Keys are column names; a key that is missing
+// or null gives NULL, further keys are not looked at, of equal keys the last counts. Values take
+// the way of SQL's text input, so that numbers of any length arrive exactly; objects and arrays fit
+// text columns, as JSON text. A range owns the lines that begin in it.
 class JsonSource final : public Source {
  public:
   static absl::StatusOr<std::unique_ptr<Source>> Create(FileScan scan, FileSystem& file_system);

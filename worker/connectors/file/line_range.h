@@ -8,8 +8,8 @@
 
 namespace millrace {
 
-// Where the first line of a range that begins at `begin` > 0 begins: behind the first line feed at or after begin − 1. The
-// file's size if there is none.
+// Where the first line of a range that begins at `begin` > 0 begins: behind the first line feed at
+// or after begin − 1. The file's size if there is none.
 absl::StatusOr<uint64_t> FindFirstLine(FileSystem& file_system, const std::string& path,
                                        uint64_t begin);
 

@@ -102,10 +102,10 @@ absl::StatusOr<ParquetColumn> ParquetColumn::Create(const arrow::DataType& file_
   absl::StatusOr<SqlType> sql_type = FromArrowType(storage);
   if (!sql_type.ok()) return column.Located(sql_type.status());
   if (!MayFill(*sql_type, declared.type)) {
-    return MakeError(SqlState::kDatatypeMismatch,
-                     absl::StrCat("column \"", declared.name, "\" of \"", path, "\" is ",
-                                  TypeName(*sql_type), ", the table declares it as ",
-                                  TypeName(declared.type)));
+    return MakeError(
+        SqlState::kDatatypeMismatch,
+        absl::StrCat("column \"", declared.name, "\" of \"", path, "\" is ", TypeName(*sql_type),
+                     ", the table declares it as ", TypeName(declared.type)));
   }
   column.unit_factor_ = UnitFactor(storage, declared.type);
   return column;
@@ -125,9 +125,9 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> ParquetColumn::Cast(
   auto cast = arrow::compute::Cast(*array, type, options);
   if (cast.ok()) return *std::move(cast);
   if (cast.status().IsInvalid()) {
-    return Located(MakeError(SqlState::kNumericOutOfRange,
-                             absl::StrCat(TypeName(declared_.type), " out of range: ",
-                                          cast.status().message())));
+    return Located(MakeError(
+        SqlState::kNumericOutOfRange,
+        absl::StrCat(TypeName(declared_.type), " out of range: ", cast.status().message())));
   }
   return Located(FromArrow(cast.status()));
 }
@@ -228,8 +228,7 @@ absl::Status ParquetColumn::CheckLength(const arrow::Array& array) const {
     if (text.size() > static_cast<size_t>(declared_.type.precision) &&
         CountChars(view) > declared_.type.precision) {
       return Located(MakeError(SqlState::kStringDataRightTruncation,
-                               absl::StrCat("value too long for type ",
-                                            TypeName(declared_.type))));
+                               absl::StrCat("value too long for type ", TypeName(declared_.type))));
     }
   }
   return absl::OkStatus();

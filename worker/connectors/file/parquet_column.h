@@ -10,19 +10,20 @@
 
 namespace millrace {
 
-// Turns a column of a Parquet file into a column of the declared type, as Batch wants it: other widths and units of the same kind
-// are converted with checks (22003 out of range), dictionaries of strings pass.
+// Turns a column of a Parquet file into a column of the declared type, as Batch wants it: other
+// widths and units of the same kind are converted with checks (22003 out of range), dictionaries of
+// strings pass.
 class ParquetColumn {
  public:
-  // 42804 if the file's type is of another kind than the declared one. `name` and `path` stand in messages.
-  static absl::StatusOr<ParquetColumn> Create(const arrow::DataType& file_type, const Field& declared,
-                                              const std::string& path);
+  // 42804 if the file's type is of another kind than the declared one. `name` and `path` stand in
+  // messages.
+  static absl::StatusOr<ParquetColumn> Create(const arrow::DataType& file_type,
+                                              const Field& declared, const std::string& path);
 
-  absl::StatusOr<std::shared_ptr<arrow::Array>> Convert(
-      std::shared_ptr<arrow::Array> array) const;
+  absl::StatusOr<std::shared_ptr<arrow::Array>> Convert(std::shared_ptr<arrow::Array> array) const;
 
-  // What an integer of the file's statistics must be multiplied with to be in the declared type's unit (negative: divided
-  // by); 0 if the statistics cannot be compared with declared values.
+  // What an integer of the file's statistics must be multiplied with to be in the declared type's
+  // unit (negative: divided by); 0 if the statistics cannot be compared with declared values.
   int64_t unit_factor() const { return unit_factor_; }
 
  private:

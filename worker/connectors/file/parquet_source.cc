@@ -58,9 +58,9 @@ absl::Status ParquetSource::OpenFile(const v1::FileSplit& split) {
   for (size_t i = 0; i < scan_.projection.size(); ++i) {
     const Field& declared = scan_.output_field(i);
     MR_ASSIGN_OR_RETURN(const int field, FindField(declared.name));
-    MR_ASSIGN_OR_RETURN(ParquetColumn column,
-                        ParquetColumn::Create(*file_->schema().field(field)->type(), declared,
-                                              split.path()));
+    MR_ASSIGN_OR_RETURN(
+        ParquetColumn column,
+        ParquetColumn::Create(*file_->schema().field(field)->type(), declared, split.path()));
     fields_.push_back(field);
     columns_.push_back(std::move(column));
   }
@@ -126,8 +126,7 @@ absl::StatusOr<Batch> ParquetSource::NextRows(const PollBudget& budget) {
       break;
     }
     // After a resume: rows that were given out before.
-    const uint64_t passed =
-        std::min(rows_to_pass_, static_cast<uint64_t>(pending_->num_rows()));
+    const uint64_t passed = std::min(rows_to_pass_, static_cast<uint64_t>(pending_->num_rows()));
     rows_to_pass_ -= passed;
     rows_passed_ += passed;
     pending_begin_ = static_cast<int64_t>(passed);

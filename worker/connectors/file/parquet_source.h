@@ -17,9 +17,9 @@
 
 namespace millrace {
 
-// Reads runs of row groups of Parquet files, of outside tables and of stored ones. Columns are found by name (as written, else
-// in other case). Row groups whose statistics refute the scan's filter are passed without being read; positions
-// count their rows.
+// Reads runs of row groups of Parquet files, of outside tables and of stored ones. Columns are
+// found by name (as written, else in other case). Row groups whose statistics refute the scan's
+// filter are passed without being read; positions count their rows.
 class ParquetSource final : public Source {
  public:
   static absl::StatusOr<std::unique_ptr<Source>> Create(FileScan scan, FileSystem& file_system);
@@ -38,7 +38,8 @@ class ParquetSource final : public Source {
   absl::Status OpenFile(const v1::FileSplit& split);
   absl::StatusOr<int> FindField(const std::string& name) const;
   bool MayMatch(int row_group) const;
-  // Goes on to the next row group that has to be read, `skipped_rows` of it behind us; false if there is none.
+  // Goes on to the next row group that has to be read, `skipped_rows` of it behind us; false if
+  // there is none.
   absl::StatusOr<bool> NextRowGroup();
   // The next rows of the current row group, none at its end.
   absl::StatusOr<Batch> NextRows(const PollBudget& budget);

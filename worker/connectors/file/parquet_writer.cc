@@ -21,7 +21,8 @@ namespace {
 
 constexpr int64_t kRowGroupRows = int64_t{128} << 10;
 
-// How a column lies in the file: numbers with few digits as integers, intervals (which Parquet lacks) as 16 bytes.
+// How a column lies in the file: numbers with few digits as integers, intervals (which Parquet
+// lacks) as 16 bytes.
 std::shared_ptr<arrow::DataType> StoredType(const SqlType& type) {
   if (type.id == TypeId::kInterval) return arrow::fixed_size_binary(16);
   if (type.is_numeric() && type.precision > 0) {
@@ -76,9 +77,9 @@ class ParquetWriter final : public FileWriter {
             ->build();
     const std::shared_ptr<arrow::io::OutputStream> borrowed(std::shared_ptr<void>(), &output);
     return Guarded([&] {
-      auto writer = parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(),
-                                                     borrowed, properties,
-                                                     parquet::default_arrow_writer_properties());
+      auto writer =
+          parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), borrowed,
+                                           properties, parquet::default_arrow_writer_properties());
       if (writer.ok()) writer_ = *std::move(writer);
       return writer.status();
     });

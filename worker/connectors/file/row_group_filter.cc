@@ -46,8 +46,8 @@ bool Comparable(const SqlType& column, const SqlType& constant) {
   if (column.id == TypeId::kText || column.id == TypeId::kVarchar) {
     return constant.id == TypeId::kText || constant.id == TypeId::kVarchar;
   }
-  return column.id == constant.id && (column.id == TypeId::kDate || column.id == TypeId::kTime ||
-                                      column.is_timestamp());
+  return column.id == constant.id &&
+         (column.id == TypeId::kDate || column.id == TypeId::kTime || column.is_timestamp());
 }
 
 template <typename T>

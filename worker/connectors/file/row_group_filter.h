@@ -17,12 +17,13 @@ struct ColumnBound {
   Value constant;
 };
 
-// The conjuncts of the form "column op constant" (either way round) whose types have an order that Parquet's statistics share:
-// integers, date, time, timestamps, floats, text. Others are left out: they just do not help.
+// The conjuncts of the form "column op constant" (either way round) whose types have an order that
+// Parquet's statistics share: integers, date, time, timestamps, floats, text. Others are left out:
+// they just do not help.
 std::vector<ColumnBound> FindColumnBounds(const std::vector<ExprPtr>& conjuncts);
 
-// False if no value in `range` can pass the test. `unit_factor`: stored integers times this are the constant's unit, or, if negative, divided
-// by its absolute value (nanoseconds: −1000).
+// False if no value in `range` can pass the test. `unit_factor`: stored integers times this are the
+// constant's unit, or, if negative, divided by its absolute value (nanoseconds: −1000).
 bool MayPass(const ColumnBound& bound, const ParquetRange& range, int64_t unit_factor);
 
 }  // namespace millrace

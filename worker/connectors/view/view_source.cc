@@ -20,8 +20,8 @@ absl::Status ViewSource::Open(const v1::Split& split) {
     return InternalError("a view scan cannot go on in the middle of a split");
   }
   const v1::ViewSplit& view = split.view();
-  const ViewPart part{ObjectId(view.object_id()), JobId(view.job_id()),
-                      AttemptId(view.attempt()), view.task_index()};
+  const ViewPart part{ObjectId(view.object_id()), JobId(view.job_id()), AttemptId(view.attempt()),
+                      view.task_index()};
   MR_ASSIGN_OR_RETURN(batches_, views_.Read(part, Epoch(view.epoch())));
   split_id_ = split.id();
   next_batch_ = 0;

@@ -10,8 +10,9 @@
 
 namespace millrace {
 
-// Reads one part of a materialized view at the epoch that the split names. Positions count rows; the order of the rows of
-// an epoch is stable only within one Open, so a split is never resumed in the middle.
+// Reads one part of a materialized view at the epoch that the split names. Positions count rows;
+// the order of the rows of an epoch is stable only within one Open, so a split is never resumed in
+// the middle.
 class ViewSource final : public Source {
  public:
   // `projection`: columns of the view to give out, in that order.

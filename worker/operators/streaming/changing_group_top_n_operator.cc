@@ -266,8 +266,10 @@ absl::Status ChangingGroupTopNOperator::FinishEpoch() {
   }
   at_checkpoint_ = false;
   changed_rows_.clear();
-  // Thresholds are found again where rows come.
-  if (rows_.Compact()) std::fill(thresholds_.begin(), thresholds_.end(), kNoRow);
+  FlatVector<uint32_t> new_rows;
+  if (rows_.Compact(&new_rows)) {
+    for (uint32_t& row : thresholds_) row = row == kNoRow ? kNoRow : new_rows[row];
+  }
   context_->counters->state_rows = static_cast<uint64_t>(rows_.num_rows());
   return memory_->Update(rows_.bytes());
 }

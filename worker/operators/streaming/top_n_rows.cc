@@ -156,7 +156,7 @@ void TopNRows::SetStored(uint32_t row, int64_t multiplicity) {
   if (multiplicity > 0) orders_[partitions_[row]].insert(row);
 }
 
-bool TopNRows::Compact() {
+bool TopNRows::Compact(FlatVector<uint32_t>* new_rows) {
   if (num_dead_ < kCompactRowsMin || num_dead_ * 2 < rows_.num_rows()) return false;
   std::vector<uint32_t> survivors;
   for (uint32_t row = 0; row < rows_.num_rows(); ++row) {
@@ -174,10 +174,10 @@ bool TopNRows::Compact() {
     key_offsets.PushBack(key_bytes.size());
   }
   std::vector<std::vector<uint32_t>> orders;
-  const FlatVector<uint32_t> new_rows = RenumberingOf(rows_.num_rows(), survivors);
+  *new_rows = RenumberingOf(rows_.num_rows(), survivors);
   for (Order& order : orders_) {
     std::vector<uint32_t>& renumbered = orders.emplace_back();
-    for (const uint32_t row : order) renumbered.push_back(new_rows[row]);
+    for (const uint32_t row : order) renumbered.push_back((*new_rows)[row]);
     order.clear();
   }
   key_bytes_ = std::move(key_bytes);

@@ -60,8 +60,8 @@ class TopNRows {
   // Sets the multiplicity of a row that was read from the store.
   void SetStored(uint32_t row, int64_t multiplicity);
 
-  // Frees what dead rows hold, once they are many. Row numbers change; true if they did.
-  bool Compact();
+  // Frees what dead rows hold, once they are many. Row r then becomes (*new_rows)[r]; false if nothing changed.
+  bool Compact(FlatVector<uint32_t>* new_rows);
 
   int64_t num_rows() const { return int64_t{rows_.num_rows()} - num_dead_; }
   int64_t bytes() const;

@@ -52,8 +52,7 @@ TEST(DatagenOptionsTest, WrongOptionsAreErrors) {
       {{{"id.null_share", "1.5"}}, "null_share"},
       {{{"id.kind", "bid"}}, "\"kind\": \"bid\""}};
   for (const auto& [options, message] : cases) {
-    EXPECT_ERROR(ParseDatagenOptions(options, kColumns), SqlState::kInvalidParameterValue,
-                 message);
+    EXPECT_ERROR(ParseDatagenOptions(options, kColumns), SqlState::kInvalidParameterValue, message);
   }
   EXPECT_ERROR(ParseDatagenOptions({}, {}), SqlState::kInvalidTableDefinition, "needs the columns");
 }

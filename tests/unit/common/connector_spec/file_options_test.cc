@@ -9,9 +9,9 @@ namespace {
 
 TEST(FileOptionsTest, FormatFollowsTheName) {
   const std::pair<const char*, FileFormat> cases[] = {
-      {"a.csv", FileFormat::kCsv},          {"a.CSV.gz", FileFormat::kCsv},
+      {"a.csv", FileFormat::kCsv},           {"a.CSV.gz", FileFormat::kCsv},
       {"d/*.parquet", FileFormat::kParquet}, {"a.jsonl", FileFormat::kJson},
-      {"a.ndjson.zst", FileFormat::kJson},  {"a.tsv", FileFormat::kCsv}};
+      {"a.ndjson.zst", FileFormat::kJson},   {"a.tsv", FileFormat::kCsv}};
   for (const auto& [path, format] : cases) {
     SCOPED_TRACE(path);
     const auto options = ParseFileOptions({{"path", path}});
@@ -90,6 +90,10 @@ TEST(FileOptionsTest, TellsSingleFilesFromFolders) {
   EXPECT_FALSE(single("out"));
   EXPECT_FALSE(single("a/*.csv"));
   EXPECT_FALSE(single("x.csv/"));
+  EXPECT_TRUE(ParseFileOptions({{"path", "out"}, {"format", "csv"}, {"single_file", "true"}})
+                  ->names_single_file());
+  EXPECT_FALSE(
+      ParseFileOptions({{"path", "x.csv"}, {"single_file", "false"}})->names_single_file());
 }
 
 TEST(ConnectorOptionsTest, ChecksTheConnectorsName) {

@@ -55,12 +55,14 @@ TEST(Evaluator, FindsOverflowOnlyInRowsThatAreNotNull) {
   const Schema schema = {{"a", SqlType::Of(TypeId::kInt32)}, {"b", SqlType::Of(TypeId::kInt32)}};
   const ExprPtr sum = Op("+", MakeColumn(0, schema[0].type), MakeColumn(1, schema[1].type));
   const int32_t max = std::numeric_limits<int32_t>::max();
-  EXPECT_EQ(EvalOn(sum, schema, MakeBatch({Int32s({max, 1}), Int32s({std::nullopt, 1})})), "NULL 2");
+  EXPECT_EQ(EvalOn(sum, schema, MakeBatch({Int32s({max, 1}), Int32s({std::nullopt, 1})})),
+            "NULL 2");
   EXPECT_EQ(EvalOn(sum, schema, MakeBatch({Int32s({max, 1}), Int32s({1, 1})})), "ERROR 22003");
 }
 
 TEST(Evaluator, AndOrFollowKleene) {
-  const Schema schema = {{"x", SqlType::Of(TypeId::kBoolean)}, {"y", SqlType::Of(TypeId::kBoolean)}};
+  const Schema schema = {{"x", SqlType::Of(TypeId::kBoolean)},
+                         {"y", SqlType::Of(TypeId::kBoolean)}};
   const auto n = std::nullopt;
   const Batch batch = MakeBatch({Bools({true, true, true, false, false, false, n, n, n}),
                                  Bools({true, false, n, true, false, n, true, false, n})});
@@ -156,8 +158,7 @@ TEST(Evaluator, SpreadsConstants) {
 }
 
 TEST(Evaluator, HasNoErrorsOnNoRows) {
-  const auto evaluator =
-      Evaluator::Create({Op("/", Int(1), Int(0)), kA}, kSchema, EvalContext());
+  const auto evaluator = Evaluator::Create({Op("/", Int(1), Int(0)), kA}, kSchema, EvalContext());
   ASSERT_OK(evaluator);
   const auto arrays = (*evaluator)->Evaluate(Sample().Slice(0, 0));
   ASSERT_OK(arrays);
@@ -180,8 +181,9 @@ TEST(Evaluator, RefusesUnknownFunctionsAndColumns) {
   call->function = "add(money,money)";
   EXPECT_ERROR(Evaluator::Create({call}, kSchema, EvalContext()), SqlState::kUndefinedFunction,
                "add(money,money)");
-  EXPECT_ERROR(Evaluator::Create({MakeColumn(9, SqlType::Of(TypeId::kInt32))}, kSchema, EvalContext()),
-               SqlState::kInternalError, "column 9");
+  EXPECT_ERROR(
+      Evaluator::Create({MakeColumn(9, SqlType::Of(TypeId::kInt32))}, kSchema, EvalContext()),
+      SqlState::kInternalError, "column 9");
 }
 
 TEST(Evaluator, UsesTheStatementsTime) {

@@ -36,8 +36,7 @@ TEST(Expr, RefusesMalformedProto) {
 TEST(Expr, PrintsAsSql) {
   EXPECT_EQ(ExprToString(*Op(">", Op("*", Price(), Int(2)), Number("1.5")), kInput),
             "(price * 2) > 1.5");
-  EXPECT_EQ(ExprToString(*Sample(), kInput),
-            "CASE WHEN price < 10 THEN upper(name) ELSE 'x' END");
+  EXPECT_EQ(ExprToString(*Sample(), kInput), "CASE WHEN price < 10 THEN upper(name) ELSE 'x' END");
   const ExprPtr in = Unwrap(BuildInList(Name(), {Quoted("a"), Quoted("b'c")}, true, 0));
   EXPECT_EQ(ExprToString(*in, kInput), "NOT (name IN ('a', 'b''c'))");
   EXPECT_EQ(ExprToString(*Unwrap(BuildIsTest("not_null", Name(), 0)), kInput), "name IS NOT NULL");

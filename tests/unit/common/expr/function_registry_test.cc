@@ -43,9 +43,10 @@ TEST(BuildOperator, KnowsScalesOfNumerics) {
   EXPECT_EQ(Op("*", a, Int(2))->type, SqlType::Numeric(0, 2));
   EXPECT_EQ(Fn("round", {b, Int(1)})->type, SqlType::Numeric(0, 1));
   EXPECT_EQ(Fn("round", {b})->type, SqlType::Numeric(0, 0));
-  EXPECT_EQ(Op("*", MakeColumn(0, SqlType::Numeric(38, 30)), MakeColumn(0, SqlType::Numeric(38, 30)))
-                ->type,
-            SqlType::Numeric(0, 38));
+  EXPECT_EQ(
+      Op("*", MakeColumn(0, SqlType::Numeric(38, 30)), MakeColumn(0, SqlType::Numeric(38, 30)))
+          ->type,
+      SqlType::Numeric(0, 38));
 }
 
 TEST(BuildFunctionCall, ReportsWhatDoesNotExist) {
@@ -54,9 +55,11 @@ TEST(BuildFunctionCall, ReportsWhatDoesNotExist) {
                "function frobnicate(integer, unknown) does not exist");
   EXPECT_EQ(GetErrorDetail(unknown.status()).position, 12);
   EXPECT_THAT(GetErrorDetail(unknown.status()).hint, testing::HasSubstr("type casts"));
-  EXPECT_ERROR(BuildFunctionCall("upper", {Int(1)}, 1), SqlState::kUndefinedFunction, "upper(integer)");
+  EXPECT_ERROR(BuildFunctionCall("upper", {Int(1)}, 1), SqlState::kUndefinedFunction,
+               "upper(integer)");
   // Operators have names inside that are no functions.
-  EXPECT_ERROR(BuildFunctionCall("div_op", {Int(1), Int(1)}, 1), SqlState::kUndefinedFunction, "div_op");
+  EXPECT_ERROR(BuildFunctionCall("div_op", {Int(1), Int(1)}, 1), SqlState::kUndefinedFunction,
+               "div_op");
 }
 
 TEST(BuildFunctionCall, TakesTypeNamesAsCasts) {
@@ -78,7 +81,8 @@ TEST(BuildCast, FoldsLiteralsAndReportsTheirPosition) {
 TEST(BuildCast, KnowsContexts) {
   const ExprPtr text = Column(TypeId::kText);
   const SqlType integer = T(TypeId::kInt32);
-  EXPECT_ERROR(BuildCast(text, integer, CastContext::kAssignment, 1), SqlState::kCannotCoerce, "text");
+  EXPECT_ERROR(BuildCast(text, integer, CastContext::kAssignment, 1), SqlState::kCannotCoerce,
+               "text");
   ASSERT_OK(BuildCast(text, integer, CastContext::kExplicit, 1));
   EXPECT_ERROR(BuildCast(Column(TypeId::kInt64), integer, CastContext::kImplicit, 1),
                SqlState::kCannotCoerce, "bigint to integer");
@@ -104,7 +108,8 @@ TEST(CommonType, FollowsPostgres) {
   using enum TypeId;
   const auto common = [](std::vector<ExprPtr> exprs) {
     const auto type = CommonType(exprs, "UNION", 3);
-    return type.ok() ? TypeName(*type) : std::string(SqlStateCode(GetErrorDetail(type.status()).state));
+    return type.ok() ? TypeName(*type)
+                     : std::string(SqlStateCode(GetErrorDetail(type.status()).state));
   };
   EXPECT_EQ(common({Int(1), BigInt(2)}), "bigint");
   EXPECT_EQ(common({Null(), Null()}), "text");
@@ -114,7 +119,8 @@ TEST(CommonType, FollowsPostgres) {
   EXPECT_EQ(common({Int(1), Column(kText)}), "42804");
   const SqlType price = SqlType::Numeric(12, 2);
   EXPECT_EQ(*CommonType({MakeColumn(0, price), MakeColumn(1, price)}, "CASE", 0), price);
-  EXPECT_EQ(*CommonType({MakeColumn(0, price), Number("1.2345")}, "CASE", 0), SqlType::Numeric(0, 4));
+  EXPECT_EQ(*CommonType({MakeColumn(0, price), Number("1.2345")}, "CASE", 0),
+            SqlType::Numeric(0, 4));
 }
 
 TEST(ResolveAggregate, GivesPostgresTypes) {

@@ -11,7 +11,8 @@ namespace {
 using testing::ElementsAre;
 
 // The fields of all complete rows, quotes and all.
-std::vector<std::vector<std::string>> Index(const std::string& csv, const CsvDialect& dialect = {}) {
+std::vector<std::vector<std::string>> Index(const std::string& csv,
+                                            const CsvDialect& dialect = {}) {
   const std::string padded = csv + std::string(64, '\0');
   CsvIndex index;
   IndexCsv(absl::string_view(padded).substr(0, csv.size()), dialect, &index);
@@ -73,7 +74,8 @@ TEST(CsvIndexTest, AgreesWithTheSimpleWayOnRandomText) {
     const size_t length = random() % 400;
     while (csv.size() < length) {
       // Long stretches too, so that state crosses blocks.
-      csv.append(1 + (random() % 8 == 0 ? random() % 100 : 0), alphabet[random() % alphabet.size()]);
+      csv.append(1 + (random() % 8 == 0 ? random() % 100 : 0),
+                 alphabet[random() % alphabet.size()]);
     }
     ASSERT_EQ(Index(csv), IndexSlowly(csv)) << csv;
   }
@@ -81,8 +83,11 @@ TEST(CsvIndexTest, AgreesWithTheSimpleWayOnRandomText) {
 
 TEST(CsvIndexTest, UnquotesValues) {
   std::string value;
-  const std::pair<const char*, const char*> cases[] = {
-      {"\"a\"", "a"}, {"\"\"", ""}, {"\"a\"\"b\"", "a\"b"}, {"a\"b,c\"d", "ab,cd"}, {"plain", "plain"}};
+  const std::pair<const char*, const char*> cases[] = {{"\"a\"", "a"},
+                                                       {"\"\"", ""},
+                                                       {"\"a\"\"b\"", "a\"b"},
+                                                       {"a\"b,c\"d", "ab,cd"},
+                                                       {"plain", "plain"}};
   for (const auto& [field, expected] : cases) {
     Unquote(field, '"', &value);
     EXPECT_EQ(value, expected) << field;

@@ -90,10 +90,9 @@ TEST_F(SchemaInferenceTest, JsonKeysComeInOrderOfAppearance) {
 }
 
 TEST_F(SchemaInferenceTest, ParquetBringsItsSchema) {
-  const auto schema = arrow::schema({arrow::field("a", arrow::int32()),
-                                     arrow::field("B", arrow::large_utf8()),
-                                     arrow::field("n", arrow::decimal128(12, 2)),
-                                     arrow::field("u", arrow::uint32())});
+  const auto schema = arrow::schema(
+      {arrow::field("a", arrow::int32()), arrow::field("B", arrow::large_utf8()),
+       arrow::field("n", arrow::decimal128(12, 2)), arrow::field("u", arrow::uint32())});
   const std::string path = folder_.Path("t.parquet");
   const auto output = *arrow::io::FileOutputStream::Open(path);
   const auto table = *arrow::Table::MakeEmpty(schema);

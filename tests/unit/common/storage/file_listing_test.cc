@@ -39,7 +39,8 @@ class FileListingTest : public testing::Test {
     std::vector<std::string> names;
     const auto files = ListFiles(file_system_, folder_.Path(pattern));
     EXPECT_TRUE(files.ok()) << files.status();
-    for (const FileInfo& file : *files) names.push_back(file.path.substr(folder_.path().size() + 1));
+    for (const FileInfo& file : *files)
+      names.push_back(file.path.substr(folder_.path().size() + 1));
     return names;
   }
 
@@ -73,9 +74,9 @@ TEST_F(FileListingTest, MissingFileIsAnErrorAndOddNamesAreFound) {
 
 TEST_F(FileListingTest, LoopsOfLinksEnd) {
   folder_.Write("d/a.csv", "x");
-  std::filesystem::create_symlink(folder_.path(), folder_.Path("d/loop"));
-  const auto files = ListFiles(file_system_, folder_.Path("**/*.csv"));
-  EXPECT_FALSE(files.ok());
+  std::filesystem::create_symlink(folder_.path(), folder_.Path("d/loop1"));
+  std::filesystem::create_symlink(folder_.path(), folder_.Path("d/loop2"));
+  EXPECT_THAT(List("**/*.csv"), ElementsAre("d/a.csv"));
 }
 
 TEST_F(FileListingTest, PolicyKeepsPathsInAllowedFolders) {
@@ -89,8 +90,8 @@ TEST_F(FileListingTest, PolicyKeepsPathsInAllowedFolders) {
   EXPECT_EQ(*policy->CheckPath("/", in + "/new/x.csv"), in + "/new/x.csv");
   EXPECT_OK(policy->CheckPath(in, "*.csv"));
   EXPECT_OK(policy->CheckPath(in, "."));
-  for (const char* path : {"../out/b.csv", "link/b.csv", "/etc/passwd", "link/*.csv", "x/../../out",
-                           "../in2", "/"}) {
+  for (const char* path :
+       {"../out/b.csv", "link/b.csv", "/etc/passwd", "link/*.csv", "x/../../out", "../in2", "/"}) {
     SCOPED_TRACE(path);
     EXPECT_ERROR(policy->CheckPath(in, path), SqlState::kInsufficientPrivilege, "allowed folders");
   }

@@ -20,10 +20,13 @@ std::string Text(const F& append) {
 
 TEST(AppendFloat, IsShortestAndSwitchesToExponentsAsPostgres) {
   const std::pair<double, const char*> cases[] = {
-      {0.1, "0.1"},          {1.0, "1"},        {100, "100"},           {1e14, "100000000000000"},
-      {1e15, "1e+15"},       {0.0001, "0.0001"}, {0.00001, "1e-05"},    {-0.0, "-0"},
-      {1e300, "1e+300"},     {1.0 / 3, "0.3333333333333333"},           {5e-324, "5e-324"},
-      {123456789.125, "123456789.125"},          {NAN, "NaN"},          {-INFINITY, "-Infinity"},
+      {0.1, "0.1"},       {1.0, "1"},
+      {100, "100"},       {1e14, "100000000000000"},
+      {1e15, "1e+15"},    {0.0001, "0.0001"},
+      {0.00001, "1e-05"}, {-0.0, "-0"},
+      {1e300, "1e+300"},  {1.0 / 3, "0.3333333333333333"},
+      {5e-324, "5e-324"}, {123456789.125, "123456789.125"},
+      {NAN, "NaN"},       {-INFINITY, "-Infinity"},
   };
   for (const auto& [value, expected] : cases) {
     SCOPED_TRACE(expected);
@@ -49,10 +52,9 @@ TEST(AppendNumeric, KeepsAllDigitsOfTheScale) {
 }
 
 TEST(AppendDatetime, ShowsBcAndFractions) {
-  EXPECT_EQ(Text([](std::string* out) { AppendDate(-719529, out); }), "0001-12-31 BC");
+  EXPECT_EQ(Text([](std::string* out) { AppendDate(-719163, out); }), "0001-12-31 BC");
   EXPECT_EQ(Text([](std::string* out) { AppendDate(0, out); }), "1970-01-01");
-  EXPECT_EQ(Text([](std::string* out) { AppendTimestamp(-1, out); }),
-            "1969-12-31 23:59:59.999999");
+  EXPECT_EQ(Text([](std::string* out) { AppendTimestamp(-1, out); }), "1969-12-31 23:59:59.999999");
   EXPECT_EQ(Text([](std::string* out) { AppendTimestamp(100000, out); }), "1970-01-01 00:00:00.1");
   EXPECT_EQ(Text([](std::string* out) { AppendTimestampTz(0, -19800, out); }),
             "1969-12-31 18:30:00-05:30");
@@ -86,10 +88,19 @@ TEST(AppendValueText, ReadsEveryTypeAndDictionaries) {
       {SqlType::Of(TypeId::kTimestampTz), int64_t{0}},
       {SqlType::Of(TypeId::kInterval), IntervalParts{1, 0, 0}},
   };
-  const char* const expected[] = {"t",          "-3",      "-9223372036854775808", "0.5",
-                                  "-0.01",      "a\"b",    "é   ",                 "\\x01ff",
+  const char* const expected[] = {"t",
+                                  "-3",
+                                  "-9223372036854775808",
+                                  "0.5",
+                                  "-0.01",
+                                  "a\"b",
+                                  "é   ",
+                                  "\\x01ff",
                                   "11111111-1111-1111-1111-111111111111",
-                                  "2024-02-29", "00:00:00.000001", "1970-01-01 00:00:00+00", "1 mon"};
+                                  "2024-02-29",
+                                  "00:00:00.000001",
+                                  "1970-01-01 00:00:00+00",
+                                  "1 mon"};
   for (size_t i = 0; i < std::size(values); ++i) {
     SCOPED_TRACE(expected[i]);
     const auto array = ArrayOfValue(values[i], 2);

@@ -25,8 +25,9 @@ TEST(Utf8, DecodesWhatItEncodes) {
 TEST(Utf8, RefusesWhatIsNotText) {
   EXPECT_TRUE(IsValidText(""));
   EXPECT_TRUE(IsValidText("plain ascii text that is longer than a word"));
-  const std::string bad[] = {std::string("a\0b", 3), "\xC3", "\xC0\x80", "\xED\xA0\x80", "\xFF",
-                             "abcdefgh\x80", "\xF4\x90\x80\x80", "\xE2\x82"};
+  const std::string bad[] = {std::string("a\0b", 3), "\xC3",    "\xC0\x80",
+                             "\xED\xA0\x80",         "\xFF",    "abcdefgh\x80",
+                             "\xF4\x90\x80\x80",     "\xE2\x82"};
   for (const std::string& text : bad) EXPECT_FALSE(IsValidText(text));
 }
 

@@ -74,8 +74,7 @@ TEST_F(CatalogTest, SecondObjectOfTheSameNameIsRefused) {
 }
 
 TEST_F(CatalogTest, ObjectIsSeenOnlyWhenItIsReady) {
-  const uint64_t id =
-      Create("v", v1::OBJECT_KIND_MATERIALIZED_VIEW, {}, v1::OBJECT_STATE_CREATING);
+  const uint64_t id = Create("v", v1::OBJECT_KIND_MATERIALIZED_VIEW, {}, v1::OBJECT_STATE_CREATING);
   EXPECT_EQ(catalog_->Snapshot()->Find("v"), nullptr);
   ASSERT_TRUE(catalog_->CompleteCreate(id, [](auto& object) { object.set_job_id(9); }).ok());
   ASSERT_NE(catalog_->Snapshot()->Find("v"), nullptr);

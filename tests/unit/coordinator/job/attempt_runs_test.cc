@@ -21,12 +21,6 @@ using ::testing::IsEmpty;
 class Recorder final : public AttemptObserver {
  public:
   void OnStarted() override { events.emplace_back("started"); }
-  void OnEpochAck(const v1::EpochAck& ack) override {
-    events.push_back(absl::StrCat("ack ", ack.epoch()));
-  }
-  void OnCheckpointDone(WorkerId, const v1::CheckpointDone& done) override {
-    events.push_back(absl::StrCat("checkpoint ", done.epoch()));
-  }
   void OnEnded(AttemptOutcome result) override {
     events.emplace_back("ended");
     outcome = std::move(result);

@@ -23,7 +23,8 @@ using ::testing::IsEmpty;
 constexpr uint64_t kJob = 5;
 constexpr uint64_t kView = 11;
 
-// One job with a view, two tasks on two workers that acknowledge what they are told when the test lets them.
+// One job with a view, two tasks on two workers that acknowledge what they are told when the test
+// lets them.
 class StreamJobsTest : public ::testing::Test, public WorkerListener {
  protected:
   StreamJobsTest()
@@ -43,9 +44,10 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     std::filesystem::remove_all(folder_);
   }
 
-  void OnWorkerJoined(WorkerId) override {}
+  void OnWorkerJoined(WorkerId) override { jobs_->OnWorkerJoined(); }
   void OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& message) override {
     cluster_.runs_.OnWorkerMessage(worker, message);
+    jobs_->OnWorkerMessage(worker, message);
   }
   void OnWorkerLost(WorkerId worker, const absl::Status& reason) override {
     cluster_.runs_.OnWorkerLost(worker, reason);
@@ -56,9 +58,9 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     jobs_.reset();
     store_ = std::make_unique<JobStore>(cluster_.store_);
     ASSERT_TRUE(store_->Load().ok());
-    jobs_ = std::make_unique<StreamJobs>(
-        StreamJobs::Parts{cluster_.runs_, cluster_.registry_, *store_, epoch_ids_, checkpoints_,
-                          files_, cluster_.clock_});
+    jobs_ = std::make_unique<StreamJobs>(StreamJobs::Parts{cluster_.runs_, cluster_.registry_,
+                                                           *store_, epoch_ids_, checkpoints_,
+                                                           files_, cluster_.clock_});
   }
 
   void StartJob() {
@@ -122,13 +124,6 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     position->set_rows(rows_);
     position->set_ended(input_ended_);
     cluster_.registry_.Receive(worker, reply);
-    if (barrier.checkpoint()) {
-      v1::WorkerMessage done;
-      done.mutable_checkpoint_done()->set_job_id(kJob);
-      done.mutable_checkpoint_done()->set_attempt(barrier.attempt());
-      done.mutable_checkpoint_done()->set_epoch(barrier.epoch());
-      cluster_.registry_.Receive(worker, done);
-    }
     if (barrier.final()) {
       v1::WorkerMessage finished;
       v1::TaskProgress* progress = finished.mutable_task_update()->mutable_progress();
@@ -137,6 +132,13 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
       progress->set_task_index(task_of_[worker]);
       progress->set_state(v1::TASK_STATE_FINISHED);
       cluster_.registry_.Receive(worker, finished);
+    }
+    if (barrier.checkpoint()) {
+      v1::WorkerMessage done;
+      done.mutable_checkpoint_done()->set_job_id(kJob);
+      done.mutable_checkpoint_done()->set_attempt(barrier.attempt());
+      done.mutable_checkpoint_done()->set_epoch(barrier.epoch());
+      cluster_.registry_.Receive(worker, done);
     }
   }
 
@@ -241,9 +243,8 @@ TEST_F(StreamJobsTest, EndOfInputEndsWithADurableEpoch) {
   input_ended_ = true;
   Step();
   Step(0);
-  ASSERT_TRUE(WaitFor([](const StreamView& view) {
-                return view.phase == StreamPhase::kServing;
-              }).ok());
+  ASSERT_TRUE(
+      WaitFor([](const StreamView& view) { return view.phase == StreamPhase::kServing; }).ok());
   EXPECT_EQ(RecordedState(), v1::JOB_STATE_FINISHED);
   EXPECT_TRUE(jobs_->View(kJob)->complete);
   EXPECT_TRUE(jobs_->BindViews({{kView, 0}}).ok());
@@ -259,9 +260,8 @@ TEST_F(StreamJobsTest, LostWorkerRestartsFromTheCheckpoint) {
   Pump();
   EXPECT_EQ(jobs_->View(kJob)->phase, StreamPhase::kWaiting);
   Step();
-  ASSERT_TRUE(WaitFor([](const StreamView& view) {
-                return view.phase == StreamPhase::kRunning;
-              }).ok());
+  ASSERT_TRUE(
+      WaitFor([](const StreamView& view) { return view.phase == StreamPhase::kRunning; }).ok());
   Pump();
   EXPECT_EQ(attempt_, 2);
   EXPECT_EQ(restored_, durable);
@@ -279,9 +279,8 @@ TEST_F(StreamJobsTest, RestartedCoordinatorTakesTheJobUp) {
   StartCoordinator();
   ASSERT_TRUE(jobs_->Recover(*store_->Get(kJob), StreamOptions()).ok());
   Step();
-  ASSERT_TRUE(WaitFor([](const StreamView& view) {
-                return view.phase == StreamPhase::kRunning;
-              }).ok());
+  ASSERT_TRUE(
+      WaitFor([](const StreamView& view) { return view.phase == StreamPhase::kRunning; }).ok());
   Pump();
   EXPECT_GT(restored_, 0);
   Step();
@@ -313,9 +312,9 @@ TEST_F(StreamJobsTest, DropLeavesNothing) {
   ASSERT_TRUE(jobs_->Drop(kJob).ok());
   EXPECT_FALSE(store_->Get(kJob).has_value());
   EXPECT_FALSE(jobs_->View(kJob).has_value());
-  EXPECT_THAT(std::vector<std::filesystem::path>(
-                  std::filesystem::directory_iterator(folder_ / "jobs"), {}),
-              IsEmpty());
+  EXPECT_THAT(
+      std::vector<std::filesystem::path>(std::filesystem::directory_iterator(folder_ / "jobs"), {}),
+      IsEmpty());
   EXPECT_FALSE(std::filesystem::exists(folder_ / "checkpoints" / "job-5"));
 }
 

@@ -58,7 +58,8 @@ class Wire {
 TEST(FrameCodecTest, BatchesKeepTheirRows) {
   const Schema schema = TextSchema("int8 k, text s, numeric(2) n, bool b, date d");
   Wire wire;
-  const Batch batch = TextBatch("1 one 1.25 t 3 | null null null null null | 3 '' -7.00 f 0", schema);
+  const Batch batch =
+      TextBatch("1 one 1.25 t 3 | null null null null null | 3 '' -7.00 f 0", schema);
   EXPECT_EQ(RowsOf(wire.Send(batch)), RowsOf(batch));
   // A slice sends its own rows only; the schema went with the first batch.
   EXPECT_EQ(RowsOf(wire.Send(batch.Slice(1, 2))), RowsOf(batch.Slice(1, 2)));
@@ -91,9 +92,9 @@ TEST(FrameCodecTest, BigBatchesTravelInChunks) {
   std::vector<int64_t> values(500'000);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int64_t>(i * i);
   const auto length = static_cast<int64_t>(values.size());
-  const Batch batch({std::make_shared<arrow::Int64Array>(
-                        length, arrow::Buffer::FromVector(std::move(values)))},
-                    length);
+  const Batch batch(
+      {std::make_shared<arrow::Int64Array>(length, arrow::Buffer::FromVector(std::move(values)))},
+      length);
   Wire wire;
   const Batch received = wire.Send(batch);
   EXPECT_EQ(wire.num_frames, 4);

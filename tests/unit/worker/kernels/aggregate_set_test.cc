@@ -203,7 +203,8 @@ TEST(AggregateSet, VariancesOfExactNumbersAreExact) {
   OneAggregate samp(AggregateFunction::kVarSamp, "int4 x", numeric);
   EXPECT_EQ(samp.ResultsOfMerged("0 1 | 0 2", "0 3 | 0 4 | 1 7"), "1.6666666666666667 | null");
   OneAggregate root(AggregateFunction::kStddevSamp, "int8 x", numeric);
-  ASSERT_TRUE(root.Add("0 1000000000001 | 0 1000000000002 | 0 1000000000003 | 0 1000000000004").ok());
+  ASSERT_TRUE(
+      root.Add("0 1000000000001 | 0 1000000000002 | 0 1000000000003 | 0 1000000000004").ok());
   EXPECT_EQ(root.Results(), "1.2909944487358056 | null");
   OneAggregate decimal(AggregateFunction::kVarPop, "numeric(2) x", numeric);
   ASSERT_TRUE(decimal.Add("0 0.10 | 0 0.20 | 1 5.55").ok());

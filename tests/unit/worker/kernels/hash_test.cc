@@ -48,8 +48,8 @@ TEST(HashRows, OrderOfColumnsMatters) {
 
 // The numbers on disk: they must never change under one version.
 TEST(HashRows, VersionOneIsFixed) {
-  const Batch batch = TextBatch("42 millrace 1.5 | null null null",
-                                TextSchema("int8 a, text b, float8 c"));
+  const Batch batch =
+      TextBatch("42 millrace 1.5 | null null null", TextSchema("int8 a, text b, float8 c"));
   EXPECT_EQ(kHashVersion, 1u);
   EXPECT_EQ(Hash(batch, {0})[0], 5177257227441060291u);
   EXPECT_EQ(Hash(batch, {1})[0], 17977392411532222144u);

@@ -49,8 +49,8 @@ TEST(BatchCoalescerTest, MixesDictionariesPlainTextAndWeights) {
 
 TEST(BatchCoalescerTest, JoinsDifferentDictionaries) {
   const Schema schema = TextSchema("text s");
-  auto all = ConcatenateBatches({TextBatchWithDictionaries("a | b", schema),
-                                 TextBatchWithDictionaries("c | a", schema)});
+  auto all = ConcatenateBatches(
+      {TextBatchWithDictionaries("a | b", schema), TextBatchWithDictionaries("c | a", schema)});
   ASSERT_OK(all);
   auto plain = DecodeDictionaries(*all);
   ASSERT_OK(plain);

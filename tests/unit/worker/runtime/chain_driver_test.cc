@@ -86,9 +86,8 @@ class ChainDriverTest : public ::testing::Test {
     auto output = std::make_unique<CollectingOutput>();
     output_ = output.get();
     chain_.outputs.push_back(std::move(output));
-    driver_ = std::make_unique<ChainDriver>(chain_, streaming, clock_, [this](const Barrier& b) {
-      passed_.push_back(b.epoch);
-    });
+    driver_ = std::make_unique<ChainDriver>(
+        chain_, streaming, clock_, [this](const Barrier& b) { passed_.push_back(b.epoch); });
   }
   void AddOperator(int num_inputs, ChainTarget target) {
     auto op = std::make_unique<ProbeOperator>();
@@ -122,7 +121,11 @@ TEST_F(ChainDriverTest, RunsToTheEnd) {
   EXPECT_THAT(output_->log, ElementsAre("b:1", "b:2", "b:3", "end"));
   EXPECT_EQ(driver_->rows_in(), 3);
   EXPECT_EQ(driver_->rows_out(), 3);
-  EXPECT_EQ(driver_->operator_stats()[1].counters.rows_in, 3);
+  const std::vector<OperatorStats> stats = driver_->operator_stats();
+  ASSERT_EQ(stats.size(), 3);
+  EXPECT_EQ(stats[0].node_id, 100);
+  EXPECT_EQ(stats[0].counters.rows_out, 3);
+  EXPECT_EQ(stats[2].counters.rows_in, 3);
 }
 
 TEST_F(ChainDriverTest, IsIdleWithoutInput) {

@@ -44,7 +44,8 @@ class ScanInputTest : public ::testing::Test {
     options_.delay_micros = delay_micros;
     Create(std::move(splits), "timestamp t");
   }
-  void Assign(std::vector<uint64_t> ids, bool end, std::optional<int64_t> unassigned = std::nullopt) {
+  void Assign(std::vector<uint64_t> ids, bool end,
+              std::optional<int64_t> unassigned = std::nullopt) {
     v1::SplitAssignment assignment;
     for (const uint64_t id : ids) assignment.add_splits()->set_id(id);
     assignment.set_end(end);
@@ -104,9 +105,10 @@ TEST_F(ScanInputTest, EndsWithoutAnySplit) {
 }
 
 TEST_F(ScanInputTest, FiltersAndCombinesWhatIsLeft) {
-  auto filter = BuildOperator(
-      ">", {MakeColumn(0, SqlType::Of(TypeId::kInt64)),
-            MakeLiteral(Value{SqlType::Of(TypeId::kInt64), int64_t{2}})}, 0);
+  auto filter = BuildOperator(">",
+                              {MakeColumn(0, SqlType::Of(TypeId::kInt64)),
+                               MakeLiteral(Value{SqlType::Of(TypeId::kInt64), int64_t{2}})},
+                              0);
   ASSERT_OK(filter);
   auto evaluator = Evaluator::Create({*filter}, TextSchema("int8 k"), EvalContext());
   ASSERT_OK(evaluator);

@@ -97,7 +97,8 @@ TEST_F(TaskTest, CancelEndsATaskThatNeverRan) {
 }
 
 TEST_F(TaskTest, AcknowledgesEpochs) {
-  input_->script = {Watermark{5}, Barrier{1}, Barrier{.epoch = 2, .checkpoint = true, .final = true}};
+  input_->script = {Watermark{5}, Barrier{1},
+                    Barrier{.epoch = 2, .checkpoint = true, .final = true}};
   auto task = MakeTask(/*streaming=*/true);
   task->Wake();
   listener_.done.wait();

@@ -42,6 +42,14 @@ TEST(AggregateSemiJoinTest, ManyRowsAreNotComputedTwice) {
             std::string::npos);
 }
 
+TEST(AggregateSemiJoinTest, AllOfAReferencedTableDropsNothing) {
+  const auto statistics = [](const v1::CatalogObject& object) {
+    return TableStatistics{object.name() == "p" ? 100 : 1000000, {{0, 100}}};
+  };
+  const LogicalPtr join = JoinOfAverages(JoinType::kInner, 100, 1000000);
+  EXPECT_EQ(ReduceAggregateInputs(join, CardinalityEstimator(statistics)), join);
+}
+
 TEST(AggregateSemiJoinTest, ConditionsOnAggregatesReduceNothing) {
   const LogicalPtr averages =
       NewAggregate(Abc("i", 1000000), {0}, {Aggregate(AggregateFunction::kMax, 1, Int())});

@@ -51,6 +51,14 @@ TEST_F(JoinKeysTest, ConditionsWithinASideOrAgainstConstantsAreNoKeys) {
   EXPECT_TRUE(SplitJoinCondition(static_cast<const LogicalJoin&>(*join)).left.empty());
 }
 
+TEST_F(JoinKeysTest, NotInLooksUpConstantsToo) {
+  const LogicalPtr join = Join(JoinType::kNullAwareAnti, Eq(Lit(5), In("ta")));
+  const LogicalPtr projected = ProjectJoinKeys(join);
+  ASSERT_EQ(projected->kind, LogicalKind::kProject);
+  EXPECT_EQ(SplitJoinCondition(static_cast<const LogicalJoin&>(*projected->inputs[0])).left,
+            std::vector<int>{3});
+}
+
 TEST_F(JoinKeysTest, NumbersOfDifferentScaleAreBroughtTogether) {
   const LogicalPtr n = Scan(TableOf("n", {{"na", SqlType::Numeric(10, 2)}}));
   const LogicalPtr m = Scan(TableOf("m", {{"ma", SqlType::Numeric(12, 4)}}));

@@ -18,11 +18,11 @@ namespace millrace {
 namespace {
 
 const Schema kColumns = {
-    {"id", SqlType::Of(TypeId::kInt64)},      {"s", SqlType::Of(TypeId::kInt16)},
-    {"f", SqlType::Of(TypeId::kFloat64)},     {"n", SqlType::Numeric(10, 2)},
-    {"t", SqlType::Of(TypeId::kText)},        {"b", SqlType::Of(TypeId::kBoolean)},
-    {"d", SqlType::Of(TypeId::kDate)},        {"ts", SqlType::Of(TypeId::kTimestamp)},
-    {"u", SqlType::Of(TypeId::kUuid)},        {"h", SqlType::Of(TypeId::kTime)}};
+    {"id", SqlType::Of(TypeId::kInt64)},  {"s", SqlType::Of(TypeId::kInt16)},
+    {"f", SqlType::Of(TypeId::kFloat64)}, {"n", SqlType::Numeric(10, 2)},
+    {"t", SqlType::Of(TypeId::kText)},    {"b", SqlType::Of(TypeId::kBoolean)},
+    {"d", SqlType::Of(TypeId::kDate)},    {"ts", SqlType::Of(TypeId::kTimestamp)},
+    {"u", SqlType::Of(TypeId::kUuid)},    {"h", SqlType::Of(TypeId::kTime)}};
 
 class DatagenSourceTest : public testing::Test {
  protected:
@@ -71,7 +71,7 @@ TEST_F(DatagenSourceTest, RowsDoNotDependOnHowTheyAreCut) {
 }
 
 TEST_F(DatagenSourceTest, ValuesKeepToTheirRange) {
-  const OptionMap options = {{"id.min", "-3"}, {"id.max", "3"},   {"n.min", "1"},
+  const OptionMap options = {{"id.min", "-3"},  {"id.max", "3"},        {"n.min", "1"},
                              {"n.max", "2.50"}, {"t.cardinality", "4"}, {"t.null_share", "0.5"}};
   std::set<std::string> ids;
   for (const std::string& id : Column(options, 0, 1000)) ids.insert(id);
@@ -87,12 +87,15 @@ TEST_F(DatagenSourceTest, ValuesKeepToTheirRange) {
 }
 
 TEST_F(DatagenSourceTest, SequencesAndDisorder) {
-  const OptionMap options = {{"id.kind", "sequence"}, {"id.min", "10"}, {"id.step", "2"},
-                             {"ts.min", "2024-01-01"}, {"ts.step", "1 s"}};
+  const OptionMap options = {{"id.kind", "sequence"},
+                             {"id.min", "10"},
+                             {"id.step", "2"},
+                             {"ts.min", "2024-01-01"},
+                             {"ts.step", "1 s"}};
   EXPECT_THAT(Column(options, 0, 3), testing::ElementsAre("10", "12", "14"));
-  EXPECT_THAT(Column(options, 7, 3), testing::ElementsAre("2024-01-01 00:00:00",
-                                                          "2024-01-01 00:00:01",
-                                                          "2024-01-01 00:00:02"));
+  EXPECT_THAT(
+      Column(options, 7, 3),
+      testing::ElementsAre("2024-01-01 00:00:00", "2024-01-01 00:00:01", "2024-01-01 00:00:02"));
   OptionMap disordered = options;
   disordered["ts.disorder"] = "5 s";
   const std::vector<std::string> times = Column(disordered, 7, 100);
@@ -101,8 +104,7 @@ TEST_F(DatagenSourceTest, SequencesAndDisorder) {
 
 TEST_F(DatagenSourceTest, ZipfPrefersSmallRanks) {
   std::map<std::string, int> counts;
-  for (const std::string& t :
-       Column({{"t.cardinality", "100"}, {"t.zipf", "1.2"}}, 4, 5000)) {
+  for (const std::string& t : Column({{"t.cardinality", "100"}, {"t.zipf", "1.2"}}, 4, 5000)) {
     ++counts[t];
   }
   EXPECT_GT(counts["t_0"], 10 * std::max(1, counts["t_50"]));

@@ -17,26 +17,17 @@ class CsvSourceTest : public ScanFixture {
     options.emplace("path", folder_.Write("t.csv", csv));
     return Scan{options, columns, {}, nullptr};
   }
-  Schema IdAndName() const {
-    return {{"id", Type(TypeId::kInt64)}, {"name", Type(TypeId::kText)}};
-  }
+  Schema IdAndName() const { return {{"id", Type(TypeId::kInt64)}, {"name", Type(TypeId::kText)}}; }
 };
 
 TEST_F(CsvSourceTest, ReadsEveryType) {
-  const Schema columns = {{"b", Type(TypeId::kBoolean)},
-                          {"s", Type(TypeId::kInt16)},
-                          {"i", Type(TypeId::kInt32)},
-                          {"l", Type(TypeId::kInt64)},
-                          {"f", Type(TypeId::kFloat32)},
-                          {"d", Type(TypeId::kFloat64)},
-                          {"n", SqlType::Numeric(12, 2)},
-                          {"t", Type(TypeId::kText)},
-                          {"y", Type(TypeId::kBytea)},
-                          {"u", Type(TypeId::kUuid)},
-                          {"day", Type(TypeId::kDate)},
-                          {"time", Type(TypeId::kTime)},
-                          {"ts", Type(TypeId::kTimestamp)},
-                          {"tz", Type(TypeId::kTimestampTz)},
+  const Schema columns = {{"b", Type(TypeId::kBoolean)},    {"s", Type(TypeId::kInt16)},
+                          {"i", Type(TypeId::kInt32)},      {"l", Type(TypeId::kInt64)},
+                          {"f", Type(TypeId::kFloat32)},    {"d", Type(TypeId::kFloat64)},
+                          {"n", SqlType::Numeric(12, 2)},   {"t", Type(TypeId::kText)},
+                          {"y", Type(TypeId::kBytea)},      {"u", Type(TypeId::kUuid)},
+                          {"day", Type(TypeId::kDate)},     {"time", Type(TypeId::kTime)},
+                          {"ts", Type(TypeId::kTimestamp)}, {"tz", Type(TypeId::kTimestampTz)},
                           {"iv", Type(TypeId::kInterval)}};
   const Scan scan = TableOf(
       "true,-3,7,-9223372036854775808,0.5,-0,12.345,x,\\x0aff,"
@@ -53,8 +44,9 @@ TEST_F(CsvSourceTest, ReadsEveryType) {
 }
 
 TEST_F(CsvSourceTest, ReadsQuotedFields) {
-  const Scan scan = TableOf(
-      "1,\"a,b\"\n2,\"say \"\"hi\"\"\"\r\n\"3\",\"two\nlines\"\n4,\"\"\n5,ab\"c,d\"e\n", IdAndName());
+  const Scan scan =
+      TableOf("1,\"a,b\"\n2,\"say \"\"hi\"\"\"\r\n\"3\",\"two\nlines\"\n4,\"\"\n5,ab\"c,d\"e\n",
+              IdAndName());
   EXPECT_THAT(*Read(scan), ElementsAre("1|a,b", "2|say \"hi\"", "3|two\nlines", "4|", "5|abc,de"));
 }
 
@@ -219,8 +211,8 @@ TEST_F(CsvSourceTest, FileThatChangedSinceTheSplitWasMadeIsAnError) {
   const Scan scan = TableOf("1,a\n", IdAndName());
   const auto splits = Splits(scan);
   folder_.Write("t.csv", "1,a\n2,b\n");
-  EXPECT_ERROR((*MakeSource(scan))->Open(splits->front()),
-               SqlState::kObjectNotInPrerequisiteState, "has changed");
+  EXPECT_ERROR((*MakeSource(scan))->Open(splits->front()), SqlState::kObjectNotInPrerequisiteState,
+               "has changed");
 }
 
 TEST_F(CsvSourceTest, ReadsStringsLargerThanABlock) {

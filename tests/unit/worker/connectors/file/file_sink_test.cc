@@ -97,22 +97,21 @@ TEST_F(FileSinkTest, WritesJsonLines) {
 }
 
 TEST_F(FileSinkTest, EveryFormatReadsBackAsWritten) {
-  const Schema schema = {{"b", Type(TypeId::kBoolean)},   {"i", Type(TypeId::kInt32)},
-                         {"f", Type(TypeId::kFloat64)},   {"n", SqlType::Numeric(12, 2)},
-                         {"w", SqlType::Numeric(0, 16)},  {"t", Type(TypeId::kText)},
-                         {"y", Type(TypeId::kBytea)},     {"u", Type(TypeId::kUuid)},
-                         {"d", Type(TypeId::kDate)},      {"h", Type(TypeId::kTime)},
+  const Schema schema = {{"b", Type(TypeId::kBoolean)},    {"i", Type(TypeId::kInt32)},
+                         {"f", Type(TypeId::kFloat64)},    {"n", SqlType::Numeric(12, 2)},
+                         {"w", SqlType::Numeric(0, 16)},   {"t", Type(TypeId::kText)},
+                         {"y", Type(TypeId::kBytea)},      {"u", Type(TypeId::kUuid)},
+                         {"d", Type(TypeId::kDate)},       {"h", Type(TypeId::kTime)},
                          {"ts", Type(TypeId::kTimestamp)}, {"tz", Type(TypeId::kTimestampTz)},
                          {"v", Type(TypeId::kInterval)}};
-  const Batch batch = BatchOf(
-      schema,
-      {{"true", "-1", "0.1", "12.34", "99999999999999999999.5", "x", "\\x00ff",
-        "123e4567-e89b-12d3-a456-426614174000", "1969-12-31", "23:59:59.999999",
-        "0001-01-01 00:00:00", "2024-02-29 12:00:00+05", "1 year 2 days 03:00:00"},
-       std::vector<std::string>(13, "NULL")});
+  const Batch batch =
+      BatchOf(schema, {{"true", "-1", "0.1", "12.34", "99999999999999999999.5", "x", "\\x00ff",
+                        "123e4567-e89b-12d3-a456-426614174000", "1969-12-31", "23:59:59.999999",
+                        "0001-01-01 00:00:00", "2024-02-29 12:00:00+05", "1 year 2 days 03:00:00"},
+                       std::vector<std::string>(13, "NULL")});
   for (const OptionMap& extra :
-       {OptionMap{{"format", "csv"}}, OptionMap{{"format", "json"}}, OptionMap{{"format", "parquet"}},
-        OptionMap{{"format", "csv"}, {"compression", "gzip"}},
+       {OptionMap{{"format", "csv"}}, OptionMap{{"format", "json"}},
+        OptionMap{{"format", "parquet"}}, OptionMap{{"format", "csv"}, {"compression", "gzip"}},
         OptionMap{{"format", "json"}, {"compression", "zstd"}},
         OptionMap{{"format", "parquet"}, {"compression", "zstd"}}}) {
     SCOPED_TRACE(testing::PrintToString(extra));
@@ -142,8 +141,7 @@ TEST_F(FileSinkTest, DictionariesAreWrittenAsText) {
 TEST_F(FileSinkTest, BeginsNewFilesAfterRowsPerFile) {
   const Schema schema = {{"id", Type(TypeId::kInt64)}};
   const Batch batch = BatchOf(schema, {{"1"}, {"2"}, {"3"}, {"4"}, {"5"}});
-  const OptionMap options = {
-      {"path", folder_.path()}, {"format", "csv"}, {"rows_per_file", "2"}};
+  const OptionMap options = {{"path", folder_.path()}, {"format", "csv"}, {"rows_per_file", "2"}};
   EXPECT_THAT(WriteFiles(options, schema, {batch}), SizeIs(3));
   EXPECT_THAT(*Read(Scan{options, schema, {}, nullptr}), ElementsAre("1", "2", "3", "4", "5"));
 }
@@ -204,7 +202,8 @@ TEST_F(FileSinkTest, PassesTheSinkContract) {
     SinkContract contract;
     contract.make = [&](FileSystem& file_system, const std::string& folder) {
       v1::FileSinkNode node;
-      node.mutable_options()->insert({{"path", folder}, {"format", format}, {"rows_per_file", "2"}});
+      node.mutable_options()->insert(
+          {{"path", folder}, {"format", format}, {"rows_per_file", "2"}});
       for (const Field& field : IdAndName()) ToProto(field, node.add_columns());
       return *CreateSink(node, SinkTask{1, 1, 0}, file_system);
     };

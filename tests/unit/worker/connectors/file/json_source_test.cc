@@ -17,9 +17,7 @@ class JsonSourceTest : public ScanFixture {
     options.emplace("path", folder_.Write("t.jsonl", json));
     return Scan{options, columns, {}, nullptr};
   }
-  Schema IdAndName() const {
-    return {{"id", Type(TypeId::kInt64)}, {"name", Type(TypeId::kText)}};
-  }
+  Schema IdAndName() const { return {{"id", Type(TypeId::kInt64)}, {"name", Type(TypeId::kText)}}; }
 };
 
 TEST_F(JsonSourceTest, ReadsValuesByKey) {
@@ -104,8 +102,7 @@ TEST_F(JsonSourceTest, EverySplitSizeGivesTheSameRows) {
   }
   for (int split_bytes = 1; split_bytes < 60; ++split_bytes) {
     SCOPED_TRACE(split_bytes);
-    const auto rows =
-        Read(TableOf(json, IdAndName(), {{"split_size", absl::StrCat(split_bytes)}}));
+    const auto rows = Read(TableOf(json, IdAndName(), {{"split_size", absl::StrCat(split_bytes)}}));
     ASSERT_OK(rows);
     ASSERT_EQ(*rows, expected);
   }

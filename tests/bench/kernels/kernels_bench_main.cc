@@ -1,5 +1,5 @@
-// Micro-benchmarks of the kernels: ten million rows each, one thread, no reading. Compare with the table of
-// peers in docs/benchmarks.md, whose figures are for two threads.
+// Micro-benchmarks of the kernels: ten million rows each, one thread, no reading. Compare with the
+// table of peers in docs/benchmarks.md, whose figures are for two threads.
 
 #include <numeric>
 #include <random>
@@ -85,10 +85,10 @@ void GroupBy(benchmark::State& state, const std::vector<Batch>& batches,
   uint32_t num_groups = 0;
   for (auto unused : state) {
     GroupTable table(key_types);
-    auto set = AggregateSet::Create(
-        {Call(AggregateFunction::kCountStar, {}, SqlType::Of(TypeId::kInt64)),
-         Call(AggregateFunction::kSum, {value}, float8)},
-        {{}, {float8}}, {});
+    auto set =
+        AggregateSet::Create({Call(AggregateFunction::kCountStar, {}, SqlType::Of(TypeId::kInt64)),
+                              Call(AggregateFunction::kSum, {value}, float8)},
+                             {{}, {float8}}, {});
     std::vector<uint32_t> groups(kBatchRows);
     for (const Batch& batch : batches) {
       table.FindOrInsert(batch, keys, groups.data());

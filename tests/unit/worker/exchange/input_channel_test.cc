@@ -1,3 +1,5 @@
+#include "worker/exchange/input_channel.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -5,7 +7,6 @@
 #include "tests/support/runtime/fake_parts.h"
 #include "tests/support/status_matchers.h"
 #include "worker/exchange/channel_registry.h"
-#include "worker/exchange/input_channel.h"
 #include "worker/exchange/output_channel.h"
 
 namespace millrace {
@@ -60,7 +61,8 @@ TEST_F(ChannelTest, CreditBoundsWhatIsInFlight) {
 }
 
 TEST_F(ChannelTest, ControlMessagesNeedNoCredit) {
-  ASSERT_OK(output_->Send(Rows("1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 17")));
+  ASSERT_OK(output_->Send(
+      Rows("1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 17")));
   EXPECT_FALSE(output_->MaySend(1));
   ASSERT_OK(output_->Send(Barrier{1}));
   Pop();
@@ -89,18 +91,27 @@ TEST_F(ChannelTest, CloseAfterTheEndTellsNobody) {
   EXPECT_FALSE(output_->closed());
 }
 
-TEST_F(ChannelTest, LostProducerIsAnErrorUnlessItHadEnded) {
+TEST_F(ChannelTest, BrokenStreamFailsItsChannelsUnlessTheyHadEnded) {
   ChannelRegistry registry;
   auto ended = std::make_shared<InputChannel>(ChannelAddress{1, 1, 1, 1, 0}, 3, 200);
-  auto other = std::make_shared<InputChannel>(ChannelAddress{1, 1, 1, 2, 0}, 4, 200);
+  auto silent = std::make_shared<InputChannel>(ChannelAddress{1, 1, 1, 2, 0}, 3, 200);
+  auto newer = std::make_shared<InputChannel>(ChannelAddress{1, 1, 1, 3, 0}, 3, 200);
+  auto elsewhere = std::make_shared<InputChannel>(ChannelAddress{1, 1, 1, 4, 0}, 4, 200);
   registry.Register(input_);
   registry.Register(ended);
-  registry.Register(other);
+  registry.Register(silent);
+  registry.Register(newer);
+  registry.Register(elsewhere);
+  ended->SetCreditReceiver(output_);
+  const auto newer_stream = LocalOutputChannel::Connect(newer);
   ended->Push(EndOfStream(), 0);
-  registry.FailProducer(3, MakeError(SqlState::kConnectionFailure, "lost worker 3"));
+  const std::weak_ptr<CreditReceiver> stream = output_;
+  registry.FailChannelsOf(3, stream, MakeError(SqlState::kConnectionFailure, "lost worker 3"));
   EXPECT_ERROR(input_->Pop(), SqlState::kConnectionFailure, "worker 3");
+  EXPECT_ERROR(silent->Pop(), SqlState::kConnectionFailure, "worker 3");
   ASSERT_OK(ended->Pop());
-  ASSERT_OK(other->Pop());
+  ASSERT_OK(newer->Pop());
+  ASSERT_OK(elsewhere->Pop());
 }
 
 TEST_F(ChannelTest, FailureReachesTheProducer) {

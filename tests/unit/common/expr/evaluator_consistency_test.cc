@@ -4,22 +4,19 @@
 #include "tests/unit/common/expr/expr_builders.h"
 #include "tests/unit/common/expr/test_batch.h"
 
-// A function gives the same whatever the batch looks like: a row alone, a slice, text as a dictionary.
+// A function gives the same whatever the batch looks like: a row alone, a slice, text as a
+// dictionary.
 
 namespace millrace {
 namespace {
 
-const Schema kSchema = {{"i", SqlType::Of(TypeId::kInt32)},
-                        {"j", SqlType::Of(TypeId::kInt32)},
-                        {"l", SqlType::Of(TypeId::kInt64)},
-                        {"d", SqlType::Of(TypeId::kFloat64)},
-                        {"s", SqlType::Of(TypeId::kText)},
-                        {"t", SqlType::Of(TypeId::kText)},
-                        {"p", SqlType::Numeric(12, 2)},
-                        {"q", SqlType::Numeric(0, 4)},
-                        {"f", SqlType::Of(TypeId::kBoolean)},
-                        {"day", SqlType::Of(TypeId::kDate)},
-                        {"ts", SqlType::Of(TypeId::kTimestamp)}};
+const Schema kSchema = {
+    {"i", SqlType::Of(TypeId::kInt32)},     {"j", SqlType::Of(TypeId::kInt32)},
+    {"l", SqlType::Of(TypeId::kInt64)},     {"d", SqlType::Of(TypeId::kFloat64)},
+    {"s", SqlType::Of(TypeId::kText)},      {"t", SqlType::Of(TypeId::kText)},
+    {"p", SqlType::Numeric(12, 2)},         {"q", SqlType::Numeric(0, 4)},
+    {"f", SqlType::Of(TypeId::kBoolean)},   {"day", SqlType::Of(TypeId::kDate)},
+    {"ts", SqlType::Of(TypeId::kTimestamp)}};
 constexpr int kTextColumns[] = {4, 5};
 
 ExprPtr C(const char* name) {
@@ -49,17 +46,22 @@ class RandomRows {
   Batch Make() {
     const auto small = [](uint64_t r) { return static_cast<int64_t>(r % 41) - 20; };
     const auto word = [](uint64_t r) {
-      static const char* const kWords[] = {"", "a", "abc", "ABC x", "h\xC3\xA9llo", "a%c", "12", "zz"};
+      static const char* const kWords[] = {"",    "a",  "abc", "ABC x", "h\xC3\xA9llo",
+                                           "a%c", "12", "zz"};
       return std::string(kWords[r % std::size(kWords)]);
     };
     auto days = Draws<int32_t>([](uint64_t r) { return static_cast<int32_t>(r % 40000) - 10000; });
-    auto micros = Draws<int64_t>([](uint64_t r) { return static_cast<int64_t>(r >> 10) - (1LL << 52); });
+    auto micros =
+        Draws<int64_t>([](uint64_t r) { return static_cast<int64_t>(r >> 10) - (1LL << 52); });
     return MakeBatch(
-        {Int32s(Draws<int32_t>(small)), Int32s(Draws<int32_t>(small)), Int64s(Draws<int64_t>(small)),
+        {Int32s(Draws<int32_t>(small)), Int32s(Draws<int32_t>(small)),
+         Int64s(Draws<int64_t>(small)),
          Doubles(Draws<double>([&](uint64_t r) { return static_cast<double>(small(r)) / 4; })),
          Texts(Draws<std::string>(word)), Texts(Draws<std::string>(word)),
          Decimals(Draws<int64_t>(small), 2),
-         Decimals(Draws<int64_t>([](uint64_t r) { return static_cast<int64_t>(r % 2000000) - 1000000; }), 4),
+         Decimals(
+             Draws<int64_t>([](uint64_t r) { return static_cast<int64_t>(r % 2000000) - 1000000; }),
+             4),
          Bools(Draws<bool>([](uint64_t r) { return r % 2 == 0; })),
          MakeArrayOf<arrow::Date32Builder, int32_t>(days), Timestamps(micros)});
   }
@@ -82,7 +84,8 @@ class RandomRows {
 std::vector<ExprPtr> Expressions() {
   std::vector<ExprPtr> exprs;
   for (const char* op : {"+", "-", "*", "=", "<>", "<", "<=", ">", ">="}) {
-    for (const auto& [a, b] : {std::pair("i", "j"), {"i", "l"}, {"d", "i"}, {"p", "q"}, {"p", "i"}}) {
+    for (const auto& [a, b] :
+         {std::pair("i", "j"), {"i", "l"}, {"d", "i"}, {"p", "q"}, {"p", "i"}}) {
       exprs.push_back(Op(op, C(a), C(b)));
       exprs.push_back(Op(op, C(a), Int(3)));
       exprs.push_back(Op(op, Int(-2), C(b)));
@@ -111,7 +114,8 @@ std::vector<ExprPtr> Expressions() {
     exprs.push_back(Fn(name, {C("s"), C("t")}));
     exprs.push_back(Fn(name, {C("p"), C("q")}));
   }
-  for (const char* name : {"upper", "length", "reverse", "initcap", "btrim", "md5", "octet_length"}) {
+  for (const char* name :
+       {"upper", "length", "reverse", "initcap", "btrim", "md5", "octet_length"}) {
     exprs.push_back(Fn(name, {C("s")}));
   }
   exprs.push_back(Fn("substr", {C("s"), C("i"), Op("@", C("j"))}));
@@ -175,7 +179,8 @@ TEST(Consistency, DictionaryEqualsText) {
   for (const ExprPtr& expr : Expressions()) {
     SCOPED_TRACE(ExprToString(*expr, kSchema));
     EXPECT_EQ(EvalOn(expr, kSchema, encoded), EvalOn(expr, kSchema, plain));
-    EXPECT_EQ(EvalOn(expr, kSchema, encoded.Slice(7, 90)), EvalOn(expr, kSchema, plain.Slice(7, 90)));
+    EXPECT_EQ(EvalOn(expr, kSchema, encoded.Slice(7, 90)),
+              EvalOn(expr, kSchema, plain.Slice(7, 90)));
   }
 }
 

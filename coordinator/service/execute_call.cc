@@ -1,0 +1,142 @@
+#include "coordinator/service/execute_call.h"
+
+#include <optional>
+#include <utility>
+
+#include "common/base/status.h"
+#include "coordinator/service/request_limits.h"
+#include "coordinator/sql/parser.h"
+
+namespace millrace {
+namespace {
+
+// The result messages of one statement.
+class ClientSink final : public ResultSink {
+ public:
+  explicit ClientSink(ExecuteWriter& writer) : writer_(writer) {}
+
+  absl::Status WriteSchema(const v1::Schema& schema, std::string ipc_message) override {
+    v1::ExecuteResponse response;
+    *response.mutable_schema()->mutable_schema() = schema;
+    response.mutable_schema()->set_ipc_message(std::move(ipc_message));
+    return writer_.Write(std::move(response));
+  }
+  absl::Status WriteBatch(std::string ipc_message, uint64_t rows) override {
+    v1::ExecuteResponse response;
+    response.mutable_batch()->set_ipc_message(std::move(ipc_message));
+    response.mutable_batch()->set_rows(rows);
+    return writer_.Write(std::move(response));
+  }
+  absl::Status Notice(absl::string_view message, absl::string_view hint) override {
+    v1::ExecuteResponse response;
+    response.mutable_notice()->set_message(std::string(message));
+    response.mutable_notice()->set_hint(std::string(hint));
+    return writer_.Write(std::move(response));
+  }
+  void Progress(uint64_t rows_read) override {
+    v1::ExecuteResponse response;
+    response.mutable_progress()->set_rows_read(rows_read);
+    // A broken stream shows at the next message that matters.
+    writer_.Write(std::move(response)).IgnoreError();
+  }
+
+ private:
+  ExecuteWriter& writer_;
+};
+
+// From a position in the statement to one in the request's text.
+absl::Status Shift(const absl::Status& status, const StatementText& statement) {
+  ErrorDetail detail = GetErrorDetail(status);
+  if (detail.position == 0) return status;
+  detail.position += statement.begin_char - 1;
+  return MakeError(detail, status.message());
+}
+
+v1::ExecuteResponse ErrorResponse(const absl::Status& status) {
+  v1::ExecuteResponse response;
+  const ErrorDetail detail = GetErrorDetail(status);
+  v1::StatementError& error = *response.mutable_error();
+  error.set_code(static_cast<int32_t>(status.code()));
+  error.set_message(std::string(status.message()));
+  error.set_sqlstate(std::string(SqlStateCode(detail.state)));
+  error.set_position(detail.position);
+  error.set_hint(detail.hint);
+  return response;
+}
+
+absl::Status SendEnd(const StatementResult& result, ExecuteWriter& writer) {
+  for (const auto& [name, value] : result.settings) {
+    v1::ExecuteResponse changed;
+    changed.mutable_setting_changed()->set_name(name);
+    // An empty value is the default again: the client sends the setting no more.
+    changed.mutable_setting_changed()->set_value(value.value_or(""));
+    MR_RETURN_IF_ERROR(writer.Write(std::move(changed)));
+  }
+  v1::ExecuteResponse response;
+  v1::StatementEnd& end = *response.mutable_statement_end();
+  end.set_tag(result.tag);
+  end.set_rows(result.rows);
+  if (result.stream_job_id != 0) end.set_job_id(std::to_string(result.stream_job_id));
+  return writer.Write(std::move(response));
+}
+
+}  // namespace
+
+ExecuteCall::ExecuteCall(v1::ExecuteRequest request, StatementExecutor& executor,
+                         RequestMemory& requests, ExecuteWriter& writer)
+    : request_(std::move(request)), executor_(executor), requests_(requests), writer_(writer) {}
+
+absl::Status ExecuteCall::Run() {
+  MR_RETURN_IF_ERROR(CheckSqlSize(request_.sql()));
+  MR_RETURN_IF_ERROR(requests_.Begin(request_.request_id(), request_.sql()));
+  MR_ASSIGN_OR_RETURN(working_directory_, CheckWorkingDirectory(request_.working_directory()));
+  for (const auto& [name, value] : request_.settings()) {
+    if (!value.empty()) settings_[name] = value;
+  }
+  MR_ASSIGN_OR_RETURN(const std::vector<StatementText> statements, SplitStatements(request_.sql()));
+  for (const StatementText& statement : statements) {
+    const auto begin = static_cast<size_t>(statement.begin_byte);
+    const auto end = static_cast<size_t>(statement.end_byte);
+    v1::ExecuteResponse start;
+    start.mutable_statement_start()->set_index(index_);
+    start.mutable_statement_start()->set_begin_byte(static_cast<uint32_t>(begin));
+    start.mutable_statement_start()->set_end_byte(static_cast<uint32_t>(end));
+    MR_RETURN_IF_ERROR(writer_.Write(std::move(start)));
+    absl::StatusOr<StatementResult> result =
+        RunStatement(request_.sql().substr(begin, end - begin));
+    ++index_;
+    if (result.ok()) {
+      MR_RETURN_IF_ERROR(SendEnd(*result, writer_));
+      continue;
+    }
+    const absl::Status error = Shift(result.status(), statement);
+    if (!request_.keep_going() || writer_.cancellation().cancelled()) return error;
+    MR_RETURN_IF_ERROR(writer_.Write(ErrorResponse(error)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StatementResult> ExecuteCall::RunStatement(const std::string& statement) {
+  std::optional<StatementResult> result = requests_.Find(request_.request_id(), index_);
+  if (!result.has_value()) {
+    ClientSink sink(writer_);
+    // Its own, because a statement's timeout ends the statement and not the call.
+    Cancellation cancellation;
+    Cancellation::Registration with_call(
+        writer_.cancellation(),
+        [&cancellation](const absl::Status& reason) { cancellation.Cancel(reason); });
+    StatementContext context{settings_, working_directory_, cancellation, sink, 0, index_, {}};
+    MR_ASSIGN_OR_RETURN(result, executor_.Execute(statement, context));
+    requests_.Done(request_.request_id(), index_, *result);
+  }
+  for (const auto& [name, value] : result->settings) {
+    if (value.has_value()) {
+      settings_[name] = *value;
+    } else {
+      settings_.erase(name);
+    }
+  }
+  return *std::move(result);
+}
+
+}  // namespace millrace

@@ -1,0 +1,189 @@
+#include "worker/service/attempt_manager.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <latch>
+#include <thread>
+
+#include "common/storage/local_file_system.h"
+#include "millrace/v1/control.pb.h"
+#include "tests/support/runtime/fake_parts.h"
+#include "tests/support/status_matchers.h"
+#include "worker/exchange/channel_registry.h"
+#include "worker/exchange/peer_pool.h"
+#include "worker/runtime/actor_pool.h"
+#include "worker/runtime/result_queue.h"
+#include "worker/state/memory_view_store.h"
+
+namespace millrace {
+namespace {
+
+// Keeps messages; Wait blocks until one of a kind has come.
+class KeepingOutbox final : public ControlOutbox {
+ public:
+  void Send(v1::WorkerMessage message) override {
+    MutexLock lock(mutex_);
+    messages_.push_back(std::move(message));
+    changed_.NotifyAll();
+  }
+  v1::WorkerMessage Wait(v1::WorkerMessage::MessageCase kind) {
+    MutexLock lock(mutex_);
+    while (true) {
+      for (const v1::WorkerMessage& message : messages_) {
+        if (message.message_case() == kind) return message;
+      }
+      changed_.Wait(mutex_);
+    }
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<v1::WorkerMessage> messages_ ABSL_GUARDED_BY(mutex_);
+};
+
+class AttemptManagerTest : public ::testing::Test {
+ protected:
+  AttemptManagerTest() : manager_(parts_, Options()) { manager_.Connect(1, outbox_); }
+
+  AttemptManagerOptions Options() {
+    AttemptManagerOptions options;
+    options.on_drained = [this] { drained_ = true; };
+    return options;
+  }
+  // A scan that waits for splits → the result.
+  void Deploy(uint32_t attempt, bool streaming = false) {
+    v1::CoordinatorMessage message;
+    v1::DeployAttempt& deploy = *message.mutable_deploy();
+    deploy.set_job_id(5);
+    deploy.set_attempt(attempt);
+    deploy.mutable_plan()->set_streaming(streaming);
+    v1::Fragment* fragment = deploy.mutable_plan()->add_fragments();
+    fragment->set_parallelism(1);
+    fragment->add_outputs()->set_distribution(v1::DISTRIBUTION_RESULT);
+    fragment->mutable_root()->mutable_scan()->set_connector("view");
+    deploy.add_placements()->set_worker_id(1);
+    manager_.Handle(message);
+  }
+  void Start(uint32_t attempt) {
+    v1::CoordinatorMessage message;
+    message.mutable_start()->set_job_id(5);
+    message.mutable_start()->set_attempt(attempt);
+    manager_.Handle(message);
+  }
+  void EndSplits(uint32_t attempt) {
+    v1::CoordinatorMessage message;
+    message.mutable_split_assignment()->set_job_id(5);
+    message.mutable_split_assignment()->set_attempt(attempt);
+    message.mutable_split_assignment()->set_end(true);
+    manager_.Handle(message);
+  }
+  void Cancel(uint32_t attempt) {
+    v1::CoordinatorMessage message;
+    message.mutable_cancel()->set_job_id(5);
+    message.mutable_cancel()->set_attempt(attempt);
+    manager_.Handle(message);
+  }
+  std::shared_ptr<ResultQueue> FindResult(uint32_t attempt) {
+    std::shared_ptr<arrow::Schema> schema;
+    return manager_.FindResult(5, attempt, 0, 0, &schema);
+  }
+  int NumTasks() {
+    v1::Heartbeat heartbeat;
+    manager_.FillHeartbeat(&heartbeat);
+    return heartbeat.tasks_size();
+  }
+
+  std::atomic<bool> drained_{false};
+  ChannelRegistry channels_;
+  PeerPool peers_;
+  LocalFileSystem file_system_;
+  MemoryViewStore views_;
+  ActorPool pool_{1};
+  ManualTimers timers_;
+  WorkerParts parts_{pool_, timers_, SystemClock(), channels_, peers_, file_system_, views_};
+  std::shared_ptr<KeepingOutbox> outbox_ = std::make_shared<KeepingOutbox>();
+  AttemptManager manager_;
+};
+
+TEST_F(AttemptManagerTest, AttemptGoesWhenItsResultWasRead) {
+  Deploy(1);
+  EXPECT_FALSE(outbox_->Wait(v1::WorkerMessage::kDeployed).deployed().has_error());
+  Start(1);
+  outbox_->Wait(v1::WorkerMessage::kSplitRequest);
+  auto result = FindResult(1);
+  ASSERT_NE(result, nullptr);
+  std::latch ready(1);
+  ASSERT_TRUE(result->Attach([&] { ready.count_down(); }));
+  EndSplits(1);
+  ready.wait();
+  EXPECT_TRUE(result->Pop().end.has_value());
+  EXPECT_EQ(NumTasks(), 1);
+  // The task says that it has ended, and is gone a moment later.
+  while (NumTasks() > 0) {
+    manager_.OnResultRead(5, 1);
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(FindResult(1), nullptr);
+}
+
+TEST_F(AttemptManagerTest, CancelledAttemptAnswersWhenItsTasksHaveEnded) {
+  Deploy(1);
+  Start(1);
+  outbox_->Wait(v1::WorkerMessage::kSplitRequest);
+  auto result = FindResult(1);
+  Cancel(1);
+  EXPECT_EQ(outbox_->Wait(v1::WorkerMessage::kCancelled).cancelled().attempt(), 1);
+  EXPECT_EQ(NumTasks(), 0);
+  EXPECT_ERROR(*result->Pop().end, SqlState::kQueryCanceled, "cancelled");
+}
+
+TEST_F(AttemptManagerTest, AttemptThatNeverStartedCanBeCancelled) {
+  Deploy(1);
+  Cancel(1);
+  outbox_->Wait(v1::WorkerMessage::kCancelled);
+  EXPECT_EQ(NumTasks(), 0);
+}
+
+TEST_F(AttemptManagerTest, CancelOfSomethingUnknownIsAnswered) {
+  Cancel(9);
+  EXPECT_EQ(outbox_->Wait(v1::WorkerMessage::kCancelled).cancelled().attempt(), 9);
+}
+
+TEST_F(AttemptManagerTest, MessagesForOtherAttemptsAreCounted) {
+  Deploy(2);
+  Start(1);
+  EndSplits(1);
+  Deploy(2);
+  EXPECT_EQ(manager_.stale_messages(), 3);
+  EXPECT_EQ(NumTasks(), 1);
+}
+
+TEST_F(AttemptManagerTest, StreamingJobNeedsState) {
+  Deploy(1, /*streaming=*/true);
+  const v1::WorkerMessage answer = outbox_->Wait(v1::WorkerMessage::kDeployed);
+  EXPECT_EQ(answer.deployed().error().detail().sqlstate(), "0A000");
+}
+
+TEST_F(AttemptManagerTest, LossOfTheCoordinatorEndsEverything) {
+  Deploy(1);
+  Start(1);
+  outbox_->Wait(v1::WorkerMessage::kSplitRequest);
+  manager_.Disconnect();
+  EXPECT_EQ(NumTasks(), 0);
+}
+
+TEST_F(AttemptManagerTest, DrainsWhenTheLastTaskHasGone) {
+  Deploy(1);
+  v1::CoordinatorMessage message;
+  message.mutable_drain();
+  manager_.Handle(message);
+  EXPECT_FALSE(drained_);
+  Cancel(1);
+  outbox_->Wait(v1::WorkerMessage::kCancelled);
+  EXPECT_TRUE(drained_);
+}
+
+}  // namespace
+}  // namespace millrace
