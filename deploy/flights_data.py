@@ -56,9 +56,7 @@ def members(archive: pathlib.Path) -> dict[str, bytes]:
     with tarfile.open(archive) as tar:
         for member in tar.getmembers():
             name = pathlib.PurePosixPath(member.name)
-            content = (
-                tar.extractfile(member) if member.isfile() and name.parent.name == "data" else None
-            )
+            content = tar.extractfile(member) if member.isfile() and name.parent.name == "data" else None
             if content is not None:
                 files[name.name] = content.read()
     with zipfile.ZipFile(io.BytesIO(files.pop("flights.csv.zip"))) as inner:

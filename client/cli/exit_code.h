@@ -18,7 +18,8 @@ enum class ExitCode : int {
   kInterrupted = 130,
 };
 
-// For an error of a statement: unreachable, auth and interruption keep their own codes, all else is kSqlError.
+// For an error of a statement: unreachable, auth and interruption keep their own codes, all else is
+// kSqlError.
 ExitCode StatementExitCode(const absl::Status& status);
 // For an error of another call (job, worker): not found and conflict are told apart too.
 ExitCode CallExitCode(const absl::Status& status);

@@ -37,9 +37,7 @@ void PrintJob(const v1::JobStatus& status, bool json) {
   std::fflush(stdout);
 }
 
-bool HasEnded(const v1::JobStatus& status) {
-  return status.state() >= v1::JOB_STATE_FINISHED;
-}
+bool HasEnded(const v1::JobStatus& status) { return status.state() >= v1::JOB_STATE_FINISHED; }
 
 ExitCode EndCode(const v1::JobStatus& status) {
   return status.state() == v1::JOB_STATE_FAILED ? ExitCode::kJobFailed : ExitCode::kOk;

@@ -114,15 +114,21 @@ absl::StatusOr<std::unique_ptr<PrivateCluster>> PrivateCluster::Start(
   std::error_code error;
   fs::create_directories(fs::path(cluster->data_dir_) / "logs", error);
   if (error) {
-    return MakeError(SqlState::kIoError, absl::StrCat("cannot make the folder ",
-                                                      cluster->data_dir_, ": ", error.message()));
+    return MakeError(SqlState::kIoError, absl::StrCat("cannot make the folder ", cluster->data_dir_,
+                                                      ": ", error.message()));
   }
   cluster->data_dir_ = fs::absolute(cluster->data_dir_).string();
 
-  std::vector<std::string> coordinator = {
-      "millrace-coordinator",       "--listen",   options.client_address, "--control-listen",
-      options.control_address,      "--data-dir", cluster->data_dir_ + "/coordinator",
-      "--exit-with-parent",         "--allowed-path", "/"};
+  std::vector<std::string> coordinator = {"millrace-coordinator",
+                                          "--listen",
+                                          options.client_address,
+                                          "--control-listen",
+                                          options.control_address,
+                                          "--data-dir",
+                                          cluster->data_dir_ + "/coordinator",
+                                          "--exit-with-parent",
+                                          "--allowed-path",
+                                          "/"};
   // The coordinator removes the folder too, for the case that this process is killed.
   if (cluster->removes_data_dir_) {
     coordinator.insert(coordinator.end(), {"--remove-at-exit", cluster->data_dir_});
@@ -139,12 +145,18 @@ absl::StatusOr<std::unique_ptr<PrivateCluster>> PrivateCluster::Start(
   }
   for (int i = 1; i <= options.num_workers; ++i) {
     const std::string name = absl::StrCat("worker-", i);
-    std::vector<std::string> worker = {
-        "millrace-worker", "--coordinator",       control_address,
-        "--listen",        "127.0.0.1:0",         "--slots",
-        absl::StrCat(slots), "--name",            name,
-        "--data-dir",      absl::StrCat(cluster->data_dir_, "/", name),
-        "--exit-with-parent"};
+    std::vector<std::string> worker = {"millrace-worker",
+                                       "--coordinator",
+                                       control_address,
+                                       "--listen",
+                                       "127.0.0.1:0",
+                                       "--slots",
+                                       absl::StrCat(slots),
+                                       "--name",
+                                       name,
+                                       "--data-dir",
+                                       absl::StrCat(cluster->data_dir_, "/", name),
+                                       "--exit-with-parent"};
     MR_RETURN_IF_ERROR(cluster->Launch(name, worker));
   }
   for (size_t i = 1; i < cluster->children_.size(); ++i) {

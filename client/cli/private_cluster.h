@@ -13,7 +13,8 @@ struct PrivateClusterOptions {
   int num_workers = 2;
   // Slots of each worker; 0 = cores divided by workers, at least 1.
   int slots_per_worker = 0;
-  // Folder of all data; empty = a new one below the temporary folder, which is gone when the cluster is.
+  // Folder of all data; empty = a new one below the temporary folder, which is gone when the
+  // cluster is.
   std::string data_dir;
   // host:port; port 0 = chosen by the system.
   std::string client_address = "127.0.0.1:0";
@@ -22,11 +23,13 @@ struct PrivateClusterOptions {
   bool log_to_files = true;
 };
 
-// A real cluster of one machine: a coordinator and workers as child processes on loopback. They stay in this
-// process's group, and end when it ends, however it ends: each holds the read end of a pipe whose write end only this process has.
+// A real cluster of one machine: a coordinator and workers as child processes on loopback. They
+// stay in this process's group, and end when it ends, however it ends: each holds the read end of a
+// pipe whose write end only this process has.
 class PrivateCluster {
  public:
-  // Returns when all workers have joined. 08006 with the last lines of the log if a process does not come up.
+  // Returns when all workers have joined. 08006 with the last lines of the log if a process does
+  // not come up.
   static absl::StatusOr<std::unique_ptr<PrivateCluster>> Start(
       const PrivateClusterOptions& options);
   // Ends all processes (gently, then by force after 5 s) and waits for them.

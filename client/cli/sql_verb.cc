@@ -26,8 +26,7 @@ struct SqlFlags {
 
 // Reads statements from the terminal; one ends with a semicolon at the end of a line.
 ExitCode Prompt(StatementRunner& runner, const std::string& version) {
-  std::fprintf(stderr, "millrace %s; end a statement with ; and leave with \\q\n",
-               version.c_str());
+  std::fprintf(stderr, "millrace %s; end a statement with ; and leave with \\q\n", version.c_str());
   std::string statement;
   std::string line;
   while (true) {
@@ -52,8 +51,7 @@ ExitCode Sql(const SqlFlags& flags) {
                stderr);
     return ExitCode::kUsage;
   }
-  const bool prompt =
-      flags.command.empty() && flags.file.empty() && isatty(STDIN_FILENO) != 0;
+  const bool prompt = flags.command.empty() && flags.file.empty() && isatty(STDIN_FILENO) != 0;
   CancelToken cancel;
   // At a prompt the terminal's default holds: Ctrl-C leaves.
   std::unique_ptr<InterruptWatcher> watcher;
@@ -63,7 +61,8 @@ ExitCode Sql(const SqlFlags& flags) {
     std::fputs(ErrorText(client.status(), "").c_str(), stderr);
     return CallExitCode(client.status());
   }
-  StatementRunner runner(**client, {.format = *format, .keep_going = flags.keep_going, .show_tags = prompt});
+  StatementRunner runner(**client,
+                         {.format = *format, .keep_going = flags.keep_going, .show_tags = prompt});
   if (prompt) return Prompt(runner, (*client)->server_version());
   if (!flags.command.empty()) return runner.Run(flags.command, &cancel);
   auto text = ReadScript(flags.file.empty() ? "-" : flags.file);

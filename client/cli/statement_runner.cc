@@ -21,7 +21,8 @@ class StatementRunner::Handler final : public StatementHandler {
   absl::Status OnSchema(const Schema& schema) override {
     ClearProgress();
     EndResultSet();
-    // Printed with the first rows or at the end: a statement that fails before that prints its error only.
+    // Printed with the first rows or at the end: a statement that fails before that prints its
+    // error only.
     has_schema_ = true;
     schema_ = schema;
     return absl::OkStatus();
@@ -58,7 +59,8 @@ class StatementRunner::Handler final : public StatementHandler {
     ClearProgress();
     AbandonResultSet();
     failed_ = true;
-    // On stdout, in the place of the statement's rows, so that a log of a whole script can be compared.
+    // On stdout, in the place of the statement's rows, so that a log of a whole script can be
+    // compared.
     std::printf("ERROR %s: %s\n", std::string(SqlStateCode(GetErrorDetail(error).state)).c_str(),
                 std::string(error.message()).c_str());
     std::fflush(stdout);

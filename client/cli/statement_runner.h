@@ -18,8 +18,8 @@ struct StatementRunnerOptions {
   bool show_tags = false;
 };
 
-// Sends statements to a server and prints what comes back: rows on stdout, all else on stderr. Keeps the session's settings
-// between calls.
+// Sends statements to a server and prints what comes back: rows on stdout, all else on stderr.
+// Keeps the session's settings between calls.
 class StatementRunner {
  public:
   StatementRunner(Client& client, const StatementRunnerOptions& options);

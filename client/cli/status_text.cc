@@ -65,15 +65,15 @@ std::string Duration(int64_t from, int64_t to) {
 }  // namespace
 
 std::string JobText(const v1::JobStatus& job) {
-  std::string text = absl::StrCat(
-      "job ", job.id(), job.name().empty() ? "" : absl::StrCat(" (", job.name(), ")"), "  ",
-      StateWord(v1::JobState_Name(job.state()), "JOB_STATE_"), "\n", "created ",
-      Time(job.created_at_micros()), "  ended ", Time(job.ended_at_micros()), "  attempt ",
-      job.attempt(), "\nepoch published ", job.published_epoch(), "  durable ",
-      job.durable_epoch(), "\n");
+  std::string text =
+      absl::StrCat("job ", job.id(), job.name().empty() ? "" : absl::StrCat(" (", job.name(), ")"),
+                   "  ", StateWord(v1::JobState_Name(job.state()), "JOB_STATE_"), "\n", "created ",
+                   Time(job.created_at_micros()), "  ended ", Time(job.ended_at_micros()),
+                   "  attempt ", job.attempt(), "\nepoch published ", job.published_epoch(),
+                   "  durable ", job.durable_epoch(), "\n");
   if (!job.error().message().empty()) {
-    absl::StrAppend(&text, "error ", job.error().detail().sqlstate(), ": ",
-                    job.error().message(), "\n");
+    absl::StrAppend(&text, "error ", job.error().detail().sqlstate(), ": ", job.error().message(),
+                    "\n");
   }
   if (job.steps_size() > 0) {
     AlignedText steps({"step", "state", "rows", "time", "stored at", "statement"});
@@ -97,16 +97,14 @@ std::string JobText(const v1::JobStatus& job) {
     AlignedText tasks({"task", "worker", "state", "rows in", "rows out", "remote bytes",
                        "watermark", "epoch", "late", "bad", "waits for", "operators"});
     for (const v1::TaskProgress& task : job.tasks()) {
-      tasks.Add({absl::StrCat(task.job_id(), "/", task.fragment(), ".", task.task_index()),
-                 absl::StrCat(task.worker_id()),
-                 StateWord(v1::TaskState_Name(task.state()), "TASK_STATE_"),
-                 absl::StrCat(task.rows_in()), absl::StrCat(task.rows_out()),
-                 absl::StrCat(task.remote_bytes_out()),
-                 EventTime(task.has_watermark(), task.watermark_micros()),
-                 absl::StrCat(task.epoch()), absl::StrCat(task.late_rows()),
-                 absl::StrCat(task.bad_rows()),
-                 task.waiting_for().empty() ? "-" : task.waiting_for(),
-                 titles[task.fragment()]});
+      tasks.Add(
+          {absl::StrCat(task.job_id(), "/", task.fragment(), ".", task.task_index()),
+           absl::StrCat(task.worker_id()),
+           StateWord(v1::TaskState_Name(task.state()), "TASK_STATE_"), absl::StrCat(task.rows_in()),
+           absl::StrCat(task.rows_out()), absl::StrCat(task.remote_bytes_out()),
+           EventTime(task.has_watermark(), task.watermark_micros()), absl::StrCat(task.epoch()),
+           absl::StrCat(task.late_rows()), absl::StrCat(task.bad_rows()),
+           task.waiting_for().empty() ? "-" : task.waiting_for(), titles[task.fragment()]});
     }
     absl::StrAppend(&text, "\n", tasks.ToString(""));
   }
@@ -129,8 +127,8 @@ std::string WorkersText(const std::vector<v1::WorkerStatus>& workers) {
     table.Add({absl::StrCat(worker.worker_id()), worker.name(),
                StateWord(v1::WorkerState_Name(worker.state()), "WORKER_STATE_"),
                worker.data_address(), absl::StrCat(worker.slots()),
-               absl::StrCat(worker.running_tasks()),
-               absl::StrCat(worker.rss_bytes() >> 20, " MiB"), Time(worker.joined_at_micros())});
+               absl::StrCat(worker.running_tasks()), absl::StrCat(worker.rss_bytes() >> 20, " MiB"),
+               Time(worker.joined_at_micros())});
   }
   return table.ToString("");
 }

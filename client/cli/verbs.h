@@ -11,7 +11,8 @@ class App;
 
 namespace millrace {
 
-// Each verb adds its command to the parser and sets `*exit_code` when it has run. One file for each verb.
+// Each verb adds its command to the parser and sets `*exit_code` when it has run. One file for each
+// verb.
 void AddRunVerb(CLI::App& app, ExitCode* exit_code);
 void AddDevVerb(CLI::App& app, ExitCode* exit_code);
 void AddSqlVerb(CLI::App& app, ExitCode* exit_code);

@@ -121,8 +121,8 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& opt
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   std::unique_ptr<Client> client(new Client());
   Stubs& stubs = *client->stubs_;
-  stubs.channel = grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(),
-                                            arguments);
+  stubs.channel =
+      grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(), arguments);
   stubs.sql = v1::SqlService::NewStub(stubs.channel);
   stubs.job = v1::JobService::NewStub(stubs.channel);
   stubs.cluster = v1::ClusterService::NewStub(stubs.channel);

@@ -38,7 +38,8 @@ struct ExecuteOptions {
   std::string request_id;
 };
 
-// Lets another thread, or a signal handler's thread, end a call. Sticky: a cancelled token cancels every later call too.
+// Lets another thread, or a signal handler's thread, end a call. Sticky: a cancelled token cancels
+// every later call too.
 class CancelToken {
  public:
   CancelToken();
@@ -56,27 +57,30 @@ class CancelToken {
   std::shared_ptr<State> state_;
 };
 
-// A connection to a Millrace cluster over millrace.v1. Thread-safe; calls block. Errors carry an ErrorDetail
-// (common/base/status.h): SQLSTATE, position, hint, blame, retry advice; a server that cannot be reached is 08006.
+// A connection to a Millrace cluster over millrace.v1. Thread-safe; calls block. Errors carry an
+// ErrorDetail (common/base/status.h): SQLSTATE, position, hint, blame, retry advice; a server that
+// cannot be reached is 08006.
 class Client {
  public:
   // Connects and asks for the version; 08006 if nobody answers in time.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const ClientOptions& options);
   ~Client();
 
-  // Runs one or more statements; the handler is called on this thread, in order. Returns the first error (with
-  // keep_going: only errors of the call itself). Cancelling gives 57014.
+  // Runs one or more statements; the handler is called on this thread, in order. Returns the first
+  // error (with keep_going: only errors of the call itself). Cancelling gives 57014.
   absl::Status Execute(absl::string_view sql, const ExecuteOptions& options,
                        StatementHandler& handler, CancelToken* cancel = nullptr);
 
-  // Starts a script as one job; returns its id. Retrying with the same request_id starts nothing twice.
+  // Starts a script as one job; returns its id. Retrying with the same request_id starts nothing
+  // twice.
   absl::StatusOr<std::string> SubmitJob(absl::string_view sql, absl::string_view name,
                                         const ExecuteOptions& options);
   // `job` is an id or a name, here and below; 42704 if there is none.
   absl::StatusOr<v1::JobStatus> GetJob(absl::string_view job);
   // Newest first, without tasks.
   absl::StatusOr<std::vector<v1::JobStatus>> ListJobs();
-  // Calls `on_status` now and after each change until the job is at its end or `on_status` returns false.
+  // Calls `on_status` now and after each change until the job is at its end or `on_status` returns
+  // false.
   absl::Status WatchJob(absl::string_view job,
                         const std::function<bool(const v1::JobStatus&)>& on_status,
                         CancelToken* cancel = nullptr);

@@ -33,9 +33,9 @@ absl::StatusOr<std::shared_ptr<arrow::RecordBatch>> ResultDecoder::Decode(
     return MakeError(SqlState::kProtocolViolation, "the server sent an empty batch message");
   }
   arrow::ipc::DictionaryMemo dictionaries;
-  MR_ASSIGN_ARROW_OR_RETURN(
-      auto decoded, arrow::ipc::ReadRecordBatch(*message, arrow_schema_, &dictionaries,
-                                                arrow::ipc::IpcReadOptions::Defaults()));
+  MR_ASSIGN_ARROW_OR_RETURN(auto decoded,
+                            arrow::ipc::ReadRecordBatch(*message, arrow_schema_, &dictionaries,
+                                                        arrow::ipc::IpcReadOptions::Defaults()));
   MR_RETURN_IF_ARROW_ERROR(decoded->Validate());
   return decoded;
 }

@@ -13,8 +13,9 @@ class ResultBatch;
 class ResultSchema;
 }  // namespace v1
 
-// Turns the Arrow IPC messages of one result set into record batches. The batches refer to a copy of the message's
-// bytes, so they may outlive it. What a server sends is not trusted: batches are validated.
+// Turns the Arrow IPC messages of one result set into record batches. The batches refer to a copy
+// of the message's bytes, so they may outlive it. What a server sends is not trusted: batches are
+// validated.
 class ResultDecoder {
  public:
   // Begins a result set.

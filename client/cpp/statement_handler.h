@@ -10,7 +10,8 @@
 
 namespace millrace {
 
-// What comes back while statements run; see Client::Execute. A method that returns an error ends the call with it.
+// What comes back while statements run; see Client::Execute. A method that returns an error ends
+// the call with it.
 class StatementHandler {
  public:
   virtual ~StatementHandler() = default;
@@ -26,7 +27,8 @@ class StatementHandler {
                                       const std::string& job_id) = 0;
   // Only with keep_going: the statement failed and the next one follows.
   virtual absl::Status OnStatementError(const absl::Status& error) = 0;
-  // A SET statement: the client keeps it and sends it with later calls. An absent setting has an empty value.
+  // A SET statement: the client keeps it and sends it with later calls. An absent setting has an
+  // empty value.
   virtual void OnSettingChanged(const std::string& name, const std::string& value) = 0;
   virtual void OnProgress(uint64_t rows_read, double fraction) = 0;
 };

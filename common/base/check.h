@@ -7,12 +7,13 @@ namespace millrace {
 
 }  // namespace millrace
 
-// For mistakes of programmers only; never on input from a user, a disk or the network. On in all builds.
-#define MR_CHECK(condition)                                             \
-  do {                                                                  \
-    if (!(condition)) [[unlikely]] {                                    \
-      ::millrace::CheckFailed(__FILE__, __LINE__, #condition);          \
-    }                                                                   \
+// For mistakes of programmers only; never on input from a user, a disk or the network. On in all
+// builds.
+#define MR_CHECK(condition)                                    \
+  do {                                                         \
+    if (!(condition)) [[unlikely]] {                           \
+      ::millrace::CheckFailed(__FILE__, __LINE__, #condition); \
+    }                                                          \
   } while (false)
 
 // As MR_CHECK, for hot paths: on in debug and sanitizer builds.

@@ -3,13 +3,15 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
-// Named places where a test makes the process fail, wait or die. They cost nothing in release builds.
+// Named places where a test makes the process fail, wait or die. They cost nothing in release
+// builds.
 //
 //   MR_FAILPOINT("epoch.before_ack");            // returns the configured error from the function
 //   if (FailpointHeld("epoch.hold_ack")) …        // a test holds something back
 //
 // Configured by EnableFailpoint in tests, and by the environment of a child process:
-// MILLRACE_FAILPOINTS="epoch.before_ack=error;checkpoint.after_manifest=abort;x=3*error" (n* = the n-th hit only).
+// MILLRACE_FAILPOINTS="epoch.before_ack=error;checkpoint.after_manifest=abort;x=3*error" (n* = the
+// n-th hit only).
 
 namespace millrace {
 

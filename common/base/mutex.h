@@ -33,7 +33,8 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex& mutex_;
 };
 
-// A condition variable over Mutex. Wait returns spuriously too: always in a loop over the condition.
+// A condition variable over Mutex. Wait returns spuriously too: always in a loop over the
+// condition.
 class CondVar {
  public:
   void Wait(Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {

@@ -9,8 +9,8 @@
 #include "absl/strings/string_view.h"
 
 // Errors of Millrace. Every error that can reach a user is an absl::Status made by MakeError; its
-// payload carries what a client, the scheduler and a person need beyond the text. Decisions are made from
-// SqlState, Blame and Retry, never from the message.
+// payload carries what a client, the scheduler and a person need beyond the text. Decisions are
+// made from SqlState, Blame and Retry, never from the message.
 
 namespace millrace {
 
@@ -23,66 +23,66 @@ enum class Retry : uint8_t { kNever = 1, kSafe = 2 };
 
 // The PostgreSQL error classes that Millrace uses; SqlStateCode() gives the five characters.
 enum class SqlState : uint8_t {
-  kSyntaxError,               // 42601
-  kUndefinedColumn,           // 42703
-  kUndefinedTable,            // 42P01
-  kUndefinedFunction,         // 42883
-  kUndefinedObject,           // 42704
-  kAmbiguousColumn,           // 42702
-  kAmbiguousFunction,         // 42725
-  kDuplicateTable,            // 42P07
-  kDuplicateColumn,           // 42701
-  kDuplicateAlias,            // 42712
-  kGroupingError,             // 42803
-  kWindowingError,            // 42P20
-  kDatatypeMismatch,          // 42804
-  kCannotCoerce,              // 42846
-  kIndeterminateDatatype,     // 42P18
-  kInvalidTableDefinition,    // 42P16
-  kInvalidColumnReference,    // 42P10
-  kWrongObjectType,           // 42809
-  kInvalidName,               // 42602
-  kNameTooLong,               // 42622
-  kNumericOutOfRange,         // 22003
-  kDivisionByZero,            // 22012
-  kInvalidTextRepresentation, // 22P02
-  kDatetimeOverflow,          // 22008
-  kInvalidDatetimeFormat,     // 22007
-  kInvalidParameterValue,     // 22023
-  kInvalidRegularExpression,  // 2201B
-  kInvalidRowCountInLimit,    // 2201W
-  kInvalidRowCountInOffset,   // 2201X
-  kInvalidArgumentForLog,     // 2201E
-  kInvalidArgumentForPower,   // 2201F
-  kSubstringError,            // 22011
-  kStringDataRightTruncation, // 22001
-  kCharacterNotInRepertoire,  // 22021
-  kNullValueNotAllowed,       // 22004
-  kBadCopyFileFormat,         // 22P04
-  kNotNullViolation,          // 23502
-  kUniqueViolation,           // 23505
-  kCardinalityViolation,      // 21000
-  kDependentObjects,          // 2BP01
-  kFeatureNotSupported,       // 0A000
-  kStatementTooComplex,       // 54001
-  kProgramLimitExceeded,      // 54000
-  kTooManyColumns,            // 54011
-  kOutOfMemory,               // 53200
-  kDiskFull,                  // 53100
-  kInsufficientResources,     // 53000
-  kQueryCanceled,             // 57014
-  kCannotConnectNow,          // 57P03
-  kObjectInUse,               // 55006
+  kSyntaxError,                   // 42601
+  kUndefinedColumn,               // 42703
+  kUndefinedTable,                // 42P01
+  kUndefinedFunction,             // 42883
+  kUndefinedObject,               // 42704
+  kAmbiguousColumn,               // 42702
+  kAmbiguousFunction,             // 42725
+  kDuplicateTable,                // 42P07
+  kDuplicateColumn,               // 42701
+  kDuplicateAlias,                // 42712
+  kGroupingError,                 // 42803
+  kWindowingError,                // 42P20
+  kDatatypeMismatch,              // 42804
+  kCannotCoerce,                  // 42846
+  kIndeterminateDatatype,         // 42P18
+  kInvalidTableDefinition,        // 42P16
+  kInvalidColumnReference,        // 42P10
+  kWrongObjectType,               // 42809
+  kInvalidName,                   // 42602
+  kNameTooLong,                   // 42622
+  kNumericOutOfRange,             // 22003
+  kDivisionByZero,                // 22012
+  kInvalidTextRepresentation,     // 22P02
+  kDatetimeOverflow,              // 22008
+  kInvalidDatetimeFormat,         // 22007
+  kInvalidParameterValue,         // 22023
+  kInvalidRegularExpression,      // 2201B
+  kInvalidRowCountInLimit,        // 2201W
+  kInvalidRowCountInOffset,       // 2201X
+  kInvalidArgumentForLog,         // 2201E
+  kInvalidArgumentForPower,       // 2201F
+  kSubstringError,                // 22011
+  kStringDataRightTruncation,     // 22001
+  kCharacterNotInRepertoire,      // 22021
+  kNullValueNotAllowed,           // 22004
+  kBadCopyFileFormat,             // 22P04
+  kNotNullViolation,              // 23502
+  kUniqueViolation,               // 23505
+  kCardinalityViolation,          // 21000
+  kDependentObjects,              // 2BP01
+  kFeatureNotSupported,           // 0A000
+  kStatementTooComplex,           // 54001
+  kProgramLimitExceeded,          // 54000
+  kTooManyColumns,                // 54011
+  kOutOfMemory,                   // 53200
+  kDiskFull,                      // 53100
+  kInsufficientResources,         // 53000
+  kQueryCanceled,                 // 57014
+  kCannotConnectNow,              // 57P03
+  kObjectInUse,                   // 55006
   kObjectNotInPrerequisiteState,  // 55000
-  kInsufficientPrivilege,     // 42501
-  kConnectionFailure,         // 08006
-  kIoError,                   // 58030
-  kUndefinedFile,             // 58P01
-  kConfigFileError,           // F0000
-  kProtocolViolation,         // 08P01
-  kSerializationFailure,      // 40001
-  kInternalError,             // XX000
-  kDataCorrupted,             // XX001
+  kInsufficientPrivilege,         // 42501
+  kConnectionFailure,             // 08006
+  kIoError,                       // 58030
+  kUndefinedFile,                 // 58P01
+  kConfigFileError,               // F0000
+  kProtocolViolation,             // 08P01
+  kSerializationFailure,          // 40001
+  kInternalError,                 // XX000
+  kDataCorrupted,                 // XX001
 };
 
 // The five-character SQLSTATE, for example "22012".
@@ -101,16 +101,18 @@ struct ErrorDetail {
   Retry retry = Retry::kNever;
 };
 
-// An error with its detail. Blame and the absl code follow from `state`. Message: no period at the end.
+// An error with its detail. Blame and the absl code follow from `state`. Message: no period at the
+// end.
 absl::Status MakeError(SqlState state, absl::string_view message);
 absl::Status MakeError(SqlState state, absl::string_view message, absl::string_view hint);
 absl::Status MakeError(const ErrorDetail& detail, absl::string_view message);
 
 // Shorthand for the two most frequent.
-absl::Status NotSupported(absl::string_view what);   // "<what> is not supported", 0A000
+absl::Status NotSupported(absl::string_view what);  // "<what> is not supported", 0A000
 absl::Status InternalError(absl::string_view message);
 
-// The detail of any non-OK status; a status that was not made by MakeError gets one that follows from its code.
+// The detail of any non-OK status; a status that was not made by MakeError gets one that follows
+// from its code.
 ErrorDetail GetErrorDetail(const absl::Status& status);
 
 // The same error with a position / hint; a position that is already set is kept. OK stays OK.
@@ -125,11 +127,11 @@ absl::Status WithContext(absl::Status status, absl::string_view context);
 #define MR_CONCAT_(a, b) MR_CONCAT_INNER_(a, b)
 
 // Returns from the enclosing function when `expr` (a Status) is not OK.
-#define MR_RETURN_IF_ERROR(expr)                        \
-  do {                                                  \
+#define MR_RETURN_IF_ERROR(expr)                              \
+  do {                                                        \
     if (absl::Status mr_status_ = (expr); !mr_status_.ok()) { \
-      return mr_status_;                                \
-    }                                                   \
+      return mr_status_;                                      \
+    }                                                         \
   } while (false)
 
 #define MR_ASSIGN_OR_RETURN_IMPL_(tmp, lhs, expr) \

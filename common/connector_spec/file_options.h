@@ -51,8 +51,8 @@ struct FileOptions {
   double rows_per_second = 0;
   FileOrder order_by = FileOrder::kName;
 
-  // True if a sink writes the one file `path`, not files in a folder. By the option single_file (which COPY sets); without
-  // it if the path ends in a name with an extension of a format.
+  // True if a sink writes the one file `path`, not files in a folder. By the option single_file
+  // (which COPY sets); without it if the path ends in a name with an extension of a format.
   std::optional<bool> single_file;
   bool names_single_file() const;
 };

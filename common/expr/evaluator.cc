@@ -100,11 +100,15 @@ absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Create(std::vector<ExprPtr
       std::make_unique<ProgramEvaluator>(std::move(program), std::move(filter), context));
 }
 
-absl::StatusOr<Value> EvaluateConstant(const Expr& expr) {
+absl::StatusOr<Value> EvaluateConstant(const Expr& expr, const EvalContext& context) {
   MR_ASSIGN_OR_RETURN(auto evaluator,
-                      Evaluator::Create({std::make_shared<Expr>(expr)}, Schema(), EvalContext()));
+                      Evaluator::Create({std::make_shared<Expr>(expr)}, Schema(), context));
   MR_ASSIGN_OR_RETURN(const auto arrays, evaluator->Evaluate(Batch({}, 1)));
   return ValueAt(*arrays[0], 0, expr.type);
+}
+
+absl::StatusOr<Value> EvaluateConstant(const Expr& expr) {
+  return EvaluateConstant(expr, EvalContext());
 }
 
 }  // namespace millrace

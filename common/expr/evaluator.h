@@ -41,6 +41,10 @@ class Evaluator {
   virtual absl::Status Select(const Batch& batch, std::vector<int32_t>* selected) = 0;
 };
 
+// The value of an expression without columns at the statement's moment; now() and its like are
+// allowed.
+absl::StatusOr<Value> EvaluateConstant(const Expr& expr, const EvalContext& context);
+
 // The rows `indices` of each column, in that order (weights too). Typed gathers; indices must be in
 // range.
 absl::StatusOr<Batch> TakeRows(const Batch& batch, const int32_t* indices, int64_t num_indices);

@@ -138,8 +138,8 @@ absl::StatusOr<ExprPtr> BuildCastCall(absl::string_view name, const std::vector<
   return At(NoSuchFunction(name, args, /*ambiguous=*/false), position);
 }
 
-// A date compared with a constant timestamp that is a midnight is compared with that day: no cast of every row, and
-// sources can use the comparison to skip data.
+// A date compared with a constant timestamp that is a midnight is compared with that day: no cast
+// of every row, and sources can use the comparison to skip data.
 void MidnightToDate(std::vector<ExprPtr>* args, TypeId* common) {
   for (ExprPtr& arg : *args) {
     if (arg->type.id != TypeId::kTimestamp || !IsConstant(*arg)) continue;

@@ -17,7 +17,8 @@ constexpr size_t kMessageBytesMax = 4096;
 std::string Shortened(absl::string_view message) {
   if (message.size() <= kMessageBytesMax) return std::string(message);
   size_t end = kMessageBytesMax;
-  // Not in the middle of a UTF-8 sequence: gRPC percent-encodes, but protobuf refuses broken strings.
+  // Not in the middle of a UTF-8 sequence: gRPC percent-encodes, but protobuf refuses broken
+  // strings.
   while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;
   return std::string(message.substr(0, end)) + "…";
 }

@@ -9,11 +9,11 @@
 
 namespace millrace {
 
-// Rows of a relation: immutable Arrow arrays of equal length, and for changing relations one weight a row
-// (+1 adds the row, −1 takes it back; an update is −old, +new; other values are multiplicities; never 0).
-// No weights = all +1. Columns follow the plan's schema, which a batch does not carry: column i has
-// ToArrowType(field i), or a dictionary of utf8 with int32 indices where the field is a string.
-// Cheap to copy; safe to share between threads.
+// Rows of a relation: immutable Arrow arrays of equal length, and for changing relations one weight
+// a row (+1 adds the row, −1 takes it back; an update is −old, +new; other values are
+// multiplicities; never 0). No weights = all +1. Columns follow the plan's schema, which a batch
+// does not carry: column i has ToArrowType(field i), or a dictionary of utf8 with int32 indices
+// where the field is a string. Cheap to copy; safe to share between threads.
 class Batch {
  public:
   Batch() = default;

@@ -119,6 +119,7 @@ absl::Status ScriptJobs::RunOneStep(uint64_t job_id, uint32_t index, const std::
   MR_RETURN_IF_ERROR(UpdateStep(job_id, index, [&](v1::JobRecord&, v1::StepStatus& step) {
     step.set_state(v1::STEP_STATE_RUNNING);
     step.set_started_at_micros(started);
+    step.clear_error();
   }));
   const auto on_job = [&](uint64_t step_job_id) {
     const absl::Status updated = UpdateStep(

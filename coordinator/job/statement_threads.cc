@@ -6,7 +6,7 @@
 
 namespace millrace {
 
-StatementThreads::~StatementThreads() {
+void StatementThreads::JoinAll() {
   while (true) {
     std::vector<std::thread> finished;
     {

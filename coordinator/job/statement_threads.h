@@ -18,11 +18,12 @@ namespace millrace {
 class StatementThreads {
  public:
   explicit StatementThreads(size_t threads_max) : threads_max_(threads_max) {}
-  // Waits for all calls; whoever started them must have told them to end.
-  ~StatementThreads();
+  ~StatementThreads() { JoinAll(); }
 
   // 53000 (retry safe) when all threads are taken.
   absl::Status Run(std::function<void()> work);
+  // Waits for all calls; whoever started them must have told them to end, and starts no more.
+  void JoinAll();
 
  private:
   // Takes the threads whose calls are over.

@@ -108,6 +108,9 @@ absl::Status StreamJobs::Wait(Cancellation& token,
       MutexLock lock(mutex_);
       MR_ASSIGN_OR_RETURN(bool now, done());
       if (now) return absl::OkStatus();
+      if (shut_down_) {
+        return MakeError(SqlState::kCannotConnectNow, "the server is shutting down");
+      }
       changed_.WaitFor(mutex_, kPause);
       MR_ASSIGN_OR_RETURN(now, done());
       if (now) return absl::OkStatus();
@@ -115,6 +118,12 @@ absl::Status StreamJobs::Wait(Cancellation& token,
     token.CheckDeadline(parts_.clock);
     MR_RETURN_IF_ERROR(token.status());
   }
+}
+
+void StreamJobs::Shutdown() {
+  MutexLock lock(mutex_);
+  shut_down_ = true;
+  changed_.NotifyAll();
 }
 
 absl::Status StreamJobs::WaitFirstEpoch(uint64_t job_id, Cancellation& token) {

@@ -131,6 +131,9 @@ class StreamJobs {
   absl::Status WaitUntil(uint64_t job_id, const Condition& done, int64_t timeout_micros,
                          Cancellation& token);
 
+  // Ends every wait, now and from now on: the process ends.
+  void Shutdown();
+
   std::optional<StreamView> View(uint64_t job_id) const;
   std::vector<StreamView> Views() const;
   uint64_t stale_messages() const;
@@ -190,6 +193,7 @@ class StreamJobs {
   std::map<uint64_t, std::shared_ptr<Stream>> streams_ ABSL_GUARDED_BY(mutex_);
   // The newest epoch that was given out.
   uint64_t newest_epoch_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
   // No attempt is started again before this.
   int64_t settled_micros_ ABSL_GUARDED_BY(mutex_) = 0;
   // Reports of older attempts.

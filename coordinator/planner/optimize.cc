@@ -1,6 +1,5 @@
 #include "coordinator/planner/optimize.h"
 
-#include "coordinator/planner/rules/aggregate_semi_join.h"
 #include "coordinator/planner/rules/column_pruning.h"
 #include "coordinator/planner/rules/constant_folding.h"
 #include "coordinator/planner/rules/distinct_aggregate.h"
@@ -12,6 +11,7 @@
 #include "coordinator/planner/rules/limit_pushdown.h"
 #include "coordinator/planner/rules/projection_merging.h"
 #include "coordinator/planner/rules/semi_join_pushdown.h"
+#include "coordinator/planner/rules/semi_join_reduction.h"
 
 namespace millrace {
 
@@ -27,7 +27,7 @@ LogicalPtr OptimizeLogical(const LogicalPtr& query, const OptimizeOptions& optio
   }
   plan = OrderJoins(plan, estimator);
   plan = ProjectJoinKeys(MergeProjections(plan));
-  if (!options.streaming) plan = ReduceAggregateInputs(plan, estimator);
+  if (!options.streaming) plan = ReduceBySemiJoins(plan, estimator);
   plan = PushDownLimits(plan);
   plan = PruneColumns(plan);
   if (!options.streaming) plan = ChooseBuildSides(plan, estimator);

@@ -233,12 +233,15 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
 
 void CoordinatorServer::Parts::Stop() {
   if (scripts != nullptr) scripts->Shutdown();
+  streams.Shutdown();
   const auto deadline = std::chrono::system_clock::now() + kShutdownGrace;
   // Calls that are still there at the deadline are cancelled, which cancels their statements.
   if (client_server != nullptr) client_server->Shutdown(deadline);
   epoch_ticks.reset();
   registry.CloseAll(MakeError(SqlState::kCannotConnectNow, "the coordinator is shutting down"));
   if (control_server != nullptr) control_server->Shutdown(deadline);
+  // With nobody connected, every statement has ended or is about to.
+  threads.JoinAll();
   expiry_ticks.reset();
   registry.SetListener(nullptr);
 }

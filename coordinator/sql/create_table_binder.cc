@@ -224,7 +224,7 @@ absl::StatusOr<int64_t> TableDefinition::WatermarkDelay(const PgQuery__Node& exp
   MR_ASSIGN_OR_RETURN(ExprPtr delay, binder.Bind(expr.a_expr->rexpr));
   MR_ASSIGN_OR_RETURN(delay, BuildCast(std::move(delay), SqlType::Of(TypeId::kInterval),
                                        CastContext::kImplicit, position));
-  MR_ASSIGN_OR_RETURN(const Value value, EvaluateConstant(*delay));
+  MR_ASSIGN_OR_RETURN(const Value value, ConstantValue(*delay, environment_));
   const auto* parts = std::get_if<IntervalParts>(&value.value);
   int64_t micros = 0;
   if (parts == nullptr || parts->months != 0 ||

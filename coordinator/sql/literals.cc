@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
+#include "common/expr/evaluator.h"
 #include "common/expr/function_registry.h"
 #include "common/types/text_parse.h"
 #include "coordinator/sql/parse_tree.h"
@@ -186,6 +187,12 @@ absl::StatusOr<ExprPtr> BindIntervalWithFields(const PgQuery__TypeName& name,
   }
   CutBelow(smallest, &parts);
   return MakeLiteral(Value{type, parts}, position);
+}
+
+absl::StatusOr<Value> ConstantValue(const Expr& expr, const QueryEnvironment& environment) {
+  EvalContext moment;
+  moment.statement_time_micros = environment.session.context.statement_time_micros;
+  return EvaluateConstant(expr, moment);
 }
 
 std::optional<std::string> OptionText(const PgQuery__Node& value) {

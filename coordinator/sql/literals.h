@@ -27,6 +27,9 @@ absl::StatusOr<SqlType> BindTypeName(const PgQuery__TypeName& name,
 absl::StatusOr<ExprPtr> BindIntervalWithFields(const PgQuery__TypeName& name,
                                                const PgQuery__Node& value, int32_t position);
 
+// The value of an expression without columns; now() is the statement's time.
+absl::StatusOr<Value> ConstantValue(const Expr& expr, const QueryEnvironment& environment);
+
 // The text of a constant in an option list or SET: 'x', 5, -1.5, word, true. Null (absent) for
 // anything else.
 std::optional<std::string> OptionText(const PgQuery__Node& value);

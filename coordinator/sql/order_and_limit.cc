@@ -7,6 +7,7 @@
 #include "common/expr/function_registry.h"
 #include "coordinator/logical_plan/new_node.h"
 #include "coordinator/sql/expression_binder.h"
+#include "coordinator/sql/literals.h"
 #include "coordinator/sql/parse_tree.h"
 #include "coordinator/sql/window_definition.h"
 
@@ -30,7 +31,7 @@ absl::StatusOr<std::optional<int64_t>> BindCount(const ParseNode* node, Clause c
   }
   MR_ASSIGN_OR_RETURN(const ExprPtr expr, BuildCast(*std::move(bound), SqlType::Of(TypeId::kInt64),
                                                     CastContext::kAssignment, position));
-  MR_ASSIGN_OR_RETURN(const Value value, EvaluateConstant(*expr));
+  MR_ASSIGN_OR_RETURN(const Value value, ConstantValue(*expr, environment));
   if (value.is_null()) return std::optional<int64_t>();
   const int64_t count = std::get<int64_t>(value.value);
   if (count < 0) {

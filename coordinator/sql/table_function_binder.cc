@@ -12,6 +12,7 @@
 #include "coordinator/logical_plan/new_node.h"
 #include "coordinator/sql/expression_binder.h"
 #include "coordinator/sql/from_binder.h"
+#include "coordinator/sql/literals.h"
 #include "coordinator/sql/parse_tree.h"
 
 // FromBinder::BindFunction: tumble, hop and cumulate in FROM.
@@ -143,7 +144,7 @@ absl::StatusOr<std::optional<int64_t>> WindowFunctionBinder::Length(const std::s
   MR_ASSIGN_OR_RETURN(ExprPtr expr, binder.Bind(it->second));
   MR_ASSIGN_OR_RETURN(expr, BuildCast(std::move(expr), SqlType::Of(TypeId::kInterval),
                                       CastContext::kImplicit, position));
-  MR_ASSIGN_OR_RETURN(const Value value, EvaluateConstant(*expr));
+  MR_ASSIGN_OR_RETURN(const Value value, ConstantValue(*expr, environment_));
   if (value.is_null()) {
     return Wrong(absl::StrCat("the ", parameter, " of ", form_.name, " is NULL"), position);
   }

@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/expr/function_registry.h"
 #include "coordinator/sql/expression_binder.h"
+#include "coordinator/sql/literals.h"
 #include "coordinator/sql/parse_tree.h"
 #include "coordinator/sql/statement_binder.h"
 #include "millrace/v1/catalog.pb.h"
@@ -50,7 +51,7 @@ absl::StatusOr<Value> WaitForBinder::Argument(size_t index, const SqlType& type)
   ExpressionBinder binder(environment_, no_columns, Clause::kCall, nullptr);
   MR_ASSIGN_OR_RETURN(ExprPtr expr, binder.Bind(call_.args[index]));
   MR_ASSIGN_OR_RETURN(expr, BuildCast(std::move(expr), type, CastContext::kAssignment, position));
-  return EvaluateConstant(*expr);
+  return ConstantValue(*expr, environment_);
 }
 
 absl::Status WaitForBinder::BindView(BoundWaitFor* wait) {

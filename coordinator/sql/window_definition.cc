@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/expr/function_registry.h"
+#include "coordinator/sql/literals.h"
 #include "coordinator/sql/parse_tree.h"
 #include "coordinator/sql/statement_limits.h"
 
@@ -220,7 +221,7 @@ absl::StatusOr<Value> WindowBinder::BindOffset(const PgQuery__Node* node,
   }
   MR_ASSIGN_OR_RETURN(const SqlType type, OffsetType(window, unit, position));
   MR_ASSIGN_OR_RETURN(expr, BuildCast(std::move(expr), type, CastContext::kImplicit, position));
-  MR_ASSIGN_OR_RETURN(Value value, EvaluateConstant(*expr));
+  MR_ASSIGN_OR_RETURN(Value value, ConstantValue(*expr, environment_));
   if (value.is_null()) {
     return WithPosition(MakeError(SqlState::kNullValueNotAllowed,
                                   absl::StrCat("frame ", which, " offset must not be null")),

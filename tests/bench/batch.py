@@ -45,8 +45,9 @@ QUERIES = {
 
 
 def make_data(folder: pathlib.Path, rows: int) -> dict[str, str]:
-    paths = {name: str(folder / f"{name}-{rows}.{kind}") for name, kind in
-             (("t", "parquet"), ("d", "parquet"), ("c", "csv"))}
+    paths = {
+        name: str(folder / f"{name}-{rows}.{kind}") for name, kind in (("t", "parquet"), ("d", "parquet"), ("c", "csv"))
+    }
     if all(pathlib.Path(path).exists() for path in paths.values()):
         return paths
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +64,9 @@ def make_data(folder: pathlib.Path, rows: int) -> dict[str, str]:
                (h % 100003)::BIGINT AS v, (h // 3 % 1000000) / 1000.0::DOUBLE AS price
         FROM (SELECT (i * 2654435761 + 40503) % 4294967296 AS h FROM range({rows}) r(i))"""
     )
-    connection.execute("CREATE TABLE d AS SELECT (i * 7919 + 13)::BIGINT AS id, (i % 1000)::BIGINT AS w FROM range(1000000) r(i)")
+    connection.execute(
+        "CREATE TABLE d AS SELECT (i * 7919 + 13)::BIGINT AS id, (i % 1000)::BIGINT AS w FROM range(1000000) r(i)"
+    )
     connection.execute(f"COPY t TO '{paths['t']}' (FORMAT parquet, COMPRESSION snappy)")
     connection.execute(f"COPY d TO '{paths['d']}' (FORMAT parquet, COMPRESSION snappy)")
     connection.execute(f"COPY t TO '{paths['c']}' (FORMAT csv, HEADER)")
@@ -85,8 +88,9 @@ def same_rows(mine: list[tuple], theirs: list[tuple]) -> bool:
             if x is None or y is None:
                 if x is not y:
                     return False
-            elif not math.isclose(float(x) if not isinstance(x, str) else 0, float(y) if not isinstance(y, str) else 0,
-                                  rel_tol=1e-9) or (isinstance(x, str) and x != y):
+            elif not math.isclose(
+                float(x) if not isinstance(x, str) else 0, float(y) if not isinstance(y, str) else 0, rel_tol=1e-9
+            ) or (isinstance(x, str) and x != y):
                 return False
     return True
 

@@ -76,9 +76,7 @@ def test_select_one_answers_quickly_and_leaves_nothing(home):
 def test_a_killed_run_leaves_nothing(home, kill):
     sql = "SELECT count(*) FROM endless"
     setup = "CREATE TABLE endless (k bigint) WITH (connector = 'datagen', rows = '1000000000000');"
-    process = subprocess.Popen(
-        [MILLRACE, "run", "-e", setup + sql], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen([MILLRACE, "run", "-e", setup + sql], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_until(lambda: len(processes_with(str(home))) >= 3, "three processes")
     time.sleep(1.0)
     process.send_signal(kill)
@@ -114,9 +112,7 @@ def test_an_error_points_to_its_place(home):
 
 
 def test_keep_going_prints_errors_in_their_place(home):
-    result = millrace(
-        "run", "--keep-going", "-o", "csv", "-e", "SELECT 1 AS a; SELECT 1/0; SELECT 2 AS b"
-    )
+    result = millrace("run", "--keep-going", "-o", "csv", "-e", "SELECT 1 AS a; SELECT 1/0; SELECT 2 AS b")
     assert result.stdout == "a\n1\nERROR 22012: division by zero\nb\n2\n"
     assert result.returncode == 3
 
@@ -140,7 +136,5 @@ def test_output_forms(home, form, expected):
 
 
 def test_statements_without_rows_print_nothing(home):
-    result = millrace(
-        "run", "-e", "CREATE TABLE t (a integer); INSERT INTO t VALUES (1); DROP TABLE t"
-    )
+    result = millrace("run", "-e", "CREATE TABLE t (a integer); INSERT INTO t VALUES (1); DROP TABLE t")
     assert (result.returncode, result.stdout) == (0, ""), result.stderr

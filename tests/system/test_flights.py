@@ -39,8 +39,27 @@ EXPECTED = {
 }
 
 # Rows of equal time come in the order of the whole row; NULLs last.
-COLUMNS = """year month day dep_time sched_dep_time dep_delay arr_time sched_arr_time arr_delay carrier flight tailnum
-    origin dest air_time distance hour minute time_hour""".split()
+COLUMNS = [
+    "year",
+    "month",
+    "day",
+    "dep_time",
+    "sched_dep_time",
+    "dep_delay",
+    "arr_time",
+    "sched_arr_time",
+    "arr_delay",
+    "carrier",
+    "flight",
+    "tailnum",
+    "origin",
+    "dest",
+    "air_time",
+    "distance",
+    "hour",
+    "minute",
+    "time_hour",
+]
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +76,7 @@ def oracle(data):
     connection.execute(f"CREATE TABLE history AS FROM {HISTORY.format(data=data)}")
     connection.execute(f"CREATE TABLE live AS FROM {LIVE.format(data=data)}")
     for name in ("airlines", "airports"):
-        connection.execute(
-            f"CREATE TABLE {name} AS FROM read_csv('{data}/{name}.csv', nullstr='NA')"
-        )
+        connection.execute(f"CREATE TABLE {name} AS FROM read_csv('{data}/{name}.csv', nullstr='NA')")
     return connection
 
 
@@ -120,6 +137,5 @@ def test_final_query_joins_stream_and_history(job, oracle):
     ).fetchall()
     actual = [tuple(comparable(value) for value in row) for row in job[1]]
     assert [row[:3] for row in sorted(actual, key=lambda r: r[:2])] == [
-        tuple(comparable(value) for value in row[:3])
-        for row in sorted(expected, key=lambda r: r[:2])
+        tuple(comparable(value) for value in row[:3]) for row in sorted(expected, key=lambda r: r[:2])
     ]

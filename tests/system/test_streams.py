@@ -48,7 +48,9 @@ def files(tmp_path_factory) -> pathlib.Path:
             key = "hot" if generator.random() < 0.3 else f"k{generator.randrange(200)}"
             value = "" if generator.random() < 0.05 else str(generator.randrange(100))
             moment = START + datetime.timedelta(seconds=row * 5 + generator.randrange(-60, 60))
-            lines.append(f"{index * ROWS_PER_FILE + row},{key},{value},{generator.random():.6f},{moment:%Y-%m-%d %H:%M:%S}")
+            lines.append(
+                f"{index * ROWS_PER_FILE + row},{key},{value},{generator.random():.6f},{moment:%Y-%m-%d %H:%M:%S}"
+            )
         (folder / f"part-{index}.csv").write_text("\n".join(lines) + "\n")
     return folder
 
@@ -56,7 +58,9 @@ def files(tmp_path_factory) -> pathlib.Path:
 @pytest.fixture
 def oracle(files):
     connection = duckdb.connect()
-    connection.execute("CREATE TABLE raw (path VARCHAR, rn BIGINT, id BIGINT, k VARCHAR, v INTEGER, x DOUBLE, ts TIMESTAMP)")
+    connection.execute(
+        "CREATE TABLE raw (path VARCHAR, rn BIGINT, id BIGINT, k VARCHAR, v INTEGER, x DOUBLE, ts TIMESTAMP)"
+    )
     for path in sorted(files.glob("*.csv")):
         connection.execute(
             f"INSERT INTO raw SELECT '{path}', row_number() OVER (), * FROM read_csv('{path}', parallel=false)"
@@ -99,7 +103,9 @@ def test_a_view_equals_its_query_over_the_covered_rows_at_ten_moments(client, fi
                 continue
             actual = rows_of(client.execute(f"SELECT * FROM {name} AS OF EPOCH {epoch}"))
             positions = rows_of(
-                client.execute(f"SELECT path, max(rows) FROM millrace.positions WHERE job_id = {job} AND epoch = {epoch} GROUP BY path")
+                client.execute(
+                    f"SELECT path, max(rows) FROM millrace.positions WHERE job_id = {job} AND epoch = {epoch} GROUP BY path"
+                )
             )
             covered = " OR ".join(f"(path = '{path}' AND rn <= {rows})" for path, rows in positions) or "false"
             oracle.execute(f"CREATE OR REPLACE VIEW t AS SELECT * FROM raw WHERE {covered}")

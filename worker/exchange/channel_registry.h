@@ -26,8 +26,9 @@ class ChannelRegistry {
   // (I6).
   std::shared_ptr<InputChannel> Find(const ChannelAddress& address);
 
-  // The stream `stream` from `worker` broke: whoever still waits for rows that come over it gets the error, also where
-  // nothing has come yet. Channels that a newer stream of that worker feeds are not touched.
+  // The stream `stream` from `worker` broke: whoever still waits for rows that come over it gets
+  // the error, also where nothing has come yet. Channels that a newer stream of that worker feeds
+  // are not touched.
   void FailChannelsOf(uint32_t worker, const std::weak_ptr<CreditReceiver>& stream,
                       const absl::Status& status);
 

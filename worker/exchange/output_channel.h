@@ -30,8 +30,8 @@ class OutputChannel : public CreditReceiver {
   // True if the consumer has taken everything. If not, the producer is woken when credit comes.
   bool NothingInFlight() { return MaySend(window_bytes_ + 1); }
   virtual absl::Status Send(StreamMessage message) = 0;
-  // False while something that was sent has not left this process; the producer is woken when it has. A producer
-  // that goes earlier would not notice that it never will.
+  // False while something that was sent has not left this process; the producer is woken when it
+  // has. A producer that goes earlier would not notice that it never will.
   virtual bool flushed() const { return true; }
 
   // The consumer wants no more rows.
@@ -53,7 +53,6 @@ class OutputChannel : public CreditReceiver {
   void WakeProducer();
 
  private:
-
   const ChannelAddress address_;
   const int64_t window_bytes_;
   std::atomic<bool> closed_{false};

@@ -35,8 +35,8 @@ class PeerStream final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::
   // Credits, closings and failures for the channel go to `output` from now on.
   void Attach(std::shared_ptr<OutputChannel> output);
   void Detach(const ChannelAddress& channel);
-  // Sends frames, next to each other; `channel` hears of each one that has gone. After a failure they are
-  // dropped.
+  // Sends frames, next to each other; `channel` hears of each one that has gone. After a failure
+  // they are dropped.
   void Write(std::vector<grpc::ByteBuffer> frames, std::weak_ptr<RemoteOutputChannel> channel);
 
   // True once the stream cannot be used any more.

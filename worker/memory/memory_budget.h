@@ -8,15 +8,16 @@
 
 namespace millrace {
 
-// Bytes that one query may hold in this process. Thread-safe; operators reserve in steps of at least 64 KiB, not per row.
+// Bytes that one query may hold in this process. Thread-safe; operators reserve in steps of at
+// least 64 KiB, not per row.
 class MemoryBudget {
  public:
   explicit MemoryBudget(int64_t bytes_max) : bytes_max_(bytes_max) {}
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
-  // Adds `bytes` (may be negative) to what is held. 53200 with the limit and `who` if it would exceed the budget;
-  // then nothing is added.
+  // Adds `bytes` (may be negative) to what is held. 53200 with the limit and `who` if it would
+  // exceed the budget; then nothing is added.
   absl::Status Reserve(int64_t bytes, absl::string_view who);
   void Release(int64_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
 

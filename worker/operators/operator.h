@@ -38,7 +38,8 @@ class Emitter {
   virtual ~Emitter() = default;
   // Passes a batch on; empty batches are dropped. Always takes it, also when full.
   virtual void Emit(Batch batch) = 0;
-  // True when the next operator has not yet taken what was emitted: stop, return kMore, and go on in Resume.
+  // True when the next operator has not yet taken what was emitted: stop, return kMore, and go on
+  // in Resume.
   virtual bool full() const = 0;
 };
 
@@ -46,30 +47,34 @@ class Emitter {
 // kWaiting: a read of state or disk is pending; the runtime calls Resume when it is there.
 enum class Progress { kDone, kMore, kWaiting };
 
-// One link of a task's chain. Called only from the task's thread, so it holds no lock and never blocks.
-// Order: Open, then any mix of the Process calls, then Close. After a failed call only Close follows.
+// One link of a task's chain. Called only from the task's thread, so it holds no lock and never
+// blocks. Order: Open, then any mix of the Process calls, then Close. After a failed call only
+// Close follows.
 class Operator {
  public:
   virtual ~Operator() = default;
   virtual absl::Status Open(OperatorContext& context) = 0;
   virtual absl::StatusOr<Progress> ProcessBatch(InputIndex input, Batch batch, Emitter& out) = 0;
-  // The least watermark over all channels of all inputs; the runtime combines them and passes them on after this.
+  // The least watermark over all channels of all inputs; the runtime combines them and passes them
+  // on after this.
   virtual absl::StatusOr<Progress> ProcessWatermark(Watermark watermark, Emitter& out) = 0;
-  // Every effect of what came before `barrier` is emitted or handed to the state store when this is done, none of what came
-  // after. The runtime passes the barrier on after this.
+  // Every effect of what came before `barrier` is emitted or handed to the state store when this is
+  // done, none of what came after. The runtime passes the barrier on after this.
   virtual absl::StatusOr<Progress> ProcessBarrier(const Barrier& barrier, Emitter& out) = 0;
-  // Input `input` has ended (bounded). Emits what is still held once all inputs have. This is where batch and
-  // stream meet.
+  // Input `input` has ended (bounded). Emits what is still held once all inputs have. This is where
+  // batch and stream meet.
   virtual absl::StatusOr<Progress> ProcessEnd(InputIndex input, Emitter& out) = 0;
   // Goes on after kMore or kWaiting.
   virtual absl::StatusOr<Progress> Resume(Emitter& out) = 0;
   virtual absl::Status Close() = 0;
-  // Inputs that the runtime may feed now, as a bit set; a join that builds first closes its probe side. None: the operator
-  // wants no more rows (LIMIT reached). Bounded jobs then drop the rest of its inputs and call ProcessEnd for each.
+  // Inputs that the runtime may feed now, as a bit set; a join that builds first closes its probe
+  // side. None: the operator wants no more rows (LIMIT reached). Bounded jobs then drop the rest of
+  // its inputs and call ProcessEnd for each.
   virtual uint32_t open_inputs() const { return ~uint32_t{0}; }
 };
 
-// Base of operators that keep nothing between batches: filter, project, union, window table functions.
+// Base of operators that keep nothing between batches: filter, project, union, window table
+// functions.
 class StatelessOperator : public Operator {
  public:
   absl::Status Open(OperatorContext&) override { return absl::OkStatus(); }

@@ -17,11 +17,13 @@ class MemoryBudget;
 class TaskStateStore;
 class ViewStore;
 
-// Counters of one operator. Written by the task's thread; read by others through relaxed copies that the runtime makes.
+// Counters of one operator. Written by the task's thread; read by others through relaxed copies
+// that the runtime makes.
 struct OperatorCounters {
   uint64_t rows_in = 0;
   uint64_t rows_out = 0;
-  // Stored rows or groups that changes of the current epoch touched (asserted by tests: grows with changes only).
+  // Stored rows or groups that changes of the current epoch touched (asserted by tests: grows with
+  // changes only).
   uint64_t rows_touched = 0;
   uint64_t state_rows = 0;
   uint64_t late_rows = 0;
@@ -44,8 +46,8 @@ struct OperatorContext {
   ViewStore* views = nullptr;
   // Epoch whose state is restored when the operator opens; 0 = the job starts afresh.
   Epoch restored_epoch;
-  // Where sinks put the files that wait for a commit; the task takes them along with its next acknowledgement, or at its end.
-  // Never null in a task.
+  // Where sinks put the files that wait for a commit; the task takes them along with its next
+  // acknowledgement, or at its end. Never null in a task.
   std::vector<v1::StagedFile>* staged_files = nullptr;
 };
 

@@ -55,9 +55,8 @@ absl::StatusOr<Progress> SinkOperator::ProcessEnd(InputIndex, Emitter& out) {
   if (streaming_) return Progress::kDone;
   MR_RETURN_IF_ERROR(Prepare(/*epoch=*/0));
   std::vector<int64_t> count = {rows_};
-  out.Emit(Batch({std::make_shared<arrow::Int64Array>(
-                     1, arrow::Buffer::FromVector(std::move(count)))},
-                 1));
+  out.Emit(Batch(
+      {std::make_shared<arrow::Int64Array>(1, arrow::Buffer::FromVector(std::move(count)))}, 1));
   return Progress::kDone;
 }
 

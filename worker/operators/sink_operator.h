@@ -8,9 +8,10 @@
 
 namespace millrace {
 
-// Writes its input to a connector's sink. Bounded: prepares the files at the end of the input and emits one row, the number of
-// rows written (bigint). Unbounded: prepares at each checkpoint barrier, and emits nothing. What was prepared goes to
-// OperatorContext::staged_files; the coordinator commits it.
+// Writes its input to a connector's sink. Bounded: prepares the files at the end of the input and
+// emits one row, the number of rows written (bigint). Unbounded: prepares at each checkpoint
+// barrier, and emits nothing. What was prepared goes to OperatorContext::staged_files; the
+// coordinator commits it.
 class SinkOperator final : public Operator {
  public:
   SinkOperator(std::unique_ptr<Sink> sink, bool streaming)

@@ -17,8 +17,9 @@ namespace v1 {
 class PlanNode;
 }  // namespace v1
 
-// Keeps one task's part of a materialized view: consolidates the changes of an epoch and seals them in the view store at its
-// barrier; at checkpoint barriers it writes what has changed since the last one to the state store.
+// Keeps one task's part of a materialized view: consolidates the changes of an epoch and seals them
+// in the view store at its barrier; at checkpoint barriers it writes what has changed since the
+// last one to the state store.
 //
 // In the state store a view with a key is key → row; one without is row → how often it occurs.
 class ViewSinkOperator final : public Operator {

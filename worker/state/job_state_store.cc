@@ -16,7 +16,8 @@ namespace {
 
 constexpr size_t kCopyBytes = 1 << 20;
 
-// One task's view of the database: checks the shard, sends what belongs to no shard to the task's first one.
+// One task's view of the database: checks the shard, sends what belongs to no shard to the task's
+// first one.
 class RocksTaskStateStore final : public TaskStateStore {
  public:
   RocksTaskStateStore(StateDatabase& database, const TaskShards& task, uint32_t num_shards)
@@ -24,8 +25,8 @@ class RocksTaskStateStore final : public TaskStateStore {
 
   absl::Status Write(uint32_t node_id, std::vector<StateEntry> entries) override {
     for (StateEntry& entry : entries) {
-      const bool owned = entry.shard >= task_.first_shard &&
-                         entry.shard < task_.first_shard + task_.num_shards;
+      const bool owned =
+          entry.shard >= task_.first_shard && entry.shard < task_.first_shard + task_.num_shards;
       if (owned) continue;
       if (entry.shard != 0) {
         return InternalError(absl::StrCat("operator ", node_id, " writes state of shard ",
@@ -38,8 +39,7 @@ class RocksTaskStateStore final : public TaskStateStore {
 
   absl::Status Restore(uint32_t node_id, Visitor visit) override {
     for (uint32_t i = 0; i < task_.num_shards; ++i) {
-      MR_RETURN_IF_ERROR(
-          database_.Scan({task_.fragment, node_id}, task_.first_shard + i, visit));
+      MR_RETURN_IF_ERROR(database_.Scan({task_.fragment, node_id}, task_.first_shard + i, visit));
     }
     return absl::OkStatus();
   }
@@ -130,10 +130,10 @@ absl::Status JobStateStore::Restore(const v1::CheckpointManifest& manifest,
     for (const v1::CheckpointFile* file : files) {
       uint64_t size_bytes = 0;
       uint64_t checksum = 0;
-      MR_RETURN_IF_ERROR(WithContext(
-          CopyFile(file_system_, JoinPath(options_.checkpoint_folder, file->path()),
-                   JoinPath(folder, FileNameOf(file->path())), &size_bytes, &checksum),
-          absl::StrCat("checkpoint of epoch ", manifest.epoch())));
+      MR_RETURN_IF_ERROR(
+          WithContext(CopyFile(file_system_, JoinPath(options_.checkpoint_folder, file->path()),
+                               JoinPath(folder, FileNameOf(file->path())), &size_bytes, &checksum),
+                      absl::StrCat("checkpoint of epoch ", manifest.epoch())));
       if (size_bytes != file->size_bytes() || checksum != file->checksum_xxh3()) {
         return MakeError(SqlState::kDataCorrupted,
                          absl::StrCat("checkpoint file ", file->path(), " of epoch ",
@@ -165,8 +165,7 @@ absl::StatusOr<std::vector<v1::CheckpointFile>> JobStateStore::Checkpoint(Epoch 
   MR_RETURN_IF_ERROR(RemoveFolder(linked));
   MR_RETURN_IF_ERROR(database_->Link(linked));
 
-  const std::string mine =
-      absl::StrCat(options_.attempt.value(), "-w", options_.worker.value());
+  const std::string mine = absl::StrCat(options_.attempt.value(), "-w", options_.worker.value());
   const std::string sst_folder = absl::StrCat(mine, "/sst");
   const std::string epoch_folder = absl::StrCat(mine, "/e", epoch.value());
   for (const std::string& folder : {sst_folder, epoch_folder}) {

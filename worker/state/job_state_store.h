@@ -42,25 +42,29 @@ struct JobStateOptions {
   std::vector<TaskShards> tasks;
 };
 
-// All durable state of one attempt of a job on this worker: the tasks' stores over one database, checkpoints of it, and
-// its making from an older checkpoint, whichever workers wrote that.
+// All durable state of one attempt of a job on this worker: the tasks' stores over one database,
+// checkpoints of it, and its making from an older checkpoint, whichever workers wrote that.
 //
-// A checkpoint's files: immutable SST files once each, below "<attempt>-w<worker>/sst/", the small files of the
-// database below "<attempt>-w<worker>/e<epoch>/". They are written, fsynced and their folders fsynced before Checkpoint returns; the
-// coordinator's manifest, then its pointer, make them a checkpoint.
+// A checkpoint's files: immutable SST files once each, below "<attempt>-w<worker>/sst/", the small
+// files of the database below "<attempt>-w<worker>/e<epoch>/". They are written, fsynced and their
+// folders fsynced before Checkpoint returns; the coordinator's manifest, then its pointer, make
+// them a checkpoint.
 class JobStateStore {
  public:
-  // `restore` null or without files: starts empty. XX001 if a file of the checkpoint is missing or has another size or checksum.
-  static absl::StatusOr<std::unique_ptr<JobStateStore>> Open(
-      const JobStateOptions& options, const v1::CheckpointManifest* restore,
-      const StateResources& resources, FileSystem& file_system);
+  // `restore` null or without files: starts empty. XX001 if a file of the checkpoint is missing or
+  // has another size or checksum.
+  static absl::StatusOr<std::unique_ptr<JobStateStore>> Open(const JobStateOptions& options,
+                                                             const v1::CheckpointManifest* restore,
+                                                             const StateResources& resources,
+                                                             FileSystem& file_system);
   ~JobStateStore();
 
   // The store of one of options.tasks; does not outlive this.
   std::unique_ptr<TaskStateStore> ForTask(uint32_t fragment, uint32_t task_index);
 
-  // Links and uploads what all tasks have written so far. Called once for each checkpoint epoch when all tasks of this worker
-  // have acknowledged it and none has written for a later one; blocks on disk, so not on the task pool. One at a time.
+  // Links and uploads what all tasks have written so far. Called once for each checkpoint epoch
+  // when all tasks of this worker have acknowledged it and none has written for a later one; blocks
+  // on disk, so not on the task pool. One at a time.
   absl::StatusOr<std::vector<v1::CheckpointFile>> Checkpoint(Epoch epoch);
 
  private:

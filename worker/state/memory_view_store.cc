@@ -52,7 +52,8 @@ struct MemoryViewStore::Part {
   Epoch foldable ABSL_GUARDED_BY(mutex);
   std::deque<Delta> deltas ABSL_GUARDED_BY(mutex);
 
-  // Merges foldable deltas into the base once they have half its size. Returns the rows that were touched.
+  // Merges foldable deltas into the base once they have half its size. Returns the rows that were
+  // touched.
   uint64_t Fold() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     int64_t foldable_rows = 0;
     size_t num_foldable = 0;
@@ -131,8 +132,7 @@ absl::Status MemoryViewStore::Open(const ViewPart& part, std::vector<SqlType> ty
   return absl::OkStatus();
 }
 
-absl::Status MemoryViewStore::Seal(const ViewPart& part, Epoch epoch,
-                                   std::vector<Batch> changes) {
+absl::Status MemoryViewStore::Seal(const ViewPart& part, Epoch epoch, std::vector<Batch> changes) {
   const std::shared_ptr<Part> found = Find(part);
   if (found == nullptr) return InternalError("a part of a view was sealed before it was opened");
   Delta delta;
@@ -176,10 +176,10 @@ absl::StatusOr<std::vector<Batch>> MemoryViewStore::Read(const ViewPart& part, E
   {
     MutexLock lock(found->mutex);
     if (epoch < found->base_epoch) {
-      return MakeError(SqlState::kInvalidParameterValue,
-                       absl::StrCat("epoch ", epoch.value(), " is not kept any more"),
-                       absl::StrCat("the oldest one that can be read is ",
-                                    found->base_epoch.value()));
+      return MakeError(
+          SqlState::kInvalidParameterValue,
+          absl::StrCat("epoch ", epoch.value(), " is not kept any more"),
+          absl::StrCat("the oldest one that can be read is ", found->base_epoch.value()));
     }
     batches = found->base;
     only_adds_once = found->base_only_adds_once;

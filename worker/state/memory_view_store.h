@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-// The view store of a worker: base and deltas in memory, as Arrow batches. What survives a restart is what the view
-// sink has written to the state store at a checkpoint.
+// The view store of a worker: base and deltas in memory, as Arrow batches. What survives a restart
+// is what the view sink has written to the state store at a checkpoint.
 class MemoryViewStore final : public ViewStore {
  public:
   MemoryViewStore();
@@ -24,7 +24,8 @@ class MemoryViewStore final : public ViewStore {
   absl::StatusOr<std::vector<Batch>> Read(const ViewPart& part, Epoch epoch) override;
   void Drop(JobId job, AttemptId attempt) override;
 
-  // Rows that folding has touched so far, over all parts; tests assert that it stays proportional to the changes.
+  // Rows that folding has touched so far, over all parts; tests assert that it stays proportional
+  // to the changes.
   uint64_t folded_rows() const;
 
  private:

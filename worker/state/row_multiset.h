@@ -9,7 +9,8 @@
 
 namespace millrace {
 
-// Rows with a weight each: the sum of everything added. Equality is that of keys: NULL equals NULL. Not thread-safe.
+// Rows with a weight each: the sum of everything added. Equality is that of keys: NULL equals NULL.
+// Not thread-safe.
 class RowMultiset {
  public:
   explicit RowMultiset(std::vector<SqlType> types);

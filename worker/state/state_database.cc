@@ -51,7 +51,8 @@ std::string OwnerPrefix(StateOwner owner) {
   return prefix;
 }
 
-// A counter's value: a tag, which no operator's value begins with by chance in the same length and place, and 8 bytes.
+// A counter's value: a tag, which no operator's value begins with by chance in the same length and
+// place, and 8 bytes.
 constexpr char kCounterTag = '\x01';
 constexpr size_t kCounterBytes = 1 + sizeof(int64_t);
 
@@ -108,8 +109,7 @@ StateResources::StateResources(uint64_t block_cache_bytes, uint64_t write_buffer
 StateResources::~StateResources() = default;
 
 absl::StatusOr<std::unique_ptr<StateDatabase>> StateDatabase::Open(
-    const std::string& folder, absl::Span<const uint32_t> shards,
-    const StateResources& resources) {
+    const std::string& folder, absl::Span<const uint32_t> shards, const StateResources& resources) {
   return OpenWith(folder, shards, resources, /*read_only=*/false);
 }
 
@@ -119,8 +119,8 @@ absl::StatusOr<std::unique_ptr<StateDatabase>> StateDatabase::OpenReadOnly(
 }
 
 absl::StatusOr<std::unique_ptr<StateDatabase>> StateDatabase::OpenWith(
-    const std::string& folder, absl::Span<const uint32_t> shards,
-    const StateResources& resources, bool read_only) {
+    const std::string& folder, absl::Span<const uint32_t> shards, const StateResources& resources,
+    bool read_only) {
   const rocksdb::Options options = MakeOptions(resources);
   std::vector<std::string> names;
   // Fails for a database that is not there yet; then there are no families to open.
@@ -213,8 +213,7 @@ absl::Status StateDatabase::Scan(StateOwner owner, uint32_t shard,
   return FromRocks(it->status(), "cannot scan");
 }
 
-absl::Status StateDatabase::CopyFrom(const StateDatabase& from, uint32_t fragment,
-                                     uint32_t shard) {
+absl::Status StateDatabase::CopyFrom(const StateDatabase& from, uint32_t fragment, uint32_t shard) {
   rocksdb::ColumnFamilyHandle* source = from.FamilyOf(shard);
   if (source == nullptr) return absl::OkStatus();
   rocksdb::ColumnFamilyHandle* target = FamilyOf(shard);

@@ -25,11 +25,12 @@ struct StateOwner {
   uint32_t node_id = 0;
 };
 
-// The RocksDB database of one job on one worker: a column family for each shard, no write-ahead log (a checkpoint is what
-// survives), keys prefixed with fragment and node. Thread-safe.
+// The RocksDB database of one job on one worker: a column family for each shard, no write-ahead log
+// (a checkpoint is what survives), keys prefixed with fragment and node. Thread-safe.
 class StateDatabase {
  public:
-  // Opens or creates the database in `folder` with column families for `shards` (others that exist are opened too).
+  // Opens or creates the database in `folder` with column families for `shards` (others that exist
+  // are opened too).
   static absl::StatusOr<std::unique_ptr<StateDatabase>> Open(const std::string& folder,
                                                              absl::Span<const uint32_t> shards,
                                                              const StateResources& resources);
@@ -52,9 +53,10 @@ class StateDatabase {
 
  private:
   StateDatabase() = default;
-  static absl::StatusOr<std::unique_ptr<StateDatabase>> OpenWith(
-      const std::string& folder, absl::Span<const uint32_t> shards,
-      const StateResources& resources, bool read_only);
+  static absl::StatusOr<std::unique_ptr<StateDatabase>> OpenWith(const std::string& folder,
+                                                                 absl::Span<const uint32_t> shards,
+                                                                 const StateResources& resources,
+                                                                 bool read_only);
   rocksdb::ColumnFamilyHandle* FamilyOf(uint32_t shard) const;
 
   std::unique_ptr<rocksdb::DB> db_;

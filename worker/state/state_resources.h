@@ -10,7 +10,8 @@ class WriteBufferManager;
 
 namespace millrace {
 
-// What all state databases of a worker process share, so that their memory has one bound, not one for each job.
+// What all state databases of a worker process share, so that their memory has one bound, not one
+// for each job.
 struct StateResources {
   explicit StateResources(uint64_t block_cache_bytes, uint64_t write_buffer_bytes);
   ~StateResources();

@@ -21,23 +21,26 @@ struct ViewPart {
   friend auto operator<=>(const ViewPart&, const ViewPart&) = default;
 };
 
-// The rows of materialized views of this worker, by epoch: a base plus one sealed delta for each epoch. A reader at
-// epoch E sees the base plus the deltas up to E, consolidated. Deltas that no reader can ask for any more are folded into the base;
-// folding is put off until the deltas are as large as half the base, so its cost stays proportional to the changes. Thread-safe.
+// The rows of materialized views of this worker, by epoch: a base plus one sealed delta for each
+// epoch. A reader at epoch E sees the base plus the deltas up to E, consolidated. Deltas that no
+// reader can ask for any more are folded into the base; folding is put off until the deltas are as
+// large as half the base, so its cost stays proportional to the changes. Thread-safe.
 class ViewStore {
  public:
   virtual ~ViewStore() = default;
 
-  // Registers a part whose rows have columns of `types`: empty, or with the rows of a restored checkpoint (weights are
-  // multiplicities) at `base_epoch`.
+  // Registers a part whose rows have columns of `types`: empty, or with the rows of a restored
+  // checkpoint (weights are multiplicities) at `base_epoch`.
   virtual absl::Status Open(const ViewPart& part, std::vector<SqlType> types,
                             std::vector<Batch> rows, Epoch base_epoch) = 0;
-  // Adds the changes (with weights) of a whole epoch and seals it; empty is fine. Epochs come in increasing order.
+  // Adds the changes (with weights) of a whole epoch and seals it; empty is fine. Epochs come in
+  // increasing order.
   virtual absl::Status Seal(const ViewPart& part, Epoch epoch, std::vector<Batch> changes) = 0;
   // The coordinator published `newest`; epochs below `oldest_readable` will not be asked for again.
   virtual void Publish(JobId job, AttemptId attempt, Epoch newest, Epoch oldest_readable) = 0;
-  // The rows at the newest sealed epoch that is not above `epoch`, each as often as its multiplicity, without weights. 22023 if
-  // that epoch is not kept any more, 42704 if there is no such part here.
+  // The rows at the newest sealed epoch that is not above `epoch`, each as often as its
+  // multiplicity, without weights. 22023 if that epoch is not kept any more, 42704 if there is no
+  // such part here.
   virtual absl::StatusOr<std::vector<Batch>> Read(const ViewPart& part, Epoch epoch) = 0;
   // Forgets all parts of an attempt (job cancelled, dropped, or restarted).
   virtual void Drop(JobId job, AttemptId attempt) = 0;

@@ -1,5 +1,5 @@
-// Micro-benchmarks of the operators over unbounded input: one thread, no reading, no state store; a barrier after every 64
-// batches. Rows per second are "items_per_second".
+// Micro-benchmarks of the operators over unbounded input: one thread, no reading, no state store; a
+// barrier after every 64 batches. Rows per second are "items_per_second".
 
 #include <random>
 
@@ -27,9 +27,7 @@ const SqlType kTimestamp = SqlType::Of(TypeId::kTimestamp);
 const SqlType kPrice = SqlType::Numeric(12, 2);
 
 // Key, time, price as float, price as numeric.
-Schema Input() {
-  return {{"k", kBigint}, {"ts", kTimestamp}, {"f", kDouble}, {"price", kPrice}};
-}
+Schema Input() { return {{"k", kBigint}, {"ts", kTimestamp}, {"f", kDouble}, {"price", kPrice}}; }
 
 void SetOutput(const Schema& schema, v1::PlanNode* node) {
   for (const Field& field : schema) ToProto(field, node->add_output());
@@ -54,10 +52,11 @@ std::vector<Batch> MakeBatches(int64_t num_keys) {
       const int64_t n = values.size();
       return MakeFixedArray(ToArrowType(type), std::move(values), NullBits(n));
     };
-    batches.emplace_back(std::vector<std::shared_ptr<arrow::Array>>{
-                             column(kBigint, std::move(keys)), column(kTimestamp, std::move(times)),
-                             column(kDouble, std::move(floats)), column(kPrice, std::move(prices))},
-                         kBatchRows);
+    batches.emplace_back(
+        std::vector<std::shared_ptr<arrow::Array>>{
+            column(kBigint, std::move(keys)), column(kTimestamp, std::move(times)),
+            column(kDouble, std::move(floats)), column(kPrice, std::move(prices))},
+        kBatchRows);
   }
   return batches;
 }
@@ -169,11 +168,17 @@ void BM_StreamingSum(benchmark::State& state) {
 }
 
 // Rows of frame (0 = from the first), keys.
-BENCHMARK(BM_MovingAverageNumeric)->Args({99, 1000})->Args({9, 100000})->Args({0, 1000})
+BENCHMARK(BM_MovingAverageNumeric)
+    ->Args({99, 1000})
+    ->Args({9, 100000})
+    ->Args({0, 1000})
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_MovingAverageFloat)->Args({99, 1000})->Args({0, 1000})->Unit(benchmark::kMillisecond);
 // Limit, keys.
-BENCHMARK(BM_GroupTopN)->Args({1, 100000})->Args({10, 1000})->Args({10, 1})
+BENCHMARK(BM_GroupTopN)
+    ->Args({1, 100000})
+    ->Args({10, 1000})
+    ->Args({10, 1})
     ->Unit(benchmark::kMillisecond);
 // Keys.
 BENCHMARK(BM_StreamingSum)->Arg(100)->Arg(1000000)->Unit(benchmark::kMillisecond);

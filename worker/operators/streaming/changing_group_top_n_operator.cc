@@ -84,7 +84,7 @@ absl::Status ChangingGroupTopNOperator::Restore() {
 }
 
 absl::Status ChangingGroupTopNOperator::RestoreRows(const std::vector<std::string>& rows,
-                                                     const std::vector<int64_t>& multiplicities) {
+                                                    const std::vector<int64_t>& multiplicities) {
   if (rows.empty()) return absl::OkStatus();
   Batch batch;
   MR_RETURN_IF_ERROR(rows_.Decode(rows, &batch));
@@ -108,7 +108,7 @@ void ChangingGroupTopNOperator::SelectRows(const Batch& batch, std::vector<int32
 }
 
 absl::StatusOr<Progress> ChangingGroupTopNOperator::ProcessBatch(InputIndex, Batch input,
-                                                                  Emitter&) {
+                                                                 Emitter&) {
   if (plan_.limit == 0 || input.num_rows() == 0) return Progress::kDone;
   MR_RETURN_IF_ERROR(key_reader_->Read(input));
   rows_.FindPartitions(input, &partitions_);
@@ -129,7 +129,8 @@ absl::StatusOr<Progress> ChangingGroupTopNOperator::ProcessBatch(InputIndex, Bat
   std::vector<uint32_t> stored;
   rows_.FindRows(batch, partitions_, key_reader_->keys(), selected, &stored);
   const int64_t* weights = batch.raw_weights();
-  const uint64_t rows_max = plan_.limit < UINT64_MAX / 4 ? 2 * plan_.limit + kSpareRows : UINT64_MAX;
+  const uint64_t rows_max =
+      plan_.limit < UINT64_MAX / 4 ? 2 * plan_.limit + kSpareRows : UINT64_MAX;
   for (int64_t i = 0; i < n; ++i) {
     rows_.Change(stored[i], weights == nullptr ? 1 : weights[i]);
     if (plan_.changing_input || rows_.num_rows_in(partitions_[i]) <= rows_max) continue;
@@ -170,7 +171,7 @@ void ChangingGroupTopNOperator::AddChange(uint32_t row, int64_t weight, int64_t 
 }
 
 void ChangingGroupTopNOperator::CompareByRow(absl::Span<const Entry> before,
-                                              absl::Span<const Entry> after) {
+                                             absl::Span<const Entry> after) {
   size_t a = 0;
   size_t b = 0;
   while (a < before.size() || b < after.size()) {
@@ -191,7 +192,7 @@ void ChangingGroupTopNOperator::CompareByRow(absl::Span<const Entry> before,
 }
 
 void ChangingGroupTopNOperator::CompareByNumber(absl::Span<const Entry> before,
-                                                 absl::Span<const Entry> after) {
+                                                absl::Span<const Entry> after) {
   size_t a = 0;
   size_t b = 0;
   int64_t a_end = before.empty() ? 0 : before[0].count;
@@ -275,7 +276,7 @@ absl::Status ChangingGroupTopNOperator::FinishEpoch() {
 }
 
 absl::StatusOr<Progress> ChangingGroupTopNOperator::ProcessBarrier(const Barrier& barrier,
-                                                                    Emitter& out) {
+                                                                   Emitter& out) {
   at_checkpoint_ = barrier.checkpoint || barrier.final;
   emitting_ = true;
   CollectChanges();

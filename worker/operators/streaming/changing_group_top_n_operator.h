@@ -18,9 +18,10 @@ namespace v1 {
 class PlanNode;
 }  // namespace v1
 
-// The first n rows of each partition, kept up to date: every barrier gives out what changed in them since the last one, as rows taken
-// back and rows added. Where rows can be taken back, all of them are kept, for one that leaves lets the next one in; else those
-// behind the n-th are forgotten. Over bounded input the first rows come out at its end.
+// The first n rows of each partition, kept up to date: every barrier gives out what changed in them
+// since the last one, as rows taken back and rows added. Where rows can be taken back, all of them
+// are kept, for one that leaves lets the next one in; else those behind the n-th are forgotten.
+// Over bounded input the first rows come out at its end.
 class ChangingGroupTopNOperator final : public Operator {
  public:
   static absl::StatusOr<std::unique_ptr<Operator>> Create(const v1::PlanNode& node);
@@ -45,7 +46,8 @@ class ChangingGroupTopNOperator final : public Operator {
     // The output does; else rows are given out once, at the end.
     bool changing_output = false;
   };
-  // A partition that changed in this epoch; its first rows before that are old_tops_[old_begin, old_end).
+  // A partition that changed in this epoch; its first rows before that are old_tops_[old_begin,
+  // old_end).
   struct Touched {
     uint32_t partition;
     size_t old_begin;
@@ -76,7 +78,8 @@ class ChangingGroupTopNOperator final : public Operator {
   std::optional<MemoryReservation> memory_;
   std::unique_ptr<SortKeyReader> key_reader_;
   TopNRows rows_;
-  // By partition: a row that is certainly not behind the n-th one from now on; kNoRow if unknown. Input that only grows.
+  // By partition: a row that is certainly not behind the n-th one from now on; kNoRow if unknown.
+  // Input that only grows.
   FlatVector<uint32_t> thresholds_;
 
   std::vector<Touched> touched_;

@@ -25,7 +25,8 @@ struct OverFrameSpec {
 };
 
 struct OverCallPlan {
-  // Set: an aggregate over the frame; its columns are positions in EventTimeOverPlan::history_columns.
+  // Set: an aggregate over the frame; its columns are positions in
+  // EventTimeOverPlan::history_columns.
   std::optional<AggregateCall> aggregate;
   // Else the name of a ranking function and its arguments, positions as above.
   std::string ranking;

@@ -33,7 +33,8 @@ class Filter {
   ColumnView view_;
 };
 
-// Any aggregate over frames that lie inside of the slice: each frame is a group, to which all its rows are added.
+// Any aggregate over frames that lie inside of the slice: each frame is a group, to which all its
+// rows are added.
 class FrameAggregateFunction final : public StatelessOverFunction {
  public:
   explicit FrameAggregateFunction(const OverCallPlan& call) : call_(call) {}
@@ -81,8 +82,9 @@ class FrameAggregateFunction final : public StatelessOverFunction {
   std::vector<uint32_t> frame_of_;
 };
 
-// Any aggregate over frames from the partition's first row. The n-th new rows of all segments are added and read together, so
-// it is quick for many partitions only; frequent aggregates have functions of their own.
+// Any aggregate over frames from the partition's first row. The n-th new rows of all segments are
+// added and read together, so it is quick for many partitions only; frequent aggregates have
+// functions of their own.
 class RunningAggregateFunction final : public OverFunction {
  public:
   RunningAggregateFunction(const OverCallPlan& call, StoredAccumulator stored)

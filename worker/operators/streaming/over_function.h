@@ -15,8 +15,9 @@
 
 namespace millrace {
 
-// One call of an OVER in event time. Sees the rows of every partition slice by slice, in order; what it must know of earlier rows
-// beyond the history in the slice it keeps itself, by key of the partition. Not thread-safe.
+// One call of an OVER in event time. Sees the rows of every partition slice by slice, in order;
+// what it must know of earlier rows beyond the history in the slice it keeps itself, by key of the
+// partition. Not thread-safe.
 class OverFunction {
  public:
   virtual ~OverFunction() = default;
@@ -27,7 +28,8 @@ class OverFunction {
   // Appends the state of keys[i] to (*values)[i].
   virtual absl::Status AppendState(absl::Span<const uint32_t> keys,
                                    std::vector<std::string>* values) const = 0;
-  // Takes what AppendState wrote off the front of (*values)[i]. Every key once, in order of their numbers.
+  // Takes what AppendState wrote off the front of (*values)[i]. Every key once, in order of their
+  // numbers.
   virtual absl::Status RestoreState(absl::Span<const uint32_t> keys,
                                     std::vector<std::string_view>* values) = 0;
   virtual int64_t bytes() const = 0;

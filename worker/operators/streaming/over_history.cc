@@ -229,8 +229,8 @@ absl::Status OverHistory::RestoreKeys(const std::vector<std::string>& keys,
   FindKeys(Batch(std::move(columns), static_cast<int64_t>(keys.size())), key_positions_, &numbers);
   std::vector<std::string_view> rest(values.begin(), values.end());
   for (size_t i = 0; i < keys.size(); ++i) {
-    const bool complete = TakeRaw(&rest[i], &row_counts_[numbers[i]]) &&
-                          TakeRaw(&rest[i], &peer_counts_[numbers[i]]);
+    const bool complete =
+        TakeRaw(&rest[i], &row_counts_[numbers[i]]) && TakeRaw(&rest[i], &peer_counts_[numbers[i]]);
     if (!complete) return CorruptOverState();
   }
   for (const auto& function : functions) {

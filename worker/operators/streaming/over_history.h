@@ -16,8 +16,8 @@
 
 namespace millrace {
 
-// How far back the rows of a partition are kept: those among the last `rows`, and those not older than `micros` before the
-// watermark (−1: none by time).
+// How far back the rows of a partition are kept: those among the last `rows`, and those not older
+// than `micros` before the watermark (−1: none by time).
 struct OverReach {
   int64_t rows = 0;
   int64_t micros = -1;
@@ -25,11 +25,12 @@ struct OverReach {
   bool any() const { return rows > 0 || micros >= 0; }
 };
 
-// What an OVER in event time knows of the rows that it has given out: for each partition how many there were, and the last of
-// them, by the columns that calls look at. Partitions are never forgotten: a running total has no end.
+// What an OVER in event time knows of the rows that it has given out: for each partition how many
+// there were, and the last of them, by the columns that calls look at. Partitions are never
+// forgotten: a running total has no end.
 //
-// In the store: 'k' partition → number of rows and peer groups, state of the calls; 't' partition, number of the row → time and
-// columns of a row.
+// In the store: 'k' partition → number of rows and peer groups, state of the calls; 't' partition,
+// number of the row → time and columns of a row.
 class OverHistory {
  public:
   static constexpr char kKeyEntry = 'k';
@@ -42,22 +43,24 @@ class OverHistory {
   void FindKeys(const Batch& batch, const std::vector<int>& columns, std::vector<uint32_t>* keys);
   uint32_t num_keys() const { return static_cast<uint32_t>(row_counts_.size()); }
 
-  // Completes `slice`, whose starts_peers is set, for new rows of the columns kept, in order. They count as given out from now on.
+  // Completes `slice`, whose starts_peers is set, for new rows of the columns kept, in order. They
+  // count as given out from now on.
   void BuildSlice(const Batch& rows, const FlatVector<int64_t>& times,
-                  const std::vector<uint32_t>& keys, const OverReach& reach,
-                  OverSlice* slice);
+                  const std::vector<uint32_t>& keys, const OverReach& reach, OverSlice* slice);
 
   // What changed since the last call. `watermark`: as for Compact.
   absl::Status AppendEntries(uint32_t num_shards, const Functions& functions,
                              const OverReach& reach, int64_t watermark,
                              std::vector<StateEntry>* entries);
-  // Entries from the store, keys without their first byte. Partitions before their rows, rows in order of their keys.
+  // Entries from the store, keys without their first byte. Partitions before their rows, rows in
+  // order of their keys.
   absl::Status RestoreKeys(const std::vector<std::string>& keys,
                            const std::vector<std::string>& values, const Functions& functions);
   absl::Status RestoreRows(const std::vector<std::string>& keys,
                            const std::vector<std::string>& values);
 
-  // Frees rows that no frame of a row at or behind the watermark can reach, once they are many. Only between slices.
+  // Frees rows that no frame of a row at or behind the watermark can reach, once they are many.
+  // Only between slices.
   void Compact(const OverReach& reach, int64_t watermark);
 
   int64_t num_rows() const { return rows_.num_rows(); }
@@ -93,7 +96,8 @@ class OverHistory {
   FlatVector<uint32_t> newest_rows_;
   FlatVector<uint8_t> is_dirty_;
   std::vector<uint32_t> dirty_;
-  // By row: columns, time, number within the partition (from 1), the row before, and whether the store has it.
+  // By row: columns, time, number within the partition (from 1), the row before, and whether the
+  // store has it.
   ColumnStore rows_;
   FlatVector<int64_t> times_;
   FlatVector<int64_t> numbers_;

@@ -47,8 +47,8 @@ class Candidates {
   bool has_filter_ = false;
 };
 
-// min and max of frames that lie inside of the slice. Both ends of frames only move on, so the rows that can still be the best
-// form a queue, best first.
+// min and max of frames that lie inside of the slice. Both ends of frames only move on, so the rows
+// that can still be the best form a queue, best first.
 class FrameMinMaxFunction final : public StatelessOverFunction {
  public:
   explicit FrameMinMaxFunction(const OverCallPlan& call) : call_(call) {}
@@ -61,29 +61,31 @@ class FrameMinMaxFunction final : public StatelessOverFunction {
     int64_t out = 0;
     for (const OverSegment& segment : slice.segments) {
       queue_.clear();
-      size_t head = 0;
+      head_ = 0;
       int32_t next = frames_.begin[out];
       for (int32_t row = segment.first; row < segment.end; ++row, ++out) {
-        for (; next < frames_.end[out]; ++next) {
-          const auto entering = static_cast<uint32_t>(next);
-          if (!candidates.Takes(entering)) continue;
-          while (queue_.size() > head && candidates.NotWorse(entering, queue_.back())) {
-            queue_.pop_back();
-          }
-          queue_.push_back(entering);
-        }
+        for (; next < frames_.end[out]; ++next) Enter(candidates, static_cast<uint32_t>(next));
         const auto begin = static_cast<uint32_t>(frames_.begin[out]);
-        while (head < queue_.size() && queue_[head] < begin) ++head;
-        picked.push_back(head < queue_.size() ? queue_[head] : kNoRow);
+        while (head_ < queue_.size() && queue_[head_] < begin) ++head_;
+        picked.push_back(head_ < queue_.size() ? queue_[head_] : kNoRow);
       }
     }
     return candidates.Gather(picked);
   }
 
  private:
+  // Rows that are not better than a later one cannot be the best any more.
+  void Enter(const Candidates& candidates, uint32_t row) {
+    if (!candidates.Takes(row)) return;
+    while (queue_.size() > head_ && candidates.NotWorse(row, queue_.back())) queue_.pop_back();
+    queue_.push_back(row);
+  }
+
   const OverCallPlan call_;
   OverFrames frames_;
+  // Rows before head_ have left the frame.
   std::vector<uint32_t> queue_;
+  size_t head_ = 0;
 };
 
 // min and max of frames from the partition's first row.

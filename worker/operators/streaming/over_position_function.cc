@@ -94,8 +94,8 @@ class LagFunction final : public StatelessOverFunction {
   const OverCallPlan call_;
 };
 
-// first_value, last_value and nth_value of frames that lie inside of the slice; also last_value of frames from the partition's
-// first row, because the frame ends where the row or its peers are.
+// first_value, last_value and nth_value of frames that lie inside of the slice; also last_value of
+// frames from the partition's first row, because the frame ends where the row or its peers are.
 class FramePositionFunction final : public StatelessOverFunction {
  public:
   explicit FramePositionFunction(const OverCallPlan& call) : call_(call) {
@@ -119,12 +119,8 @@ class FramePositionFunction final : public StatelessOverFunction {
         const int64_t end = frames_.end[out];
         int64_t at = call_.ranking == "last_value" ? end - 1 : begin;
         if (call_.ranking == "nth_value") {
-          const int64_t nth = nths.IsNull(row) ? 0 : IntegerAt(nths, row);
-          if (!nths.IsNull(row) && nth <= 0) {
-            return MakeError(SqlState::kInvalidParameterValue,
-                             "argument of nth_value must be greater than zero");
-          }
-          at = nth == 0 || nth > end - begin ? end : begin + nth - 1;
+          MR_ASSIGN_OR_RETURN(const int64_t nth, NthOf(nths, row));
+          at = nth > end - begin ? end : begin + nth - 1;
         }
         picked.push_back(at >= begin && at < end ? static_cast<uint32_t>(at) : kNoRow);
       }
@@ -133,6 +129,15 @@ class FramePositionFunction final : public StatelessOverFunction {
   }
 
  private:
+  // A position behind every frame if it is NULL.
+  static absl::StatusOr<int64_t> NthOf(const ColumnView& nths, int64_t row) {
+    if (nths.IsNull(row)) return INT64_MAX;
+    const int64_t nth = IntegerAt(nths, row);
+    if (nth > 0) return nth;
+    return MakeError(SqlState::kInvalidParameterValue,
+                     "argument of nth_value must be greater than zero");
+  }
+
   OverCallPlan call_;
   OverFrames frames_;
 };
@@ -153,9 +158,8 @@ class FirstValueFunction final : public OverFunction {
     }
     if (!fresh.empty()) {
       const Batch values({slice.rows.column(call_.args[0])}, slice.rows.num_rows());
-      MR_ASSIGN_OR_RETURN(
-          const Batch taken,
-          TakeRows(values, fresh.data(), static_cast<int64_t>(fresh.size())));
+      MR_ASSIGN_OR_RETURN(const Batch taken,
+                          TakeRows(values, fresh.data(), static_cast<int64_t>(fresh.size())));
       firsts_.Append(taken);
     }
     // The frame is empty as long as it ends before the partition's first row.

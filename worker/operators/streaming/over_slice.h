@@ -19,13 +19,14 @@ struct OverSegment {
   int32_t begin = 0;
   int32_t first = 0;
   int32_t end = 0;
-  // Rows and peer groups of the partition that were given out before, whether they are still here or not.
+  // Rows and peer groups of the partition that were given out before, whether they are still here
+  // or not.
   int64_t rows_before = 0;
   int64_t peers_before = 0;
 };
 
-// Rows that are given out together, partition by partition, behind those earlier ones that their frames reach. The peers of a new
-// row are all in the slice, and all new.
+// Rows that are given out together, partition by partition, behind those earlier ones that their
+// frames reach. The peers of a new row are all in the slice, and all new.
 struct OverSlice {
   // The history columns only.
   Batch rows;
@@ -37,8 +38,9 @@ struct OverSlice {
   FlatVector<uint8_t> starts_peers;
 };
 
-// For each new row the positions [begin, end) of its frame. For frames from the partition's first row, `begin` is where
-// the segment's rows begin that running values do not hold yet; they hold them up to the `end` of the segment's last row afterwards.
+// For each new row the positions [begin, end) of its frame. For frames from the partition's first
+// row, `begin` is where the segment's rows begin that running values do not hold yet; they hold
+// them up to the `end` of the segment's last row afterwards.
 struct OverFrames {
   FlatVector<int32_t> begin;
   FlatVector<int32_t> end;

@@ -110,8 +110,8 @@ struct ExactState {
   int64_t count = 0;
 };
 
-// count, and sum and avg of exact numbers: the difference of two running sums, whatever the frame's length. T: the values'
-// type; void if only their number matters.
+// count, and sum and avg of exact numbers: the difference of two running sums, whatever the frame's
+// length. T: the values' type; void if only their number matters.
 template <typename T>
 class ExactSumFunction final : public SumFunction<ExactState> {
  public:
@@ -208,8 +208,8 @@ struct FloatState {
   }
 };
 
-// sum and avg of floats. Every frame is added up by itself, from its first row to its last: differences of running sums would
-// depend on what came before.
+// sum and avg of floats. Every frame is added up by itself, from its first row to its last:
+// differences of running sums would depend on what came before.
 template <typename T>
 class FloatSumFunction final : public SumFunction<FloatState> {
  public:

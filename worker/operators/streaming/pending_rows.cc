@@ -128,8 +128,7 @@ absl::Status PendingRows::Shrink(Chunk& chunk) {
   for (size_t i = chunk.next; i < chunk.order.size(); ++i) {
     numbers.push_back(chunk.Number(chunk.order[i]));
   }
-  MR_ASSIGN_OR_RETURN(chunk.batch,
-                      TakeRows(chunk.batch, chunk.order.data() + chunk.next, left));
+  MR_ASSIGN_OR_RETURN(chunk.batch, TakeRows(chunk.batch, chunk.order.data() + chunk.next, left));
   chunk.numbers = std::move(numbers);
   chunk.order.resize(static_cast<size_t>(left));
   chunk.order.shrink_to_fit();
@@ -175,8 +174,8 @@ absl::Status PendingRows::AppendEntries(char prefix, uint32_t num_shards,
     codec_.Encode(rows, all_columns_, &encoded);
     std::vector<std::shared_ptr<arrow::Array>> keys;
     for (const int column : shard_columns_) keys.push_back(rows.column(column));
-    const std::vector<uint32_t> shards = ShardsOf(Batch(std::move(keys), rows.num_rows()),
-                                                  num_shards);
+    const std::vector<uint32_t> shards =
+        ShardsOf(Batch(std::move(keys), rows.num_rows()), num_shards);
     for (size_t i = 0; i < shards.size(); ++i) {
       append(shards[i], chunk.Number(chunk.order[chunk.next + i]));
       entries->back().value = std::string(encoded.row(static_cast<int64_t>(i)));

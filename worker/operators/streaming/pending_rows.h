@@ -14,8 +14,9 @@
 
 namespace millrace {
 
-// Rows that wait until the watermark passes their time. Batches stay as they came, with their rows in order of time beside them;
-// taking rows costs by the rows that are taken and the batches they lie in, not by those that go on waiting.
+// Rows that wait until the watermark passes their time. Batches stay as they came, with their rows
+// in order of time beside them; taking rows costs by the rows that are taken and the batches they
+// lie in, not by those that go on waiting.
 //
 // In the store: number of the row → row. Only rows that wait over a checkpoint are written.
 class PendingRows {
@@ -32,7 +33,8 @@ class PendingRows {
 
   // What changed since the last call. Keys begin with `prefix`.
   absl::Status AppendEntries(char prefix, uint32_t num_shards, std::vector<StateEntry>* entries);
-  // Rows from the store; keys without the prefix. May be called more than once, before anything else.
+  // Rows from the store; keys without the prefix. May be called more than once, before anything
+  // else.
   absl::Status Restore(const std::vector<std::string>& keys, const std::vector<std::string>& rows);
 
  private:
@@ -77,7 +79,8 @@ class PendingRows {
   uint64_t next_number_ = 0;
   int64_t num_rows_ = 0;
   int64_t bytes_ = 0;
-  // Rows that were taken and are in the store: the columns that make their shard, and their numbers.
+  // Rows that were taken and are in the store: the columns that make their shard, and their
+  // numbers.
   std::vector<Batch> removed_keys_;
   std::vector<uint64_t> removed_numbers_;
 };

@@ -17,8 +17,7 @@ absl::StatusOr<StoredAccumulator> StoredAccumulator::Create(const OverCallPlan& 
                     "let the frame begin at a distance");
   }
   MR_ASSIGN_OR_RETURN(auto accumulator, MakeAccumulator(SpecOf(call)));
-  return StoredAccumulator(std::move(accumulator),
-                           PartialColumns(*call.aggregate, call.arg_types));
+  return StoredAccumulator(std::move(accumulator), PartialColumns(*call.aggregate, call.arg_types));
 }
 
 absl::Status StoredAccumulator::AppendState(absl::Span<const uint32_t> keys,

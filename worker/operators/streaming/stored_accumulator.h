@@ -13,8 +13,8 @@
 
 namespace millrace {
 
-// An accumulator by key of the partition, whose groups can be written and read back: as its accumulator columns, behind
-// their length.
+// An accumulator by key of the partition, whose groups can be written and read back: as its
+// accumulator columns, behind their length.
 class StoredAccumulator {
  public:
   // 0A000 for aggregates that have no accumulator columns.

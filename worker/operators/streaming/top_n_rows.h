@@ -15,7 +15,8 @@
 
 namespace millrace {
 
-// Distinct rows with multiplicities, in order within each partition. Equal order keys are told apart by the whole row.
+// Distinct rows with multiplicities, in order within each partition. Equal order keys are told
+// apart by the whole row.
 //
 // In the store: row → multiplicity.
 class TopNRows {
@@ -33,8 +34,8 @@ class TopNRows {
   // The partition of each row of a batch, new ones included.
   void FindPartitions(const Batch& batch, std::vector<uint32_t>* partitions);
   uint32_t num_partitions() const { return static_cast<uint32_t>(orders_.size()); }
-  // The stored row of each row of a batch; new ones are stored with multiplicity 0. `keys`: the encoded order keys of rows
-  // key_rows[i].
+  // The stored row of each row of a batch; new ones are stored with multiplicity 0. `keys`: the
+  // encoded order keys of rows key_rows[i].
   void FindRows(const Batch& batch, const std::vector<uint32_t>& partitions,
                 const EncodedRows& keys, absl::Span<const int32_t> key_rows,
                 std::vector<uint32_t>* rows);
@@ -60,7 +61,8 @@ class TopNRows {
   // Sets the multiplicity of a row that was read from the store.
   void SetStored(uint32_t row, int64_t multiplicity);
 
-  // Frees what dead rows hold, once they are many. Row r then becomes (*new_rows)[r]; false if nothing changed.
+  // Frees what dead rows hold, once they are many. Row r then becomes (*new_rows)[r]; false if
+  // nothing changed.
   bool Compact(FlatVector<uint32_t>* new_rows);
 
   int64_t num_rows() const { return int64_t{rows_.num_rows()} - num_dead_; }

@@ -15,6 +15,10 @@ namespace {
 
 // Entries that are restored together.
 constexpr size_t kRestoreRows = 8192;
+// A slice of many partitions has their history in front of each: rows of history that are gathered
+// together, about, and the new rows below which a slice is not worth its while.
+constexpr int64_t kHistoryRowsMax = 1 << 18;
+constexpr int64_t kSliceRowsMin = 256;
 
 int64_t LargestInteger(const arrow::Array& column) {
   const ColumnView view(column);
@@ -174,10 +178,12 @@ absl::StatusOr<Batch> WatermarkOverOperator::NextSlice() {
   const uint32_t begin = next_;
   slice_.starts_peers.Clear();
   slice_.starts_peers.PushBack(1);
+  const int64_t rows_max =
+      std::clamp(kHistoryRowsMax / (reach_.rows + 1), kSliceRowsMin, kTargetBatchRows);
   uint32_t end = begin + 1;
   for (; end < num_ready; ++end) {
     const bool starts = ready_->Key(order_[end]) != ready_->Key(order_[end - 1]);
-    if (starts && end - begin >= kTargetBatchRows) break;
+    if (starts && end - begin >= rows_max) break;
     slice_.starts_peers.PushBack(starts ? 1 : 0);
   }
   next_ = end;
@@ -191,8 +197,7 @@ absl::StatusOr<Batch> WatermarkOverOperator::NextSlice() {
   history_.FindKeys(rows, plan_.partition_keys, &keys_);
   std::vector<std::shared_ptr<arrow::Array>> columns;
   for (const int column : plan_.history_columns) columns.push_back(rows.column(column));
-  history_.BuildSlice(Batch(std::move(columns), rows.num_rows()), micros, keys_, reach_,
-                      &slice_);
+  history_.BuildSlice(Batch(std::move(columns), rows.num_rows()), micros, keys_, reach_, &slice_);
   context_->counters->rows_touched += static_cast<uint64_t>(slice_.times.size());
   columns = rows.columns();
   for (const auto& function : functions_) {
@@ -204,16 +209,14 @@ absl::StatusOr<Batch> WatermarkOverOperator::NextSlice() {
 }
 
 absl::StatusOr<Progress> WatermarkOverOperator::ProcessBarrier(const Barrier& barrier, Emitter&) {
-  context_->counters->state_rows =
-      static_cast<uint64_t>(pending_.num_rows() + history_.num_rows());
+  context_->counters->state_rows = static_cast<uint64_t>(pending_.num_rows() + history_.num_rows());
   if (!(barrier.checkpoint || barrier.final) || context_->state == nullptr) {
     return Progress::kDone;
   }
   std::vector<StateEntry> entries;
   const uint32_t num_shards = context_->state->num_shards();
   MR_RETURN_IF_ERROR(pending_.AppendEntries(kPendingEntry, num_shards, &entries));
-  MR_RETURN_IF_ERROR(
-      history_.AppendEntries(num_shards, functions_, reach_, watermark_, &entries));
+  MR_RETURN_IF_ERROR(history_.AppendEntries(num_shards, functions_, reach_, watermark_, &entries));
   if (!entries.empty()) {
     MR_RETURN_IF_ERROR(context_->state->Write(context_->node_id, std::move(entries)));
   }

@@ -22,9 +22,10 @@ namespace v1 {
 class PlanNode;
 }  // namespace v1
 
-// Functions over windows of unbounded input that only grows. Rows wait until the watermark passes their time; then they come out with
-// their values, ordered by partition, order keys and, among peers, the whole row, so the result depends neither on the order of arrival
-// nor on where watermarks fall. Rows of a time that the watermark has passed are counted as late and dropped.
+// Functions over windows of unbounded input that only grows. Rows wait until the watermark passes
+// their time; then they come out with their values, ordered by partition, order keys and, among
+// peers, the whole row, so the result depends neither on the order of arrival nor on where
+// watermarks fall. Rows of a time that the watermark has passed are counted as late and dropped.
 class WatermarkOverOperator final : public Operator {
  public:
   // 0A000 for frames and functions that look at later rows, and for another order than event time.

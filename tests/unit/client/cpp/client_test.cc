@@ -3,9 +3,9 @@
 #include <arrow/array.h>
 #include <arrow/buffer.h>
 #include <arrow/builder.h>
+#include <arrow/io/memory.h>
 #include <arrow/ipc/writer.h>
 #include <arrow/record_batch.h>
-#include <arrow/io/memory.h>
 #include <gtest/gtest.h>
 
 #include "client/cpp/result_decoder.h"

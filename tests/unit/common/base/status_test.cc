@@ -16,7 +16,8 @@ absl::StatusOr<int> Quarter(int value) {
 }
 
 TEST(StatusTest, CarriesItsDetail) {
-  const absl::Status status = MakeError(SqlState::kDivisionByZero, "division by zero", "use nullif");
+  const absl::Status status =
+      MakeError(SqlState::kDivisionByZero, "division by zero", "use nullif");
   const ErrorDetail detail = GetErrorDetail(status);
   EXPECT_EQ(detail.state, SqlState::kDivisionByZero);
   EXPECT_EQ(SqlStateCode(detail.state), "22012");

@@ -49,9 +49,13 @@ TEST(LogTest, AValueCannotForgeALine) {
 
 TEST(LogTest, MasksCredentials) {
   for (const LogFormat format : {LogFormat::kText, LogFormat::kJson}) {
-    const std::string line =
-        Line(format, "connecting to postgres://me" ":hunter2@db/x",
-             {{"db_password", "hunter2"}, {"url", "http://u" ":hunter2@h/p?q=1 http://a/b"}});
+    const std::string line = Line(format,
+                                  "connecting to postgres://me"
+                                  ":hunter2@db/x",
+                                  {{"db_password", "hunter2"},
+                                   {"url",
+                                    "http://u"
+                                    ":hunter2@h/p?q=1 http://a/b"}});
     EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;
     EXPECT_NE(line.find("http://***@h/p?q=1 http://a/b"), std::string::npos) << line;
   }

@@ -51,11 +51,10 @@ class JobStateStoreTest : public testing::Test {
     return store.ok() ? *std::move(store) : nullptr;
   }
 
-  static std::map<std::string, std::string> Contents(TaskStateStore& task,
-                                                     uint32_t node = kNode) {
+  static std::map<std::string, std::string> Contents(TaskStateStore& task, uint32_t node = kNode) {
     std::map<std::string, std::string> contents;
-    const absl::Status status = task.Restore(
-        node, [&](uint32_t shard, absl::string_view key, absl::string_view value) {
+    const absl::Status status =
+        task.Restore(node, [&](uint32_t shard, absl::string_view key, absl::string_view value) {
           contents[std::to_string(shard) + "/" + std::string(key)] = std::string(value);
           return absl::OkStatus();
         });
@@ -93,8 +92,7 @@ TEST_F(JobStateStoreTest, RestoresWhatWasWrittenBeforeTheCheckpointOnly) {
     ASSERT_TRUE(task->Write(kNode, {{1, "a", "later"}, {2, "c", "later"}}).ok());
   }
   auto restored = MustOpen(Options(1, 2, {{0, 0, 0, kNumShards}}), &manifest);
-  EXPECT_THAT(Contents(*restored->ForTask(0, 0)),
-              ElementsAre(Pair("1/a", "1"), Pair("5/b", "2")));
+  EXPECT_THAT(Contents(*restored->ForTask(0, 0)), ElementsAre(Pair("1/a", "1"), Pair("5/b", "2")));
 }
 
 TEST_F(JobStateStoreTest, KeepsFragmentsAndOperatorsApart) {
@@ -149,7 +147,8 @@ TEST_F(JobStateStoreTest, AddsToCounters) {
   {
     auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
     auto task = store->ForTask(0, 0);
-    ASSERT_TRUE(task->Write(kNode, {{1, "row", std::nullopt, 3}, {1, "row", std::nullopt, -1}}).ok());
+    ASSERT_TRUE(
+        task->Write(kNode, {{1, "row", std::nullopt, 3}, {1, "row", std::nullopt, -1}}).ok());
     MustCheckpoint(*store, 1, &manifest);
   }
   auto store = MustOpen(Options(1, 2, {{0, 0, 0, kNumShards}}), &manifest);

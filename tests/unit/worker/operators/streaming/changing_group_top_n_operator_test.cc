@@ -258,16 +258,16 @@ TEST(ChangingGroupTopNOperatorTest, StaysRightWhenDeadRowsAreFreed) {
     // The rows of the epoch before leave, new ones come.
     for (auto& [row, count] : rows) {
       if (count == 0 || random() % 20 == 0) continue;
-      changes.push_back(absl::StrCat("- ", std::get<0>(row), " ", std::get<1>(row), " ",
-                                     std::get<2>(row)));
+      changes.push_back(
+          absl::StrCat("- ", std::get<0>(row), " ", std::get<1>(row), " ", std::get<2>(row)));
       --count;
     }
     for (int i = 0; i < 2000; ++i) {
       const Row row(static_cast<int>(random() % 5), static_cast<int>(random() % 1000),
                     absl::StrCat("e", epoch, "-", i));
       ++rows[row];
-      changes.push_back(absl::StrCat("+ ", std::get<0>(row), " ", std::get<1>(row), " ",
-                                     std::get<2>(row)));
+      changes.push_back(
+          absl::StrCat("+ ", std::get<0>(row), " ", std::get<1>(row), " ", std::get<2>(row)));
     }
     top.Push(Rows(absl::StrJoin(changes, " | ")));
     top.Barrier(epoch % 3 == 0);

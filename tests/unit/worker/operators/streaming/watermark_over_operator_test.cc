@@ -55,9 +55,7 @@ v1::Frame FrameOf(v1::Frame::Unit unit, int64_t start, int64_t end = 0) {
   *frame.mutable_end() = bound(end);
   return frame;
 }
-v1::Frame Rows(int64_t start, int64_t end = 0) {
-  return FrameOf(v1::Frame::UNIT_ROWS, start, end);
-}
+v1::Frame Rows(int64_t start, int64_t end = 0) { return FrameOf(v1::Frame::UNIT_ROWS, start, end); }
 v1::Frame Range(int64_t start, int64_t end = 0) {
   return FrameOf(v1::Frame::UNIT_RANGE, start, end);
 }
@@ -175,8 +173,7 @@ TEST(WatermarkOverOperatorTest, PeersShareRunningTotalsAndRanks) {
   OperatorHarness over(WatermarkOverOperator::Create(plan.Streaming()));
   over.Push(RowsWith({"1 10 1", "1 10 2", "1 20 null", "1 30 4"}));
   over.Watermark(25);
-  EXPECT_THAT(Results(over.Take()),
-              ElementsAre("1 10 3 1 1 2", "1 10 3 1 1 2", "1 20 3 3 2 null"));
+  EXPECT_THAT(Results(over.Take()), ElementsAre("1 10 3 1 1 2", "1 10 3 1 1 2", "1 20 3 3 2 null"));
   over.Watermark(kEnd);
   EXPECT_THAT(Results(over.Take()), ElementsAre("1 30 7 4 3 4"));
 }
@@ -301,8 +298,8 @@ TEST(WatermarkOverOperatorTest, RandomRowsGiveTheBatchResultAcrossRestarts) {
                                            : seed % 3 == 1 ? std::vector<int>{kK}
                                                            : std::vector<int>{kS, kK});
     MemoryStateStore store;
-    auto over = std::make_unique<OperatorHarness>(WatermarkOverOperator::Create(plan.Streaming()),
-                                                  &store);
+    auto over =
+        std::make_unique<OperatorHarness>(WatermarkOverOperator::Create(plan.Streaming()), &store);
     std::vector<std::string> rows;
     std::vector<Batch> output;
     int64_t watermark = 0;
@@ -361,7 +358,8 @@ TEST(WatermarkOverOperatorTest, OldRowsLeaveMemoryAndStore) {
     over.Barrier(true);
   }
   EXPECT_LT(over.counters().state_rows, 10000u);
-  // Not more than what a checkpoint has of five keys, nine rows each, and rows that wait to be cleared away.
+  // Not more than what a checkpoint has of five keys, nine rows each, and rows that wait to be
+  // cleared away.
   EXPECT_LT(store.num_entries(), 1500u);
   EXPECT_EQ(over.Take().size(), 60u);
 }

@@ -1,4 +1,4 @@
-#include "coordinator/planner/rules/aggregate_semi_join.h"
+#include "coordinator/planner/rules/semi_join_reduction.h"
 
 #include "gtest/gtest.h"
 #include "tests/support/planner/logical_fixture.h"
@@ -15,10 +15,10 @@ LogicalPtr JoinOfAverages(JoinType type, uint64_t few_rows, uint64_t items_rows)
 }
 
 std::string Reduced(const LogicalPtr& node) {
-  return LogicalToString(*ReduceAggregateInputs(node, CardinalityEstimator(nullptr)));
+  return LogicalToString(*ReduceBySemiJoins(node, CardinalityEstimator(nullptr)));
 }
 
-TEST(AggregateSemiJoinTest, OnlyGroupsThatTheJoinKeepsAreAggregated) {
+TEST(SemiJoinReductionTest, OnlyGroupsThatTheJoinKeepsAreAggregated) {
   EXPECT_EQ(Reduced(JoinOfAverages(JoinType::kInner, 100, 1000000)),
             "InnerJoin on pa = ia\n"
             "  Scan p [pa, pb, pc]\n"
@@ -28,7 +28,7 @@ TEST(AggregateSemiJoinTest, OnlyGroupsThatTheJoinKeepsAreAggregated) {
             "      Scan p [pa, pb, pc]\n");
 }
 
-TEST(AggregateSemiJoinTest, TheKeptSideOfAnOuterJoinIsWhole) {
+TEST(SemiJoinReductionTest, TheKeptSideOfAnOuterJoinIsWhole) {
   EXPECT_NE(Reduced(JoinOfAverages(JoinType::kLeft, 100, 1000000)).find("SemiJoin"),
             std::string::npos);
   EXPECT_EQ(Reduced(JoinOfAverages(JoinType::kRight, 100, 1000000)).find("SemiJoin"),
@@ -37,26 +37,55 @@ TEST(AggregateSemiJoinTest, TheKeptSideOfAnOuterJoinIsWhole) {
             std::string::npos);
 }
 
-TEST(AggregateSemiJoinTest, ManyRowsAreNotComputedTwice) {
+TEST(SemiJoinReductionTest, ManyRowsAreNotComputedTwice) {
   EXPECT_EQ(Reduced(JoinOfAverages(JoinType::kInner, 500000, 1000000)).find("SemiJoin"),
             std::string::npos);
 }
 
-TEST(AggregateSemiJoinTest, AllOfAReferencedTableDropsNothing) {
+TEST(SemiJoinReductionTest, AllOfAReferencedTableDropsNothing) {
   const auto statistics = [](const v1::CatalogObject& object) {
     return TableStatistics{object.name() == "p" ? 100 : 1000000, {{0, 100}}};
   };
   const LogicalPtr join = JoinOfAverages(JoinType::kInner, 100, 1000000);
-  EXPECT_EQ(ReduceAggregateInputs(join, CardinalityEstimator(statistics)), join);
+  EXPECT_EQ(ReduceBySemiJoins(join, CardinalityEstimator(statistics)), join);
 }
 
-TEST(AggregateSemiJoinTest, ConditionsOnAggregatesReduceNothing) {
+TEST(SemiJoinReductionTest, ConditionsOnAggregatesReduceNothing) {
   const LogicalPtr averages =
       NewAggregate(Abc("i", 1000000), {0}, {Aggregate(AggregateFunction::kMax, 1, Int())});
   const LogicalPtr parts = Abc("p", 10);
   const LogicalPtr join = NewJoin(JoinType::kInner, parts, averages,
                                   Eq(Col(parts, averages, "pa"), Col(parts, averages, "max")));
-  EXPECT_EQ(ReduceAggregateInputs(join, CardinalityEstimator(nullptr)), join);
+  EXPECT_EQ(ReduceBySemiJoins(join, CardinalityEstimator(nullptr)), join);
+}
+
+LogicalPtr ExistsFor(JoinType type, uint64_t few_rows) {
+  const LogicalPtr orders = Abc("o", few_rows);
+  const LogicalPtr filtered = NewFilter(orders, Eq(Col(orders, "ob"), Lit(1)));
+  const LogicalPtr items = Abc("i", 1000000);
+  return NewJoin(type, filtered, items, Eq(Col(orders, items, "oa"), Col(orders, items, "ia")));
+}
+
+TEST(SemiJoinReductionTest, ExistsForFewRowsHoldsOnlyWhatCanMatch) {
+  EXPECT_EQ(Reduced(ExistsFor(JoinType::kAnti, 10000)),
+            "AntiJoin on oa = ia\n"
+            "  Filter ob = 1\n"
+            "    Scan o [oa, ob, oc]\n"
+            "  SemiJoin on ia = oa\n"
+            "    Scan i [ia, ib, ic]\n"
+            "    Filter ob = 1\n"
+            "      Scan o [oa, ob, oc]\n");
+  EXPECT_NE(Reduced(ExistsFor(JoinType::kSemi, 10000)).find("    Scan i"), std::string::npos);
+}
+
+TEST(SemiJoinReductionTest, NotInMustSeeEveryRow) {
+  const LogicalPtr join = ExistsFor(JoinType::kNullAwareAnti, 10000);
+  EXPECT_EQ(ReduceBySemiJoins(join, CardinalityEstimator(nullptr)), join);
+}
+
+TEST(SemiJoinReductionTest, ExistsForManyRowsStays) {
+  const LogicalPtr join = ExistsFor(JoinType::kSemi, 5000000);
+  EXPECT_EQ(ReduceBySemiJoins(join, CardinalityEstimator(nullptr)), join);
 }
 
 }  // namespace
