@@ -111,13 +111,19 @@ ExitCode Plan(Client& client, const JobFlags& flags) {
 
 using Action = std::function<ExitCode(Client&, JobFlags&)>;
 
-// One subcommand: connects, then acts.
-CLI::App* AddAction(CLI::App& parent, const std::string& name, const std::string& description,
-                    const std::shared_ptr<JobFlags>& flags, ExitCode* exit_code, Action action) {
-  CLI::App* verb = parent.add_subcommand(name, description);
+// What a subcommand is called and does once it is connected.
+struct ActionSpec {
+  std::string name;
+  std::string description;
+  Action action;
+};
+
+CLI::App* AddAction(CLI::App& parent, const ActionSpec& spec,
+                    const std::shared_ptr<JobFlags>& flags, ExitCode* exit_code) {
+  CLI::App* verb = parent.add_subcommand(spec.name, spec.description);
   verb->add_option("--server", flags->server, "host:port of the coordinator")
       ->capture_default_str();
-  verb->callback([flags, exit_code, action = std::move(action)] {
+  verb->callback([flags, exit_code, action = spec.action] {
     auto client = Client::Connect({.server = flags->server});
     *exit_code = client.ok() ? action(**client, *flags) : Report(client.status());
   });
@@ -131,7 +137,7 @@ void AddJobVerb(CLI::App& app, ExitCode* exit_code) {
   CLI::App* job = app.add_subcommand("job", "Jobs of a cluster");
   job->require_subcommand(1);
   const auto add = [&](const std::string& name, const std::string& description, Action action) {
-    return AddAction(*job, name, description, flags, exit_code, std::move(action));
+    return AddAction(*job, {name, description, std::move(action)}, flags, exit_code);
   };
   const auto add_named = [&](const std::string& name, const std::string& description,
                              Action action) {

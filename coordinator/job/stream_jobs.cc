@@ -287,7 +287,11 @@ absl::StatusOr<BoundViews> StreamJobs::BindViews(const std::set<ViewRead>& reads
     for (auto& [id, stream] : streams_) {
       if (KeepsView(*stream->spec.plan, read.object_id)) keeper = stream.get();
     }
-    if (keeper == nullptr) return NoSuchStream(read.object_id);
+    if (keeper == nullptr) {
+      return MakeError(SqlState::kObjectNotInPrerequisiteState,
+                       "a materialized view cannot be read, its job was cancelled or has failed",
+                       "drop the view and create it again");
+    }
     const bool readable =
         keeper->phase == StreamPhase::kRunning || keeper->phase == StreamPhase::kServing;
     if (!readable || keeper->epochs == nullptr || keeper->epochs->published().empty()) {

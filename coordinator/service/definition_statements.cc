@@ -129,6 +129,12 @@ absl::StatusOr<v1::CatalogObject> DefinitionStatements::OutsideTable(
 
 absl::StatusOr<StatementResult> DefinitionStatements::CreateTable(
     const BoundCreateTable& statement) {
+  // The planner would rely on a key that nobody keeps unique.
+  if (!statement.primary_key.empty()) {
+    return WithPosition(WithHint(NotSupported("PRIMARY KEY"),
+                                 "leave it out; NOT NULL is checked"),
+                        statement.name_position);
+  }
   v1::CatalogObject object;
   if (statement.options.contains("connector")) {
     absl::StatusOr<v1::CatalogObject> outside = OutsideTable(statement);

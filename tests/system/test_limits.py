@@ -11,7 +11,7 @@ from comparison import rows_of
 from support.sql_client import message_class
 
 RSS_MAX_BYTES = 600 << 20
-CSV_BYTES = int(os.environ.get("MILLRACE_TEST_CSV_BYTES", 4 << 30))
+CSV_BYTES = int(os.environ.get("MILLRACE_TEST_CSV_BYTES", str(4 << 30)))
 SLOW_ROWS = 50_000_000
 
 

@@ -104,7 +104,8 @@ def test_a_view_equals_its_query_over_the_covered_rows_at_ten_moments(client, fi
             actual = rows_of(client.execute(f"SELECT * FROM {name} AS OF EPOCH {epoch}"))
             positions = rows_of(
                 client.execute(
-                    f"SELECT path, max(rows) FROM millrace.positions WHERE job_id = {job} AND epoch = {epoch} GROUP BY path"
+                    f"""SELECT path, max(rows) FROM millrace.positions
+                        WHERE job_id = {job} AND epoch = {epoch} GROUP BY path"""
                 )
             )
             covered = " OR ".join(f"(path = '{path}' AND rn <= {rows})" for path, rows in positions) or "false"
@@ -141,8 +142,8 @@ def test_late_rows_are_set_apart_and_counted(client, files, oracle):
         client.execute("CREATE MATERIALIZED VIEW timely AS SELECT id, ts FROM events")
         client.execute("CALL millrace.wait_for('timely', 'complete', 'true', '60 s')")
         expected = oracle.execute(
-            """SELECT id, ts FROM (SELECT *, max(ts) OVER (PARTITION BY path ORDER BY rn ROWS BETWEEN UNBOUNDED PRECEDING
-               AND 1 PRECEDING) AS seen FROM raw) WHERE seen IS NULL OR ts >= seen - INTERVAL 20 SECOND"""
+            """SELECT id, ts FROM (SELECT *, max(ts) OVER (PARTITION BY path ORDER BY rn
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS seen FROM raw) WHERE seen IS NULL OR ts >= seen - INTERVAL 20 SECOND"""
         ).fetchall()
         assert 0 < len(expected) < NUM_FILES * ROWS_PER_FILE
         assert_same_rows(rows_of(client.execute("SELECT * FROM timely")), expected, "timely")

@@ -7,6 +7,12 @@
 namespace millrace {
 namespace {
 
+// The three truth values of IN, from the number of rows, the operand, the match and the number of
+// values.
+constexpr absl::string_view kMark =
+    "CASE WHEN count = 0 THEN false WHEN a IS NULL THEN NULL WHEN found THEN true "
+    "WHEN count < count THEN NULL ELSE false END";
+
 TEST(BinderSubqueryTest, JoinsIn) {
   EXPECT_EQ(PlanOf("SELECT a FROM t WHERE a IN (SELECT a FROM u)"),
             R"(Project a
@@ -82,13 +88,12 @@ TEST(BinderSubqueryTest, MarksInElsewhere) {
     Aggregate count(*), count(a)
       Project a
         Scan u [a, d, e]
-)");
+)"));
 }
 
 TEST(BinderSubqueryTest, MarksInBelowOr) {
   EXPECT_EQ(PlanOf("SELECT a FROM t WHERE a > 5 OR a IN (SELECT a FROM u)"),
-            R"(Project a
-  Filter (a > 5) OR (CASE WHEN count = 0 THEN false WHEN a IS NULL THEN NULL WHEN found THEN true WHEN count < count THEN NULL ELSE false END)
+            absl::StrCat("Project a\n  Filter (a > 5) OR (", kMark, R"()
     InnerJoin
       LeftJoin on a::bigint = value
         Scan t [a, b, c, ts]
@@ -99,7 +104,7 @@ TEST(BinderSubqueryTest, MarksInBelowOr) {
       Aggregate count(*), count(a)
         Project a
           Scan u [a, d, e]
-)");
+)"));
 }
 
 TEST(BinderSubqueryTest, JoinsScalars) {

@@ -12,80 +12,37 @@
 namespace millrace {
 namespace {
 
+constexpr const char* kTables[] = {
+    "CREATE TABLE region (r_regionkey int, r_name text, r_comment text)",
+    "CREATE TABLE nation (n_nationkey int, n_name text, n_regionkey int, n_comment text)",
+    "CREATE TABLE supplier (s_suppkey int, s_name text, s_address text, s_nationkey int, "
+    "s_phone text, s_acctbal numeric(15,2), s_comment text)",
+    "CREATE TABLE customer (c_custkey int, c_name text, c_address text, c_nationkey int, "
+    "c_phone text, c_acctbal numeric(15,2), c_mktsegment text, c_comment text)",
+    "CREATE TABLE part (p_partkey int, p_name text, p_mfgr text, p_brand text, p_type text, "
+    "p_size int, p_container text, p_retailprice numeric(15,2), p_comment text)",
+    "CREATE TABLE partsupp (ps_partkey int, ps_suppkey int, ps_availqty int, "
+    "ps_supplycost numeric(15,2), ps_comment text)",
+    "CREATE TABLE orders (o_orderkey int, o_custkey int, o_orderstatus text, "
+    "o_totalprice numeric(15,2), o_orderdate date, o_orderpriority text, o_clerk text, "
+    "o_shippriority int, o_comment text)",
+    "CREATE TABLE lineitem (l_orderkey int, l_partkey int, l_suppkey int, l_linenumber int, "
+    "l_quantity numeric(15,2), l_extendedprice numeric(15,2), l_discount numeric(15,2), "
+    "l_tax numeric(15,2), l_returnflag text, l_linestatus text, l_shipdate date, "
+    "l_commitdate date, l_receiptdate date, l_shipinstruct text, l_shipmode text, "
+    "l_comment text)",
+};
+
 CatalogSnapshot TpchCatalog() {
-  const SqlType integer = SqlType::Of(TypeId::kInt32);
-  const SqlType text = SqlType::Of(TypeId::kText);
-  const SqlType date = SqlType::Of(TypeId::kDate);
-  const SqlType money = SqlType::Numeric(15, 2);
-  const std::vector<std::pair<std::string, ColumnList>> tables = {
-      {"region", {{"r_regionkey", integer}, {"r_name", text}, {"r_comment", text}}},
-      {"nation",
-       {{"n_nationkey", integer}, {"n_name", text}, {"n_regionkey", integer}, {"n_comment", text}}},
-      {"supplier",
-       {{"s_suppkey", integer},
-        {"s_name", text},
-        {"s_address", text},
-        {"s_nationkey", integer},
-        {"s_phone", text},
-        {"s_acctbal", money},
-        {"s_comment", text}}},
-      {"customer",
-       {{"c_custkey", integer},
-        {"c_name", text},
-        {"c_address", text},
-        {"c_nationkey", integer},
-        {"c_phone", text},
-        {"c_acctbal", money},
-        {"c_mktsegment", text},
-        {"c_comment", text}}},
-      {"part",
-       {{"p_partkey", integer},
-        {"p_name", text},
-        {"p_mfgr", text},
-        {"p_brand", text},
-        {"p_type", text},
-        {"p_size", integer},
-        {"p_container", text},
-        {"p_retailprice", money},
-        {"p_comment", text}}},
-      {"partsupp",
-       {{"ps_partkey", integer},
-        {"ps_suppkey", integer},
-        {"ps_availqty", integer},
-        {"ps_supplycost", money},
-        {"ps_comment", text}}},
-      {"orders",
-       {{"o_orderkey", integer},
-        {"o_custkey", integer},
-        {"o_orderstatus", text},
-        {"o_totalprice", money},
-        {"o_orderdate", date},
-        {"o_orderpriority", text},
-        {"o_clerk", text},
-        {"o_shippriority", integer},
-        {"o_comment", text}}},
-      {"lineitem",
-       {{"l_orderkey", integer},
-        {"l_partkey", integer},
-        {"l_suppkey", integer},
-        {"l_linenumber", integer},
-        {"l_quantity", money},
-        {"l_extendedprice", money},
-        {"l_discount", money},
-        {"l_tax", money},
-        {"l_returnflag", text},
-        {"l_linestatus", text},
-        {"l_shipdate", date},
-        {"l_commitdate", date},
-        {"l_receiptdate", date},
-        {"l_shipinstruct", text},
-        {"l_shipmode", text},
-        {"l_comment", text}}},
-  };
+  const CatalogSnapshot empty({}, 1);
   std::vector<CatalogObjectPtr> objects;
-  for (const auto& [name, columns] : tables) {
+  for (const char* sql : kTables) {
+    const BoundStatement bound = *BindStatement(sql, empty, BindContext());
+    const auto& table = std::get<BoundCreateTable>(bound.statement);
+    ColumnList columns;
+    for (const Field& field : table.columns) columns.emplace_back(field.name, field.type);
     objects.push_back(std::make_shared<const v1::CatalogObject>(
-        MakeObject(objects.size() + 1, name, v1::OBJECT_KIND_TABLE, columns)));
+        MakeObject(objects.size() + 1, table.name, v1::OBJECT_KIND_TABLE, columns)));
   }
   return CatalogSnapshot(std::move(objects), 1);
 }
@@ -251,7 +208,8 @@ WHERE p_partkey = l_partkey AND p_brand = 'Brand#23' AND p_container = 'MED BOX'
 constexpr const char* kQuery18 = R"(
 SELECT c_name, c_custkey, o_orderkey, o_orderdate, o_totalprice, sum(l_quantity)
 FROM customer, orders, lineitem
-WHERE o_orderkey IN (SELECT l_orderkey FROM lineitem GROUP BY l_orderkey HAVING sum(l_quantity) > 300)
+WHERE o_orderkey IN (SELECT l_orderkey FROM lineitem GROUP BY l_orderkey
+                     HAVING sum(l_quantity) > 300)
   AND c_custkey = o_custkey AND o_orderkey = l_orderkey
 GROUP BY c_name, c_custkey, o_orderkey, o_orderdate, o_totalprice
 ORDER BY o_totalprice DESC, o_orderdate LIMIT 100)";

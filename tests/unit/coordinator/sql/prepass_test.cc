@@ -8,7 +8,7 @@ namespace millrace {
 namespace {
 
 // `sql` must outlive the result.
-Prepass Run(absl::string_view sql) {
+Prepass Rewrite(absl::string_view sql) {
   absl::StatusOr<std::vector<SqlToken>> tokens = ScanTokens(sql);
   EXPECT_TRUE(tokens.ok()) << sql;
   absl::StatusOr<Prepass> result = RunPrepass(sql, *std::move(tokens));
@@ -24,39 +24,39 @@ TEST(PrepassTest, LeavesPlainStatementsAlone) {
         "SELECT EXTRACT(year FROM '2020-01-01'::date), TRIM(BOTH 'x' FROM 'y')",
         "SELECT SUBSTRING('abc' FROM '2'), 'a' IS NOT DISTINCT FROM 'b'", "COPY t FROM 'x.csv'",
         "SELECT descriptor(a), epoch AS of FROM t", "SELECT \"emit\" FROM \"asof\""}) {
-    EXPECT_EQ(Run(sql).text, sql);
+    EXPECT_EQ(Rewrite(sql).text, sql);
   }
 }
 
 TEST(PrepassTest, TakesFilesOutOfFrom) {
-  const Prepass result = Run("SELECT 1 FROM 'a.csv' x, 'b.csv' JOIN E'c\\'d' y ON x.k = 'k'");
+  const Prepass result = Rewrite("SELECT 1 FROM 'a.csv' x, 'b.csv' JOIN E'c\\'d' y ON x.k = 'k'");
   EXPECT_EQ(result.text, "SELECT 1 FROM _f      x, _f      JOIN _f      y ON x.k = 'k'");
   EXPECT_EQ(result.files,
             (std::map<int32_t, std::string>{{14, "a.csv"}, {25, "b.csv"}, {38, "c'd"}}));
 }
 
 TEST(PrepassTest, TakesFilesOutOfSubqueriesAndCopy) {
-  EXPECT_EQ(Run("COPY (SELECT * FROM 'a') TO 'b'").files.size(), 1u);
-  EXPECT_EQ(Run("SELECT (SELECT 1 FROM 'a' WHERE x = 'y'), 'z' FROM t").files.size(), 1u);
-  EXPECT_EQ(Run("SELECT 1 FROM ('a' x CROSS JOIN 'b' y)").files.size(), 2u);
+  EXPECT_EQ(Rewrite("COPY (SELECT * FROM 'a') TO 'b'").files.size(), 1u);
+  EXPECT_EQ(Rewrite("SELECT (SELECT 1 FROM 'a' WHERE x = 'y'), 'z' FROM t").files.size(), 1u);
+  EXPECT_EQ(Rewrite("SELECT 1 FROM ('a' x CROSS JOIN 'b' y)").files.size(), 2u);
 }
 
 TEST(PrepassTest, TakesEpochsToTheirRelations) {
-  const Prepass result = Run("SELECT 1 FROM v AS OF EPOCH 7 AS x, s.w AS of epoch 8");
+  const Prepass result = Rewrite("SELECT 1 FROM v AS OF EPOCH 7 AS x, s.w AS of epoch 8");
   EXPECT_EQ(result.text, "SELECT 1 FROM v               AS x, s.w              ");
   EXPECT_EQ(result.epochs, (std::map<int32_t, uint64_t>{{14, 7}, {36, 8}}));
 }
 
 TEST(PrepassTest, DropsFlinksWords) {
-  EXPECT_EQ(Run("SELECT 1 FROM TUMBLE(TABLE t, DESCRIPTOR(ts), 1)").text,
+  EXPECT_EQ(Rewrite("SELECT 1 FROM TUMBLE(TABLE t, DESCRIPTOR(ts), 1)").text,
             "SELECT 1 FROM TUMBLE(      t,            ts , 1)");
-  EXPECT_EQ(Run("SELECT 1 FROM hop(data => TABLE t, x => DESCRIPTOR(ts))").text,
+  EXPECT_EQ(Rewrite("SELECT 1 FROM hop(data => TABLE t, x => DESCRIPTOR(ts))").text,
             "SELECT 1 FROM hop(data =>       t, x =>            ts )");
 }
 
 TEST(PrepassTest, TakesKeysOfOptions) {
   const Prepass result =
-      Run("CREATE TABLE t () WITH ('Connector' = 'file', a.b.c = 1, plain = 'x.y')");
+      Rewrite("CREATE TABLE t () WITH ('Connector' = 'file', a.b.c = 1, plain = 'x.y')");
   EXPECT_EQ(result.text, "CREATE TABLE t () WITH (k           = 'file', k     = 1, plain = 'x.y')");
   EXPECT_EQ(result.option_keys, (std::map<int32_t, std::string>{{24, "connector"}, {46, "a.b.c"}}));
 }
@@ -64,7 +64,7 @@ TEST(PrepassTest, TakesKeysOfOptions) {
 TEST(PrepassTest, CutsWatermarksWithTheirComma) {
   const char* const last =
       "CREATE TABLE t (ts timestamp, WATERMARK FOR ts AS ts - f(1, 2)) WITH (a = 1)";
-  const Prepass at_end = Run(last);
+  const Prepass at_end = Rewrite(last);
   EXPECT_EQ(at_end.text.substr(0, 64),
             "CREATE TABLE t (ts timestamp                                   )");
   ASSERT_TRUE(at_end.watermark.has_value());
@@ -72,31 +72,31 @@ TEST(PrepassTest, CutsWatermarksWithTheirComma) {
   EXPECT_EQ(std::string(last).substr(at_end.watermark->expr_begin,
                                      at_end.watermark->expr_end - at_end.watermark->expr_begin),
             "ts - f(1, 2)");
-  EXPECT_EQ(Run("CREATE TABLE t (WATERMARK FOR ts AS ts, ts timestamp)").text,
+  EXPECT_EQ(Rewrite("CREATE TABLE t (WATERMARK FOR ts AS ts, ts timestamp)").text,
             "CREATE TABLE t (                        ts timestamp)");
 }
 
 TEST(PrepassTest, RewritesFirstWords) {
-  EXPECT_EQ(Run("DESCRIBE x").text, "TABLE    x");
-  EXPECT_EQ(Run("CREATE SOURCE x ()").text, "CREATE TABLE  x ()");
-  EXPECT_EQ(Run("DROP SOURCE x").head, StatementHead::kSource);
-  EXPECT_EQ(Run("FLUSH").head, StatementHead::kFlush);
+  EXPECT_EQ(Rewrite("DESCRIBE x").text, "TABLE    x");
+  EXPECT_EQ(Rewrite("CREATE SOURCE x ()").text, "CREATE TABLE  x ()");
+  EXPECT_EQ(Rewrite("DROP SOURCE x").head, StatementHead::kSource);
+  EXPECT_EQ(Rewrite("FLUSH").head, StatementHead::kFlush);
 }
 
 TEST(PrepassTest, CutsExplain) {
-  const Prepass plain = Run("EXPLAIN SELECT 1");
+  const Prepass plain = Rewrite("EXPLAIN SELECT 1");
   EXPECT_EQ(plain.text, "        SELECT 1");
   EXPECT_TRUE(plain.explain);
   EXPECT_FALSE(plain.analyze);
-  EXPECT_TRUE(Run("EXPLAIN ANALYZE SELECT 1").analyze);
-  const Prepass options = Run("EXPLAIN (ANALYZE off, FORMAT 'json', COSTS false) SELECT 1");
+  EXPECT_TRUE(Rewrite("EXPLAIN ANALYZE SELECT 1").analyze);
+  const Prepass options = Rewrite("EXPLAIN (ANALYZE off, FORMAT 'json', COSTS false) SELECT 1");
   EXPECT_FALSE(options.analyze);
   EXPECT_TRUE(options.json);
-  EXPECT_FALSE(Run("EXPLAIN (SELECT 1)").json);
+  EXPECT_FALSE(Rewrite("EXPLAIN (SELECT 1)").json);
 }
 
 TEST(PrepassTest, CutsEmitAtTheEnd) {
-  const Prepass result = Run("INSERT INTO t SELECT 1 EMIT ON WINDOW CLOSE");
+  const Prepass result = Rewrite("INSERT INTO t SELECT 1 EMIT ON WINDOW CLOSE");
   EXPECT_EQ(result.text, "INSERT INTO t SELECT 1                     ");
   EXPECT_EQ(result.emit_begin, 23);
 }
