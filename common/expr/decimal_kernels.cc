@@ -21,8 +21,8 @@ using ArrayOr = absl::StatusOr<std::shared_ptr<arrow::Array>>;
 constexpr int kSafeBits = 126;
 
 absl::Status NumericOverflow() {
-  return MakeError(SqlState::kNumericOutOfRange,
-                   "value has more digits than numeric can hold (38)");
+  return MakeError(SqlState::kNumericOutOfRange, "value has more digits than numeric can hold (38)",
+                   "Round the operands to fewer digits after the decimal point.");
 }
 
 absl::Status DivisionByZero() { return MakeError(SqlState::kDivisionByZero, "division by zero"); }

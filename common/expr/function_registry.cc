@@ -71,6 +71,14 @@ int32_t MaxScale(absl::Span<const ExprPtr> args) {
   return scale;
 }
 
+// A product has the digits of both factors, as in PostgreSQL. Beyond 32 (two plain numerics) room
+// is kept for digits before the point; the kernel then refuses products whose last digits are not
+// zero.
+int32_t ScaleOfProduct(int32_t a, int32_t b) {
+  constexpr int32_t kMaxProductScale = 32;
+  return std::max({a, b, std::min(a + b, kMaxProductScale)});
+}
+
 // round(x, 2): the digits asked for, where they are known; otherwise those of x are kept.
 int32_t ScaleByLiteral(absl::Span<const ExprPtr> args) {
   if (args.size() < 2) return 0;
@@ -112,7 +120,7 @@ SqlType ResultType(const FunctionEntry& entry, absl::Span<const ExprPtr> args) {
     case ScaleRule::kMax:
       return numeric(MaxScale(args));
     case ScaleRule::kSum:
-      return numeric(args[0]->type.scale + args[1]->type.scale);
+      return numeric(ScaleOfProduct(args[0]->type.scale, args[1]->type.scale));
     case ScaleRule::kDivide:
     case ScaleRule::kInexact:
       return numeric(std::max(kUnconstrainedNumericScale, MaxScale(args)));

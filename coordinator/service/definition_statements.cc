@@ -131,8 +131,7 @@ absl::StatusOr<StatementResult> DefinitionStatements::CreateTable(
     const BoundCreateTable& statement) {
   // The planner would rely on a key that nobody keeps unique.
   if (!statement.primary_key.empty()) {
-    return WithPosition(WithHint(NotSupported("PRIMARY KEY"),
-                                 "leave it out; NOT NULL is checked"),
+    return WithPosition(WithHint(NotSupported("PRIMARY KEY"), "leave it out; NOT NULL is checked"),
                         statement.name_position);
   }
   v1::CatalogObject object;

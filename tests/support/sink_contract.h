@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/storage/file_listing.h"
 #include "common/storage/local_file_system.h"
 #include "common/storage/staged_commit.h"
@@ -47,10 +48,11 @@ inline void CheckCommit(const SinkContract& contract) {
   EXPECT_TRUE(ListFiles(local, folder.path())->empty()) << "visible before the commit";
   ASSERT_OK(CommitStagedFiles(recorder, *staged));
   for (const v1::StagedFile& file : *staged) {
-    const int synced = recorder.Find("sync " + file.staged_path());
-    const int renamed = recorder.Find("rename " + file.staged_path() + " " + file.final_path());
-    EXPECT_GE(recorder.Find("create " + file.staged_path()), 0);
-    EXPECT_GT(synced, recorder.Find("create " + file.staged_path()));
+    const int synced = recorder.Find(absl::StrCat("sync ", file.staged_path()));
+    const int renamed =
+        recorder.Find(absl::StrCat("rename ", file.staged_path(), " ", file.final_path()));
+    EXPECT_GE(recorder.Find(absl::StrCat("create ", file.staged_path())), 0);
+    EXPECT_GT(synced, recorder.Find(absl::StrCat("create ", file.staged_path())));
     EXPECT_GT(renamed, synced);
     EXPECT_EQ(recorder.calls().back().rfind("sync-folder ", 0), 0U) << "folder not fsynced last";
     const auto info = local.Stat(file.final_path());

@@ -168,8 +168,9 @@ std::string DecimalText(__int128 value, int32_t scale) {
   }
   while (static_cast<int32_t>(digits.size()) <= scale) digits.push_back('0');
   std::reverse(digits.begin(), digits.end());
-  if (scale > 0) digits.insert(digits.size() - scale, ".");
-  return (negative ? "-" : "") + digits;
+  const size_t whole = digits.size() - static_cast<size_t>(scale);
+  return absl::StrCat(negative ? "-" : "", digits.substr(0, whole), scale > 0 ? "." : "",
+                      digits.substr(whole));
 }
 
 // A float by twelve digits: sums may differ behind them.

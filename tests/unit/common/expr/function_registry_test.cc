@@ -46,7 +46,7 @@ TEST(BuildOperator, KnowsScalesOfNumerics) {
   EXPECT_EQ(
       Op("*", MakeColumn(0, SqlType::Numeric(38, 30)), MakeColumn(0, SqlType::Numeric(38, 30)))
           ->type,
-      SqlType::Numeric(0, 38));
+      SqlType::Numeric(0, 32));
 }
 
 TEST(BuildFunctionCall, ReportsWhatDoesNotExist) {

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "absl/strings/str_cat.h"
 #include "common/storage/checksum.h"
 #include "common/storage/staged_commit.h"
 #include "millrace/v1/control.pb.h"
@@ -143,8 +144,9 @@ TEST_F(LocalFileSystemTest, AtomicWriteSyncsBeforeItRenames) {
   const std::string staged = folder_.Path("_staging-m");
   ASSERT_OK(WriteFileAtomically(recorder, path, "new"));
   EXPECT_THAT(recorder.calls(),
-              ElementsAre("create " + staged, "write " + staged, "sync " + staged,
-                          "rename " + staged + " " + path, "sync-folder " + folder_.path()));
+              ElementsAre(absl::StrCat("create ", staged), absl::StrCat("write ", staged),
+                          absl::StrCat("sync ", staged), absl::StrCat("rename ", staged, " ", path),
+                          absl::StrCat("sync-folder ", folder_.path())));
   EXPECT_EQ(*ReadWholeFile(file_system_, path), "new");
   EXPECT_ERROR(ReadWholeFile(file_system_, path, 2), SqlState::kProgramLimitExceeded, "3 bytes");
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/storage/local_file_system.h"
+#include "common/types/sql_type.h"
 #include "millrace/v1/plan.pb.h"
 #include "tests/support/status_matchers.h"
 

@@ -217,7 +217,7 @@ TEST_F(CsvSourceTest, FileThatChangedSinceTheSplitWasMadeIsAnError) {
 
 TEST_F(CsvSourceTest, ReadsStringsLargerThanABlock) {
   const std::string large(size_t{3} << 20, 'x');
-  const Scan scan = TableOf("1," + large + "\n2,b\n", IdAndName());
+  const Scan scan = TableOf(absl::StrCat("1,", large, "\n2,b\n"), IdAndName());
   const auto rows = Read(scan);
   ASSERT_OK(rows);
   ASSERT_EQ(rows->size(), 2U);
