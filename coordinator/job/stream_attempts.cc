@@ -57,6 +57,15 @@ std::set<WorkerId> SourceWorkers(const v1::PhysicalPlan& plan,
   return workers;
 }
 
+bool KeepsViews(const v1::PhysicalPlan& plan) {
+  bool keeps = false;
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    ForEachNode(fragment.root(),
+                [&](const v1::PlanNode& node) { keeps = keeps || node.has_view_sink(); });
+  }
+  return keeps;
+}
+
 std::vector<v1::SplitPosition> PositionsOf(const PublishedEpoch& epoch, uint32_t scan_id) {
   std::vector<v1::SplitPosition> positions;
   for (const auto& [key, position] : epoch.positions) {
@@ -246,8 +255,8 @@ void StreamJobs::OnWorkerLost(WorkerId worker) {
   for (auto& [id, stream] : streams_) {
     // An attempt that runs fails by itself. One that has ended has left rows of views, or files of
     // the last checkpoint.
-    const bool holds = stream->phase == StreamPhase::kServing ||
-                       (stream->phase == StreamPhase::kRunning && stream->attempt_ended);
+    const bool serves = stream->phase == StreamPhase::kServing && KeepsViews(*stream->spec.plan);
+    const bool holds = serves || (stream->phase == StreamPhase::kRunning && stream->attempt_ended);
     if (!holds || !stream->workers.contains(worker)) continue;
     stream->workers.erase(worker);
     ReleaseWorkers(*stream, absl::UnavailableError("a worker with rows of the view was lost"));

@@ -71,7 +71,7 @@ struct LogicalScan : LogicalNode {
   int32_t position = 0;
 };
 
-// Constant rows; no rows and columns: FROM is missing → one row of no columns.
+// Constant rows. A missing FROM is one row of no columns.
 struct LogicalValues : LogicalNode {
   LogicalValues() : LogicalNode(LogicalKind::kValues) {}
   std::vector<std::vector<ExprPtr>> rows;

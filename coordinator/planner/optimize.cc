@@ -32,8 +32,8 @@ LogicalPtr OptimizeLogical(const LogicalPtr& query, const OptimizeOptions& optio
   plan = PruneColumns(plan);
   if (!options.streaming) plan = ChooseBuildSides(plan, estimator);
   plan = PruneColumns(MergeProjections(plan));
-  // Pruning puts projections between filters and what they filter.
-  return MergeProjections(PushDownFilters(plan));
+  // Pruning puts projections between filters and limits and what they belong to.
+  return MergeProjections(PushDownLimits(PushDownFilters(plan)));
 }
 
 }  // namespace millrace

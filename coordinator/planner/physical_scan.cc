@@ -80,8 +80,6 @@ absl::StatusOr<Relation> PhysicalBuilder::BuildValues(const LogicalValues& value
     v1::ValuesRow* out = op->add_rows();
     for (const ExprPtr& expr : row) ToProto(*expr, out->add_columns());
   }
-  // No FROM: one row without columns.
-  if (values.output.empty() && values.rows.empty()) op->add_rows();
   return relation;
 }
 

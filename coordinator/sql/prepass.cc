@@ -181,7 +181,9 @@ absl::StatusOr<Prepass> RunPrepass(absl::string_view sql, std::vector<SqlToken> 
   result.text = std::string(sql);
   result.tokens = std::move(tokens);
   for (const SqlToken& token : result.tokens) {
-    if (!token.IsName() || token.Name().size() <= kMaxIdentifierBytes) continue;
+    // The escapes of U&"…" are longer than what they stand for.
+    const bool escaped = token.kind == TokenKind::kQuoted && token.text.front() != '"';
+    if (!token.IsName() || escaped || token.Name().size() <= kMaxIdentifierBytes) continue;
     return WithPosition(
         MakeError(SqlState::kNameTooLong,
                   absl::StrCat("identifier \"", token.Name(), "\" is too long"),

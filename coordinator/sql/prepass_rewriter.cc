@@ -114,6 +114,9 @@ absl::Status BodyRewriter::Word(size_t i) {
   if (token.IsWord("select")) {
     level().has_select = true;
     level().in_from = false;
+  } else if (token.IsWord("values")) {
+    // FROM (VALUES ('a'), …): its strings are values, not files.
+    level().in_from = false;
   } else if (token.IsWord("from")) {
     const bool distinct_from = i > first_ && text_.token(i - 1).IsWord("distinct");
     if (level().has_select && !distinct_from) {

@@ -43,6 +43,27 @@ TokenKind KindOf(PgQuery__Token token, absl::string_view text) {
   return is_word ? TokenKind::kWord : TokenKind::kSymbol;
 }
 
+// The end of a quoted token that begins at `begin`; quotes inside are doubled, and a text goes on
+// in the next line if that begins with a quote. libpg_query gives U&'…' and U&"…" a wrong end.
+int32_t EndOfQuoted(absl::string_view text, int32_t begin) {
+  size_t at = text.find_first_of("'\"", begin);
+  if (at == absl::string_view::npos) return static_cast<int32_t>(text.size());
+  const char quote = text[at];
+  while (true) {
+    at = text.find(quote, at + 1);
+    if (at == absl::string_view::npos) return static_cast<int32_t>(text.size());
+    if (at + 1 < text.size() && text[at + 1] == quote) {
+      ++at;
+      continue;
+    }
+    const size_t next = text.find_first_not_of(" \t\r\n\f", at + 1);
+    const bool goes_on = quote == '\'' && next != absl::string_view::npos && text[next] == quote &&
+                         absl::StrContains(text.substr(at, next - at), '\n');
+    if (!goes_on) return static_cast<int32_t>(at) + 1;
+    at = next;
+  }
+}
+
 absl::Status ScanError(const PgQueryError& error) {
   absl::Status status = MakeError(SqlState::kSyntaxError, error.message);
   return WithPosition(std::move(status), error.cursorpos);
@@ -80,8 +101,10 @@ absl::StatusOr<std::vector<SqlToken>> ScanTokens(absl::string_view text) {
     }
     SqlToken token;
     token.begin = from.start;
-    token.end = from.end;
-    token.text = text.substr(from.start, from.end - from.start);
+    const bool unicode =
+        from.token == PG_QUERY__TOKEN__USCONST || from.token == PG_QUERY__TOKEN__UIDENT;
+    token.end = unicode ? EndOfQuoted(text, from.start) : from.end;
+    token.text = text.substr(token.begin, token.end - token.begin);
     if (token.text.empty()) continue;
     token.kind = KindOf(from.token, token.text);
     tokens.push_back(token);

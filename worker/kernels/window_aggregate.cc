@@ -307,6 +307,22 @@ bool HasFastWay(const WindowCall& call) {
   return IsExtreme(call) || IsCount(call) || (is_sum && call.arg_types[0].is_number());
 }
 
+// Accumulator columns (common/plan/partial_columns.h) of one frame a row.
+absl::StatusOr<Columns> AggregateFramesPartially(const WindowCall& call, const Batch& rows,
+                                                 const FrameRows& frames) {
+  if (IsExtreme(call)) return Columns{Extremes(call, rows, TakenRows(call, rows), frames)};
+  if (!HasFastWay(call) || SumsMayOverflow(call, rows)) {
+    return AggregateByAccumulator(call, rows, frames, Output::kPartial);
+  }
+  Columns partial;
+  if (IsCount(call)) {
+    Counts(TakenRows(call, rows), frames, &partial);
+  } else {
+    MR_RETURN_IF_ERROR(SumsOf(call, rows, TakenRows(call, rows), frames, &partial));
+  }
+  return partial;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<arrow::Array>> AggregateFrames(const WindowCall& call,
@@ -321,21 +337,6 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> AggregateFrames(const WindowCall& 
   MR_ASSIGN_OR_RETURN(Columns partial, AggregateFramesPartially(call, rows, frames));
   if (IsExtreme(call)) return partial[0];
   return FinishPartial(call, std::move(partial), rows.num_rows());
-}
-
-absl::StatusOr<Columns> AggregateFramesPartially(const WindowCall& call, const Batch& rows,
-                                                 const FrameRows& frames) {
-  if (IsExtreme(call)) return Columns{Extremes(call, rows, TakenRows(call, rows), frames)};
-  if (!HasFastWay(call) || SumsMayOverflow(call, rows)) {
-    return AggregateByAccumulator(call, rows, frames, Output::kPartial);
-  }
-  Columns partial;
-  if (IsCount(call)) {
-    Counts(TakenRows(call, rows), frames, &partial);
-  } else {
-    MR_RETURN_IF_ERROR(SumsOf(call, rows, TakenRows(call, rows), frames, &partial));
-  }
-  return partial;
 }
 
 }  // namespace millrace

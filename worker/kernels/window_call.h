@@ -48,9 +48,4 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> EvaluateWindowCall(const WindowCal
 absl::StatusOr<std::shared_ptr<arrow::Array>> AggregateFrames(const WindowCall& call,
                                                               const Batch& rows,
                                                               const FrameRows& frames);
-// The same up to accumulator columns (common/plan/partial_columns.h) of one frame a row, which can
-// be merged with others. Not for DISTINCT and for aggregates that have none.
-absl::StatusOr<std::vector<std::shared_ptr<arrow::Array>>> AggregateFramesPartially(
-    const WindowCall& call, const Batch& rows, const FrameRows& frames);
-
 }  // namespace millrace

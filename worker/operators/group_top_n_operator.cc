@@ -6,15 +6,12 @@
 #include "common/base/status.h"
 #include "millrace/v1/plan.pb.h"
 #include "worker/kernels/array_output.h"
-#include "worker/operators/streaming_group_top_n_operator.h"
 
 namespace millrace {
 
 absl::StatusOr<std::unique_ptr<Operator>> GroupTopNOperator::Create(const v1::PlanNode& node) {
   MR_ASSIGN_OR_RETURN(GroupTopNPlan plan, GroupTopNPlan::From(node));
-  if (plan.streaming) {
-    return StreamingGroupTopNOperator::Create(std::move(plan), node.inputs(0).changing());
-  }
+  if (plan.streaming) return InternalError("a top-n that changes needs an operator with state");
   return std::unique_ptr<Operator>(new GroupTopNOperator(std::move(plan)));
 }
 

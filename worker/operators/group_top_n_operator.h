@@ -16,7 +16,6 @@ namespace millrace {
 // Rows that cannot be among them any more are thrown away from time to time.
 class GroupTopNOperator final : public BoundedOperator {
  public:
-  // The operator for any GroupTopNNode: this one, or the one that keeps state.
   static absl::StatusOr<std::unique_ptr<Operator>> Create(const v1::PlanNode& node);
 
   absl::Status Open(OperatorContext& context) override;

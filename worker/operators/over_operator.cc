@@ -5,14 +5,13 @@
 
 #include "common/base/status.h"
 #include "millrace/v1/plan.pb.h"
-#include "worker/operators/event_time_over_operator.h"
 #include "worker/operators/over_evaluation.h"
 
 namespace millrace {
 
 absl::StatusOr<std::unique_ptr<Operator>> OverOperator::Create(const v1::PlanNode& node) {
   MR_ASSIGN_OR_RETURN(OverPlan plan, OverPlan::From(node));
-  if (plan.event_time) return EventTimeOverOperator::Create(std::move(plan));
+  if (plan.event_time) return InternalError("OVER in event time waits for watermarks");
   return std::unique_ptr<Operator>(new OverOperator(std::move(plan)));
 }
 

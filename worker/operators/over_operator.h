@@ -16,7 +16,6 @@ namespace millrace {
 // (ties by the whole row, I10) and come out in that order with one more column for each call.
 class OverOperator final : public BoundedOperator {
  public:
-  // The operator for any OverNode: this one, or the one that waits for the watermark.
   static absl::StatusOr<std::unique_ptr<Operator>> Create(const v1::PlanNode& node);
 
   absl::Status Open(OperatorContext& context) override;

@@ -61,7 +61,7 @@ Estimate CardinalityEstimator::EstimateOf(const LogicalNode& node) const {
     case LogicalKind::kScan:
       return EstimateScan(As<LogicalScan>(node));
     case LogicalKind::kValues:
-      estimate.rows = std::max<double>(As<LogicalValues>(node).rows.size(), node.output.empty());
+      estimate.rows = static_cast<double>(As<LogicalValues>(node).rows.size());
       estimate.columns.assign(node.output.size(), {estimate.rows, estimate.rows, false});
       return estimate;
     case LogicalKind::kFilter:

@@ -40,18 +40,27 @@ int TypeWidth(const SqlType& type) {
   }
 }
 
-// Adds a column to an empty set, unless there is none (a SELECT without FROM).
-void AddCheapestIfEmpty(Columns* columns, const Schema& schema) {
+void AddColumns(Columns* columns, const ExprPtr& expr) {
+  if (expr == nullptr) return;
+  ForEachColumn(*expr, [&](int column) { columns->insert(column); });
+}
+
+// Adds a column of `node` to an empty set, unless it has none (a SELECT without FROM): one that a
+// filter reads anyway, or the cheapest.
+void AddAnyIfEmpty(Columns* columns, const LogicalNode& node) {
+  const Schema& schema = node.output;
   if (!columns->empty() || schema.empty()) return;
+  Columns read;
+  if (node.kind == LogicalKind::kScan) AddColumns(&read, As<LogicalScan>(node).filter);
+  if (node.kind == LogicalKind::kFilter) AddColumns(&read, As<LogicalFilter>(node).predicate);
+  if (!read.empty()) {
+    columns->insert(*read.begin());
+    return;
+  }
   const auto cheapest = std::min_element(
       schema.begin(), schema.end(),
       [](const Field& a, const Field& b) { return TypeWidth(a.type) < TypeWidth(b.type); });
   columns->insert(static_cast<int>(cheapest - schema.begin()));
-}
-
-void AddColumns(Columns* columns, const ExprPtr& expr) {
-  if (expr == nullptr) return;
-  ForEachColumn(*expr, [&](int column) { columns->insert(column); });
 }
 
 // mapping[old] = position among `kept`, -1 for what is dropped.
@@ -161,7 +170,7 @@ LogicalPtr PruneProject(const LogicalPtr& node, const Columns& required) {
   Columns below;
   for (int column : required) AddColumns(&below, project.exprs[column]);
   const LogicalPtr& input = project.inputs[0];
-  AddCheapestIfEmpty(&below, input->output);
+  AddAnyIfEmpty(&below, *input);
   const std::vector<int> mapping = MappingOf(below, Width(*input));
   std::vector<ExprPtr> exprs;
   for (int column : required) exprs.push_back(RemapColumns(project.exprs[column], mapping));
@@ -180,8 +189,10 @@ LogicalPtr PruneAggregate(const LogicalPtr& node, const Columns& required) {
     calls.push_back(aggregate->aggregates[column - num_keys]);
     AddCallColumns(calls.back(), &below);
   }
-  const LogicalPtr input = aggregate->inputs[0];
-  AddCheapestIfEmpty(&below, input->output);
+  LogicalPtr input = aggregate->inputs[0];
+  // count(*) may come with a projection to no columns at all; the rows are the same without it.
+  while (input->kind == LogicalKind::kProject && input->output.empty()) input = input->inputs[0];
+  AddAnyIfEmpty(&below, *input);
   const std::vector<int> mapping = MappingOf(below, Width(*input));
   aggregate->keys = Remap(aggregate->keys, mapping);
   for (AggregateCall& call : calls) RemapCall(&call, mapping);
@@ -202,8 +213,8 @@ LogicalPtr PruneJoin(const LogicalPtr& node, const Columns& required) {
   for (auto it = used.lower_bound(left_width); it != used.end(); ++it) {
     right.insert(*it - left_width);
   }
-  AddCheapestIfEmpty(&left, join.inputs[0]->output);
-  AddCheapestIfEmpty(&right, join.inputs[1]->output);
+  AddAnyIfEmpty(&left, *join.inputs[0]);
+  AddAnyIfEmpty(&right, *join.inputs[1]);
   Columns have = left;
   for (int column : right) have.insert(left_width + column);
   std::vector<ExprPtr> conjuncts;
@@ -242,7 +253,7 @@ LogicalPtr PruneOver(const LogicalPtr& node, const Columns& required) {
   }
   over->calls = std::move(calls);
   // A call may look at no column at all, but its rows must have one.
-  AddCheapestIfEmpty(&below, over->inputs[0]->output);
+  AddAnyIfEmpty(&below, *over->inputs[0]);
   Columns kept = below;
   kept.insert(kept_calls.begin(), kept_calls.end());
   over->output = PickFields(node->output, kept);
@@ -270,10 +281,20 @@ LogicalPtr PruneUnion(const LogicalPtr& node, const Columns& required) {
   return all;
 }
 
+// Nodes without columns stay so; what is below them is pruned.
+LogicalPtr PruneBare(const LogicalPtr& node) {
+  std::vector<LogicalPtr> inputs;
+  for (const LogicalPtr& input : node->inputs) {
+    const bool free = node->kind == LogicalKind::kProject || input->output.empty();
+    inputs.push_back(free ? PruneTo(input, {}) : input);
+  }
+  return WithInputs(node, std::move(inputs));
+}
+
 // A copy with exactly the columns `required` (or one, if none is), ascending.
 LogicalPtr PruneTo(const LogicalPtr& node, Columns required) {
-  if (node->output.empty()) return node;
-  AddCheapestIfEmpty(&required, node->output);
+  if (node->output.empty()) return PruneBare(node);
+  AddAnyIfEmpty(&required, *node);
   MR_CHECK(*required.rbegin() < Width(*node));
   switch (node->kind) {
     case LogicalKind::kScan:

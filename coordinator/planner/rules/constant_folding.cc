@@ -94,7 +94,7 @@ LogicalPtr FoldFilter(const LogicalPtr& node) {
 // The one row without columns that stands for a missing FROM.
 bool IsOneBareRow(const LogicalNode& node) {
   return node.kind == LogicalKind::kValues && node.output.empty() &&
-         As<LogicalValues>(node).rows.size() <= 1;
+         As<LogicalValues>(node).rows.size() == 1;
 }
 
 LogicalPtr FoldJoin(const LogicalPtr& node) {
@@ -125,7 +125,6 @@ LogicalPtr FoldProject(const LogicalPtr& node) {
   values->output = project.output;
   if (GivesNoRows(input)) return values;
   std::vector<std::vector<ExprPtr>> rows = input.rows;
-  if (rows.empty()) rows.emplace_back();
   // More rows would copy the expressions, and an error would come before the rows that precede it.
   if (rows.size() > 1) return node;
   // A volatile value that is used twice must be the same both times.

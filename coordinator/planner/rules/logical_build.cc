@@ -104,8 +104,7 @@ LogicalPtr MakeNoRows(Schema output) {
 }
 
 bool GivesNoRows(const LogicalNode& node) {
-  return node.kind == LogicalKind::kValues && As<LogicalValues>(node).rows.empty() &&
-         !node.output.empty();
+  return node.kind == LogicalKind::kValues && As<LogicalValues>(node).rows.empty();
 }
 
 LogicalPtr WithInputs(const LogicalPtr& node, std::vector<LogicalPtr> inputs) {

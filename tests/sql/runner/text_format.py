@@ -23,6 +23,15 @@ def format_float(value: float) -> str:
     return repr(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
+def format_real(value: float) -> str:
+    """The shortest text that gives the same four bytes again."""
+    for digits in range(1, 10):
+        shorter = float(f"{value:.{digits}g}")
+        if math.isnan(value) or pa.scalar(shorter, pa.float32()).as_py() == value:
+            return format_float(shorter)
+    return format_float(value)
+
+
 def format_date(days: int) -> str:
     ordinal = days + EPOCH_DAY
     if not dt.date.min.toordinal() <= ordinal <= dt.date.max.toordinal():
@@ -67,6 +76,7 @@ def _formatter(type_: pa.DataType) -> Callable[[Any], str]:
     formatters: list[tuple[Callable[[pa.DataType], bool], Callable[[Any], str]]] = [
         (pa.types.is_boolean, lambda value: "t" if value else "f"),
         (pa.types.is_integer, str),
+        (pa.types.is_float32, format_real),
         (pa.types.is_floating, format_float),
         (pa.types.is_decimal, lambda value: format(Decimal(value), "f")),
         (pa.types.is_date32, format_date),

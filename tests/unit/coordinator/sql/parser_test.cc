@@ -43,6 +43,11 @@ TEST(ParserTest, SplitsDollarQuotedText) {
   EXPECT_EQ(Split("SELECT $a$ ; $a$; SELECT 2").size(), 2u);
 }
 
+TEST(ParserTest, SplitsBehindUnicodeText) {
+  EXPECT_EQ(Split("SELECT U&'\\0041;'; SELECT 2"),
+            (std::vector<std::string>{"SELECT U&'\\0041;'", "SELECT 2"}));
+}
+
 TEST(ParserTest, RefusesWhatIsNotTokens) {
   const absl::Status status = SplitStatements("SELECT 1; SELECT 'open").status();
   EXPECT_EQ(GetErrorDetail(status).state, SqlState::kSyntaxError);

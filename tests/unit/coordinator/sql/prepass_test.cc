@@ -65,8 +65,8 @@ TEST(PrepassTest, CutsWatermarksWithTheirComma) {
   const char* const last =
       "CREATE TABLE t (ts timestamp, WATERMARK FOR ts AS ts - f(1, 2)) WITH (a = 1)";
   const Prepass at_end = Rewrite(last);
-  EXPECT_EQ(at_end.text.substr(0, 64),
-            "CREATE TABLE t (ts timestamp                                   )");
+  EXPECT_EQ(at_end.text.substr(0, 63),
+            "CREATE TABLE t (ts timestamp                                  )");
   ASSERT_TRUE(at_end.watermark.has_value());
   EXPECT_EQ(at_end.watermark->column, "ts");
   EXPECT_EQ(std::string(last).substr(at_end.watermark->expr_begin,

@@ -54,6 +54,14 @@ TEST(SqlTokenTest, ReadsAllFormsOfStrings) {
   }
 }
 
+TEST(SqlTokenTest, FindsTheEndOfUnicodeTokens) {
+  const std::string sql = "U&'it''s' U&\"d\\0061t\" U&'a'\n 'b' U&'x' UESCAPE '!'";
+  std::vector<std::string> texts;
+  for (const SqlToken& token : Scan(sql)) texts.emplace_back(token.text);
+  EXPECT_EQ(texts, (std::vector<std::string>{"U&'it''s'", "U&\"d\\0061t\"", "U&'a'\n 'b'", "U&'x'",
+                                             "UESCAPE", "'!'"}));
+}
+
 TEST(SqlTokenTest, RefusesAnOpenString) {
   const absl::Status status = ScanTokens("SELECT 'ä', 'open").status();
   EXPECT_EQ(GetErrorDetail(status).state, SqlState::kSyntaxError);

@@ -202,7 +202,7 @@ TEST(SymmetricJoin, LeftJoinTakesThePaddedRowBack) {
   harness.Push(TextBatch("1 5", kRight), 1);
   EXPECT_EQ(SortedRowsOf(harness.Take()), (Rows{"-1 1 a null null", "1 a 1 5"}));
   harness.Push(TextBatch("- 1 5", kRight), 1);
-  EXPECT_EQ(SortedRowsOf(harness.Take()), (Rows{"+1 1 a null null", "-1 1 a 1 5"}));
+  EXPECT_EQ(SortedRowsOf(harness.Take()), (Rows{"-1 1 a 1 5", "1 a null null"}));
   harness.Push(TextBatch("- 1 a", kLeft), 0);
   EXPECT_EQ(RowsOf(harness.Take()), (Rows{"-1 1 a null null"}));
 }

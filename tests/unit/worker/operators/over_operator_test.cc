@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "millrace/v1/plan.pb.h"
-#include "tests/support/operators/memory_state_store.h"
 #include "tests/support/operators/operator_harness.h"
 #include "tests/support/operators/text_batch.h"
 
@@ -68,13 +67,6 @@ class OverNodeBuilder {
     *call->mutable_frame()->mutable_start() = start;
     *call->mutable_frame()->mutable_end() = end;
     return *this;
-  }
-  OverNodeBuilder& EventTime() {
-    node_.mutable_over()->set_event_time(true);
-    return *this;
-  }
-  v1::OverCall* last_call() {
-    return node_.mutable_over()->mutable_calls(node_.over().calls_size() - 1);
   }
   const v1::PlanNode& node() const { return node_; }
 
@@ -194,90 +186,6 @@ TEST(OverOperator, AgreesWithTheDefinitionForManyFrames) {
         ASSERT_NE(actual[i].find(" " + expected[i] + " "), std::string::npos) << actual[i];
       }
     }
-  }
-}
-
-OverNodeBuilder StreamCalls() {
-  OverNodeBuilder node;
-  const v1::FrameBound two_back = Bound(v1::FrameBound::KIND_PRECEDING, Count(2));
-  const v1::FrameBound some_back = Bound(v1::FrameBound::KIND_PRECEDING, Micros(30));
-  node.Ranking("row_number", kInt8)
-      .Ranking("rank", kInt8)
-      .Ranking("dense_rank", kInt8)
-      .Ranking("lag", kInt4, {2})
-      .Ranking("first_value", kInt4, {2})
-      .Aggregate(AggregateFunction::kSum, kInt8, v1::Frame::UNIT_RANGE, kFromStart, kCurrent)
-      .Aggregate(AggregateFunction::kMin, kInt4, v1::Frame::UNIT_ROWS, kFromStart, kCurrent)
-      .Aggregate(AggregateFunction::kVarSamp, SqlType::Numeric(0, 8), v1::Frame::UNIT_ROWS,
-                 kFromStart, kCurrent)
-      .Aggregate(AggregateFunction::kAvg, SqlType::Numeric(0, 4), v1::Frame::UNIT_ROWS, two_back,
-                 kCurrent)
-      .Aggregate(AggregateFunction::kMax, kInt4, v1::Frame::UNIT_RANGE, some_back, kCurrent);
-  return node;
-}
-
-TEST(EventTimeOver, WaitsForTheWatermark) {
-  OverNodeBuilder node;
-  node.Ranking("row_number", kInt8).EventTime();
-  OperatorHarness harness(OverOperator::Create(node.node()));
-  harness.Push(TextBatch("a 5 1 | a 3 2 | b 9 3", kInput));
-  EXPECT_TRUE(harness.Take().empty());
-  harness.Watermark(5);
-  EXPECT_EQ(RowsOf(harness.Take()), (Rows{"a 3 2 1"}));
-  harness.Push(TextBatch("a 4 7 | a 6 7 | null null 1", kInput));
-  EXPECT_EQ(harness.counters().late_rows, 2u);
-  harness.Watermark(10);
-  EXPECT_EQ(RowsOf(harness.Take()), (Rows{"a 5 1 2", "a 6 7 3", "b 9 3 1"}));
-}
-
-TEST(EventTimeOver, RefusesToLookAhead) {
-  OverNodeBuilder lead;
-  lead.Ranking("lead", kInt4, {2}).EventTime();
-  EXPECT_FALSE(OverOperator::Create(lead.node()).ok());
-  OverNodeBuilder frame;
-  frame.Aggregate(AggregateFunction::kSum, kInt8, v1::Frame::UNIT_ROWS, kFromStart, kToEnd);
-  EXPECT_FALSE(OverOperator::Create(frame.EventTime().node()).ok());
-}
-
-TEST(EventTimeOver, EndsWithTheBatchResultAndSurvivesRestarts) {
-  OverNodeBuilder batch_node = StreamCalls();
-  OverNodeBuilder stream_node = StreamCalls();
-  stream_node.EventTime();
-  for (const int restart_every : {0, 2}) {
-    SCOPED_TRACE(restart_every);
-    std::mt19937 random(31);
-    MemoryStateStore store;
-    auto harness =
-        std::make_unique<OperatorHarness>(OverOperator::Create(stream_node.node()), &store);
-    std::string all;
-    Rows output;
-    for (int step = 0; step < 20; ++step) {
-      std::string rows;
-      for (int i = 0; i < 40; ++i) {
-        // Up to 20 behind the newest, which is as far as the watermark trails.
-        const int time = step * 20 + static_cast<int>(random() % 40);
-        absl::StrAppend(&rows, i == 0 ? "" : " | ", "p", random() % 5, " ", time, " ",
-                        random() % 6 == 0 ? "null" : absl::StrCat(random() % 50));
-      }
-      absl::StrAppend(&all, rows, " | ");
-      harness->Push(TextBatch(rows, kInput));
-      harness->set_room(1);
-      harness->Watermark(step * 20 + 20);
-      for (const std::string& row : RowsOf(harness->Take())) output.push_back(row);
-      harness->Barrier(step % 2 == 1);
-      if (restart_every == 0 || step % restart_every != restart_every - 1) continue;
-      harness.reset();
-      harness = std::make_unique<OperatorHarness>(OverOperator::Create(stream_node.node()), &store);
-      harness->Watermark(step * 20 + 20);
-    }
-    EXPECT_LT(harness->counters().state_rows, 200u);
-    harness->End();
-    for (const std::string& row : RowsOf(harness->Take())) output.push_back(row);
-    EXPECT_EQ(harness->counters().late_rows, 0u);
-    Rows expected = Evaluate(batch_node, all);
-    std::sort(expected.begin(), expected.end());
-    std::sort(output.begin(), output.end());
-    EXPECT_EQ(output, expected);
   }
 }
 

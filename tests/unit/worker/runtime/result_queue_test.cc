@@ -48,7 +48,9 @@ TEST(ResultQueueTest, KeepsTheFirstEnd) {
   ResultQueue queue(1);
   queue.Finish(MakeError(SqlState::kDivisionByZero, "division by zero"));
   queue.Finish(absl::OkStatus());
-  EXPECT_ERROR(*queue.Pop().end, SqlState::kDivisionByZero, "zero");
+  const ResultQueue::Item end = queue.Pop();
+  ASSERT_TRUE(end.end.has_value());
+  EXPECT_ERROR(*end.end, SqlState::kDivisionByZero, "zero");
 }
 
 TEST(ResultQueueTest, ClosedQueueTakesNothing) {

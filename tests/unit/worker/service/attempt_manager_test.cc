@@ -136,7 +136,9 @@ TEST_F(AttemptManagerTest, CancelledAttemptAnswersWhenItsTasksHaveEnded) {
   Cancel(1);
   EXPECT_EQ(outbox_->Wait(v1::WorkerMessage::kCancelled).cancelled().attempt(), 1);
   EXPECT_EQ(NumTasks(), 0);
-  EXPECT_ERROR(*result->Pop().end, SqlState::kQueryCanceled, "cancelled");
+  const ResultQueue::Item end = result->Pop();
+  ASSERT_TRUE(end.end.has_value());
+  EXPECT_ERROR(*end.end, SqlState::kQueryCanceled, "cancelled");
 }
 
 TEST_F(AttemptManagerTest, AttemptThatNeverStartedCanBeCancelled) {

@@ -77,6 +77,16 @@ TEST(ColumnPruningTest, TheFilterOfAScanKeepsItsColumns) {
   EXPECT_EQ(Pruned(Pick(scan, {"sa"})), "Project sa\n  Scan s [sa, sc] filter sc > 1\n");
 }
 
+TEST(ColumnPruningTest, AProjectionToNoColumnsReadsTheCheapest) {
+  const LogicalPtr s = Scan(TableOf("s", {{"name", Text()}, {"flag", Bool()}}));
+  const LogicalPtr bare = NewProject(s, {}, {});
+  EXPECT_EQ(Pruned(NewAggregate(bare, {}, {CountStar()})), "Aggregate count(*)\n  Scan s [flag]\n");
+  EXPECT_EQ(Pruned(NewJoin(JoinType::kInner, bare, bare, nullptr)),
+            "InnerJoin\n"
+            "  Project no columns\n    Scan s [flag]\n"
+            "  Project no columns\n    Scan s [flag]\n");
+}
+
 TEST(ColumnPruningTest, SelectWithoutFromHasNoColumns) {
   EXPECT_EQ(Pruned(NewAggregate(NewOneRow(), {}, {CountStar()})),
             "Aggregate count(*)\n  Values 1 empty rows\n");

@@ -1,0 +1,231 @@
+#include "coordinator/job/script_jobs.h"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "common/base/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "millrace/v1/status.pb.h"
+#include "tests/unit/coordinator/job/fake_cluster.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::ElementsAre;
+
+// Statements are the words of the script: "fail" fails, "wait" lasts until it is cancelled, "set"
+// changes a setting, anything else stores one row.
+class WordRunner final : public ScriptStepRunner {
+ public:
+  absl::StatusOr<std::vector<std::string>> Split(const std::string& script) override {
+    if (script == "broken") return MakeError(SqlState::kSyntaxError, "unterminated string");
+    return std::vector<std::string>(absl::StrSplit(script, ' ', absl::SkipEmpty()));
+  }
+
+  absl::StatusOr<ScriptStepResult> RunStep(const v1::JobRecord& job, uint32_t,
+                                           const std::string& statement, Cancellation& cancellation,
+                                           const std::function<void(uint64_t)>& on_job) override {
+    {
+      MutexLock lock(mutex_);
+      ran.push_back(statement);
+      settings.assign(job.settings().begin(), job.settings().end());
+      changed_.NotifyAll();
+    }
+    on_job(1000);
+    if (statement == "fail") return MakeError(SqlState::kDivisionByZero, "division by zero");
+    if (statement == "exists") return MakeError(SqlState::kDuplicateTable, "already exists");
+    if (statement == "wait") return WaitForCancellation(cancellation);
+    ScriptStepResult result;
+    result.rows = 1;
+    result.stored_at = "table " + statement;
+    if (statement == "set") result.settings.emplace_back("parallelism", "3");
+    return result;
+  }
+
+  // Until `count` statements have begun.
+  void AwaitRan(size_t count) {
+    MutexLock lock(mutex_);
+    while (ran.size() < count) changed_.Wait(mutex_);
+  }
+
+  std::vector<std::string> ran;
+  std::vector<std::pair<std::string, std::string>> settings;
+
+ private:
+  absl::Status WaitForCancellation(Cancellation& cancellation) {
+    Cancellation::Registration wake(cancellation, [this](const absl::Status&) {
+      MutexLock lock(mutex_);
+      changed_.NotifyAll();
+    });
+    MutexLock lock(mutex_);
+    while (!cancellation.cancelled()) changed_.Wait(mutex_);
+    return cancellation.status();
+  }
+
+  Mutex mutex_;
+  CondVar changed_;
+};
+
+class ScriptJobsTest : public ::testing::Test {
+ protected:
+  ScriptJobsTest() { EXPECT_TRUE(store_.Load().ok()); }
+  ~ScriptJobsTest() override {
+    scripts_.Shutdown();
+    threads_.JoinAll();
+  }
+
+  v1::JobRecord Request(const std::string& sql, const std::string& request_id = "") {
+    v1::JobRecord request;
+    request.set_sql(sql);
+    request.set_name("job " + sql);
+    request.set_request_id(request_id);
+    return request;
+  }
+
+  // Runs a script to its end.
+  v1::JobRecord RunToEnd(const std::string& sql) {
+    const auto submitted = scripts_.Submit(Request(sql));
+    EXPECT_TRUE(submitted.ok()) << submitted.status();
+    threads_.JoinAll();
+    return *store_.Get(submitted->id());
+  }
+
+  FakeCluster cluster_;
+  JobStore store_{cluster_.store_};
+  IdAllocator job_ids_{cluster_.store_, "job", 8};
+  IdAllocator epoch_ids_{cluster_.store_, "epoch", 8};
+  const CheckpointFiles checkpoints_{::testing::TempDir()};
+  const JobFiles files_{::testing::TempDir()};
+  StreamJobs streams_{StreamJobs::Parts{cluster_.runs_, cluster_.registry_, store_, epoch_ids_,
+                                        checkpoints_, files_, cluster_.clock_}};
+  WordRunner runner_;
+  StatementThreads threads_{4};
+  ScriptJobs scripts_{
+      ScriptJobs::Parts{store_, streams_, job_ids_, runner_, threads_, cluster_.clock_}};
+};
+
+TEST_F(ScriptJobsTest, StatementsRunInOrderAndAreRecorded) {
+  const v1::JobRecord record = RunToEnd("a b");
+  EXPECT_THAT(runner_.ran, ElementsAre("a", "b"));
+  EXPECT_EQ(record.state(), v1::JOB_STATE_FINISHED);
+  EXPECT_EQ(record.committed_steps(), 2);
+  ASSERT_EQ(record.steps_size(), 2);
+  EXPECT_EQ(record.steps(1).state(), v1::STEP_STATE_FINISHED);
+  EXPECT_EQ(record.steps(1).stored_at(), "table b");
+  EXPECT_EQ(record.steps(1).job_id(), 1000);
+}
+
+TEST_F(ScriptJobsTest, FailureEndsTheScript) {
+  const v1::JobRecord record = RunToEnd("a fail c");
+  EXPECT_THAT(runner_.ran, ElementsAre("a", "fail"));
+  EXPECT_EQ(record.state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(record.error_sqlstate(), "22012");
+  EXPECT_EQ(record.committed_steps(), 1);
+  EXPECT_EQ(record.steps(1).error().message(), "division by zero");
+  EXPECT_EQ(record.steps(2).state(), v1::STEP_STATE_WAITING);
+}
+
+TEST_F(ScriptJobsTest, SettingsHoldForLaterStatements) {
+  RunToEnd("set b");
+  EXPECT_THAT(runner_.settings,
+              ElementsAre(std::pair<std::string, std::string>("parallelism", "3")));
+}
+
+TEST_F(ScriptJobsTest, TextThatCannotBeSplitIsRefused) {
+  EXPECT_EQ(GetErrorDetail(scripts_.Submit(Request("broken")).status()).state,
+            SqlState::kSyntaxError);
+  EXPECT_TRUE(store_.List().empty());
+}
+
+TEST_F(ScriptJobsTest, RepeatedRequestStartsNothing) {
+  const auto first = scripts_.Submit(Request("a", "r1"));
+  const auto second = scripts_.Submit(Request("a", "r1"));
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(second->id(), first->id());
+  threads_.JoinAll();
+  EXPECT_THAT(runner_.ran, ElementsAre("a"));
+  EXPECT_EQ(GetErrorDetail(scripts_.Submit(Request("b", "r1")).status()).state,
+            SqlState::kInvalidParameterValue);
+}
+
+TEST_F(ScriptJobsTest, CancelEndsTheRunningStatement) {
+  const auto submitted = scripts_.Submit(Request("a wait c"));
+  runner_.AwaitRan(2);
+  ASSERT_TRUE(scripts_.Cancel(submitted->id()).ok());
+  const v1::JobRecord record = *store_.Get(submitted->id());
+  EXPECT_EQ(record.state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(record.steps(1).state(), v1::STEP_STATE_CANCELLED);
+  EXPECT_EQ(record.steps(2).state(), v1::STEP_STATE_CANCELLED);
+}
+
+TEST_F(ScriptJobsTest, StopIsNoFailure) {
+  const auto submitted = scripts_.Submit(Request("wait"));
+  runner_.AwaitRan(1);
+  Cancellation waiter;
+  ASSERT_TRUE(scripts_.Stop(submitted->id(), waiter).ok());
+  EXPECT_EQ(store_.Get(submitted->id())->state(), v1::JOB_STATE_STOPPED);
+}
+
+TEST_F(ScriptJobsTest, RestartGoesOnWithTheFirstStatementThatIsNotDone) {
+  v1::JobRecord record = Request("a b c");
+  record.set_id(77);
+  record.set_state(v1::JOB_STATE_RUNNING);
+  record.set_committed_steps(1);
+  ASSERT_TRUE(store_.Create(record).ok());
+  ASSERT_TRUE(scripts_.Recover(*store_.Get(77)).ok());
+  threads_.JoinAll();
+  EXPECT_THAT(runner_.ran, ElementsAre("b", "c"));
+  EXPECT_EQ(store_.Get(77)->state(), v1::JOB_STATE_FINISHED);
+}
+
+TEST_F(ScriptJobsTest, StatementThatWasDoneJustBeforeTheCrashCountsAsDone) {
+  v1::JobRecord record = Request("exists b");
+  record.set_id(77);
+  record.set_state(v1::JOB_STATE_RUNNING);
+  for (uint32_t i = 0; i < 2; ++i) record.add_steps()->set_index(i);
+  record.mutable_steps(0)->set_state(v1::STEP_STATE_RUNNING);
+  ASSERT_TRUE(store_.Create(record).ok());
+  ASSERT_TRUE(scripts_.Recover(*store_.Get(77)).ok());
+  threads_.JoinAll();
+  EXPECT_THAT(runner_.ran, ElementsAre("exists", "b"));
+  EXPECT_EQ(store_.Get(77)->state(), v1::JOB_STATE_FINISHED);
+}
+
+TEST_F(ScriptJobsTest, ShutdownRecordsNothingSoThatTheScriptGoesOn) {
+  const auto submitted = scripts_.Submit(Request("wait"));
+  runner_.AwaitRan(1);
+  scripts_.Shutdown();
+  threads_.JoinAll();
+  EXPECT_EQ(store_.Get(submitted->id())->state(), v1::JOB_STATE_RUNNING);
+  EXPECT_FALSE(scripts_.Submit(Request("b")).ok());
+}
+
+TEST(JobStoreTest, NamesAreUniqueAmongLiveJobsAndFindTheNewest) {
+  MemoryMetadataStore metadata;
+  JobStore store(metadata);
+  ASSERT_TRUE(store.Load().ok());
+  v1::JobRecord record;
+  record.set_id(1);
+  record.set_name("nightly");
+  record.set_state(v1::JOB_STATE_RUNNING);
+  ASSERT_TRUE(store.Create(record).ok());
+  record.set_id(2);
+  EXPECT_FALSE(store.Create(record).ok());
+  ASSERT_TRUE(
+      store.Update(1, [](v1::JobRecord& job) { job.set_state(v1::JOB_STATE_FINISHED); }).ok());
+  ASSERT_TRUE(store.Create(record).ok());
+  EXPECT_EQ(store.Find("nightly")->id(), 2);
+  EXPECT_EQ(store.Find("1")->id(), 1);
+  EXPECT_EQ(GetErrorDetail(store.Find("3").status()).state, SqlState::kUndefinedObject);
+  JobStore reloaded(metadata);
+  ASSERT_TRUE(reloaded.Load().ok());
+  EXPECT_EQ(reloaded.List().size(), 2);
+}
+
+}  // namespace
+}  // namespace millrace
