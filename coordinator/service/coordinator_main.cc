@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,19 @@ void WaitForEnd(int signal_fd, Until until) {
   }
 }
 
+// Removes a private cluster's folder. Its workers end for the same reason and at the same time, so what they
+// still wrote is removed in a further round.
+void RemoveAtExit(const std::string& folder) {
+  constexpr int kRounds = 20;
+  constexpr int kPauseMs = 100;
+  for (int round = 0; round < kRounds; ++round) {
+    std::error_code error;
+    std::filesystem::remove_all(folder, error);
+    poll(nullptr, 0, kPauseMs);
+    if (!std::filesystem::exists(folder, error)) return;
+  }
+}
+
 int ReportFailure(const absl::Status& status) {
   const ErrorDetail detail = GetErrorDetail(status);
   std::fprintf(stderr, "millrace-coordinator: %s\n", std::string(status.message()).c_str());
@@ -79,6 +93,7 @@ int RunCoordinator(const std::vector<std::string>& args) {
   Log(LogLevel::kInfo, "coordinator", "stopping");
   server->reset();
   close(signal_fd);
+  if (!config.remove_at_exit.empty()) RemoveAtExit(config.remove_at_exit);
   return 0;
 }
 

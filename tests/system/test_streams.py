@@ -87,7 +87,11 @@ def published(client, view):
     return rows[0]
 
 
-@pytest.mark.parametrize("name", VIEWS)
+# A join of two scans reads its files twice, each at its own pace: positions of one scan do not tell of the other.
+ONE_SCAN = [name for name in VIEWS if name != "joined"]
+
+
+@pytest.mark.parametrize("name", ONE_SCAN)
 def test_a_view_equals_its_query_over_the_covered_rows_at_ten_moments(client, files, oracle, name):
     ours, theirs = VIEWS[name]
     define(client, "events", files, rate=2500)

@@ -23,6 +23,7 @@ TEST(PrepassTest, LeavesPlainStatementsAlone) {
        {"SELECT a FROM t WHERE b = 'x'", "INSERT INTO t VALUES (1)",
         "SELECT EXTRACT(year FROM '2020-01-01'::date), TRIM(BOTH 'x' FROM 'y')",
         "SELECT SUBSTRING('abc' FROM '2'), 'a' IS NOT DISTINCT FROM 'b'", "COPY t FROM 'x.csv'",
+        "SELECT 1 FROM (VALUES ('a'), ('b')) v, t JOIN (VALUES ('c')) w ON x IN ('d', 'e')",
         "SELECT descriptor(a), epoch AS of FROM t", "SELECT \"emit\" FROM \"asof\""}) {
     EXPECT_EQ(Rewrite(sql).text, sql);
   }
