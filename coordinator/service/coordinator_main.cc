@@ -47,8 +47,8 @@ void WaitForEnd(int signal_fd, Until until) {
   }
 }
 
-// Removes a private cluster's folder. Its workers end for the same reason and at the same time, so what they
-// still wrote is removed in a further round.
+// Removes a private cluster's folder. Its workers end for the same reason and at the same time, so
+// what they still wrote is removed in a further round.
 void RemoveAtExit(const std::string& folder) {
   constexpr int kRounds = 20;
   constexpr int kPauseMs = 100;

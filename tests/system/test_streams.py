@@ -147,7 +147,8 @@ def test_late_rows_are_set_apart_and_counted(client, files, oracle):
         client.execute("CALL millrace.wait_for('timely', 'complete', 'true', '60 s')")
         expected = oracle.execute(
             """SELECT id, ts FROM (SELECT *, max(ts) OVER (PARTITION BY path ORDER BY rn
-               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS seen FROM raw) WHERE seen IS NULL OR ts >= seen - INTERVAL 20 SECOND"""
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS seen FROM raw)
+               WHERE seen IS NULL OR ts >= seen - INTERVAL 20 SECOND"""
         ).fetchall()
         assert 0 < len(expected) < NUM_FILES * ROWS_PER_FILE
         assert_same_rows(rows_of(client.execute("SELECT * FROM timely")), expected, "timely")
