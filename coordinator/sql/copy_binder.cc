@@ -90,6 +90,10 @@ absl::StatusOr<BoundCopyFrom> StatementBinder::BindCopyFrom(const PgQuery__CopyS
   }
   BoundCopyFrom bound;
   MR_ASSIGN_OR_RETURN(bound.target, WritableTable(*copy.relation));
+  // Nothing would check the rows; see INSERT.
+  if (!bound.target->not_null_columns().empty()) {
+    return Refuse("COPY into a table with NOT NULL columns", copy.relation->location);
+  }
   const std::string path = copy.filename;
   const int32_t path_position = PathPosition(statement_);
   MR_ASSIGN_OR_RETURN(BoundOptions options, ReadOptions(copy.options, copy.n_options));

@@ -31,11 +31,17 @@ absl::Status TooMany(absl::string_view message, int32_t position) {
   return WithPosition(MakeError(SqlState::kSyntaxError, message), position);
 }
 
-// A NULL among the constants for a column that takes none. What is computed is checked where it is
-// stored.
+// A NULL among the constants for a column that takes none. Rows that are computed would have to be
+// checked where they are stored, which no sink does yet: they are refused, so that none slips in.
 absl::Status CheckNotNull(const LogicalNode& plan, const v1::CatalogObject& table,
                           int32_t position) {
-  if (plan.kind != LogicalKind::kValues) return absl::OkStatus();
+  if (plan.kind != LogicalKind::kValues) {
+    if (table.not_null_columns().empty()) return absl::OkStatus();
+    return WithPosition(
+        WithHint(NotSupported("INSERT of a query into a table with NOT NULL columns"),
+                 "create the table without NOT NULL"),
+        position);
+  }
   for (const uint32_t column : table.not_null_columns()) {
     for (const std::vector<ExprPtr>& row : static_cast<const LogicalValues&>(plan).rows) {
       const Expr& value = *row[column];
