@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shutil
 import sys
@@ -30,6 +31,14 @@ CREATED = re.compile(
     re.IGNORECASE,
 )
 VIEW = "slt_view"
+
+
+def _typed(texts: pa.Array, type_: pa.DataType) -> pa.Array:
+    """The values of a column of text; Arrow has no cast for times of day."""
+    if not pa.types.is_time(type_):
+        return texts.cast(type_)
+    times = [None if text is None else dt.time.fromisoformat(text) for text in texts.to_pylist()]
+    return pa.array(times, type_)
 
 
 class MillraceEngine:
@@ -84,7 +93,7 @@ class MillraceEngine:
             if self._table_format == "csv":
                 pa.csv.write_csv(pa.table(texts, names), path, pa.csv.WriteOptions(quoting_style="needed"))
             else:
-                typed = [text.cast(type_) for text, type_ in zip(texts, types, strict=True)]
+                typed = [_typed(text, type_) for text, type_ in zip(texts, types, strict=True)]
                 pa.parquet.write_table(pa.table(typed, names), path, row_group_size=7)
         options = f"connector = 'file', path = '{folder}/*.{self._table_format}'"
         if self._table_format == "csv":
