@@ -1,3 +1,5 @@
+#include "worker/operators/hash_join_operator.h"
+
 #include <algorithm>
 #include <random>
 
@@ -8,7 +10,6 @@
 #include "tests/support/operators/memory_state_store.h"
 #include "tests/support/operators/operator_harness.h"
 #include "tests/support/operators/text_batch.h"
-#include "worker/operators/hash_join_operator.h"
 #include "worker/operators/nested_loop_join_operator.h"
 
 namespace millrace {

@@ -1,3 +1,5 @@
+#include "worker/operators/window_tvf_operator.h"
+
 #include "gtest/gtest.h"
 #include "millrace/v1/plan.pb.h"
 #include "tests/support/operators/operator_harness.h"
@@ -7,7 +9,6 @@
 #include "worker/operators/top_n_operator.h"
 #include "worker/operators/union_all_operator.h"
 #include "worker/operators/values_operator.h"
-#include "worker/operators/window_tvf_operator.h"
 
 namespace millrace {
 namespace {
