@@ -118,10 +118,23 @@ absl::StatusOr<StatementResult> StreamStatements::CreateMaterializedView(
     if (!undone.ok()) LogError("catalog", "cannot undo CREATE MATERIALIZED VIEW", undone);
     return status;
   }
+  MR_RETURN_IF_ERROR(WarnOfStoredTables(*statement.plan));
   StatementResult result = Done("CREATE MATERIALIZED VIEW");
   result.stream_job_id = job_id;
   result.stored_at = absl::StrCat("view ", statement.name);
   return result;
+}
+
+absl::Status StreamStatements::WarnOfStoredTables(const LogicalNode& plan) const {
+  const auto snapshot = parts_.catalog.Snapshot();
+  for (const uint64_t id : ObjectsReadBy(plan)) {
+    const CatalogObjectPtr object = snapshot->FindById(id);
+    if (object == nullptr || object->kind() != v1::OBJECT_KIND_TABLE) continue;
+    MR_RETURN_IF_ERROR(context_.sink.Notice(
+        absl::StrCat("the view holds the rows that table \"", object->name(), "\" has now"),
+        "rows inserted later are not followed; create the view again to take them in"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<StatementResult> StreamStatements::InsertStream(const BoundInsert& statement) {

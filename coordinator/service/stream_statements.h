@@ -28,6 +28,8 @@ class StreamStatements {
   absl::StatusOr<StatementResult> WaitFor(const BoundWaitFor& statement);
 
  private:
+  // Tells the client of the stored tables that the view reads: it does not follow them.
+  absl::Status WarnOfStoredTables(const LogicalNode& plan) const;
   absl::Status RunStream(uint64_t job_id, const std::string& name, const PlanPtr& plan,
                          const std::vector<uint64_t>& object_ids);
   absl::StatusOr<v1::JobRecord> MakeRecord(uint64_t job_id, const std::string& name,
