@@ -73,6 +73,8 @@ void WorkerCluster::AnswerSplits() {
       const v1::SplitRequest request = requests_.front().second;
       worker = requests_.front().first;
       requests_.pop_front();
+      // As a coordinator does: an attempt that was cancelled must not take splits of the next one.
+      if (cancelled_attempts_.contains(request.attempt())) continue;
       v1::SplitAssignment& answer = *message.mutable_split_assignment();
       answer.set_job_id(request.job_id());
       answer.set_attempt(request.attempt());
@@ -142,6 +144,10 @@ absl::Status WorkerCluster::Run(const v1::PhysicalPlan& plan, uint32_t attempt, 
 }
 
 void WorkerCluster::Cancel(uint32_t attempt) {
+  {
+    MutexLock lock(mutex_);
+    cancelled_attempts_.insert(attempt);
+  }
   v1::CoordinatorMessage message;
   message.mutable_cancel()->set_job_id(kJob);
   message.mutable_cancel()->set_attempt(attempt);

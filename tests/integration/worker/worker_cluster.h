@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -76,6 +77,7 @@ class WorkerCluster {
   std::map<uint32_t, std::deque<v1::Split>> splits_ ABSL_GUARDED_BY(mutex_);
   // Answered by a thread of its own, as a coordinator would.
   std::deque<std::pair<uint32_t, v1::SplitRequest>> requests_ ABSL_GUARDED_BY(mutex_);
+  std::set<uint32_t> cancelled_attempts_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread answers_;
 };
