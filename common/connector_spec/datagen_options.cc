@@ -190,6 +190,8 @@ absl::StatusOr<DatagenOptions> ParseDatagenOptions(const OptionMap& option_map,
   if (reader.Has("rows")) options.rows = rows;
   options.rows_per_second = reader.Number("rows_per_second", 0);
   options.seed = reader.Count("seed", options.seed);
+  // Of the definition, not of its rows.
+  reader.Ignore("late_into");
   MR_RETURN_IF_ERROR(reader.Finish());
   if (columns.empty()) {
     return MakeError(SqlState::kInvalidTableDefinition,

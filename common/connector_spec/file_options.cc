@@ -103,6 +103,23 @@ void ReadCsvOptions(OptionReader& reader, FileOptions& options) {
   }
 }
 
+void ReadFollow(OptionReader& reader, FileOptions& options) {
+  options.follow = reader.Bool("follow", false);
+  options.follow_interval_micros =
+      reader.DurationMicros("follow_interval", options.follow_interval_micros);
+  options.idle_timeout_micros = reader.DurationMicros("idle_timeout", options.idle_timeout_micros);
+  constexpr int64_t kMinMicros = 10'000;
+  if (options.follow_interval_micros < kMinMicros) {
+    reader.Fail(MakeError(SqlState::kInvalidParameterValue,
+                          "option \"follow_interval\" must be at least 10 ms"));
+  }
+  for (const char* name : {"follow_interval", "idle_timeout"}) {
+    if (options.follow || !reader.Has(name)) continue;
+    reader.Fail(MakeError(SqlState::kInvalidParameterValue,
+                          absl::StrCat("option \"", name, "\" is for follow = true only")));
+  }
+}
+
 void CheckCompression(OptionReader& reader, const FileOptions& options) {
   const bool parquet = options.format == FileFormat::kParquet;
   const bool fits = parquet ? options.compression != Compression::kBzip2
@@ -147,9 +164,10 @@ absl::StatusOr<FileOptions> ParseFileOptions(const OptionMap& option_map) {
   if (options.split_bytes == 0) {
     reader.Fail(MakeError(SqlState::kInvalidParameterValue, "option \"split_size\" must not be 0"));
   }
-  if (reader.Bool("follow", false)) reader.Unsupported("follow");
+  ReadFollow(reader, options);
   reader.Unsupported("partition_by");
-  reader.Unsupported("late_into");
+  // Of the definition, not of its files.
+  reader.Ignore("late_into");
   MR_RETURN_IF_ERROR(reader.Finish());
   return options;
 }

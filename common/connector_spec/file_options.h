@@ -50,6 +50,11 @@ struct FileOptions {
   // Streams read at most so many rows per second; 0 = as fast as possible.
   double rows_per_second = 0;
   FileOrder order_by = FileOrder::kName;
+  // Streams watch for new files and, in text files, for appended lines: every follow_interval. A
+  // file to which nothing was appended for idle_timeout does not hold back the watermark.
+  bool follow = false;
+  int64_t follow_interval_micros = 1'000'000;
+  int64_t idle_timeout_micros = 30'000'000;
 
   // True if a sink writes the one file `path`, not files in a folder. By the option single_file
   // (which COPY sets); without it if the path ends in a name with an extension of a format.

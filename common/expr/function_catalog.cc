@@ -63,6 +63,7 @@ class Catalog {
     AddDatetimeMakeFunctions(&table);
     AddIntervalFunctions(&table);
     AddFormattingFunctions(&table);
+    AddInternalFunctions(&table);
     entries_ = std::move(table).Finish();
     std::stable_sort(
         entries_.begin(), entries_.end(),

@@ -39,5 +39,7 @@ void AddDatetimeFieldFunctions(FunctionTable* table);
 void AddDatetimeMakeFunctions(FunctionTable* table);
 void AddIntervalFunctions(FunctionTable* table);
 void AddFormattingFunctions(FunctionTable* table);
+// Those of internal_calls.h.
+void AddInternalFunctions(FunctionTable* table);
 
 }  // namespace millrace

@@ -171,7 +171,7 @@ ArrayOr Lcm(const KernelCall& call) {
 // The bucket of `count` equal ones between the bounds; 0 and count + 1 are outside.
 absl::Status WidthBucket(double x, double low, double high, int32_t count, int32_t* out) {
   const auto invalid = [](const char* what) {
-    return MakeError(SqlState::kInvalidParameterValue, what);
+    return MakeError(SqlState::kInvalidArgumentForWidthBucket, what);
   };
   if (count <= 0) return invalid("count must be greater than zero");
   if (std::isnan(x) || std::isnan(low) || std::isnan(high)) {

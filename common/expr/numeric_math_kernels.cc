@@ -168,10 +168,10 @@ ArrayOr MapPair(const KernelCall& call) {
 absl::Status WidthBucket(__float128 x, __float128 low, __float128 high, int32_t count,
                          int32_t* out) {
   if (count <= 0) {
-    return MakeError(SqlState::kInvalidParameterValue, "count must be greater than zero");
+    return MakeError(SqlState::kInvalidArgumentForWidthBucket, "count must be greater than zero");
   }
   if (low == high) {
-    return MakeError(SqlState::kInvalidParameterValue, "lower bound cannot equal upper bound");
+    return MakeError(SqlState::kInvalidArgumentForWidthBucket, "lower bound cannot equal upper bound");
   }
   const bool before = low < high ? x < low : x > low;
   const bool after = low < high ? x >= high : x <= high;

@@ -79,12 +79,13 @@ ArrayOr Chr(const KernelCall& call) {
     if (code == 0) {
       return MakeError(SqlState::kProgramLimitExceeded, "null character not permitted");
     }
+    if (code < 0) {
+      return MakeError(SqlState::kInvalidParameterValue, "character number must be positive");
+    }
     const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-    if (code < 0 || code > 0x10FFFF || surrogate) {
+    if (code > 0x10FFFF || surrogate) {
       return MakeError(SqlState::kProgramLimitExceeded,
-                       code < 0
-                           ? std::string("character number must be positive")
-                           : absl::StrCat("requested character not valid for encoding: ", code));
+                       absl::StrCat("requested character not valid for encoding: ", code));
     }
     AppendChar(static_cast<uint32_t>(code), out);
     return absl::OkStatus();

@@ -78,7 +78,7 @@ ArrayOr Like(const KernelCall& call) {
 ArrayOr LikeEscape(const KernelCall& call) {
   const auto escape = [](string_view pattern, string_view e, std::string* out) -> absl::Status {
     if (CountChars(e) > 1) {
-      return MakeError(SqlState::kInvalidParameterValue, "invalid escape string",
+      return MakeError(SqlState::kInvalidEscapeSequence, "invalid escape string",
                        "Escape string must be empty or one character.");
     }
     bool after_escape = false;

@@ -25,8 +25,11 @@ std::vector<std::string> SortedLowerCase(const std::vector<std::string>& names) 
 }  // namespace
 
 CsvReader::CsvReader(std::unique_ptr<ByteStream> stream, std::string path, CsvDialect dialect,
-                     uint64_t begin)
-    : window_(std::move(stream), path, begin), path_(path), dialect_(std::move(dialect)) {}
+                     uint64_t begin, Rest rest)
+    : window_(std::move(stream), path, begin),
+      path_(path),
+      dialect_(std::move(dialect)),
+      rest_(rest) {}
 
 absl::StatusOr<bool> CsvReader::Next() {
   window_.Drop(block_bytes_);
@@ -34,7 +37,7 @@ absl::StatusOr<bool> CsvReader::Next() {
   while (true) {
     if (!window_.at_end()) {
       MR_RETURN_IF_ERROR(window_.Fill(kBlockBytes));
-    } else if (window_.text().empty()) {
+    } else if (window_.text().empty() || rest_ == Rest::kIsUnfinished) {
       return false;
     } else if (window_.text().back() != '\n') {
       window_.AppendLineEnd();

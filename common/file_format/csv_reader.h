@@ -19,16 +19,20 @@ namespace millrace {
 // Reads CSV text as blocks of whole rows.
 class CsvReader {
  public:
+  // What stands behind the last line end: a row, or the beginning of one that is still being
+  // written.
+  enum class Rest : uint8_t { kIsRow, kIsUnfinished };
+
   // Large enough that the cost of a block vanishes, small enough that its text and index stay in
   // the cache.
   static constexpr size_t kBlockBytes = size_t{256} << 10;
 
   // `begin`: the position in the file of the stream's first byte, which begins a row.
   CsvReader(std::unique_ptr<ByteStream> stream, std::string path, CsvDialect dialect,
-            uint64_t begin);
+            uint64_t begin, Rest rest = Rest::kIsRow);
 
-  // Goes on to the next block; false at the end. The last line may lack its line end. 22P04 if a
-  // quoted field is not closed.
+  // Goes on to the next block; false at the end, or where an unfinished row begins. 22P04 if a
+  // quoted field is not closed in a finished file.
   absl::StatusOr<bool> Next();
 
   // The current block: at least one row. Valid until the next call of Next. offset(): its position
@@ -41,6 +45,7 @@ class CsvReader {
   TextWindow window_;
   const std::string path_;
   const CsvDialect dialect_;
+  const Rest rest_;
   CsvIndex index_;
   // Length of the current block in the window.
   size_t block_bytes_ = 0;

@@ -147,23 +147,25 @@ absl::StatusOr<std::vector<v1::Split>> EnumerateFileSplits(FileSystem& file_syst
   return MakeFileSplits(layouts, options, mode);
 }
 
-absl::StatusOr<std::vector<v1::Split>> EnumerateTableSplits(FileSystem& file_system,
-                                                            const std::string& data_dir,
-                                                            const v1::TableVersion& version) {
-  FileOptions options;
-  options.format = FileFormat::kParquet;
-  std::vector<FileLayout> layouts;
+std::vector<v1::Split> MakeTableSplits(const std::string& data_dir, const v1::TableVersion& version,
+                                       uint64_t from_position) {
+  constexpr uint32_t kGroupsPerSplit = static_cast<uint32_t>(kRowsPerSplit / kParquetRowGroupRows);
+  SplitList splits(FileFormat::kParquet);
   for (const v1::TableSegment& segment : version.segments()) {
-    MR_ASSIGN_OR_RETURN(FileInfo file, file_system.Stat(JoinPath(data_dir, segment.path())));
-    if (file.size_bytes != segment.size_bytes()) {
-      return MakeError(SqlState::kDataCorrupted,
-                       absl::StrCat("the table segment \"", file.path, "\" has ", file.size_bytes,
-                                    " bytes instead of ", segment.size_bytes()));
-    }
-    MR_ASSIGN_OR_RETURN(layouts.emplace_back(),
-                        ReadLayout(file_system, std::move(file), options, SplitMode::kRanges));
+    if (segment.begin_position() < from_position) continue;
+    const uint64_t num_groups = (segment.rows() + kParquetRowGroupRows - 1) / kParquetRowGroupRows;
+    uint32_t first = 0;
+    do {
+      v1::FileSplit* split =
+          splits.Add({JoinPath(data_dir, segment.path()), segment.size_bytes(), 0, false});
+      split->set_immutable(true);
+      split->set_first_row_group(first);
+      first += kGroupsPerSplit;
+      // The last one goes to the segment's end, however many row groups there are.
+      if (first < num_groups) split->set_num_row_groups(kGroupsPerSplit);
+    } while (first < num_groups);
   }
-  return MakeFileSplits(layouts, options, SplitMode::kRanges);
+  return std::move(splits).Take();
 }
 
 std::vector<v1::Split> MakeDatagenSplits(const DatagenOptions& options, SplitMode mode) {

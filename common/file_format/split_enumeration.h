@@ -45,10 +45,14 @@ absl::StatusOr<std::vector<v1::Split>> EnumerateFileSplits(FileSystem& file_syst
                                                            const FileOptions& options,
                                                            SplitMode mode);
 
-// The splits of a scan over a stored table's version; segment paths lie below `data_dir`.
-absl::StatusOr<std::vector<v1::Split>> EnumerateTableSplits(FileSystem& file_system,
-                                                            const std::string& data_dir,
-                                                            const v1::TableVersion& version);
+// Rows of the row groups that our Parquet files are written with.
+inline constexpr int64_t kParquetRowGroupRows = int64_t{128} << 10;
+
+// The splits of a scan over a stored table's version, or over what follows `from_position` in its
+// log; segment paths lie below `data_dir`. Pure: segments never change, and what the splits need to
+// know of them is in the version. A damaged segment is found by whoever reads it.
+std::vector<v1::Split> MakeTableSplits(const std::string& data_dir, const v1::TableVersion& version,
+                                       uint64_t from_position = 0);
 
 // Ranges of a generated sequence: a quarter of a million rows each with kRanges, at most eight of
 // equal size with kWholeFiles (so that lateness does not depend on parallelism). A sequence without

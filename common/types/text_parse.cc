@@ -98,6 +98,18 @@ bool IsOctal(absl::string_view text, size_t at) {
   return at < text.size() && text[at] >= '0' && text[at] <= '7';
 }
 
+// PostgreSQL tells apart what is wrong with hexadecimal text.
+absl::Status HexFailure(absl::string_view digits) {
+  for (size_t at = 0; at < digits.size(); at += CharLength(digits, at)) {
+    if (HexDigit(digits[at]) >= 0 || IsSpaceChar(digits[at])) continue;
+    return MakeError(SqlState::kInvalidParameterValue,
+                     absl::StrCat("invalid hexadecimal digit: \"",
+                                  digits.substr(at, CharLength(digits, at)), "\""));
+  }
+  return MakeError(SqlState::kInvalidParameterValue,
+                   "invalid hexadecimal data: odd number of digits");
+}
+
 absl::Status OutOfRange(absl::string_view text, const SqlType& type) {
   return MakeError(SqlState::kNumericOutOfRange,
                    absl::StrCat("value \"", text, "\" is out of range for type ",
@@ -248,6 +260,10 @@ absl::Status ParseFailure(absl::string_view text, const SqlType& type) {
     case TypeId::kTimestampTz:
     case TypeId::kInterval:
       return DatetimeFailure(text, type);
+    case TypeId::kBytea:
+      if (absl::StartsWith(text, "\\x")) return HexFailure(text.substr(2));
+      return MakeError(SqlState::kInvalidTextRepresentation,
+                       "invalid input syntax for type bytea");
     default:
       break;
   }

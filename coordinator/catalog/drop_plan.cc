@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "millrace/v1/catalog.pb.h"
 
@@ -47,15 +48,24 @@ absl::StatusOr<std::vector<CatalogObjectPtr>> PlanDrop(const CatalogSnapshot& sn
   for (uint64_t id : object_ids) {
     const CatalogObjectPtr object = snapshot.FindById(id);
     if (object == nullptr) continue;
-    for (const CatalogObjectPtr& dependent : snapshot.DependentsOf(id)) {
-      if (named.contains(dependent->id())) continue;
-      return MakeError(SqlState::kDependentObjects,
-                       absl::StrCat("cannot drop ", DescribeObject(*object), " because ",
-                                    DescribeObject(*dependent), " depends on it"),
-                       "Use DROP ... CASCADE to drop the dependent objects too.");
-    }
+    std::vector<CatalogObjectPtr> left_over = snapshot.DependentsOf(id);
+    std::erase_if(left_over, [&named](const CatalogObjectPtr& dependent) {
+      return named.contains(dependent->id());
+    });
+    if (!left_over.empty()) return DependencyError(*object, left_over);
   }
   return order;
+}
+
+absl::Status DependencyError(const v1::CatalogObject& object,
+                             const std::vector<CatalogObjectPtr>& dependents) {
+  std::vector<std::string> names;
+  for (const CatalogObjectPtr& dependent : dependents) names.push_back(DescribeObject(*dependent));
+  return MakeError(
+      SqlState::kDependentObjects,
+      absl::StrCat("cannot drop ", DescribeObject(object), " because ", absl::StrJoin(names, ", "),
+                   names.size() == 1 ? " depends on it" : " depend on it"),
+      "Use DROP ... CASCADE to drop the dependent objects too.");
 }
 
 }  // namespace millrace

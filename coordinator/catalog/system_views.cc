@@ -38,6 +38,21 @@ CatalogObjectPtr MakeView(uint64_t index, const char* name,
   return view;
 }
 
+CatalogObjectPtr BadRowsView(uint64_t index) {
+  return MakeView(index, "millrace.bad_rows",
+                  {{"job_id", kBigint},
+                   {"job", kText},
+                   {"epoch", kBigint},
+                   {"source", kText},
+                   {"split", kBigint},
+                   {"path", kText},
+                   {"position", kBigint},
+                   {"line", kBigint},
+                   {"row", kText},
+                   {"reason", kText},
+                   {"kept_at", kTime}});
+}
+
 CatalogObjectPtr TasksView(uint64_t index) {
   return MakeView(index, "millrace.tasks",
                   {{"job_id", kBigint},
@@ -119,14 +134,20 @@ std::vector<CatalogObjectPtr> SystemViews() {
   views.push_back(TasksView(index++));
   views.push_back(PositionsView(index++));
   views.push_back(WorkersView(index++));
-  for (const char* name : {"millrace.late_rows", "millrace.bad_rows"}) {
-    views.push_back(MakeView(index++, name,
-                             {{"job_id", kBigint},
-                              {"job", kText},
-                              {"epoch", kBigint},
-                              {"source", kText},
-                              {"rows", kBigint}}));
-  }
+  views.push_back(MakeView(index++, "millrace.late_rows",
+                           {{"job_id", kBigint},
+                            {"job", kText},
+                            {"epoch", kBigint},
+                            {"source", kText},
+                            {"rows", kBigint}}));
+  views.push_back(BadRowsView(index++));
+  views.push_back(MakeView(index++, "millrace.bad_row_counts",
+                           {{"job_id", kBigint},
+                            {"job", kText},
+                            {"epoch", kBigint},
+                            {"source", kText},
+                            {"rows", kBigint},
+                            {"kept", kBigint}}));
   return views;
 }
 

@@ -14,7 +14,7 @@ absl::Status NotReady(uint64_t job_id) {
   detail.blame = Blame::kExternal;
   detail.retry = Retry::kSafe;
   detail.hint = "the job is starting, or restarting after a failure; try again";
-  return MakeError(detail, absl::StrCat("job ", job_id, " has published no epoch"));
+  return MakeError(detail, absl::StrCat("job ", job_id, " has published no epoch that can be read"));
 }
 
 }  // namespace
@@ -40,6 +40,8 @@ absl::StatusOr<Cut> ChooseCut(const std::vector<JobCutOffer>& jobs, std::optiona
   }
   for (const JobCutOffer& job : jobs) {
     auto it = std::upper_bound(job.readable.begin(), job.readable.end(), cut.epoch);
+    // It lags so much behind a job that is new: it will have caught up in a moment.
+    if (it == job.readable.begin() && !as_of.has_value()) return NotReady(job.job_id);
     if (it == job.readable.begin()) {
       return MakeError(SqlState::kInvalidParameterValue,
                        absl::StrCat("epoch ", cut.epoch, " is not kept any more, the oldest is ",

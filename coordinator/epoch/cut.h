@@ -28,7 +28,8 @@ struct Cut {
 };
 
 // The newest cut that all jobs have published, or the one at `as_of`. 55000 (retry safe) while a
-// job has published nothing; 22023 if an epoch is not kept any more or not yet there. Pure.
+// job has published nothing that all can be read at; 22023 if the epoch asked for is not kept any
+// more or not yet there. Pure.
 absl::StatusOr<Cut> ChooseCut(const std::vector<JobCutOffer>& jobs, std::optional<uint64_t> as_of);
 
 }  // namespace millrace

@@ -14,7 +14,7 @@ JobEpochs::JobEpochs(Tasks tasks, PublishedEpoch restored)
   MR_CHECK(!tasks_.all.empty());
 }
 
-void JobEpochs::Start(uint64_t epoch, EpochKind kind) {
+void JobEpochs::Start(uint64_t epoch, EpochKind kind, PositionMap positions) {
   MR_CHECK(CanStart());
   MR_CHECK(epoch > last_started_);
   last_started_ = epoch;
@@ -22,6 +22,7 @@ void JobEpochs::Start(uint64_t epoch, EpochKind kind) {
   InFlight in_flight;
   in_flight.record.epoch = epoch;
   in_flight.record.kind = kind;
+  in_flight.record.positions = std::move(positions);
   in_flight_.push_back(std::move(in_flight));
 }
 
@@ -73,6 +74,7 @@ PublishedEpoch JobEpochs::Publish() {
   for (auto& [key, position] : record.positions) positions_[key] = position;
   record.positions = positions_;
   newest_had_input_ = published_.empty() || RowsRead(positions_) != rows_before;
+  record.ended_sources = epoch.ended_sources;
   record.ended = std::includes(epoch.ended_sources.begin(), epoch.ended_sources.end(),
                                tasks_.sources.begin(), tasks_.sources.end());
   // A sink without a watermark has not seen one yet: then there is none for the whole.

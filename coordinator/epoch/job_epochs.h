@@ -33,6 +33,8 @@ struct PublishedEpoch {
   uint64_t rows_touched = 0;
   // Every source had ended.
   bool ended = false;
+  // The tasks whose sources had all ended.
+  std::set<TaskKey> ended_sources;
 };
 
 // The epochs of one attempt of a job: which are in flight, what has been acknowledged, what can be
@@ -59,8 +61,9 @@ class JobEpochs {
 
   // True if another epoch may be started now.
   bool CanStart() const { return in_flight_.size() < kInFlightMax && !final_started_; }
-  // `epoch` must be larger than all before.
-  void Start(uint64_t epoch, EpochKind kind);
+  // `epoch` must be larger than all before. `positions`: how far it reads what the coordinator hands
+  // out itself.
+  void Start(uint64_t epoch, EpochKind kind, PositionMap positions = {});
   // The cluster passed `epoch`, and this job had nothing to do for it: readers may use it as if it
   // were published.
   void Skip(uint64_t epoch);
@@ -81,6 +84,10 @@ class JobEpochs {
   const std::deque<PublishedEpoch>& published() const { return published_; }
 
   bool has_in_flight() const { return !in_flight_.empty(); }
+  // 0 = none.
+  uint64_t oldest_in_flight() const {
+    return in_flight_.empty() ? 0 : in_flight_.front().record.epoch;
+  }
   // Tasks that the oldest epoch in flight waits for, for people.
   std::vector<TaskKey> Awaited() const;
   bool sources_ended() const { return !published_.empty() && published_.back().ended; }

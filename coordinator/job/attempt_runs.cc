@@ -37,6 +37,13 @@ bool AddressOf(const v1::WorkerMessage& message, uint64_t* job_id, uint32_t* att
   }
 }
 
+void FillNews(const SplitPool::News& news, v1::SplitAssignment* assignment) {
+  assignment->set_active_tasks(news.active_tasks);
+  if (news.unassigned_min_time_micros.has_value()) {
+    assignment->set_unassigned_min_time_micros(*news.unassigned_min_time_micros);
+  }
+}
+
 }  // namespace
 
 AttemptRuns::AttemptRuns(WorkerRegistry& registry, const Clock& clock)
@@ -146,6 +153,7 @@ AttemptRuns::Notice AttemptRuns::Act(Run& run, AttemptState::Action action) {
     notice.outcome.status = run.state->outcome();
     notice.outcome.staged_files = std::move(run.staged_files);
     notice.outcome.sink_rows = run.sink_rows;
+    notice.outcome.kept_rows = std::move(run.kept_rows);
     for (auto& [task, progress] : run.progress) {
       notice.outcome.tasks.push_back(std::move(progress));
     }
@@ -298,6 +306,7 @@ AttemptRuns::Notice AttemptRuns::OnTaskUpdate(Run& run, const v1::TaskUpdate& up
   run.sink_rows += update.sink_rows();
   run.staged_files.insert(run.staged_files.end(), update.staged_files().begin(),
                           update.staged_files().end());
+  run.kept_rows.insert(run.kept_rows.end(), update.kept_rows().begin(), update.kept_rows().end());
   return Act(run, run.state->OnTaskFinished(task));
 }
 
@@ -315,14 +324,32 @@ void AttemptRuns::OnSplitRequest(Run& run, WorkerId worker, const v1::SplitReque
     return;
   }
   SplitPool& pool = it->second;
+  const SplitPool::News before = pool.news();
   SplitPool::Answer answer = pool.Request(request.task_index(), worker);
   assignment.set_end(answer.end);
   for (v1::Split& split : answer.splits) *assignment.add_splits() = std::move(split);
+  FillNews(pool.news(), &assignment);
   registry_.Send(worker, message);
-  for (uint32_t task : pool.TakeTasksToEnd()) {
-    assignment.clear_splits();
+  SpreadNews(run, pool, before, request.task_index());
+}
+
+void AttemptRuns::SpreadNews(const Run& run, SplitPool& pool, const SplitPool::News& before,
+                             uint32_t asking_task) {
+  const std::vector<uint32_t> to_end = pool.TakeTasksToEnd();
+  const SplitPool::News news = pool.news();
+  const bool changed = run.spec.plan->streaming() && news != before;
+  if (!changed && to_end.empty()) return;
+  v1::CoordinatorMessage message;
+  v1::SplitAssignment& assignment = *message.mutable_split_assignment();
+  assignment.set_job_id(run.spec.job_id);
+  assignment.set_attempt(run.spec.attempt);
+  assignment.set_scan_id(pool.scan_id());
+  FillNews(news, &assignment);
+  for (uint32_t task = 0; task < pool.num_tasks(); ++task) {
+    const bool end = std::find(to_end.begin(), to_end.end(), task) != to_end.end();
+    if (!end && (!changed || task == asking_task)) continue;
     assignment.set_task_index(task);
-    assignment.set_end(true);
+    assignment.set_end(end);
     auto owner = run.worker_of.find({pool.fragment(), task});
     if (owner != run.worker_of.end()) registry_.Send(owner->second, message);
   }

@@ -39,6 +39,8 @@ struct AttemptOutcome {
   absl::Status status;
   std::vector<v1::StagedFile> staged_files;
   uint64_t sink_rows = 0;
+  // Bounded jobs: malformed rows that the scans have kept.
+  std::vector<v1::KeptRow> kept_rows;
   // The last counters of every task.
   std::vector<v1::TaskProgress> tasks;
 };
@@ -89,6 +91,7 @@ class AttemptRuns final : public WorkerListener {
     std::map<TaskKey, v1::TaskProgress> progress;
     std::vector<v1::StagedFile> staged_files;
     uint64_t sink_rows = 0;
+    std::vector<v1::KeptRow> kept_rows;
     int64_t cancel_deadline_micros = INT64_MAX;
     std::shared_ptr<AttemptObserver> observer;
   };
@@ -108,6 +111,9 @@ class AttemptRuns final : public WorkerListener {
   Notice OnTaskUpdate(Run& run, const v1::TaskUpdate& update) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnSplitRequest(Run& run, WorkerId worker, const v1::SplitRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells the tasks of a scan what has changed for them because others have got splits.
+  void SpreadNews(const Run& run, SplitPool& pool, const SplitPool::News& before,
+                  uint32_t asking_task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ApplyProgress(const v1::TaskProgress& progress) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Notice Dispatch(Run& run, WorkerId worker, const v1::WorkerMessage& message)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -157,6 +157,8 @@ void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch rest
   stream.attempt = attempt.attempt;
   stream.attempt_started = false;
   stream.attempt_ended = false;
+  // What an earlier attempt had kept after the checkpoint will be kept again.
+  stream.kept_rows = attempt.restore.has_value() ? KeptRowLog(*attempt.restore) : KeptRowLog();
   const uint64_t job_id = stream.spec.job_id;
   auto placements = parts_.runs.Start(std::move(attempt),
                                       std::make_shared<Observer>(*this, job_id, stream.attempt));
@@ -173,6 +175,7 @@ void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch rest
   stream.source_workers = SourceWorkers(*stream.spec.plan, stream.placements);
   if (stream.source_workers.empty()) stream.source_workers = stream.workers;
   stream.durable_rows = RowsRead(restored.positions);
+  RestoreTables(stream, restored.positions);
   stream.epochs = std::make_unique<JobEpochs>(TasksOf(*stream.spec.plan), std::move(restored));
   stream.checkpoint = std::make_unique<CheckpointProgress>(stream.workers);
   stream.phase = StreamPhase::kRunning;
@@ -185,6 +188,7 @@ void StreamJobs::OnStarted(uint64_t job_id, uint32_t attempt) {
   Stream* stream = Find(job_id);
   if (stream == nullptr || stream->attempt != attempt) return;
   stream->attempt_started = true;
+  for (FollowedTable& table : stream->tables) HandOutLog(*stream, table, HandOut::kFirst);
   const int64_t now = parts_.clock.MonotonicMicros();
   // The first epoch comes at once: the statement that created the job waits for it.
   stream->next_epoch_micros = now;

@@ -5,11 +5,29 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "coordinator/job/stream_jobs.h"
 
 namespace millrace {
+
+// A scan of a stored table, and how far its log was handed out to the current attempt.
+struct StreamJobs::FollowedTable {
+  uint32_t scan_id = 0;
+  uint32_t fragment = 0;
+  uint64_t object_id = 0;
+  std::string name;
+  uint64_t position = 0;
+  // Up to there.
+  uint64_t rows = 0;
+  // Of the last checkpoint: where an attempt would go on.
+  uint64_t durable_position = 0;
+  // What each task was given.
+  std::vector<uint64_t> rows_of_task;
+  // Keep the files of what was handed out, up to a position, until an epoch with it is published.
+  std::vector<std::pair<uint64_t, std::shared_ptr<const CatalogSnapshot>>> pins;
+};
 
 // One streaming job, guarded by the mutex of StreamJobs.
 struct StreamJobs::Stream {
@@ -26,6 +44,10 @@ struct StreamJobs::Stream {
   std::set<WorkerId> source_workers;
   std::unique_ptr<JobEpochs> epochs;
   std::unique_ptr<CheckpointProgress> checkpoint;
+  KeptRowLog kept_rows;
+  std::vector<FollowedTable> tables;
+  // Something was handed out since the newest epoch was started.
+  bool tables_changed = false;
 
   uint64_t durable_epoch = 0;
   std::string manifest;
@@ -34,8 +56,6 @@ struct StreamJobs::Stream {
   // The last durable epoch was the final one.
   bool final_durable = false;
   bool ever_published = false;
-  // An epoch is published that has every row that was in stored tables when the job was created.
-  bool ready = false;
 
   int64_t next_epoch_micros = 0;
   int64_t next_checkpoint_micros = 0;

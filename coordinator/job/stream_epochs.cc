@@ -23,29 +23,6 @@ namespace {
 // with heartbeats, which are slower than epochs, so "nothing" is known late.
 constexpr int64_t kIdleIntervals = 4;
 
-// While a statement waits for a job's stored tables to be read, epochs come this fast.
-constexpr int64_t kFillingIntervalMicros = 50'000;
-
-// Every split of a stored table has been read at the epoch.
-bool TablesAreRead(const StreamSpec& spec, const PublishedEpoch& published) {
-  std::set<uint32_t> table_scans;
-  for (const v1::Fragment& fragment : spec.plan->fragments()) {
-    ForEachNode(fragment.root(), [&](const v1::PlanNode& node) {
-      if (node.has_scan() && node.scan().connector() == "table") {
-        table_scans.insert(node.scan().scan_id());
-      }
-    });
-  }
-  for (const ScanSplits& scan : spec.scans) {
-    if (!table_scans.contains(scan.scan_id)) continue;
-    for (const v1::Split& split : scan.splits) {
-      auto position = published.positions.find({scan.scan_id, split.id()});
-      if (position == published.positions.end() || !position->second.ended()) return false;
-    }
-  }
-  return true;
-}
-
 uint64_t RowsIn(const std::vector<v1::TaskProgress>& tasks) {
   uint64_t rows = 0;
   for (const v1::TaskProgress& task : tasks) rows += task.rows_in();
@@ -97,7 +74,10 @@ std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
   const JobEpochs& epochs = *stream.epochs;
   stream.quiet = false;
   if (!epochs.CanStart() || FailpointHeld("epoch.hold_start")) return std::nullopt;
-  if (epochs.sources_ended() || stream.stop_requested) {
+  // Everything but the stored tables, which never end unless the job only serves.
+  const bool ended = epochs.sources_ended();
+  const bool follows = !stream.tables.empty() && !stream.serve_only;
+  if ((ended && !follows) || stream.stop_requested) {
     // The last one is durable, so it waits for a checkpoint that is under way.
     if (!stream.checkpoint->idle()) return std::nullopt;
     return EpochKind::kFinal;
@@ -109,10 +89,8 @@ std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
     return EpochKind::kCheckpoint;
   }
   const int64_t interval = stream.spec.options.epoch_interval_micros;
-  stream.quiet = !first && !stream.epoch_forced && !epochs.newest_had_input() &&
-                 !epochs.has_in_flight() &&
-                 now < stream.last_epoch_micros + kIdleIntervals * interval &&
-                 RowsIn(parts_.runs.Progress(stream.spec.job_id)) == stream.rows_in_at_epoch;
+  stream.quiet = !first && !stream.epoch_forced && !epochs.has_in_flight() &&
+                 !stream.tables_changed && (ended || SourcesAreQuiet(stream, now));
   if (stream.quiet) {
     stream.next_epoch_micros = (now / interval + 1) * interval;
     return std::nullopt;
@@ -120,15 +98,22 @@ std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
   return EpochKind::kPlain;
 }
 
+bool StreamJobs::SourcesAreQuiet(const Stream& stream, int64_t now) const {
+  return !stream.epochs->newest_had_input() &&
+         now < stream.last_epoch_micros +
+                   kIdleIntervals * stream.spec.options.epoch_interval_micros &&
+         RowsIn(parts_.runs.Progress(stream.spec.job_id)) == stream.rows_in_at_epoch;
+}
+
 void StreamJobs::StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int64_t now) {
   const int64_t interval = stream.spec.options.epoch_interval_micros;
-  stream.epochs->Start(epoch, kind);
+  stream.epochs->Start(epoch, kind, TablePositions(stream));
+  stream.tables_changed = false;
   stream.epoch_forced = false;
   stream.last_epoch_micros = now;
   stream.rows_in_at_epoch = RowsIn(parts_.runs.Progress(stream.spec.job_id));
   // On a grid, so that jobs with the same interval get the same epochs.
-  stream.next_epoch_micros = stream.ready ? (now / interval + 1) * interval
-                                          : now + std::min(interval, kFillingIntervalMicros);
+  stream.next_epoch_micros = (now / interval + 1) * interval;
   if (kind != EpochKind::kPlain) {
     stream.checkpoint->Begin(epoch);
     stream.next_checkpoint_micros = now + stream.spec.options.checkpoint_interval_micros;
@@ -165,6 +150,7 @@ void StreamJobs::OnEpochAck(WorkerId worker, const v1::EpochAck& ack) {
   Stream* stream = FindRunning(ack.job_id(), ack.attempt(), worker);
   if (stream == nullptr) return;
   stream->checkpoint->AddStagedFiles(ack);
+  stream->kept_rows.Add(ack, parts_.clock.WallMicros());
   for (const PublishedEpoch& published : stream->epochs->Acknowledge(ack)) {
     Publish(*stream, published);
   }
@@ -174,8 +160,14 @@ void StreamJobs::OnEpochAck(WorkerId worker, const v1::EpochAck& ack) {
 uint64_t StreamJobs::RetentionFloor() const {
   uint64_t floor = UINT64_MAX;
   for (const auto& [id, stream] : streams_) {
-    if (stream->phase != StreamPhase::kRunning || stream->epochs->published().empty()) continue;
-    floor = std::min(floor, stream->epochs->complete_through());
+    if (stream->phase != StreamPhase::kRunning) continue;
+    const JobEpochs& epochs = *stream->epochs;
+    if (!epochs.published().empty()) {
+      floor = std::min(floor, epochs.complete_through());
+    } else if (epochs.has_in_flight()) {
+      // The first that it will offer.
+      floor = std::min(floor, epochs.oldest_in_flight());
+    }
   }
   if (!pinned_.empty()) floor = std::min(floor, pinned_.begin()->first);
   return floor;
@@ -183,9 +175,10 @@ uint64_t StreamJobs::RetentionFloor() const {
 
 void StreamJobs::Publish(Stream& stream, const PublishedEpoch& published) {
   stream.checkpoint->OnPublished(published);
+  stream.kept_rows.Publish(published.epoch);
+  ReleaseTables(stream, published);
   stream.epochs->Retain(RetentionFloor());
   stream.failures = 0;
-  stream.ready = stream.ready || TablesAreRead(stream.spec, published);
   if (!stream.ever_published) {
     stream.ever_published = true;
     work_.Add([this, job_id = stream.spec.job_id] {
@@ -247,6 +240,7 @@ void StreamJobs::StoreIfReady(Stream& stream) {
     *manifest.add_placements() = placement;
   }
   manifest.set_created_at_micros(parts_.clock.WallMicros());
+  stream.kept_rows.AddTo(&manifest);
   work_.Add([this, job_id = stream.spec.job_id, kind, made = std::move(manifest)]() mutable {
     StoreCheckpoint(job_id, std::move(made), kind);
   });
@@ -296,7 +290,12 @@ void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifes
   if (stream == nullptr || stream->attempt != manifest.attempt()) return;
   stream->durable_epoch = manifest.epoch();
   stream->manifest = name;
-  stream->durable_rows = RowsRead(RestoredEpoch(manifest).positions);
+  const PositionMap positions = RestoredEpoch(manifest).positions;
+  stream->durable_rows = RowsRead(positions);
+  for (FollowedTable& table : stream->tables) {
+    const auto read = positions.find({table.scan_id, 0});
+    if (read != positions.end()) table.durable_position = read->second.offset();
+  }
   if (stream->checkpoint != nullptr) stream->checkpoint->Complete();
   if (kind == EpochKind::kFinal) {
     stream->final_durable = true;

@@ -67,6 +67,7 @@ absl::Status StreamJobs::Start(StreamSpec spec) {
     MR_CHECK(!streams_.contains(job_id));
     auto stream = std::make_shared<Stream>();
     stream->spec = std::move(spec);
+    FindTables(*stream);
     // Not before the statement's own attempt to start it, which reports its error at once.
     stream->start_queued = true;
     streams_[job_id] = std::move(stream);
@@ -91,10 +92,10 @@ absl::Status StreamJobs::Recover(const v1::JobRecord& record, StreamOptions defa
   stream->durable_epoch = record.durable_epoch();
   stream->manifest = record.checkpoint_manifest();
   stream->ever_published = true;
-  stream->ready = true;
   stream->final_durable =
       record.state() == v1::JOB_STATE_FINISHED || record.state() == v1::JOB_STATE_STOPPED;
   stream->serve_only = record.state() == v1::JOB_STATE_STOPPED;
+  FindTables(*stream);
   MutexLock lock(mutex_);
   newest_epoch_ = std::max(newest_epoch_, record.durable_epoch());
   streams_[record.id()] = std::move(stream);
@@ -131,7 +132,7 @@ absl::Status StreamJobs::WaitFirstEpoch(uint64_t job_id, Cancellation& token) {
     const Stream* stream = Find(job_id);
     if (stream == nullptr) return NoSuchStream(job_id);
     if (!stream->error.ok()) return stream->error;
-    return stream->ready;
+    return stream->ever_published;
   });
 }
 
@@ -344,6 +345,7 @@ StreamView StreamJobs::ViewOf(const Stream& stream) const {
   if (stream.epochs != nullptr) view.published = stream.epochs->published();
   view.complete = !view.published.empty() && view.published.back().kind == EpochKind::kFinal;
   view.error = stream.error;
+  view.kept_rows = stream.kept_rows.rows();
   view.tasks = parts_.runs.Progress(stream.spec.job_id);
   if (view.tasks.empty()) view.tasks = stream.last_tasks;
   view.plan = stream.spec.plan;

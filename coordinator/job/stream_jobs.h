@@ -21,6 +21,7 @@
 #include "coordinator/epoch/checkpoint_progress.h"
 #include "coordinator/epoch/cut.h"
 #include "coordinator/epoch/job_epochs.h"
+#include "coordinator/epoch/kept_row_log.h"
 #include "coordinator/job/attempt_runs.h"
 #include "coordinator/job/cancellation.h"
 #include "coordinator/job/job_files.h"
@@ -29,6 +30,7 @@
 #include "coordinator/membership/worker_registry.h"
 #include "coordinator/metadata/id_allocator.h"
 #include "coordinator/scheduler/split_enumerator.h"
+#include "coordinator/scheduler/table_log.h"
 
 namespace millrace {
 
@@ -71,6 +73,8 @@ struct StreamView {
   // The final epoch is published: every row of the input is in.
   bool complete = false;
   absl::Status error;
+  // Malformed rows kept up to the newest published epoch; never null.
+  std::shared_ptr<const std::vector<v1::KeptRow>> kept_rows;
   std::vector<v1::TaskProgress> tasks;
   std::shared_ptr<const v1::PhysicalPlan> plan;
 };
@@ -103,6 +107,8 @@ class StreamJobs {
     const CheckpointFiles& checkpoints;
     const JobFiles& files;
     const Clock& clock;
+    // What streams read of stored tables; empty: none of them does.
+    TableLogReader table_log = {};
   };
   explicit StreamJobs(Parts parts);
   ~StreamJobs();
@@ -112,7 +118,7 @@ class StreamJobs {
   absl::Status Start(StreamSpec spec);
   // Takes up a job of an earlier process. Attempts start when workers are there.
   absl::Status Recover(const v1::JobRecord& record, StreamOptions defaults);
-  // The first published epoch with all rows that stored tables had at the start.
+  // The first published epoch; it has all rows that stored tables had at the start.
   absl::Status WaitFirstEpoch(uint64_t job_id, Cancellation& token);
   // A last durable epoch, then nothing more is read; views stay readable. Returns when it is done.
   absl::Status Stop(uint64_t job_id, Cancellation& token);
@@ -138,6 +144,13 @@ class StreamJobs {
   std::vector<StreamView> Views() const;
   uint64_t stale_messages() const;
 
+  // A version of the table was committed: the streams that read it get what is new. Whoever flushes
+  // after this call sees it.
+  void OnTableChanged(uint64_t object_id);
+  // How far all checkpoints have read the table's log, and attempts that go on from them do not
+  // look back; UINT64_MAX if nobody reads it.
+  uint64_t TableReadEverywhere(uint64_t object_id) const;
+
   // Starts epochs and attempts that are due. Called every few milliseconds.
   void Tick();
   // What workers report of epochs and checkpoints; other messages are ignored.
@@ -148,6 +161,7 @@ class StreamJobs {
 
  private:
   class Observer;
+  struct FollowedTable;
   struct Stream;
 
   // stream_jobs.cc
@@ -167,8 +181,20 @@ class StreamJobs {
   void OnStarted(uint64_t job_id, uint32_t attempt);
   void OnEnded(uint64_t job_id, uint32_t attempt, const AttemptOutcome& outcome);
 
+  // stream_tables.cc
+  // kFirst: every task of the scan hears of it, also if there is nothing.
+  enum class HandOut : uint8_t { kFirst, kNews };
+  static void FindTables(Stream& stream);
+  static void RestoreTables(Stream& stream, const PositionMap& positions);
+  static PositionMap TablePositions(const Stream& stream);
+  static void ReleaseTables(Stream& stream, const PublishedEpoch& published);
+  void HandOutLog(Stream& stream, FollowedTable& table, HandOut which)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   // stream_epochs.cc
   std::optional<EpochKind> DueEpoch(Stream& stream, int64_t now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool SourcesAreQuiet(const Stream& stream, int64_t now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int64_t now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -28,6 +28,8 @@ struct BoundCreateTable {
   bool has_columns = false;
   std::vector<int> not_null_columns;
   std::vector<int> primary_key;
+  // By column, of its type; stored tables only.
+  std::map<int, ExprPtr> defaults;
   std::map<std::string, std::string> options;
   // WATERMARK FOR column AS column - delay.
   std::optional<std::string> watermark_column;

@@ -15,11 +15,13 @@ namespace {
 
 constexpr int kIndent = 2;
 
-// Counters of one operator over all its tasks.
+// Counters of one operator over all its tasks, and the rows of each task, by its index.
 struct Totals {
   uint64_t rows_in = 0;
   uint64_t rows_out = 0;
   uint64_t busy_micros = 0;
+  uint64_t rows_touched = 0;
+  std::map<uint32_t, std::string> rows_by_task;
 };
 using TotalsByNode = std::map<uint32_t, Totals>;
 
@@ -31,6 +33,9 @@ TotalsByNode AddUp(absl::Span<const v1::TaskProgress> tasks) {
       sum.rows_in += progress.rows_in();
       sum.rows_out += progress.rows_out();
       sum.busy_micros += progress.busy_micros();
+      sum.rows_touched += progress.rows_touched();
+      sum.rows_by_task[task.task_index()] =
+          absl::StrCat(progress.rows_in(), "/", progress.rows_out());
     }
   }
   return totals;
@@ -51,8 +56,14 @@ void AppendNode(const v1::PlanNode& node, const TotalsByNode& totals, int depth,
   if (node.changing()) absl::StrAppend(text, " changing");
   const auto found = totals.find(node.id());
   if (found != totals.end()) {
-    absl::StrAppend(text, " (in ", found->second.rows_in, ", out ", found->second.rows_out, ", ",
-                    Milliseconds(found->second.busy_micros), ")");
+    const Totals& sum = found->second;
+    absl::StrAppend(text, " (in ", sum.rows_in, ", out ", sum.rows_out, ", ",
+                    Milliseconds(sum.busy_micros));
+    if (sum.rows_touched > 0) absl::StrAppend(text, ", touched ", sum.rows_touched);
+    absl::StrAppend(text, "; by task in/out ",
+                    absl::StrJoin(sum.rows_by_task, ", ",
+                                  [](std::string* out, const auto& task) { *out += task.second; }),
+                    ")");
   }
   absl::StrAppend(text, "\n");
   for (const v1::PlanNode& input : node.inputs()) AppendNode(input, totals, depth + 1, text);
@@ -70,24 +81,42 @@ std::string OutputsText(const v1::Fragment& fragment) {
 
 void AppendTasks(const v1::Fragment& fragment, absl::Span<const v1::TaskProgress> tasks,
                  std::string* text) {
-  struct Bytes {
-    uint64_t local = 0;
-    uint64_t remote = 0;
-  };
-  std::map<uint32_t, Bytes> by_worker;
   for (const v1::TaskProgress& task : tasks) {
     if (task.fragment() != fragment.id()) continue;
     absl::StrAppend(text, "  task ", task.task_index(), " on worker ", task.worker_id(), ": in ",
                     task.rows_in(), ", out ", task.rows_out(), ", busy ",
                     Milliseconds(task.busy_micros()), "\n");
-    Bytes& bytes = by_worker[task.worker_id()];
-    bytes.local += task.local_bytes_out();
-    bytes.remote += task.remote_bytes_out();
   }
-  if (fragment.outputs().empty()) return;
-  for (const auto& [worker, bytes] : by_worker) {
-    absl::StrAppend(text, "  exchange from worker ", worker, ": ", bytes.local, " bytes local, ",
-                    bytes.remote, " bytes remote\n");
+}
+
+std::string SideText(uint64_t rows, uint64_t local_bytes, uint64_t remote_bytes) {
+  return absl::StrCat(Plural(rows, "row"), ", ", local_bytes, " bytes local, ", remote_bytes,
+                      " bytes remote");
+}
+
+// What each worker has sent to an exchange and received from it, over all its tasks.
+void AppendExchange(const v1::Output& output, absl::Span<const v1::TaskProgress> tasks,
+                    std::string* text) {
+  std::map<uint32_t, v1::ExchangeProgress> by_worker;
+  for (const v1::TaskProgress& task : tasks) {
+    for (const v1::ExchangeProgress& exchange : task.exchanges()) {
+      if (exchange.exchange_id() != output.exchange_id()) continue;
+      v1::ExchangeProgress& sum = by_worker[task.worker_id()];
+      sum.set_rows_out(sum.rows_out() + exchange.rows_out());
+      sum.set_local_bytes_out(sum.local_bytes_out() + exchange.local_bytes_out());
+      sum.set_remote_bytes_out(sum.remote_bytes_out() + exchange.remote_bytes_out());
+      sum.set_rows_in(sum.rows_in() + exchange.rows_in());
+      sum.set_local_bytes_in(sum.local_bytes_in() + exchange.local_bytes_in());
+      sum.set_remote_bytes_in(sum.remote_bytes_in() + exchange.remote_bytes_in());
+      sum.set_busy_micros(sum.busy_micros() + exchange.busy_micros());
+    }
+  }
+  for (const auto& [worker, sum] : by_worker) {
+    absl::StrAppend(
+        text, "  exchange to fragment ", output.consumer_fragment(), ", worker ", worker, ": sent ",
+        SideText(sum.rows_out(), sum.local_bytes_out(), sum.remote_bytes_out()), "; received ",
+        SideText(sum.rows_in(), sum.local_bytes_in(), sum.remote_bytes_in()), "; ",
+        Milliseconds(sum.busy_micros()), "\n");
   }
 }
 
@@ -103,6 +132,9 @@ std::string ExplainText(const v1::PhysicalPlan& plan, absl::Span<const v1::TaskP
                     ", ", OutputsText(fragment), "\n");
     AppendNode(fragment.root(), totals, 1, &text);
     AppendTasks(fragment, tasks, &text);
+    for (const v1::Output& output : fragment.outputs()) {
+      if (output.distribution() != v1::DISTRIBUTION_RESULT) AppendExchange(output, tasks, &text);
+    }
   }
   return text;
 }

@@ -14,8 +14,8 @@ class Fragment;
 
 // The plan for people: one block for each fragment, the root fragment first, one line for each
 // operator, inputs indented. With `tasks` (EXPLAIN ANALYZE; the last counters of every task): rows
-// and busy time of each operator and of each task, and the bytes that each worker sent over the
-// fragment's exchanges, to its own and to other processes.
+// and busy time of each operator, in total and by task, and what each worker has sent to the
+// fragment's exchanges and received from them, within its process and from others.
 std::string ExplainText(const v1::PhysicalPlan& plan,
                         absl::Span<const v1::TaskProgress> tasks = {});
 

@@ -61,7 +61,18 @@ std::string OutputJson(const v1::Output& output, const v1::PlanNode& root) {
 std::string OperatorJson(const v1::OperatorProgress& progress) {
   return absl::StrCat("{\"node_id\":", progress.node_id(), ",\"rows_in\":", progress.rows_in(),
                       ",\"rows_out\":", progress.rows_out(),
-                      ",\"busy_micros\":", progress.busy_micros(), "}");
+                      ",\"busy_micros\":", progress.busy_micros(),
+                      ",\"rows_touched\":", progress.rows_touched(), "}");
+}
+
+std::string ExchangeJson(const v1::ExchangeProgress& exchange) {
+  return absl::StrCat(
+      "{\"exchange_id\":", exchange.exchange_id(), ",\"rows_out\":", exchange.rows_out(),
+      ",\"local_bytes_out\":", exchange.local_bytes_out(),
+      ",\"remote_bytes_out\":", exchange.remote_bytes_out(), ",\"rows_in\":", exchange.rows_in(),
+      ",\"local_bytes_in\":", exchange.local_bytes_in(),
+      ",\"remote_bytes_in\":", exchange.remote_bytes_in(),
+      ",\"busy_micros\":", exchange.busy_micros(), "}");
 }
 
 std::string TaskJson(const v1::TaskProgress& task) {
@@ -70,7 +81,8 @@ std::string TaskJson(const v1::TaskProgress& task) {
                       ",\"busy_micros\":", task.busy_micros(),
                       ",\"local_bytes_out\":", task.local_bytes_out(),
                       ",\"remote_bytes_out\":", task.remote_bytes_out(),
-                      ",\"operators\":", Array(task.operators(), OperatorJson), "}");
+                      ",\"operators\":", Array(task.operators(), OperatorJson),
+                      ",\"exchanges\":", Array(task.exchanges(), ExchangeJson), "}");
 }
 
 std::string FragmentJson(const v1::Fragment& fragment, absl::Span<const v1::TaskProgress> tasks) {

@@ -14,7 +14,8 @@ constexpr uint32_t kHashVersion = 1;
 
 }  // namespace
 
-FragmentBuilder::FragmentBuilder(const PlanOptions& options) : options_(options) {
+FragmentBuilder::FragmentBuilder(const PlanOptions& options)
+    : options_(options), step_(options.step) {
   plan_.set_streaming(options.streaming);
   plan_.set_num_shards(options.streaming ? options.num_shards : 0);
   plan_.set_hash_version(kHashVersion);
@@ -81,22 +82,66 @@ bool FragmentBuilder::IsSpreadBy(const Relation& relation, const std::vector<int
 
 Relation FragmentBuilder::Cut(Relation input, const Channel& channel,
                               const std::vector<SortKey>& merge_keys) {
-  v1::Fragment* producer = AddFragment(&input);
-  v1::Output* output = producer->add_outputs();
-  output->set_distribution(channel.distribution);
-  for (int key : channel.keys) output->add_key_columns(key);
-  output->set_exchange_id(next_exchange_id_++);
-
-  Relation received = std::move(input);
-  received.node = NewNode({});
-  v1::ExchangeNode* exchange = received.node->mutable_exchange();
-  exchange->set_exchange_id(output->exchange_id());
-  exchange->set_producer_fragment(producer->id());
-  for (const SortKey& key : merge_keys) ToProto(key, exchange->add_merge_keys());
+  Relation received;
+  if (v1::Output* direct = SharedOutputOf(*input.node); direct != nullptr && merge_keys.empty()) {
+    // Nothing is done to the shared rows before they are spread: their producer spreads them.
+    SetChannel(channel, direct);
+    received = std::move(input);
+  } else {
+    const uint32_t producer = AddFragment(&input)->id();
+    received = std::move(input);
+    AddExchange(producer, channel, &received);
+    for (const SortKey& key : merge_keys) {
+      ToProto(key, received.node->mutable_exchange()->add_merge_keys());
+    }
+  }
   received.parallelism = channel.parallelism;
   received.hashed_by.clear();
   if (!channel.keys.empty()) received.hashed_by = {channel.keys};
   return received;
+}
+
+void FragmentBuilder::SetChannel(const Channel& channel, v1::Output* output) {
+  output->set_distribution(channel.distribution);
+  output->clear_key_columns();
+  for (int key : channel.keys) output->add_key_columns(key);
+}
+
+void FragmentBuilder::AddExchange(uint32_t producer, const Channel& channel, Relation* received) {
+  v1::Output* output = plan_.mutable_fragments(static_cast<int>(producer))->add_outputs();
+  SetChannel(channel, output);
+  output->set_exchange_id(next_exchange_id_++);
+  received->node = NewNode({});
+  received->node->mutable_exchange()->set_exchange_id(output->exchange_id());
+  received->node->mutable_exchange()->set_producer_fragment(producer);
+}
+
+SharedRelation FragmentBuilder::Share(Relation input) {
+  SharedRelation shared;
+  shared.fragment = AddFragment(&input)->id();
+  shared.rows = std::move(input);
+  return shared;
+}
+
+Relation FragmentBuilder::ReadShared(const SharedRelation& shared) {
+  Relation received = TraitsOf(shared.rows);
+  AddExchange(shared.fragment, {v1::DISTRIBUTION_FORWARD, {}, received.parallelism}, &received);
+  return received;
+}
+
+v1::Output* FragmentBuilder::SharedOutputOf(const v1::PlanNode& node) {
+  if (!node.has_exchange()) return nullptr;
+  v1::Output* output = OutputOf(node.exchange());
+  return output->distribution() == v1::DISTRIBUTION_FORWARD ? output : nullptr;
+}
+
+v1::Output* FragmentBuilder::OutputOf(const v1::ExchangeNode& exchange) {
+  v1::Fragment* producer = plan_.mutable_fragments(static_cast<int>(exchange.producer_fragment()));
+  for (v1::Output& output : *producer->mutable_outputs()) {
+    if (output.exchange_id() == exchange.exchange_id()) return &output;
+  }
+  MR_CHECK(false);
+  return nullptr;
 }
 
 v1::Fragment* FragmentBuilder::AddFragment(Relation* root) {
@@ -104,7 +149,7 @@ v1::Fragment* FragmentBuilder::AddFragment(Relation* root) {
   v1::Fragment* fragment = plan_.add_fragments();
   fragment->set_id(plan_.fragments_size() - 1);
   fragment->set_parallelism(root->parallelism);
-  fragment->set_step(options_.step);
+  fragment->set_step(step_);
   *fragment->mutable_root() = std::move(*root->node);
   root->node.reset();
   ConnectProducers(fragment->root(), fragment->id());
@@ -113,25 +158,15 @@ v1::Fragment* FragmentBuilder::AddFragment(Relation* root) {
 
 void FragmentBuilder::ConnectProducers(const v1::PlanNode& node, uint32_t consumer) {
   for (const v1::PlanNode& input : node.inputs()) ConnectProducers(input, consumer);
-  if (!node.has_exchange()) return;
-  v1::Fragment* producer = plan_.mutable_fragments(node.exchange().producer_fragment());
-  for (v1::Output& output : *producer->mutable_outputs()) {
-    if (output.exchange_id() == node.exchange().exchange_id()) {
-      output.set_consumer_fragment(consumer);
-    }
-  }
+  if (node.has_exchange()) OutputOf(node.exchange())->set_consumer_fragment(consumer);
 }
 
-v1::PhysicalPlan FragmentBuilder::Finish(Relation root, bool to_client) {
+void FragmentBuilder::FinishResult(Relation root) {
   const Schema schema = root.schema;
-  v1::Fragment* fragment = AddFragment(&root);
-  if (to_client) {
-    v1::Output* output = fragment->add_outputs();
-    output->set_distribution(v1::DISTRIBUTION_RESULT);
-    output->set_exchange_id(next_exchange_id_++);
-    for (const Field& field : schema) ToProto(field, plan_.mutable_result()->add_fields());
-  }
-  return std::move(plan_);
+  v1::Output* output = AddFragment(&root)->add_outputs();
+  output->set_distribution(v1::DISTRIBUTION_RESULT);
+  output->set_exchange_id(next_exchange_id_++);
+  for (const Field& field : schema) ToProto(field, plan_.mutable_result()->add_fields());
 }
 
 }  // namespace millrace

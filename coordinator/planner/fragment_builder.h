@@ -2,12 +2,20 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "coordinator/planner/planner.h"
 #include "coordinator/planner/relation.h"
 
 namespace millrace {
+
+// A finished fragment whose rows have several readers.
+struct SharedRelation {
+  uint32_t fragment = 0;
+  // Without a node.
+  Relation rows;
+};
 
 // Cuts a plan into fragments: numbers nodes, scans and exchanges, and connects producers with
 // consumers. Fragments are finished from the leaves up, so producers come before consumers.
@@ -33,12 +41,24 @@ class FragmentBuilder {
   Relation ToBroadcast(Relation input);
   Relation ToRoundRobin(Relation input);
 
+  // Streams: ends the fragment of `input`. ReadShared gives its rows to any number of consumers.
+  SharedRelation Share(Relation input);
+  // A leaf that receives the rows of a shared fragment, task by task.
+  Relation ReadShared(const SharedRelation& shared);
+
+  // Fragments that are ended from now on belong to this statement.
+  void SetStep(uint32_t step) { step_ = step; }
+
   // True if rows that agree in `keys` are in one task. Streams ask for exactly these keys: state
   // belongs to shards by their hash.
   bool IsSpreadBy(const Relation& relation, const std::vector<int>& keys) const;
 
-  // Ends the plan. `to_client`: the root's rows go to the client; else the root is a sink.
-  v1::PhysicalPlan Finish(Relation root, bool to_client);
+  // Ends a query whose root is a sink.
+  void FinishSink(Relation root) { AddFragment(&root); }
+  // Ends a query whose rows go to the client.
+  void FinishResult(Relation root);
+  // The plan of all finished queries.
+  v1::PhysicalPlan TakePlan() { return std::move(plan_); }
 
  private:
   struct Channel {
@@ -48,9 +68,16 @@ class FragmentBuilder {
   };
   Relation Cut(Relation input, const Channel& channel, const std::vector<SortKey>& merge_keys);
   v1::Fragment* AddFragment(Relation* root);
+  static void SetChannel(const Channel& channel, v1::Output* output);
+  // A further output of `producer`; `received` gets its other end as node.
+  void AddExchange(uint32_t producer, const Channel& channel, Relation* received);
+  v1::Output* OutputOf(const v1::ExchangeNode& exchange);
+  // The output that feeds the node, if the node is the end of a shared fragment's exchange.
+  v1::Output* SharedOutputOf(const v1::PlanNode& node);
   void ConnectProducers(const v1::PlanNode& node, uint32_t consumer);
 
   const PlanOptions& options_;
+  uint32_t step_;
   v1::PhysicalPlan plan_;
   uint32_t next_node_id_ = 1;
   uint32_t next_scan_id_ = 0;

@@ -4,13 +4,26 @@
 
 #include "common/base/status.h"
 #include "coordinator/planner/rules/logical_build.h"
+#include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
 
-PhysicalBuilder::PhysicalBuilder(const PlanOptions& options, FragmentBuilder* fragments)
-    : options_(options), fragments_(fragments), estimator_(options.statistics) {}
+namespace {
+
+bool ReadsWatermark(const LogicalNode& node) {
+  if (node.kind == LogicalKind::kScan) return As<LogicalScan>(node).object->has_watermark();
+  return std::any_of(node.inputs.begin(), node.inputs.end(),
+                     [](const LogicalPtr& input) { return ReadsWatermark(*input); });
+}
+
+}  // namespace
+
+PhysicalBuilder::PhysicalBuilder(const PlanOptions& options, FragmentBuilder* fragments,
+                                 SharedParts* shared)
+    : options_(options), fragments_(fragments), shared_(shared), estimator_(options.statistics) {}
 
 absl::StatusOr<Relation> PhysicalBuilder::Build(const LogicalPtr& node) {
+  if (shared_ != nullptr && shared_->nodes.contains(node.get())) return BuildShared(node);
   absl::StatusOr<Relation> built = BuildNode(node);
   if (!built.ok()) return built;
   // A stream's plan must not depend on how much there is today.
@@ -20,6 +33,18 @@ absl::StatusOr<Relation> PhysicalBuilder::Build(const LogicalPtr& node) {
     built->estimate = estimator_.EstimateOf(*node);
   }
   return built;
+}
+
+// The first reader builds it; every reader gets its rows through an exchange.
+absl::StatusOr<Relation> PhysicalBuilder::BuildShared(const LogicalPtr& node) {
+  auto found = shared_->built.find(node.get());
+  if (found == shared_->built.end()) {
+    MR_ASSIGN_OR_RETURN(Relation built, BuildNode(node));
+    built.estimate.known = false;
+    found = shared_->built.emplace(node.get(), fragments_->Share(std::move(built))).first;
+  }
+  has_watermark_ |= ReadsWatermark(*node);
+  return fragments_->ReadShared(found->second);
 }
 
 absl::StatusOr<Relation> PhysicalBuilder::BuildNode(const LogicalPtr& node) {

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,12 +17,21 @@
 
 namespace millrace {
 
+// What the queries of one streaming job compute together: the nodes that are read more than once,
+// and those of them that are built.
+struct SharedParts {
+  std::set<const LogicalNode*> nodes;
+  std::map<const LogicalNode*, SharedRelation> built;
+};
+
 // Turns an optimised logical plan into physical nodes: picks operators and phases, and puts
 // exchanges where rows that belong together are not in one task. The parts are in
 // physical_<what>.cc.
 class PhysicalBuilder {
  public:
-  PhysicalBuilder(const PlanOptions& options, FragmentBuilder* fragments);
+  // `shared`: null if there is one query, and nothing of it is shared.
+  PhysicalBuilder(const PlanOptions& options, FragmentBuilder* fragments,
+                  SharedParts* shared = nullptr);
 
   absl::StatusOr<Relation> Build(const LogicalPtr& node);
 
@@ -28,6 +40,7 @@ class PhysicalBuilder {
 
  private:
   // physical_builder.cc
+  absl::StatusOr<Relation> BuildShared(const LogicalPtr& node);
   absl::StatusOr<Relation> BuildNode(const LogicalPtr& node);
   absl::StatusOr<Relation> BuildFilter(const LogicalFilter& filter);
   absl::StatusOr<Relation> BuildProject(const LogicalProject& project);
@@ -99,6 +112,7 @@ class PhysicalBuilder {
 
   const PlanOptions& options_;
   FragmentBuilder* const fragments_;
+  SharedParts* const shared_;
   const CardinalityEstimator estimator_;
   // A scan that was built has a watermark.
   bool has_watermark_ = false;

@@ -10,6 +10,7 @@
 #include "coordinator/planner/fragment_builder.h"
 #include "coordinator/planner/optimize.h"
 #include "coordinator/planner/physical_builder.h"
+#include "coordinator/planner/shared_subplans.h"
 #include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
@@ -40,36 +41,85 @@ TableStatistics SizeUnknown(const v1::CatalogObject&) {
   return statistics;
 }
 
-const v1::PlanNode* FindViewSink(const v1::PhysicalPlan& plan) {
-  for (const v1::Fragment& fragment : plan.fragments()) {
-    if (fragment.root().has_view_sink()) return &fragment.root();
-  }
-  return nullptr;
+bool IsSinkOf(const v1::PlanNode& root, uint64_t object_id) {
+  return (root.has_view_sink() && root.view_sink().object_id() == object_id) ||
+         (root.has_file_sink() && root.file_sink().object_id() == object_id);
+}
+
+void AddScansBelow(const v1::PhysicalPlan& plan, uint32_t fragment, const v1::PlanNode& node,
+                   std::map<uint32_t, uint32_t>* scans) {
+  if (node.has_scan()) scans->emplace(node.scan().scan_id(), fragment);
+  for (const v1::PlanNode& input : node.inputs()) AddScansBelow(plan, fragment, input, scans);
+  if (!node.has_exchange()) return;
+  const uint32_t producer = node.exchange().producer_fragment();
+  AddScansBelow(plan, producer, plan.fragments(static_cast<int>(producer)).root(), scans);
 }
 
 }  // namespace
 
 absl::StatusOr<v1::PhysicalPlan> PlanQuery(const LogicalPtr& query, const PlanOptions& options) {
+  if (options.streaming) {
+    return PlanStream({{query, options.target, options.emit_on_window_close, options.step}},
+                      options);
+  }
   if (options.parallelism == 0) return InternalError("a plan needs a parallelism of at least 1");
   PlanOptions effective = options;
-  if (options.streaming) {
-    effective.statistics = SizeUnknown;
-  } else {
-    effective.statistics = HasJoin(*query) ? Remembering(options.statistics) : nullptr;
-  }
-  const LogicalPtr optimized = OptimizeLogical(query, {effective.streaming, effective.statistics});
+  effective.statistics = HasJoin(*query) ? Remembering(options.statistics) : nullptr;
+  const LogicalPtr optimized = OptimizeLogical(query, {false, effective.statistics});
   FragmentBuilder fragments(effective);
   PhysicalBuilder builder(effective, &fragments);
   MR_ASSIGN_OR_RETURN(Relation root, builder.Build(optimized));
   MR_ASSIGN_OR_RETURN(root, builder.AddTarget(std::move(root), query->output));
-  return fragments.Finish(std::move(root), /*to_client=*/!effective.streaming);
+  fragments.FinishResult(std::move(root));
+  return fragments.TakePlan();
 }
 
-ViewTraits ViewTraitsOf(const v1::PhysicalPlan& plan) {
-  const v1::PlanNode* sink = FindViewSink(plan);
-  MR_CHECK(sink != nullptr);
-  const auto& key = sink->view_sink().key_columns();
-  return {{key.begin(), key.end()}, !sink->inputs(0).changing()};
+absl::StatusOr<v1::PhysicalPlan> PlanStream(const std::vector<StreamQuery>& queries,
+                                            const PlanOptions& options) {
+  if (options.parallelism == 0) return InternalError("a plan needs a parallelism of at least 1");
+  PlanOptions common = options;
+  common.streaming = true;
+  common.statistics = SizeUnknown;
+  std::vector<SharingQuery> optimized;
+  for (const StreamQuery& query : queries) {
+    optimized.push_back(
+        {OptimizeLogical(query.query, {true, common.statistics}), query.emit_on_window_close});
+  }
+  SharedQueries together = ShareSubplans(optimized);
+  SharedParts shared{std::move(together.shared), {}};
+  FragmentBuilder fragments(common);
+  for (size_t i = 0; i < queries.size(); ++i) {
+    PlanOptions own = common;
+    own.target = queries[i].target;
+    own.emit_on_window_close = queries[i].emit_on_window_close;
+    own.step = queries[i].step;
+    fragments.SetStep(own.step);
+    PhysicalBuilder builder(own, &fragments, &shared);
+    MR_ASSIGN_OR_RETURN(Relation root, builder.Build(together.queries[i]));
+    MR_ASSIGN_OR_RETURN(root, builder.AddTarget(std::move(root), queries[i].query->output));
+    fragments.FinishSink(std::move(root));
+  }
+  return fragments.TakePlan();
+}
+
+ViewTraits ViewTraitsOf(const v1::PhysicalPlan& plan, uint64_t view_id) {
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    const v1::PlanNode& root = fragment.root();
+    if (!root.has_view_sink() || root.view_sink().object_id() != view_id) continue;
+    const auto& key = root.view_sink().key_columns();
+    return {{key.begin(), key.end()}, !root.inputs(0).changing()};
+  }
+  MR_CHECK(false);
+  return {};
+}
+
+std::map<uint32_t, uint32_t> ScansFeeding(const v1::PhysicalPlan& plan, uint64_t object_id) {
+  std::map<uint32_t, uint32_t> scans;
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    if (!IsSinkOf(fragment.root(), object_id)) continue;
+    AddScansBelow(plan, fragment.id(), fragment.root(), &scans);
+  }
+  return scans;
 }
 
 }  // namespace millrace

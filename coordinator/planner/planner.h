@@ -79,6 +79,21 @@ struct PlanOptions {
 // every row would meet.
 absl::StatusOr<v1::PhysicalPlan> PlanQuery(const LogicalPtr& query, const PlanOptions& options);
 
+// One statement of a streaming job.
+struct StreamQuery {
+  LogicalPtr query;
+  PlanTarget target;
+  bool emit_on_window_close = false;
+  // Index of the statement in its script.
+  uint32_t step = 0;
+};
+
+// The plan of a streaming job of one or more statements. Equal parts of the queries are computed
+// once: above all, each source is read once. `options` holds what is common to all (parallelism,
+// num_shards). Errors are those of PlanQuery.
+absl::StatusOr<v1::PhysicalPlan> PlanStream(const std::vector<StreamQuery>& queries,
+                                            const PlanOptions& options);
+
 // What the catalog keeps about a materialized view.
 struct ViewTraits {
   // Unique key of the view's rows, positions among its columns; empty = the whole row (with
@@ -88,7 +103,11 @@ struct ViewTraits {
   bool append_only = false;
 };
 
-// The traits of the view that a streaming plan with a ViewSinkTarget keeps.
-ViewTraits ViewTraitsOf(const v1::PhysicalPlan& plan);
+// The traits of a view that a streaming plan keeps.
+ViewTraits ViewTraitsOf(const v1::PhysicalPlan& plan, uint64_t view_id);
+
+// The scans whose rows reach the sink of a catalog object (a view, or a table that is inserted
+// into): scan id → fragment. Empty if the plan has no such sink.
+std::map<uint32_t, uint32_t> ScansFeeding(const v1::PhysicalPlan& plan, uint64_t object_id);
 
 }  // namespace millrace

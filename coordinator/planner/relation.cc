@@ -18,6 +18,18 @@ std::optional<std::vector<int>> Renumber(const std::vector<int>& columns,
 
 }  // namespace
 
+Relation TraitsOf(const Relation& relation) {
+  Relation traits;
+  traits.schema = relation.schema;
+  traits.parallelism = relation.parallelism;
+  traits.hashed_by = relation.hashed_by;
+  traits.changing = relation.changing;
+  traits.times = relation.times;
+  traits.key = relation.key;
+  traits.estimate = relation.estimate;
+  return traits;
+}
+
 void RemapTraits(const std::vector<int>& mapping, Relation* relation) {
   std::vector<std::vector<int>> hashed_by;
   for (const std::vector<int>& columns : relation->hashed_by) {

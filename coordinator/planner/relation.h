@@ -53,6 +53,9 @@ struct Relation {
   int width() const { return static_cast<int>(schema.size()); }
 };
 
+// All of a relation but its node.
+Relation TraitsOf(const Relation& relation);
+
 // Renumbers the traits of a relation whose column i becomes mapping[i] (−1: dropped).
 void RemapTraits(const std::vector<int>& mapping, Relation* relation);
 

@@ -1,5 +1,7 @@
 #include "coordinator/scheduler/split_enumerator.h"
 
+#include <iterator>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -10,7 +12,9 @@
 #include "common/connector_spec/file_options.h"
 #include "common/file_format/split_enumeration.h"
 #include "common/storage/file_listing.h"
+#include "coordinator/scheduler/followed_files.h"
 #include "coordinator/scheduler/placement.h"
+#include "coordinator/scheduler/split_times.h"
 #include "millrace/v1/catalog.pb.h"
 #include "millrace/v1/plan.pb.h"
 
@@ -92,12 +96,23 @@ absl::StatusOr<ScanSplits> SplitEnumerator::EnumerateScan(const v1::ScanNode& sc
   ScanSplits result;
   result.scan_id = scan.scan_id();
   if (streaming && scan.has_watermark()) result.order = SplitOrder::kEventTime;
-  if (scan.connector() == "file") {
+  if (const std::optional<FileOptions> followed = FollowOptions(scan)) {
+    result.follows = streaming;
+    if (streaming) {
+      MR_ASSIGN_OR_RETURN(std::vector<FileInfo> files, FollowedFiles(*followed));
+      MR_ASSIGN_OR_RETURN(result.splits, FollowedSplits(scan, *followed, std::move(files)));
+    } else {
+      MR_ASSIGN_OR_RETURN(result.splits, RowsSoFar(scan, *followed));
+    }
+  } else if (scan.connector() == "file") {
     MR_ASSIGN_OR_RETURN(result.splits, FileSplits(scan, result.order));
   } else if (scan.connector() == "datagen") {
     MR_ASSIGN_OR_RETURN(result.splits, DatagenSplits(scan, result.order, streaming));
   } else if (scan.connector() == "table") {
-    MR_ASSIGN_OR_RETURN(result.splits, TableSplits(scan, read_set));
+    // A stream follows the table's log instead.
+    if (!streaming) {
+      MR_ASSIGN_OR_RETURN(result.splits, TableSplits(scan, read_set));
+    }
   } else if (scan.connector() == "view") {
     result.splits = ViewSplits(scan, read_set);
   } else {
@@ -112,7 +127,65 @@ absl::StatusOr<std::vector<v1::Split>> SplitEnumerator::FileSplits(const v1::Sca
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(options.path));
   MR_ASSIGN_OR_RETURN(std::vector<FileInfo> files, ListFiles(*file_system, options.path));
   for (const FileInfo& file : files) MR_RETURN_IF_ERROR(path_policy_.CheckFile(file.path));
-  return EnumerateFileSplits(*file_system, std::move(files), options, ModeOf(order));
+  MR_ASSIGN_OR_RETURN(std::vector<v1::Split> splits,
+                      EnumerateFileSplits(*file_system, std::move(files), options, ModeOf(order)));
+  if (order == SplitOrder::kEventTime) SetMinTimes(*file_system, scan, &splits);
+  return splits;
+}
+
+absl::StatusOr<std::vector<FileInfo>> SplitEnumerator::FollowedFiles(
+    const FileOptions& options) const {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(options.path));
+  absl::StatusOr<std::vector<FileInfo>> files = ListFiles(*file_system, options.path);
+  if (GetErrorDetail(files.status()).state == SqlState::kUndefinedFile && !files.ok()) {
+    return std::vector<FileInfo>();
+  }
+  MR_RETURN_IF_ERROR(files.status());
+  for (const FileInfo& file : *files) MR_RETURN_IF_ERROR(path_policy_.CheckFile(file.path));
+  return files;
+}
+
+absl::StatusOr<std::vector<v1::Split>> SplitEnumerator::FollowedSplits(
+    const v1::ScanNode& scan, const FileOptions& options, std::vector<FileInfo> files) const {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(options.path));
+  std::vector<FileInfo> finished;
+  std::vector<v1::Split> splits;
+  for (FileInfo& file : files) {
+    if (MayGrow(options, file.path)) {
+      splits.push_back(FollowingSplit(options, file.path));
+    } else {
+      finished.push_back(std::move(file));
+    }
+  }
+  MR_ASSIGN_OR_RETURN(std::vector<v1::Split> whole,
+                      EnumerateFileSplits(*file_system, std::move(finished), options,
+                                          SplitMode::kWholeFiles));
+  SetMinTimes(*file_system, scan, &whole);
+  std::move(whole.begin(), whole.end(), std::back_inserter(splits));
+  for (size_t i = 0; i < splits.size(); ++i) splits[i].set_id(i);
+  return splits;
+}
+
+absl::StatusOr<std::vector<v1::Split>> SplitEnumerator::RowsSoFar(
+    const v1::ScanNode& scan, const FileOptions& options) const {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(options.path));
+  MR_ASSIGN_OR_RETURN(std::vector<FileInfo> files, FollowedFiles(options));
+  std::vector<v1::Split> splits;
+  std::vector<FileInfo> finished;
+  for (FileInfo& file : files) {
+    if (!MayGrow(options, file.path)) {
+      finished.push_back(std::move(file));
+      continue;
+    }
+    MR_ASSIGN_OR_RETURN(std::optional<v1::Split> lines,
+                        CompleteLines(*file_system, options, file));
+    if (lines.has_value()) splits.push_back(*std::move(lines));
+  }
+  MR_ASSIGN_OR_RETURN(std::vector<v1::Split> whole,
+                      FollowedSplits(scan, options, std::move(finished)));
+  std::move(whole.begin(), whole.end(), std::back_inserter(splits));
+  for (size_t i = 0; i < splits.size(); ++i) splits[i].set_id(i);
+  return splits;
 }
 
 absl::StatusOr<std::vector<v1::Split>> SplitEnumerator::TableSplits(const v1::ScanNode& scan,
@@ -123,8 +196,7 @@ absl::StatusOr<std::vector<v1::Split>> SplitEnumerator::TableSplits(const v1::Sc
     return MakeError(SqlState::kUndefinedTable,
                      absl::StrCat("relation \"", scan.table_name(), "\" does not exist"));
   }
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir_));
-  return EnumerateTableSplits(*file_system, data_dir_, table->table_version());
+  return MakeTableSplits(data_dir_, table->table_version());
 }
 
 }  // namespace millrace

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/connector_spec/file_options.h"
+#include "common/storage/file_system.h"
 #include "common/storage/path_policy.h"
 #include "coordinator/catalog/catalog_snapshot.h"
 #include "coordinator/scheduler/split_pool.h"
@@ -51,11 +53,21 @@ class SplitEnumerator {
   absl::StatusOr<std::vector<ScanSplits>> Enumerate(const v1::PhysicalPlan& plan,
                                                     const ReadSet& read_set) const;
 
+  // The files that a definition with follow = true has now; none if the folder is not there yet.
+  absl::StatusOr<std::vector<FileInfo>> FollowedFiles(const FileOptions& options) const;
+  // Their splits for a stream: files that may grow have one that follows them.
+  absl::StatusOr<std::vector<v1::Split>> FollowedSplits(const v1::ScanNode& scan,
+                                                        const FileOptions& options,
+                                                        std::vector<FileInfo> files) const;
+
  private:
   absl::StatusOr<ScanSplits> EnumerateScan(const v1::ScanNode& scan, const ReadSet& read_set,
                                            bool streaming) const;
   absl::StatusOr<std::vector<v1::Split>> FileSplits(const v1::ScanNode& scan,
                                                     SplitOrder order) const;
+  // The rows that a followed definition has now, for a query that ends.
+  absl::StatusOr<std::vector<v1::Split>> RowsSoFar(const v1::ScanNode& scan,
+                                                   const FileOptions& options) const;
   absl::StatusOr<std::vector<v1::Split>> TableSplits(const v1::ScanNode& scan,
                                                      const ReadSet& read_set) const;
 

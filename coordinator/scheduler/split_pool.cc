@@ -21,8 +21,14 @@ SplitPool::SplitPool(ScanSplits splits, uint32_t num_tasks)
     : scan_id_(splits.scan_id),
       fragment_(splits.fragment),
       order_(splits.order),
-      num_tasks_(std::max<uint32_t>(num_tasks, 1)) {
+      num_tasks_(std::max<uint32_t>(num_tasks, 1)),
+      follows_(splits.follows),
+      known_files_(splits.ended_files.begin(), splits.ended_files.end()) {
+  // Also the numbers of splits that had ended before a restart stay taken.
+  next_id_ = splits.next_id;
   for (v1::Split& split : splits.splits) {
+    next_id_ = std::max(next_id_, split.id() + 1);
+    if (follows_) known_files_.insert(split.file().path());
     if (split.worker_id() == 0) {
       free_.push_back(std::move(split));
     } else {
@@ -33,6 +39,12 @@ SplitPool::SplitPool(ScanSplits splits, uint32_t num_tasks)
 
 SplitPool::Answer SplitPool::Request(uint32_t task_index, WorkerId worker) {
   Answer answer;
+  // One task reads all.
+  if (follows_ && order_ == SplitOrder::kEventTime && task_index != 0) {
+    answer.end = true;
+    ended_tasks_.insert(task_index);
+    return answer;
+  }
   std::deque<v1::Split>& bound = bound_[worker];
   const size_t left = bound.size() + free_.size();
   size_t count = 1;
@@ -44,14 +56,50 @@ SplitPool::Answer SplitPool::Request(uint32_t task_index, WorkerId worker) {
     answer.splits.push_back(std::move(from.front()));
     from.pop_front();
   }
-  answer.end = bound.empty() && free_.empty();
+  answer.end = bound.empty() && free_.empty() && !follows_;
   if (answer.end) ended_tasks_.insert(task_index);
+  if (follows_ && answer.splits.empty()) waiting_.insert_or_assign(task_index, worker);
+  // A followed file stays with its task.
+  if (!follows_) reading_tasks_.erase(task_index);
+  if (!answer.splits.empty()) reading_tasks_.insert(task_index);
   return answer;
+}
+
+SplitPool::News SplitPool::news() const {
+  News news;
+  const size_t active = reading_tasks_.size() + num_unassigned();
+  news.active_tasks = static_cast<uint32_t>(std::clamp<size_t>(active, 1, num_tasks_));
+  if (order_ != SplitOrder::kEventTime) return news;
+  // Also where files may still appear: nobody knows their times, and they count from then on.
+  int64_t least = INT64_MAX;
+  for (const v1::Split& split : free_) {
+    if (!split.has_min_time_micros()) return news;
+    least = std::min(least, split.min_time_micros());
+  }
+  for (const auto& [worker, splits] : bound_) {
+    if (!splits.empty()) return news;  // Rows of views: nothing is known of their times.
+  }
+  news.unassigned_min_time_micros = least;
+  return news;
+}
+
+void SplitPool::Add(std::vector<v1::Split> splits) {
+  MR_CHECK(follows_);
+  for (v1::Split& split : splits) {
+    if (!known_files_.insert(split.file().path()).second) continue;
+    split.set_id(next_id_++);
+    free_.push_back(std::move(split));
+  }
+}
+
+std::vector<std::pair<uint32_t, WorkerId>> SplitPool::TakeWaiting() {
+  if (free_.empty()) return {};
+  return {std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.end())};
 }
 
 std::vector<uint32_t> SplitPool::TakeTasksToEnd() {
   std::vector<uint32_t> tasks;
-  if (order_ != SplitOrder::kEventTime || num_unassigned() > 0) return tasks;
+  if (order_ != SplitOrder::kEventTime || num_unassigned() > 0 || follows_) return tasks;
   for (uint32_t task = 0; task < num_tasks_; ++task) {
     if (ended_tasks_.insert(task).second) tasks.push_back(task);
   }
@@ -87,10 +135,29 @@ ScanSplits ResumeSplits(ScanSplits splits, const std::vector<v1::SplitPosition>&
   for (v1::Split& split : splits.splits) {
     auto it = by_id.find(split.id());
     if (it != by_id.end()) {
-      if (it->second->ended()) continue;
+      if (it->second->ended()) {
+        splits.ended_files.push_back(it->second->path());
+        by_id.erase(it);
+        continue;
+      }
       *split.mutable_resume() = *it->second;
+      by_id.erase(it);
     }
     left.push_back(std::move(split));
+  }
+  if (splits.follows) {
+    for (const auto& [id, position] : by_id) {
+      if (position->ended()) {
+        splits.ended_files.push_back(position->path());
+        continue;
+      }
+      v1::Split& split = left.emplace_back();
+      split.set_id(id);
+      split.mutable_file()->set_path(position->path());
+      // Only files that may grow tell the beginning of theirs.
+      split.mutable_file()->set_follow(position->head_bytes() > 0);
+      *split.mutable_resume() = *position;
+    }
   }
   // What was begun comes first: the rest holds the watermark no more than it did before.
   std::stable_partition(left.begin(), left.end(),

@@ -3,7 +3,10 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -28,6 +31,11 @@ struct ScanSplits {
   uint32_t fragment = 0;
   SplitOrder order = SplitOrder::kAny;
   std::vector<v1::Split> splits;
+  // Files may still appear: the scan has no end. With kEventTime one task reads all of them, because
+  // a task that waits for its first file would hold the watermark for ever.
+  bool follows = false;
+  // Files that were read to their end before a restart.
+  std::vector<std::string> ended_files;
 };
 
 // Hands out the splits of one scan of one attempt. Pure.
@@ -38,11 +46,28 @@ class SplitPool {
     // Nothing is left for this task.
     bool end = false;
   };
+  // What every task of the scan must know of the others.
+  struct News {
+    // Tasks that have splits to read, or will have; at least 1.
+    uint32_t active_tasks = 1;
+    // kEventTime: lower bound of the times in splits that nobody has; absent = unknown.
+    std::optional<int64_t> unassigned_min_time_micros;
+    friend bool operator==(const News&, const News&) = default;
+  };
 
   SplitPool(ScanSplits splits, uint32_t num_tasks);
 
-  // What a task on `worker` reads next; empty with end = true when there is nothing.
+  // What a task on `worker` reads next, now that it has read what it had; empty with end = true when
+  // there is nothing.
   Answer Request(uint32_t task_index, WorkerId worker);
+  News news() const;
+  // follows: splits of files that have appeared; those of known files are dropped. They get ids of
+  // their own.
+  void Add(std::vector<v1::Split> splits);
+  // Tasks that have asked in vain while splits are there now: answer them as if they asked again.
+  std::vector<std::pair<uint32_t, WorkerId>> TakeWaiting();
+  bool follows() const { return follows_; }
+  const std::set<std::string>& known_files() const { return known_files_; }
   // kEventTime: the tasks that must hear that no split is left, each once; empty while some are
   // left.
   std::vector<uint32_t> TakeTasksToEnd();
@@ -52,6 +77,7 @@ class SplitPool {
 
   uint32_t scan_id() const { return scan_id_; }
   uint32_t fragment() const { return fragment_; }
+  uint32_t num_tasks() const { return num_tasks_; }
   SplitOrder order() const { return order_; }
   size_t num_unassigned() const;
 
@@ -60,13 +86,20 @@ class SplitPool {
   const uint32_t fragment_;
   const SplitOrder order_;
   const uint32_t num_tasks_;
+  const bool follows_;
+  uint64_t next_id_ = 0;
+  std::set<std::string> known_files_;
+  std::map<uint32_t, WorkerId> waiting_;
   std::deque<v1::Split> free_;
   std::map<WorkerId, std::deque<v1::Split>> bound_;
   std::set<uint32_t> ended_tasks_;
+  // Tasks that have been given splits and have not asked again.
+  std::set<uint32_t> reading_tasks_;
 };
 
 // What is still to be read after a restart: splits that had ended are left out, those in the middle
-// go on at their position.
+// go on at their position. Where files are followed, splits of files that had appeared since the
+// start are made from their positions.
 ScanSplits ResumeSplits(ScanSplits splits, const std::vector<v1::SplitPosition>& positions);
 
 }  // namespace millrace

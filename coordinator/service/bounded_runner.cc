@@ -161,7 +161,25 @@ absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& quer
     AbortStaged(result.staged_files);
     return status;
   }
+  RecordBadRows(*query.plan, job_id, result, std::move(outcome.kept_rows));
   return result;
+}
+
+void BoundedRunner::RecordBadRows(const v1::PhysicalPlan& plan, uint64_t job_id,
+                                  const BoundedResult& result, std::vector<v1::KeptRow> kept_rows) {
+  StatementBadRows bad_rows =
+      MakeStatementBadRows(plan, result.tasks, std::move(kept_rows), parts_.clock.WallMicros());
+  if (bad_rows.count_by_table.empty()) return;
+  bad_rows.job_id = job_id;
+  bad_rows.parent_job_id = context_.parent_job_id;
+  for (const auto& [table, count] : bad_rows.count_by_table) {
+    // Whether the client still listens shows when the statement ends.
+    context_.sink
+        .Notice(absl::StrCat(count, " rows of \"", table, "\" did not parse and were left out"),
+                "millrace.bad_rows shows those of tables with bad_rows = 'keep'")
+        .IgnoreError();
+  }
+  if (parts_.bad_rows != nullptr) parts_.bad_rows->Add(std::move(bad_rows));
 }
 
 std::vector<ResultTask> BoundedRunner::ResultTasks(const v1::PhysicalPlan& plan,

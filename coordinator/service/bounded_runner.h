@@ -66,6 +66,9 @@ class BoundedRunner {
   absl::Status Gather(const v1::PhysicalPlan& plan, const Attempt& attempt, BoundedResult* result);
   std::vector<ResultTask> ResultTasks(const v1::PhysicalPlan& plan, const Attempt& attempt) const;
   absl::Status Deliver(const v1::PhysicalPlan& plan, v1::ResultChunk& chunk, BoundedResult* result);
+  // Remembers the rows that were left out, and tells the client of them.
+  void RecordBadRows(const v1::PhysicalPlan& plan, uint64_t job_id, const BoundedResult& result,
+                     std::vector<v1::KeptRow> kept_rows);
   absl::Status WaitForWorker();
   absl::StatusOr<BoundViews> BindViews(const v1::PhysicalPlan& plan);
   bool MayRetry(const absl::Status& status, uint32_t number) const;

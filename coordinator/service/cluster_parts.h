@@ -13,9 +13,12 @@
 #include "coordinator/membership/worker_registry.h"
 #include "coordinator/metadata/id_allocator.h"
 #include "coordinator/scheduler/split_enumerator.h"
+#include "coordinator/service/statement_bad_rows.h"
 #include "coordinator/statistics/source_statistics.h"
 
 namespace millrace {
+
+class TableUpkeep;
 
 // What statements work with: the owners of the coordinator's state, borrowed for the life of the
 // process.
@@ -35,8 +38,12 @@ struct ClusterParts {
   StreamOptions stream_defaults;
   // Per query and worker; 0 = the worker decides.
   uint64_t query_memory_bytes = 0;
+  // What bounded statements have left out; may be null.
+  BadRowsOfStatements* bad_rows = nullptr;
   // Sizes of sources, for the planner; may be null.
   SourceStatistics* statistics = nullptr;
+  // Looks after stored tables; may be null.
+  TableUpkeep* upkeep = nullptr;
 };
 
 }  // namespace millrace

@@ -18,6 +18,7 @@
 #include "coordinator/service/request_limits.h"
 #include "coordinator/service/script_steps.h"
 #include "coordinator/service/sql_service.h"
+#include "coordinator/service/table_upkeep.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -31,6 +32,8 @@ constexpr int64_t kExpiryTickMicros = 200'000;
 // Numbers that are reserved durably at a time.
 constexpr uint64_t kIdBlock = 64;
 constexpr uint64_t kEpochBlock = 4096;
+// Request ids that a repeated request is compared with.
+constexpr size_t kRequestsRemembered = 1024;
 // What calls of clients get to end by themselves when the server is stopped.
 constexpr std::chrono::seconds kShutdownGrace(2);
 
@@ -119,7 +122,10 @@ struct CoordinatorServer::Parts {
         checkpoints(std::move(opened.checkpoint_dir)),
         job_files(data_dir),
         runs(registry, clock),
-        streams({runs, registry, job_store, epoch_ids, checkpoints, job_files, clock}),
+        streams({runs, registry, job_store, epoch_ids, checkpoints, job_files, clock,
+                 [this](uint64_t table, uint64_t from_position) {
+                   return ReadTableLog(catalog->Snapshot(), data_dir, table, from_position);
+                 }}),
         events(runs, streams, channels, registry),
         splits(path_policy, data_dir),
         statistics(path_policy, data_dir) {}
@@ -144,9 +150,12 @@ struct CoordinatorServer::Parts {
   WorkerEvents events;
   const SplitEnumerator splits;
   SourceStatistics statistics;
+  BadRowsOfStatements bad_rows;
   StatementThreads threads{kThreadsMax};
   std::unique_ptr<StatementExecutor> executor;
   std::unique_ptr<ClusterParts> cluster;
+  std::optional<RequestMemory> requests;
+  std::unique_ptr<TableUpkeep> upkeep;
   std::unique_ptr<ScriptSteps> script_steps;
   std::unique_ptr<ScriptJobs> scripts;
   std::unique_ptr<ControlService> control_service;
@@ -170,11 +179,15 @@ absl::Status CoordinatorServer::Parts::Recover(const CoordinatorConfig& config) 
   StreamOptions stream_defaults;
   stream_defaults.epoch_interval_micros = config.epoch_interval_micros;
   stream_defaults.checkpoint_interval_micros = config.checkpoint_interval_micros;
-  cluster = std::make_unique<ClusterParts>(
-      ClusterParts{clock, *catalog, job_store, registry, runs, streams, channels, job_ids, splits,
-                   path_policy, data_dir, stream_defaults, config.query_memory_bytes, &statistics});
+  cluster = std::make_unique<ClusterParts>(ClusterParts{
+      clock, *catalog, job_store, registry, runs, streams, channels, job_ids, splits, path_policy,
+      data_dir, stream_defaults, config.query_memory_bytes, &bad_rows, &statistics});
+  requests.emplace(*store, kRequestsRemembered);
+  MR_RETURN_IF_ERROR(requests->Load());
+  upkeep = std::make_unique<TableUpkeep>(*cluster);
+  cluster->upkeep = upkeep.get();
   executor = std::make_unique<StatementExecutor>(*cluster);
-  script_steps = std::make_unique<ScriptSteps>(*executor);
+  script_steps = std::make_unique<ScriptSteps>(*executor, *requests);
   scripts = std::make_unique<ScriptJobs>(
       ScriptJobs::Parts{job_store, streams, job_ids, *script_steps, threads, clock});
   MR_RETURN_IF_ERROR(RepairCatalog(*cluster));
@@ -186,7 +199,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
                                              std::string* client_address,
                                              std::string* control_address) {
   control_service = std::make_unique<ControlService>(registry);
-  sql_service = std::make_unique<SqlService>(*executor, threads);
+  sql_service = std::make_unique<SqlService>(*executor, threads, *requests);
   job_service = std::make_unique<JobService>(*cluster, *scripts, threads);
   cluster_service = std::make_unique<ClusterService>(registry, cluster_id);
   grpc::EnableDefaultHealthCheckService(true);
@@ -242,6 +255,7 @@ void CoordinatorServer::Parts::Stop() {
   if (control_server != nullptr) control_server->Shutdown(deadline);
   // With nobody connected, every statement has ended or is about to.
   threads.JoinAll();
+  upkeep.reset();
   expiry_ticks.reset();
   registry.SetListener(nullptr);
 }

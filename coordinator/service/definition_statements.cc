@@ -8,10 +8,11 @@
 #include "common/base/status.h"
 #include "common/connector_spec/connector_options.h"
 #include "common/logging/log.h"
-#include "common/storage/file_system.h"
 #include "coordinator/catalog/drop_plan.h"
 #include "coordinator/planner/rules/logical_build.h"
 #include "coordinator/service/file_definition.h"
+#include "coordinator/service/late_rows_view.h"
+#include "coordinator/service/table_upkeep.h"
 #include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
@@ -70,23 +71,11 @@ std::vector<uint64_t> ObjectsReadBy(const LogicalNode& plan) {
   return {ids.begin(), ids.end()};
 }
 
-std::string TableFolder(const std::string& data_dir, uint64_t object_id) {
-  return JoinPath(JoinPath(data_dir, "tables"), absl::StrCat(object_id));
-}
-
-absl::Status RemoveTableFolder(const std::string& data_dir, uint64_t object_id) {
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir));
-  const std::string folder = TableFolder(data_dir, object_id);
-  if (!file_system->Stat(folder).ok()) return absl::OkStatus();
-  MR_ASSIGN_OR_RETURN(const std::vector<FileInfo> files, file_system->List(folder));
-  for (const FileInfo& file : files) MR_RETURN_IF_ERROR(file_system->Remove(file.path));
-  return file_system->Remove(folder);
-}
-
 absl::StatusOr<CatalogObjectPtr> CreateObject(Catalog& catalog, v1::CatalogObject object,
-                                              bool if_not_exists, ResultSink& sink) {
+                                              bool if_not_exists, ResultSink& sink,
+                                              const Catalog::Extra& also) {
   const std::string name = object.name();
-  absl::StatusOr<CatalogObjectPtr> created = catalog.Create(std::move(object));
+  absl::StatusOr<CatalogObjectPtr> created = catalog.Create(std::move(object), also);
   if (created.ok() || !if_not_exists ||
       GetErrorDetail(created.status()).state != SqlState::kDuplicateTable) {
     return created;
@@ -124,6 +113,7 @@ absl::StatusOr<v1::CatalogObject> DefinitionStatements::OutsideTable(
     object.mutable_watermark()->set_time_column(static_cast<uint32_t>(column - columns.begin()));
     object.mutable_watermark()->set_delay_micros(statement.watermark_delay_micros);
   }
+  MR_RETURN_IF_ERROR(CheckLateInto(object));
   return object;
 }
 
@@ -148,15 +138,31 @@ absl::StatusOr<StatementResult> DefinitionStatements::CreateTable(
   } else {
     object.set_kind(v1::OBJECT_KIND_TABLE);
     for (const Field& column : statement.columns) ToProto(column, object.add_columns());
+    for (const auto& [column, expr] : statement.defaults) {
+      ToProto(*expr, &(*object.mutable_column_defaults())[static_cast<uint32_t>(column)]);
+    }
   }
   object.set_name(statement.name);
   object.set_state(v1::OBJECT_STATE_READY);
   for (int column : statement.not_null_columns) object.add_not_null_columns(column);
   for (int column : statement.primary_key) object.add_primary_key(column);
+  StatementResult result = Done("CREATE TABLE");
+  const bool keeps_late_rows = LateInto(object).has_value();
+  // With late rows the statement is not complete yet.
+  const Catalog::Extra also = keeps_late_rows ? Catalog::Extra() : RecordOf(context_, result);
   absl::StatusOr<CatalogObjectPtr> created =
-      CreateObject(parts_.catalog, std::move(object), statement.if_not_exists, context_.sink);
+      CreateObject(parts_.catalog, std::move(object), statement.if_not_exists, context_.sink, also);
   if (!created.ok()) return WithPosition(created.status(), statement.name_position);
-  return Done("CREATE TABLE");
+  if (*created != nullptr && keeps_late_rows) {
+    const absl::Status kept = CreateLateRowsView(*created, parts_, context_, moment_);
+    if (!kept.ok()) {
+      absl::Status undone = parts_.catalog.BeginDrop({(*created)->id()});
+      if (undone.ok()) undone = parts_.catalog.Remove({(*created)->id()});
+      if (!undone.ok()) LogError("catalog", "cannot undo CREATE TABLE", undone);
+      return WithPosition(kept, statement.options_position);
+    }
+  }
+  return result;
 }
 
 absl::StatusOr<StatementResult> DefinitionStatements::CreateView(const BoundCreateView& statement) {
@@ -167,19 +173,24 @@ absl::StatusOr<StatementResult> DefinitionStatements::CreateView(const BoundCrea
   object.set_query(statement.query);
   for (const Field& column : statement.plan->output) ToProto(column, object.add_columns());
   for (uint64_t id : statement.depends_on) object.add_depends_on(id);
+  StatementResult result = Done("CREATE VIEW");
   const CatalogObjectPtr existing = moment_.catalog->Find(statement.name);
   if (statement.or_replace && existing != nullptr && existing->kind() == v1::OBJECT_KIND_VIEW) {
-    MR_RETURN_IF_ERROR(parts_.catalog.Update(existing->id(), [&object](v1::CatalogObject& record) {
-      record.set_query(object.query());
-      *record.mutable_columns() = object.columns();
-      *record.mutable_depends_on() = object.depends_on();
-    }));
-    return Done("CREATE VIEW");
+    MR_RETURN_IF_ERROR(parts_.catalog.Update(
+        existing->id(),
+        [&object](v1::CatalogObject& record) {
+          record.set_query(object.query());
+          *record.mutable_columns() = object.columns();
+          *record.mutable_depends_on() = object.depends_on();
+        },
+        RecordOf(context_, result)));
+    return result;
   }
   absl::StatusOr<CatalogObjectPtr> created =
-      CreateObject(parts_.catalog, std::move(object), statement.if_not_exists, context_.sink);
+      CreateObject(parts_.catalog, std::move(object), statement.if_not_exists, context_.sink,
+                   RecordOf(context_, result));
   if (!created.ok()) return WithPosition(created.status(), statement.name_position);
-  return Done("CREATE VIEW");
+  return result;
 }
 
 absl::StatusOr<std::vector<uint64_t>> DefinitionStatements::ResolveDrop(
@@ -209,6 +220,7 @@ absl::StatusOr<std::vector<uint64_t>> DefinitionStatements::ResolveDrop(
           statement.name_position);
     }
     ids.push_back(object->id());
+    if (const auto late = LateRowsView(*object, *moment_.catalog)) ids.push_back(late->id());
   }
   return ids;
 }
@@ -235,9 +247,6 @@ absl::Status DefinitionStatements::RemoveOutside(const v1::CatalogObject& object
   if (object.kind() == v1::OBJECT_KIND_MATERIALIZED_VIEW) {
     return parts_.streams.Drop(object.job_id());
   }
-  if (object.kind() == v1::OBJECT_KIND_TABLE) {
-    return RemoveTableFolder(parts_.data_dir, object.id());
-  }
   return absl::OkStatus();
 }
 
@@ -248,18 +257,25 @@ absl::StatusOr<StatementResult> DefinitionStatements::Drop(const BoundDrop& stat
       PlanDrop(*moment_.catalog, ids,
                statement.cascade ? DropBehavior::kCascade : DropBehavior::kRestrict));
   MR_RETURN_IF_ERROR(CheckNotWritten(objects));
+  StatementResult result = Done(DropTag(statement.object_class));
   std::vector<uint64_t> dropped;
   for (const CatalogObjectPtr& object : objects) dropped.push_back(object->id());
   if (!dropped.empty()) {
-    MR_RETURN_IF_ERROR(parts_.catalog.BeginDrop(dropped));
+    MR_RETURN_IF_ERROR(parts_.catalog.BeginDrop(dropped, RecordOf(context_, result)));
     for (const CatalogObjectPtr& object : objects) {
       const absl::Status removed = RemoveOutside(*object);
       // The object is gone for users; what is left on the disk goes at the next start.
       if (!removed.ok()) LogError("catalog", "cannot remove what an object has stored", removed);
     }
     MR_RETURN_IF_ERROR(parts_.catalog.Remove(dropped));
+    for (const CatalogObjectPtr& object : objects) {
+      // Statements that began before still read its segments.
+      if (object->kind() == v1::OBJECT_KIND_TABLE && parts_.upkeep != nullptr) {
+        parts_.upkeep->OnDropped(object->id());
+      }
+    }
   }
-  return Done(DropTag(statement.object_class));
+  return result;
 }
 
 }  // namespace millrace

@@ -35,16 +35,12 @@ class DefinitionStatements {
 };
 
 // Creates the object unless `if_not_exists` and the name is taken: then it says so to the user and
-// returns null.
+// returns null. `also` is written in the same transaction if the object is ready with it.
 absl::StatusOr<CatalogObjectPtr> CreateObject(Catalog& catalog, v1::CatalogObject object,
-                                              bool if_not_exists, ResultSink& sink);
+                                              bool if_not_exists, ResultSink& sink,
+                                              const Catalog::Extra& also = {});
 
 // Objects that the plan scans; system views and files without a definition are left out.
 std::vector<uint64_t> ObjectsReadBy(const LogicalNode& plan);
-
-// Where the segments of a stored table lie.
-std::string TableFolder(const std::string& data_dir, uint64_t object_id);
-// Removes the folder with all segments. A statement that still reads them fails.
-absl::Status RemoveTableFolder(const std::string& data_dir, uint64_t object_id);
 
 }  // namespace millrace

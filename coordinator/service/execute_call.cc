@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "common/base/status.h"
 #include "coordinator/service/request_limits.h"
@@ -89,36 +90,68 @@ ExecuteCall::ExecuteCall(v1::ExecuteRequest request, StatementExecutor& executor
 absl::Status ExecuteCall::Run() {
   MR_RETURN_IF_ERROR(CheckSqlSize(request_.sql()));
   MR_RETURN_IF_ERROR(requests_.Begin(request_.request_id(), request_.sql()));
+  const absl::Status status = RunStatements();
+  requests_.End(request_.request_id());
+  return status;
+}
+
+absl::Status ExecuteCall::RunStatements() {
   MR_ASSIGN_OR_RETURN(working_directory_, CheckWorkingDirectory(request_.working_directory()));
   for (const auto& [name, value] : request_.settings()) {
     if (!value.empty()) settings_[name] = value;
   }
   MR_ASSIGN_OR_RETURN(const std::vector<StatementText> statements, SplitStatements(request_.sql()));
+  std::vector<std::string> texts;
   for (const StatementText& statement : statements) {
-    const auto begin = static_cast<size_t>(statement.begin_byte);
-    const auto end = static_cast<size_t>(statement.end_byte);
-    v1::ExecuteResponse start;
-    start.mutable_statement_start()->set_index(index_);
-    start.mutable_statement_start()->set_begin_byte(static_cast<uint32_t>(begin));
-    start.mutable_statement_start()->set_end_byte(static_cast<uint32_t>(end));
-    MR_RETURN_IF_ERROR(writer_.Write(std::move(start)));
-    absl::StatusOr<StatementResult> result =
-        RunStatement(request_.sql().substr(begin, end - begin));
-    ++index_;
-    if (result.ok()) {
-      MR_RETURN_IF_ERROR(SendEnd(*result, writer_));
-      continue;
+    texts.push_back(
+        request_.sql().substr(static_cast<size_t>(statement.begin_byte),
+                              static_cast<size_t>(statement.end_byte - statement.begin_byte)));
+  }
+  const absl::Span<const std::string> all = texts;
+  while (index_ < all.size()) {
+    MR_RETURN_IF_ERROR(SendStart(statements[index_]));
+    const uint32_t first = index_;
+    const RunOutcome run = RunFrom(all.subspan(first));
+    if (run.failed.has_value() && (!request_.keep_going() || writer_.cancellation().cancelled())) {
+      index_ = first + static_cast<uint32_t>(*run.failed);
+      if (index_ != first) MR_RETURN_IF_ERROR(SendStart(statements[index_]));
+      return Shift(run.results[*run.failed].status(), statements[index_]);
     }
-    const absl::Status error = Shift(result.status(), statement);
-    if (!request_.keep_going() || writer_.cancellation().cancelled()) return error;
-    MR_RETURN_IF_ERROR(writer_.Write(ErrorResponse(error)));
+    for (const absl::StatusOr<StatementResult>& result : run.results) {
+      if (index_ != first) MR_RETURN_IF_ERROR(SendStart(statements[index_]));
+      MR_RETURN_IF_ERROR(SendOutcome(result, statements[index_]));
+      ++index_;
+    }
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<StatementResult> ExecuteCall::RunStatement(const std::string& statement) {
-  std::optional<StatementResult> result = requests_.Find(request_.request_id(), index_);
-  if (!result.has_value()) {
+absl::Status ExecuteCall::SendStart(const StatementText& statement) {
+  v1::ExecuteResponse start;
+  start.mutable_statement_start()->set_index(index_);
+  start.mutable_statement_start()->set_begin_byte(static_cast<uint32_t>(statement.begin_byte));
+  start.mutable_statement_start()->set_end_byte(static_cast<uint32_t>(statement.end_byte));
+  return writer_.Write(std::move(start));
+}
+
+absl::Status ExecuteCall::SendOutcome(const absl::StatusOr<StatementResult>& result,
+                                      const StatementText& statement) {
+  if (!result.ok()) return writer_.Write(ErrorResponse(Shift(result.status(), statement)));
+  for (const auto& [message, hint] : result->notices) {
+    v1::ExecuteResponse response;
+    response.mutable_notice()->set_message(message);
+    response.mutable_notice()->set_hint(hint);
+    MR_RETURN_IF_ERROR(writer_.Write(std::move(response)));
+  }
+  return SendEnd(*result, writer_);
+}
+
+RunOutcome ExecuteCall::RunFrom(absl::Span<const std::string> statements) {
+  const std::string& request_id = request_.request_id();
+  RunOutcome run;
+  if (std::optional<StatementResult> done = requests_.Find(request_id, index_)) {
+    run.results.push_back(*std::move(done));
+  } else {
     ClientSink sink(writer_);
     // Its own, because a statement's timeout ends the statement and not the call.
     Cancellation cancellation;
@@ -126,17 +159,33 @@ absl::StatusOr<StatementResult> ExecuteCall::RunStatement(const std::string& sta
         writer_.cancellation(),
         [&cancellation](const absl::Status& reason) { cancellation.Cancel(reason); });
     StatementContext context{settings_, working_directory_, cancellation, sink, 0, index_, {}};
-    MR_ASSIGN_OR_RETURN(result, executor_.Execute(statement, context));
-    requests_.Done(request_.request_id(), index_, *result);
+    RunOptions options;
+    options.keep_going = request_.keep_going();
+    options.find = [&](size_t offset) { return requests_.Find(request_id, At(offset)); };
+    options.record_of = [&](size_t offset, const StatementResult& done) {
+      return requests_.RecordOf(request_id, At(offset), done);
+    };
+    run = executor_.ExecuteRun(statements, context, options);
+    for (size_t i = 0; i < run.results.size(); ++i) {
+      if (!run.results[i].ok()) continue;
+      const absl::Status done = requests_.Done(request_id, At(i), *run.results[i]);
+      if (done.ok() || run.failed.has_value()) continue;
+      run.results[i] = done;
+      run.failed = i;
+    }
   }
-  for (const auto& [name, value] : result->settings) {
+  if (run.results[0].ok()) KeepSettings(*run.results[0]);
+  return run;
+}
+
+void ExecuteCall::KeepSettings(const StatementResult& result) {
+  for (const auto& [name, value] : result.settings) {
     if (value.has_value()) {
       settings_[name] = *value;
     } else {
       settings_.erase(name);
     }
   }
-  return *std::move(result);
 }
 
 }  // namespace millrace

@@ -6,9 +6,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "coordinator/service/blocking_writer.h"
 #include "coordinator/service/request_memory.h"
 #include "coordinator/service/statement_executor.h"
+#include "coordinator/sql/parser.h"
 #include "millrace/v1/sql_service.pb.h"
 
 namespace millrace {
@@ -26,8 +28,15 @@ class ExecuteCall {
   absl::Status Run();
 
  private:
-  // Runs it, or gives back what it did when the same request was made before.
-  absl::StatusOr<StatementResult> RunStatement(const std::string& statement);
+  absl::Status RunStatements();
+  // Runs the first of `statements`, with those that belong to the same job, or gives back what it
+  // did when the same request was made before.
+  RunOutcome RunFrom(absl::Span<const std::string> statements);
+  absl::Status SendStart(const StatementText& statement);
+  absl::Status SendOutcome(const absl::StatusOr<StatementResult>& result,
+                           const StatementText& statement);
+  void KeepSettings(const StatementResult& result);
+  uint32_t At(size_t offset) const { return index_ + static_cast<uint32_t>(offset); }
 
   const v1::ExecuteRequest request_;
   StatementExecutor& executor_;

@@ -62,44 +62,75 @@ bool WritesSingleFile(const PlanTarget& target) {
   return options.ok() && options->names_single_file();
 }
 
+std::vector<SlotOffer> OffersOf(const ClusterParts& parts) {
+  std::vector<SlotOffer> offers;
+  for (const WorkerEntry& worker : parts.registry.Active()) {
+    offers.push_back({worker.id, worker.slots});
+  }
+  return offers;
+}
+
+absl::StatusOr<uint32_t> ParallelismOf(const StatementContext& context,
+                                       const std::vector<SlotOffer>& offers) {
+  MR_ASSIGN_OR_RETURN(const SessionSettings settings, ParseSessionSettings(context.settings));
+  return settings.parallelism > 0 ? settings.parallelism : DefaultParallelism(offers);
+}
+
+void ChooseSingleFile(PlanTarget& target) {
+  if (WritesSingleFile(target)) std::get<FileSinkTarget>(target).single_file = true;
+}
+
 }  // namespace
 
 absl::StatusOr<PlanPtr> PlanStatement(PlanRequest request, const ClusterParts& parts,
                                       const StatementContext& context,
                                       const StatementMoment& moment) {
-  MR_ASSIGN_OR_RETURN(const SessionSettings settings, ParseSessionSettings(context.settings));
-  std::vector<SlotOffer> offers;
-  for (const WorkerEntry& worker : parts.registry.Active()) {
-    offers.push_back({worker.id, worker.slots});
+  if (request.mode != PlanMode::kBounded) {
+    std::vector<StreamRequest> requests;
+    requests.push_back({std::move(request), context.step});
+    return PlanStreamJob(std::move(requests), parts, context, moment);
   }
+  const std::vector<SlotOffer> offers = OffersOf(parts);
   PlanOptions options;
-  options.parallelism =
-      settings.parallelism > 0 ? settings.parallelism : DefaultParallelism(offers);
-  options.streaming = request.mode != PlanMode::kBounded;
-  options.emit_on_window_close = request.mode == PlanMode::kStreamOnWindowClose;
+  MR_ASSIGN_OR_RETURN(options.parallelism, ParallelismOf(context, offers));
   options.step = context.step;
   if (parts.statistics != nullptr) {
     options.statistics = [&parts](const v1::CatalogObject& object) {
       return parts.statistics->Of(object);
     };
   }
-  LogicalPtr plan = std::move(request.query);
-  if (options.streaming) {
-    if (ReadsSystemView(*plan)) {
-      return NotSupported("following a system view");
-    }
-    MR_ASSIGN_OR_RETURN(plan, ExpandViews(plan, moment));
-    options.num_shards = DefaultNumShards(offers, options.parallelism);
-  } else {
-    MR_ASSIGN_OR_RETURN(plan, FillSystemViews(plan, parts));
-    // The rows of a view lie on all workers, and each must have a task that reads them.
-    if (ReadsView(*plan)) {
-      options.parallelism = std::max(options.parallelism, static_cast<uint32_t>(offers.size()));
-    }
+  MR_ASSIGN_OR_RETURN(const LogicalPtr plan, FillSystemViews(request.query, parts));
+  // The rows of a view lie on all workers, and each must have a task that reads them.
+  if (ReadsView(*plan)) {
+    options.parallelism = std::max(options.parallelism, static_cast<uint32_t>(offers.size()));
   }
-  if (WritesSingleFile(request.target)) std::get<FileSinkTarget>(request.target).single_file = true;
+  ChooseSingleFile(request.target);
   options.target = std::move(request.target);
   MR_ASSIGN_OR_RETURN(v1::PhysicalPlan physical, PlanQuery(plan, options));
+  return std::make_shared<const v1::PhysicalPlan>(std::move(physical));
+}
+
+absl::StatusOr<PlanPtr> PlanStreamJob(std::vector<StreamRequest> requests,
+                                      const ClusterParts& parts, const StatementContext& context,
+                                      const StatementMoment& moment) {
+  const std::vector<SlotOffer> offers = OffersOf(parts);
+  PlanOptions options;
+  options.streaming = true;
+  MR_ASSIGN_OR_RETURN(options.parallelism, ParallelismOf(context, offers));
+  options.num_shards = DefaultNumShards(offers, options.parallelism);
+  std::vector<StreamQuery> queries;
+  for (StreamRequest& statement : requests) {
+    PlanRequest& request = statement.request;
+    if (ReadsSystemView(*request.query)) return NotSupported("following a system view");
+    StreamQuery query;
+    MR_ASSIGN_OR_RETURN(query.query, ExpandViews(request.query, moment));
+    query.emit_on_window_close = request.mode == PlanMode::kStreamOnWindowClose;
+    query.step = statement.step;
+    ChooseSingleFile(request.target);
+    query.target = std::move(request.target);
+    queries.push_back(std::move(query));
+  }
+  MR_ASSIGN_OR_RETURN(v1::PhysicalPlan physical, PlanStream(queries, options));
   return std::make_shared<const v1::PhysicalPlan>(std::move(physical));
 }
 

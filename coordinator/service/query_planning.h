@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "coordinator/planner/planner.h"
@@ -36,6 +37,18 @@ struct PlanRequest {
 // the slots.
 absl::StatusOr<PlanPtr> PlanStatement(PlanRequest request, const ClusterParts& parts,
                                       const StatementContext& context,
+                                      const StatementMoment& moment);
+
+// A statement of a streaming job, and which one of its script.
+struct StreamRequest {
+  PlanRequest request;
+  uint32_t step = 0;
+};
+
+// The plan of a streaming job that runs all these statements. `moment` shows the views that they
+// read of each other.
+absl::StatusOr<PlanPtr> PlanStreamJob(std::vector<StreamRequest> requests,
+                                      const ClusterParts& parts, const StatementContext& context,
                                       const StatementMoment& moment);
 
 // True if some input of the query never ends by itself.

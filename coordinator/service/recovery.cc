@@ -4,11 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/storage/file_system.h"
-#include "coordinator/service/definition_statements.h"
+#include "coordinator/service/table_segments.h"
 #include "millrace/v1/catalog.pb.h"
 #include "millrace/v1/status.pb.h"
 
@@ -29,6 +30,21 @@ absl::Status RemoveOrphans(const ClusterParts& parts, const v1::CatalogObject& t
   for (const FileInfo& file : files) {
     if (file.is_folder || held.contains(file.path)) continue;
     MR_RETURN_IF_ERROR(file_system->Remove(file.path));
+  }
+  return absl::OkStatus();
+}
+
+// Folders of tables that are gone: the process ended before a last reader had.
+absl::Status RemoveOrphanedFolders(const ClusterParts& parts) {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(parts.data_dir));
+  const std::string tables = FolderOf(TableFolder(parts.data_dir, 0));
+  if (!file_system->Stat(tables).ok()) return absl::OkStatus();
+  const auto catalog = parts.catalog.Snapshot();
+  MR_ASSIGN_OR_RETURN(const std::vector<FileInfo> folders, file_system->List(tables));
+  for (const FileInfo& folder : folders) {
+    uint64_t id = 0;
+    if (!folder.is_folder || !absl::SimpleAtoi(FileNameOf(folder.path), &id)) continue;
+    if (catalog->FindById(id) == nullptr) MR_RETURN_IF_ERROR(RemoveTableFolder(parts.data_dir, id));
   }
   return absl::OkStatus();
 }
@@ -63,7 +79,7 @@ absl::Status RepairCatalog(ClusterParts& parts) {
   for (const CatalogObjectPtr& table : parts.catalog.Snapshot()->List(v1::OBJECT_KIND_TABLE)) {
     MR_RETURN_IF_ERROR(RemoveOrphans(parts, *table));
   }
-  return absl::OkStatus();
+  return RemoveOrphanedFolders(parts);
 }
 
 absl::Status RecoverJobs(ClusterParts& parts, ScriptJobs& scripts) {

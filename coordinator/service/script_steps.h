@@ -5,15 +5,18 @@
 #include <vector>
 
 #include "coordinator/job/script_jobs.h"
+#include "coordinator/service/request_memory.h"
 #include "coordinator/service/statement_executor.h"
 
 namespace millrace {
 
 // Runs the statements of background scripts with the statement executor. Rows of a SELECT are
-// counted and dropped.
+// counted and dropped. A step that was committed, but not recorded as done when the process ended,
+// is not run again.
 class ScriptSteps final : public ScriptStepRunner {
  public:
-  explicit ScriptSteps(StatementExecutor& executor) : executor_(executor) {}
+  ScriptSteps(StatementExecutor& executor, RequestMemory& requests)
+      : executor_(executor), requests_(requests) {}
 
   absl::StatusOr<std::vector<std::string>> Split(const std::string& script) override;
   absl::StatusOr<ScriptStepResult> RunStep(const v1::JobRecord& job, uint32_t index,
@@ -21,7 +24,13 @@ class ScriptSteps final : public ScriptStepRunner {
                                            const std::function<void(uint64_t)>& on_job) override;
 
  private:
+  // Runs it, or gives back what it did in an earlier process.
+  absl::StatusOr<StatementResult> RunOnce(const v1::JobRecord& job, uint32_t index,
+                                          const std::string& statement, Cancellation& cancellation,
+                                          const std::function<void(uint64_t)>& on_job);
+
   StatementExecutor& executor_;
+  RequestMemory& requests_;
 };
 
 }  // namespace millrace

@@ -7,14 +7,11 @@
 
 namespace millrace {
 
-// Request ids that a repeated request is compared with.
-inline constexpr size_t kRequestsRemembered = 1024;
-
 // SqlService: each call runs on a thread of its own, statement by statement.
 class SqlService final : public v1::SqlService::CallbackService {
  public:
-  SqlService(StatementExecutor& executor, StatementThreads& threads)
-      : executor_(executor), threads_(threads) {}
+  SqlService(StatementExecutor& executor, StatementThreads& threads, RequestMemory& requests)
+      : executor_(executor), threads_(threads), requests_(requests) {}
 
   grpc::ServerWriteReactor<v1::ExecuteResponse>* Execute(
       grpc::CallbackServerContext* context, const v1::ExecuteRequest* request) override;
@@ -22,7 +19,7 @@ class SqlService final : public v1::SqlService::CallbackService {
  private:
   StatementExecutor& executor_;
   StatementThreads& threads_;
-  RequestMemory requests_{kRequestsRemembered};
+  RequestMemory& requests_;
 };
 
 }  // namespace millrace

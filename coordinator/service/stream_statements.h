@@ -10,6 +10,7 @@
 #include "coordinator/service/cluster_parts.h"
 #include "coordinator/service/query_planning.h"
 #include "coordinator/service/statement_context.h"
+#include "coordinator/service/stream_group.h"
 
 namespace millrace {
 
@@ -28,12 +29,9 @@ class StreamStatements {
   absl::StatusOr<StatementResult> WaitFor(const BoundWaitFor& statement);
 
  private:
-  // Tells the client of the stored tables that the view reads: it does not follow them.
-  absl::Status WarnOfStoredTables(const LogicalNode& plan) const;
-  absl::Status RunStream(uint64_t job_id, const std::string& name, const PlanPtr& plan,
-                         const std::vector<uint64_t>& object_ids);
-  absl::StatusOr<v1::JobRecord> MakeRecord(uint64_t job_id, const std::string& name,
-                                           const std::vector<uint64_t>& object_ids) const;
+  // Starts a group of this statement alone.
+  absl::StatusOr<StatementResult> StartAlone(StreamGroup& group,
+                                             absl::StatusOr<StatementResult> added);
 
   ClusterParts& parts_;
   StatementContext& context_;

@@ -1,6 +1,8 @@
 #include "coordinator/service/system_relations.h"
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -76,21 +78,10 @@ std::vector<SystemRow> TaskRows(const ClusterParts& parts) {
   return rows;
 }
 
-// The table behind each scan of a plan.
-std::map<uint32_t, std::string> SourceNames(const v1::PhysicalPlan& plan) {
-  std::map<uint32_t, std::string> names;
-  for (const v1::Fragment& fragment : plan.fragments()) {
-    ForEachNode(fragment.root(), [&names](const v1::PlanNode& node) {
-      if (node.has_scan()) names[node.scan().scan_id()] = node.scan().table_name();
-    });
-  }
-  return names;
-}
-
 std::vector<SystemRow> PositionRows(const ClusterParts& parts) {
   std::vector<SystemRow> rows;
   for (const StreamView& job : parts.streams.Views()) {
-    const std::map<uint32_t, std::string> names = SourceNames(*job.plan);
+    const std::map<uint32_t, std::string> names = TableOfScan(*job.plan);
     for (const PublishedEpoch& epoch : job.published) {
       for (const auto& [key, position] : epoch.positions) {
         rows.push_back(
@@ -117,20 +108,94 @@ std::vector<SystemRow> WorkerRows(const ClusterParts& parts) {
   return rows;
 }
 
-// Rows that have reached no result (I8), by source, at the newest published epoch.
-std::vector<SystemRow> DroppedRows(const ClusterParts& parts,
-                                   uint64_t (v1::SplitPosition::*count)() const) {
+// Rows of each scan that have reached no result (I8), at the newest published epoch.
+std::map<uint32_t, uint64_t> DroppedRows(const StreamView& job,
+                                         uint64_t (v1::SplitPosition::*count)() const) {
+  std::map<uint32_t, uint64_t> totals;
+  for (const auto& [key, position] : job.published.back().positions) {
+    totals[key.first] += (position.*count)();
+  }
+  return totals;
+}
+
+std::vector<SystemRow> LateRows(const ClusterParts& parts) {
   std::vector<SystemRow> rows;
   for (const StreamView& job : parts.streams.Views()) {
     if (job.published.empty()) continue;
-    const std::map<uint32_t, std::string> names = SourceNames(*job.plan);
-    std::map<uint32_t, uint64_t> totals;
-    for (const auto& [key, position] : job.published.back().positions) {
-      totals[key.first] += (position.*count)();
-    }
-    for (const auto& [scan_id, total] : totals) {
+    const std::map<uint32_t, std::string> names = TableOfScan(*job.plan);
+    for (const auto& [scan_id, total] : DroppedRows(job, &v1::SplitPosition::late_rows)) {
       rows.push_back({Bigint(job.job_id), Text(job.name), Bigint(job.published.back().epoch),
                       Text(names.at(scan_id)), Bigint(total)});
+    }
+  }
+  return rows;
+}
+
+// Of a script the statement was a step of.
+Value NameOfScript(const ClusterParts& parts, uint64_t parent_job_id) {
+  const std::optional<v1::JobRecord> record = parts.job_store.Get(parent_job_id);
+  return TextOrNull(record.has_value() ? record->name() : std::string());
+}
+
+std::vector<StatementBadRows> BadRowsOfBoundedStatements(const ClusterParts& parts) {
+  return parts.bad_rows == nullptr ? std::vector<StatementBadRows>() : parts.bad_rows->List();
+}
+
+std::vector<SystemRow> BadRowCounts(const ClusterParts& parts) {
+  std::vector<SystemRow> rows;
+  const auto kept_of = [](const std::vector<v1::KeptRow>& kept_rows,
+                          const std::map<uint32_t, std::string>& names, const std::string& table) {
+    return std::count_if(kept_rows.begin(), kept_rows.end(),
+                         [&](const v1::KeptRow& row) { return names.at(row.scan_id()) == table; });
+  };
+  for (const StatementBadRows& statement : BadRowsOfBoundedStatements(parts)) {
+    for (const auto& [table, total] : statement.count_by_table) {
+      rows.push_back({Bigint(statement.job_id), NameOfScript(parts, statement.parent_job_id),
+                      Value::Null(SqlType::Of(TypeId::kInt64)), Text(table), Bigint(total),
+                      Bigint(kept_of(statement.rows, statement.table_of_scan, table))});
+    }
+  }
+  for (const StreamView& job : parts.streams.Views()) {
+    if (job.published.empty()) continue;
+    const std::map<uint32_t, std::string> names = TableOfScan(*job.plan);
+    for (const auto& [scan_id, total] : DroppedRows(job, &v1::SplitPosition::bad_rows)) {
+      const auto kept =
+          std::count_if(job.kept_rows->begin(), job.kept_rows->end(),
+                        [id = scan_id](const v1::KeptRow& row) { return row.scan_id() == id; });
+      rows.push_back({Bigint(job.job_id), Text(job.name), Bigint(job.published.back().epoch),
+                      Text(names.at(scan_id)), Bigint(total), Bigint(kept)});
+    }
+  }
+  return rows;
+}
+
+SystemRow BadRow(uint64_t job_id, Value job, const std::string& table, const v1::KeptRow& row) {
+  const Value null = Value::Null(SqlType::Of(TypeId::kInt64));
+  return {Bigint(job_id),
+          std::move(job),
+          row.epoch() == 0 ? null : Bigint(row.epoch()),
+          Text(table),
+          Bigint(row.split_id()),
+          Text(row.path()),
+          Bigint(row.position()),
+          row.line() == 0 ? null : Bigint(row.line()),
+          Text(row.text()),
+          Text(row.reason()),
+          TimeOrNull(row.kept_at_micros())};
+}
+
+std::vector<SystemRow> BadRows(const ClusterParts& parts) {
+  std::vector<SystemRow> rows;
+  for (const StatementBadRows& statement : BadRowsOfBoundedStatements(parts)) {
+    for (const v1::KeptRow& row : statement.rows) {
+      rows.push_back(BadRow(statement.job_id, NameOfScript(parts, statement.parent_job_id),
+                            statement.table_of_scan.at(row.scan_id()), row));
+    }
+  }
+  for (const StreamView& job : parts.streams.Views()) {
+    const std::map<uint32_t, std::string> names = TableOfScan(*job.plan);
+    for (const v1::KeptRow& row : *job.kept_rows) {
+      rows.push_back(BadRow(job.job_id, Text(job.name), names.at(row.scan_id()), row));
     }
   }
   return rows;
@@ -142,8 +207,9 @@ absl::StatusOr<std::vector<SystemRow>> RowsOf(const std::string& view, const Clu
   if (view == "millrace.tasks") return TaskRows(parts);
   if (view == "millrace.positions") return PositionRows(parts);
   if (view == "millrace.workers") return WorkerRows(parts);
-  if (view == "millrace.late_rows") return DroppedRows(parts, &v1::SplitPosition::late_rows);
-  if (view == "millrace.bad_rows") return DroppedRows(parts, &v1::SplitPosition::bad_rows);
+  if (view == "millrace.late_rows") return LateRows(parts);
+  if (view == "millrace.bad_rows") return BadRows(parts);
+  if (view == "millrace.bad_row_counts") return BadRowCounts(parts);
   return InternalError(absl::StrCat("system view ", view, " has no rows"));
 }
 

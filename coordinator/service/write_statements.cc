@@ -4,15 +4,14 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/base/failpoint.h"
 #include "common/base/status.h"
 #include "common/connector_spec/connector_options.h"
 #include "common/connector_spec/file_options.h"
 #include "common/logging/log.h"
-#include "common/storage/file_system.h"
-#include "common/storage/staged_commit.h"
 #include "coordinator/service/definition_statements.h"
 #include "coordinator/service/file_definition.h"
+#include "coordinator/service/table_segments.h"
+#include "coordinator/service/table_upkeep.h"
 #include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
@@ -22,19 +21,6 @@ Schema ColumnsOf(const v1::CatalogObject& object) {
   Schema columns;
   for (const v1::Field& field : object.columns()) columns.push_back(FromProto(field));
   return columns;
-}
-
-absl::Status CommitFiles(const BoundedResult& result) {
-  if (result.staged_files.empty()) return absl::OkStatus();
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(result.staged_files[0].final_path()));
-  return CommitStagedFiles(*file_system, result.staged_files);
-}
-
-void RemoveFiles(const std::vector<v1::StagedFile>& files) {
-  for (const v1::StagedFile& file : files) {
-    auto file_system = FileSystemOf(file.final_path());
-    if (file_system.ok()) (*file_system)->Remove(file.final_path()).IgnoreError();
-  }
 }
 
 StatementResult Stored(std::string tag, uint64_t rows, std::string stored_at) {
@@ -76,37 +62,6 @@ absl::StatusOr<BoundedResult> WriteStatements::RunInto(const LogicalPtr& plan, P
   return runner.RunSink({std::move(physical), moment_.catalog});
 }
 
-absl::StatusOr<TableSinkTarget> WriteStatements::TableTarget(uint64_t object_id,
-                                                             const Schema& columns) const {
-  TableSinkTarget target;
-  target.object_id = object_id;
-  target.columns = columns;
-  target.staging_path = TableFolder(parts_.data_dir, object_id);
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(parts_.data_dir));
-  MR_RETURN_IF_ERROR(file_system->CreateFolders(target.staging_path));
-  return target;
-}
-
-absl::StatusOr<std::vector<v1::TableSegment>> WriteStatements::CommitSegments(
-    const BoundedResult& result) const {
-  MR_RETURN_IF_ERROR(CommitFiles(result));
-  MR_FAILPOINT("table.before_version");
-  const std::string prefix = JoinPath(parts_.data_dir, "");
-  std::vector<v1::TableSegment> segments;
-  for (const v1::StagedFile& file : result.staged_files) {
-    if (!absl::StartsWith(file.final_path(), prefix)) {
-      return InternalError(absl::StrCat("segment lies outside of data.dir: ", file.final_path()));
-    }
-    v1::TableSegment segment;
-    segment.set_path(file.final_path().substr(prefix.size()));
-    segment.set_rows(file.rows());
-    segment.set_size_bytes(file.size_bytes());
-    segment.set_checksum_xxh3(file.checksum_xxh3());
-    segments.push_back(std::move(segment));
-  }
-  return segments;
-}
-
 absl::StatusOr<StatementResult> WriteStatements::CreateTableAs(
     const BoundCreateTableAs& statement) {
   v1::CatalogObject object;
@@ -119,24 +74,24 @@ absl::StatusOr<StatementResult> WriteStatements::CreateTableAs(
   if (!created.ok()) return WithPosition(created.status(), statement.name_position);
   if (*created == nullptr) return Done("CREATE TABLE AS");
   const uint64_t id = (*created)->id();
-  const auto run = [&]() -> absl::StatusOr<uint64_t> {
-    MR_ASSIGN_OR_RETURN(TableSinkTarget target, TableTarget(id, statement.plan->output));
-    MR_ASSIGN_OR_RETURN(const BoundedResult result, RunInto(statement.plan, std::move(target)));
-    MR_ASSIGN_OR_RETURN(const std::vector<v1::TableSegment> segments, CommitSegments(result));
-    MR_RETURN_IF_ERROR(parts_.catalog.CompleteCreate(id, [&](v1::CatalogObject& table) {
-      table.mutable_table_version()->set_version(1);
-      for (const v1::TableSegment& segment : segments) {
-        *table.mutable_table_version()->add_segments() = segment;
-      }
-    }));
-    return result.rows;
+  const auto store = [&]() -> absl::StatusOr<StatementResult> {
+    MR_ASSIGN_OR_RETURN(TableSinkTarget target,
+                        MakeTableTarget(parts_, id, statement.plan->output));
+    MR_ASSIGN_OR_RETURN(const BoundedResult run, RunInto(statement.plan, std::move(target)));
+    MR_ASSIGN_OR_RETURN(const std::vector<v1::TableSegment> segments, CommitSegments(parts_, run));
+    StatementResult stored =
+        Stored("CREATE TABLE AS", run.rows, absl::StrCat("table ", statement.name));
+    MR_RETURN_IF_ERROR(parts_.catalog.CompleteCreate(
+        id, [&](v1::CatalogObject& table) { AddSegments(segments, table.mutable_table_version()); },
+        RecordOf(context_, stored)));
+    return stored;
   };
-  const absl::StatusOr<uint64_t> rows = run();
-  if (rows.ok()) return Stored("CREATE TABLE AS", *rows, absl::StrCat("table ", statement.name));
+  absl::StatusOr<StatementResult> stored = store();
+  if (stored.ok()) return stored;
   absl::Status undone = RemoveTableFolder(parts_.data_dir, id);
   if (undone.ok()) undone = parts_.catalog.Remove({id});
   if (!undone.ok()) LogError("catalog", "cannot undo CREATE TABLE AS", undone);
-  return rows.status();
+  return stored;
 }
 
 absl::StatusOr<StatementResult> WriteStatements::Insert(const v1::CatalogObject& target,
@@ -150,15 +105,23 @@ absl::StatusOr<StatementResult> WriteStatements::Insert(const v1::CatalogObject&
 absl::StatusOr<StatementResult> WriteStatements::InsertIntoTable(const v1::CatalogObject& target,
                                                                  const LogicalPtr& plan,
                                                                  std::string tag) {
-  MR_ASSIGN_OR_RETURN(TableSinkTarget sink, TableTarget(target.id(), ColumnsOf(target)));
-  MR_ASSIGN_OR_RETURN(const BoundedResult result, RunInto(plan, std::move(sink)));
-  MR_ASSIGN_OR_RETURN(const std::vector<v1::TableSegment> segments, CommitSegments(result));
-  const absl::Status appended = parts_.catalog.AppendSegments(target.id(), segments);
+  MR_ASSIGN_OR_RETURN(TableSinkTarget sink,
+                      MakeTableTarget(parts_, target.id(), ColumnsOf(target)));
+  MR_ASSIGN_OR_RETURN(const BoundedResult run, RunInto(plan, std::move(sink)));
+  MR_ASSIGN_OR_RETURN(const std::vector<v1::TableSegment> segments, CommitSegments(parts_, run));
+  StatementResult stored = Stored(std::move(tag), run.rows, absl::StrCat("table ", target.name()));
+  const absl::Status appended =
+      parts_.catalog.AppendSegments(target.id(), segments, RecordOf(context_, stored));
   if (!appended.ok()) {
-    RemoveFiles(result.staged_files);
+    // After another error the version may be there: only the next start can tell.
+    const bool dropped = GetErrorDetail(appended).state == SqlState::kUndefinedTable;
+    if (dropped) RemoveFiles(run.staged_files);
     return appended;
   }
-  return Stored(std::move(tag), result.rows, absl::StrCat("table ", target.name()));
+  if (segments.empty()) return stored;
+  parts_.streams.OnTableChanged(target.id());
+  if (parts_.upkeep != nullptr) parts_.upkeep->OnCommit(target.id());
+  return stored;
 }
 
 absl::StatusOr<StatementResult> WriteStatements::InsertIntoFiles(const v1::CatalogObject& target,

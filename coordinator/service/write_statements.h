@@ -30,10 +30,6 @@ class WriteStatements {
                                                   const LogicalPtr& plan, std::string tag);
   absl::StatusOr<StatementResult> InsertIntoFiles(const v1::CatalogObject& target,
                                                   const LogicalPtr& plan, std::string tag);
-  absl::StatusOr<TableSinkTarget> TableTarget(uint64_t object_id, const Schema& columns) const;
-  // Renames the staged segments; they become part of the table only by the catalog's
-  // compare-and-swap after it.
-  absl::StatusOr<std::vector<v1::TableSegment>> CommitSegments(const BoundedResult& result) const;
 
   ClusterParts& parts_;
   StatementContext& context_;

@@ -32,6 +32,7 @@ class TableDefinition {
  private:
   absl::Status AddColumn(const PgQuery__ColumnDef& column);
   absl::Status AddColumnConstraint(const PgQuery__Constraint& constraint, int column);
+  absl::Status AddDefault(const PgQuery__Node& node, int column);
   absl::Status AddTableConstraint(const PgQuery__Constraint& constraint);
   absl::Status SetPrimaryKey(const std::vector<int>& columns, int32_t location);
   absl::Status RefuseConstraint(const PgQuery__Constraint& constraint) const;
@@ -116,8 +117,6 @@ absl::Status TableDefinition::AddColumn(const PgQuery__ColumnDef& column) {
 
 absl::Status TableDefinition::RefuseConstraint(const PgQuery__Constraint& constraint) const {
   switch (constraint.contype) {
-    case PG_QUERY__CONSTR_TYPE__CONSTR_DEFAULT:
-      return Refuse("DEFAULT of a column", constraint.location);
     case PG_QUERY__CONSTR_TYPE__CONSTR_CHECK:
       return Refuse("CHECK", constraint.location);
     case PG_QUERY__CONSTR_TYPE__CONSTR_UNIQUE:
@@ -150,6 +149,9 @@ absl::Status TableDefinition::AddColumnConstraint(const PgQuery__Constraint& con
     case PG_QUERY__CONSTR_TYPE__CONSTR_PRIMARY:
       MR_RETURN_IF_ERROR(SetPrimaryKey({column}, constraint.location));
       break;
+    case PG_QUERY__CONSTR_TYPE__CONSTR_DEFAULT:
+      MR_RETURN_IF_ERROR(AddDefault(*constraint.raw_expr, column));
+      break;
     default:
       return RefuseConstraint(constraint);
   }
@@ -159,6 +161,39 @@ absl::Status TableDefinition::AddColumnConstraint(const PgQuery__Constraint& con
                 absl::StrCat("conflicting NULL/NOT NULL declarations for column \"",
                              table_.columns[column].name, "\" of table \"", table_.name, "\"")),
       environment_.PositionOf(constraint.location));
+}
+
+absl::Status TableDefinition::AddDefault(const PgQuery__Node& node, int column) {
+  const Field& field = table_.columns[column];
+  const int32_t position = environment_.PositionOf(LocationOf(&node));
+  if (table_.defaults.contains(column)) {
+    return WithPosition(MakeError(SqlState::kSyntaxError,
+                                  absl::StrCat("multiple default values specified for column \"",
+                                               field.name, "\" of table \"", table_.name, "\"")),
+                        position);
+  }
+  const Scope no_columns;
+  ExpressionBinder binder(environment_, no_columns, Clause::kDefault, nullptr);
+  absl::StatusOr<ExprPtr> expr = binder.Bind(&node);
+  if (GetErrorDetail(expr.status()).state == SqlState::kUndefinedColumn) {
+    return WithPosition(NotSupported("a column in a DEFAULT expression"),
+                        GetErrorDetail(expr.status()).position);
+  }
+  MR_RETURN_IF_ERROR(expr.status());
+  const SqlType found = (*expr)->type;
+  absl::StatusOr<ExprPtr> cast =
+      BuildCast(*std::move(expr), field.type, CastContext::kAssignment, position);
+  if (!cast.ok() && GetErrorDetail(cast.status()).state == SqlState::kCannotCoerce) {
+    return WithPosition(
+        MakeError(SqlState::kDatatypeMismatch,
+                  absl::StrCat("column \"", field.name, "\" is of type ", TypeName(field.type),
+                               " but default expression is of type ", TypeName(found)),
+                  "You will need to rewrite or cast the expression."),
+        position);
+  }
+  MR_RETURN_IF_ERROR(cast.status());
+  table_.defaults[column] = *std::move(cast);
+  return absl::OkStatus();
 }
 
 absl::Status TableDefinition::AddTableConstraint(const PgQuery__Constraint& constraint) {
@@ -280,6 +315,9 @@ absl::StatusOr<BoundCreateTable> StatementBinder::BindCreateTable(
   table.options = std::move(options.values);
   table.options_position = options.position;
   const bool outside = table.options.contains("connector");
+  if (outside && !table.defaults.empty()) {
+    return WithPosition(NotSupported("DEFAULT of a column of outside data"), table.name_position);
+  }
   if (outside) return table;
   const auto error = [&](absl::string_view message, absl::string_view hint, int32_t position) {
     return WithPosition(MakeError(SqlState::kInvalidTableDefinition, message, hint), position);

@@ -42,6 +42,8 @@ absl::string_view ClauseName(Clause clause) {
       return "CALL arguments";
     case Clause::kFrame:
       return "window frames";
+    case Clause::kDefault:
+      return "DEFAULT expressions";
   }
   return "this clause";
 }

@@ -44,6 +44,7 @@ enum class Clause : uint8_t {
   kWatermark,
   kCall,
   kFrame,
+  kDefault,
 };
 
 // "WHERE", "JOIN conditions", …

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,13 +57,34 @@ absl::Status CheckNotNull(const LogicalNode& plan, const v1::CatalogObject& tabl
   return absl::OkStatus();
 }
 
+// What a column gets that an INSERT leaves out.
+absl::StatusOr<std::vector<ExprPtr>> DefaultsOf(const v1::CatalogObject& table,
+                                                const std::vector<int>& columns) {
+  std::vector<ExprPtr> defaults;
+  for (const int column : columns) {
+    const auto found = table.column_defaults().find(static_cast<uint32_t>(column));
+    if (found == table.column_defaults().end()) {
+      defaults.push_back(MakeLiteral(Value::Null(FromProto(table.columns(column)).type)));
+      continue;
+    }
+    MR_ASSIGN_OR_RETURN(ExprPtr expr, FromProto(found->second));
+    defaults.push_back(std::move(expr));
+  }
+  return defaults;
+}
+
+std::vector<int> AllColumns(const v1::CatalogObject& table) {
+  std::vector<int> columns(static_cast<size_t>(table.columns_size()));
+  std::iota(columns.begin(), columns.end(), 0);
+  return columns;
+}
+
 // Rows of constants for some columns as rows for all of them.
 LogicalPtr FillValues(const LogicalValues& values, const Schema& all,
-                      const std::vector<int>& columns) {
+                      const std::vector<ExprPtr>& defaults, const std::vector<int>& columns) {
   std::vector<std::vector<ExprPtr>> rows;
   for (const std::vector<ExprPtr>& row : values.rows) {
-    std::vector<ExprPtr> filled;
-    for (const Field& field : all) filled.push_back(MakeLiteral(Value::Null(field.type)));
+    std::vector<ExprPtr> filled = defaults;
     for (size_t i = 0; i < columns.size(); ++i) filled[columns[i]] = row[i];
     rows.push_back(std::move(filled));
   }
@@ -71,7 +93,8 @@ LogicalPtr FillValues(const LogicalValues& values, const Schema& all,
 
 // What is inserted: VALUES row by row for their columns, or a query.
 absl::StatusOr<LogicalPtr> BindSource(const PgQuery__SelectStmt& select,
-                                      const QueryEnvironment& environment, const Schema& columns) {
+                                      const QueryEnvironment& environment, const Schema& columns,
+                                      const std::vector<ExprPtr>& defaults) {
   const bool plain_values = select.n_values_lists > 0 && select.n_sort_clause == 0 &&
                             select.limit_count == nullptr && select.limit_offset == nullptr &&
                             select.with_clause == nullptr;
@@ -82,7 +105,7 @@ absl::StatusOr<LogicalPtr> BindSource(const PgQuery__SelectStmt& select,
     return TooMany("INSERT has more expressions than target columns",
                    environment.PositionOf(LocationOf(items[columns.size()])));
   }
-  return BindInsertValues(select, environment, columns);
+  return BindInsertValues(select, environment, columns, defaults);
 }
 
 }  // namespace
@@ -146,24 +169,34 @@ absl::StatusOr<LogicalPtr> StatementBinder::FillColumns(LogicalPtr plan,
   const bool identity =
       columns.size() == all.size() && std::is_sorted(columns.begin(), columns.end());
   if (identity) return plan;
+  MR_ASSIGN_OR_RETURN(std::vector<ExprPtr> exprs, DefaultsOf(table, AllColumns(table)));
   if (plan->kind == LogicalKind::kValues) {
-    return FillValues(static_cast<const LogicalValues&>(*plan), all, columns);
+    return FillValues(static_cast<const LogicalValues&>(*plan), all, exprs, columns);
   }
-  std::vector<ExprPtr> exprs;
   std::vector<std::string> names;
-  for (const Field& field : all) {
-    exprs.push_back(MakeLiteral(Value::Null(field.type)));
-    names.push_back(field.name);
-  }
+  for (const Field& field : all) names.push_back(field.name);
   for (size_t i = 0; i < columns.size(); ++i) {
     exprs[columns[i]] = MakeColumn(static_cast<int>(i), plan->output[i].type);
   }
   return NewProject(std::move(plan), std::move(exprs), names);
 }
 
+// INSERT INTO t DEFAULT VALUES.
+absl::StatusOr<BoundInsert> StatementBinder::BindDefaultRow(BoundInsert bound,
+                                                            int32_t location) const {
+  const std::vector<int> columns = AllColumns(*bound.target);
+  if (columns.empty()) {
+    return WithPosition(NotSupported("DEFAULT VALUES for a table without columns"),
+                        PositionOf(location));
+  }
+  MR_ASSIGN_OR_RETURN(std::vector<ExprPtr> row, DefaultsOf(*bound.target, columns));
+  bound.plan = NewValues(ColumnsOf(*bound.target, columns), {std::move(row)});
+  MR_RETURN_IF_ERROR(CheckNotNull(*bound.plan, *bound.target, PositionOf(location)));
+  return bound;
+}
+
 absl::StatusOr<BoundInsert> StatementBinder::BindInsert(const PgQuery__InsertStmt& insert) {
   const int32_t location = insert.relation->location;
-  if (insert.select_stmt == nullptr) return Refuse("INSERT … DEFAULT VALUES", location);
   if (insert.on_conflict_clause != nullptr) {
     return Refuse("ON CONFLICT", insert.on_conflict_clause->location);
   }
@@ -187,6 +220,7 @@ absl::StatusOr<BoundInsert> StatementBinder::BindInsert(const PgQuery__InsertStm
     MR_RETURN_IF_ERROR(BindWith(*insert.with_clause, environment, &scope));
     environment.with = &scope;
   }
+  if (insert.select_stmt == nullptr) return BindDefaultRow(std::move(bound), location);
   const PgQuery__SelectStmt& select = *insert.select_stmt->select_stmt;
   if (bound.target->columns().empty()) {
     // Files whose columns are those of what is written.
@@ -199,7 +233,8 @@ absl::StatusOr<BoundInsert> StatementBinder::BindInsert(const PgQuery__InsertStm
   MR_ASSIGN_OR_RETURN(const std::vector<int> columns,
                       TargetColumns(*bound.target, names, positions));
   const Schema schema = ColumnsOf(*bound.target, columns);
-  MR_ASSIGN_OR_RETURN(LogicalPtr plan, BindSource(select, environment, schema));
+  MR_ASSIGN_OR_RETURN(const std::vector<ExprPtr> defaults, DefaultsOf(*bound.target, columns));
+  MR_ASSIGN_OR_RETURN(LogicalPtr plan, BindSource(select, environment, schema, defaults));
   const size_t width = plan->output.size();
   if (width > schema.size()) {
     const ExprPtr extra = OutputExpr(*plan, schema.size());

@@ -32,7 +32,7 @@ bool IsMissingOperator(absl::string_view op) {
 absl::StatusOr<std::string> WithBackslashes(absl::string_view pattern, absl::string_view escape,
                                             int32_t position) {
   if (CountChars(escape) > 1) {
-    return WithPosition(MakeError(SqlState::kInvalidParameterValue, "invalid escape string",
+    return WithPosition(MakeError(SqlState::kInvalidEscapeSequence, "invalid escape string",
                                   "Escape string must be empty or one character."),
                         position);
   }

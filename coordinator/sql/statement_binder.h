@@ -53,6 +53,7 @@ class StatementBinder {
   absl::StatusOr<BoundCreateView> BindCreateView(const PgQuery__ViewStmt& create);
   absl::StatusOr<BoundCreateView> BindMaterializedView(const PgQuery__CreateTableAsStmt& create);
   absl::StatusOr<BoundCreateTableAs> BindCreateTableAs(const PgQuery__CreateTableAsStmt& create);
+  absl::StatusOr<BoundInsert> BindDefaultRow(BoundInsert bound, int32_t location) const;
   absl::StatusOr<BoundInsert> BindInsert(const PgQuery__InsertStmt& insert);
   absl::StatusOr<BoundCopyTo> BindCopyTo(const PgQuery__CopyStmt& copy);
   absl::StatusOr<BoundCopyFrom> BindCopyFrom(const PgQuery__CopyStmt& copy);

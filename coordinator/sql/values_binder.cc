@@ -25,8 +25,8 @@ class ValuesBinder {
  public:
   explicit ValuesBinder(const QueryEnvironment& environment) : environment_(environment) {}
 
-  // `defaults`: DEFAULT is allowed, and NULL.
-  absl::Status BindRows(const PgQuery__SelectStmt& query, bool defaults);
+  // `defaults`: what DEFAULT means in each place; null: it is not allowed.
+  absl::Status BindRows(const PgQuery__SelectStmt& query, const std::vector<ExprPtr>* defaults);
   std::vector<ValuesRow>& rows() { return rows_; }
   // The rows as one relation. Their expressions have the columns' types.
   absl::StatusOr<LogicalPtr> Build(const Schema& columns);
@@ -38,15 +38,17 @@ class ValuesBinder {
   std::vector<ValuesRow> rows_;
 };
 
-absl::Status ValuesBinder::BindRows(const PgQuery__SelectStmt& query, bool defaults) {
+absl::Status ValuesBinder::BindRows(const PgQuery__SelectStmt& query,
+                                    const std::vector<ExprPtr>* defaults) {
   const Scope no_columns;
   for (const ParseNode* list : Nodes(query.n_values_lists, query.values_lists)) {
     ValuesRow row;
     ExpressionBinder binder(environment_, no_columns, Clause::kValues, &row.parts);
     for (const ParseNode* item : ItemsOf(list)) {
-      if (defaults && IsNode(item, PG_QUERY__NODE__NODE_SET_TO_DEFAULT)) {
-        row.exprs.push_back(MakeLiteral(Value::Null(SqlType{}),
-                                        environment_.PositionOf(item->set_to_default->location)));
+      const size_t column = row.exprs.size();
+      if (defaults != nullptr && column < defaults->size() &&
+          IsNode(item, PG_QUERY__NODE__NODE_SET_TO_DEFAULT)) {
+        row.exprs.push_back((*defaults)[column]);
         continue;
       }
       MR_ASSIGN_OR_RETURN(ExprPtr expr, binder.Bind(item));
@@ -93,7 +95,7 @@ absl::StatusOr<LogicalPtr> ValuesBinder::Build(const Schema& columns) {
 absl::StatusOr<LogicalPtr> BindValues(const PgQuery__SelectStmt& query,
                                       const QueryEnvironment& environment) {
   ValuesBinder binder(environment);
-  MR_RETURN_IF_ERROR(binder.BindRows(query, /*defaults=*/false));
+  MR_RETURN_IF_ERROR(binder.BindRows(query, /*defaults=*/nullptr));
   Schema columns;
   std::vector<ValuesRow>& rows = binder.rows();
   for (size_t i = 0; i < rows[0].exprs.size(); ++i) {
@@ -131,9 +133,10 @@ absl::Status ExplainAssignment(absl::Status status, const Field& column, const S
 
 absl::StatusOr<LogicalPtr> BindInsertValues(const PgQuery__SelectStmt& query,
                                             const QueryEnvironment& environment,
-                                            const Schema& columns) {
+                                            const Schema& columns,
+                                            const std::vector<ExprPtr>& defaults) {
   ValuesBinder binder(environment);
-  MR_RETURN_IF_ERROR(binder.BindRows(query, /*defaults=*/true));
+  MR_RETURN_IF_ERROR(binder.BindRows(query, &defaults));
   const size_t width = binder.rows()[0].exprs.size();
   for (ValuesRow& row : binder.rows()) {
     for (size_t i = 0; i < width && i < columns.size(); ++i) {

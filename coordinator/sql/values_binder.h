@@ -15,12 +15,13 @@ namespace millrace {
 absl::StatusOr<LogicalPtr> BindValues(const PgQuery__SelectStmt& query,
                                       const QueryEnvironment& environment);
 
-// VALUES of an INSERT: every expression is cast to its column's type by itself, and DEFAULT is
-// NULL. `columns` are the target columns in the order of the lists; at least as many as each list
-// has expressions.
+// VALUES of an INSERT: every expression is cast to its column's type by itself. `columns` are the
+// target columns in the order of the lists, at least as many as each list has expressions;
+// defaults[i] is what DEFAULT means for columns[i].
 absl::StatusOr<LogicalPtr> BindInsertValues(const PgQuery__SelectStmt& query,
                                             const QueryEnvironment& environment,
-                                            const Schema& columns);
+                                            const Schema& columns,
+                                            const std::vector<ExprPtr>& defaults);
 
 // 42804 in PostgreSQL's words for an expression that cannot be stored in `column`; other errors
 // stay as they are.

@@ -241,7 +241,7 @@ absl::Status WindowBinder::CheckNotNegative(const Value& value, absl::string_vie
     negative = interval->months < 0 || interval->days < 0 || interval->micros < 0;
   }
   if (!negative) return absl::OkStatus();
-  return WithPosition(MakeError(SqlState::kInvalidParameterValue,
+  return WithPosition(MakeError(SqlState::kInvalidFrameOffset,
                                 absl::StrCat("frame ", which, " offset must not be negative")),
                       position);
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from runner import comparison, slt
-from runner.engine import Result, SqlError, Table
+from runner.engine import Query, Refused, Result, SqlError, Table
 from runner.file_run import FileRun, FileRunner
 from runner.text_format import column_texts, format_interval
 
@@ -18,6 +19,8 @@ class ScriptedEngine:
     def __init__(self, answers: dict[str, Result | SqlError]) -> None:
         self.names = {"scripted"}
         self.unordered = False
+        self.streams_only = False
+        self.begun: list[Query] = []
         self._answers = answers
         self.loaded: list[Table] = []
 
@@ -36,7 +39,11 @@ class ScriptedEngine:
             raise answer
         return answer
 
-    query = execute
+    def begin(self, queries: Sequence[Query]) -> None:
+        self.begun += queries
+
+    def query(self, query: Query) -> Result:
+        return self.execute(query.sql)
 
     def close(self) -> None:
         pass

@@ -73,9 +73,11 @@ class SqlClient:
         self._timeout_s = timeout_s
         self.settings: dict[str, str] = {}
 
-    def execute(self, sql: str) -> list[StatementResult]:
+    def execute(self, sql: str, request_id: str = "") -> list[StatementResult]:
         """Runs the statements of a text. Raises StatementFailed."""
-        request = message_class("millrace.v1.ExecuteRequest")(sql=sql, settings=self.settings)
+        request = message_class("millrace.v1.ExecuteRequest")(
+            sql=sql, settings=self.settings, request_id=request_id
+        )
         results: list[StatementResult] = []
         schema_message = b""
         try:

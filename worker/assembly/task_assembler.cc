@@ -24,6 +24,7 @@
 #include "worker/exchange/peer_stream.h"
 #include "worker/operators/plan_fields.h"
 #include "worker/operators/values_operator.h"
+#include "worker/runtime/log_scan_input.h"
 #include "worker/runtime/result_queue.h"
 #include "worker/runtime/scan_input.h"
 #include "worker/runtime/task.h"
@@ -211,7 +212,23 @@ absl::Status TaskAssembler::AddNode(const v1::PlanNode& node, Build& build) {
   return absl::OkStatus();
 }
 
+absl::Status TaskAssembler::AddLogScan(const v1::PlanNode& node, Build& build) {
+  LogScanOptions options;
+  MR_ASSIGN_OR_RETURN(options.source, CreateSource(node.scan(), worker_.file_system));
+  if (node.scan().has_filter()) {
+    MR_ASSIGN_OR_RETURN(ExprPtr filter, FromProto(node.scan().filter()));
+    MR_ASSIGN_OR_RETURN(options.filter, Evaluator::Create({filter}, OutputSchema(node), eval_));
+  }
+  options.mailbox = std::make_shared<ScanMailbox>();
+  options.task = build.task;
+  build.assembled.scans[node.scan().scan_id()] = options.mailbox;
+  build.assembled.sources.push_back(options.mailbox);
+  build.chain.inputs.push_back({node.id(), std::make_unique<LogScanInput>(std::move(options)), {}});
+  return absl::OkStatus();
+}
+
 absl::Status TaskAssembler::AddScan(const v1::PlanNode& node, Build& build) {
+  if (plan_.streaming() && node.scan().connector() == "table") return AddLogScan(node, build);
   v1::ScanNode scan = node.scan();
   ScanOptions options;
   options.scan_id = scan.scan_id();
@@ -221,6 +238,7 @@ absl::Status TaskAssembler::AddScan(const v1::PlanNode& node, Build& build) {
   if (plan_.streaming() && scan.has_watermark()) {
     options.time_column = ReadColumn(scan, scan.watermark().time_column());
     options.delay_micros = scan.watermark().delay_micros();
+    options.late_rows_only = scan.watermark().late_rows_only();
   }
   if (scan.connector() == "view") {
     options.source = std::make_unique<ViewSource>(
@@ -232,8 +250,8 @@ absl::Status TaskAssembler::AddScan(const v1::PlanNode& node, Build& build) {
     MR_ASSIGN_OR_RETURN(ExprPtr filter, FromProto(scan.filter()));
     MR_ASSIGN_OR_RETURN(options.filter, Evaluator::Create({filter}, OutputSchema(node), eval_));
   }
-  const uint32_t parallelism = plan_.fragment(build.placement.fragment()).parallelism();
-  options.rows_per_second = scan.rows_per_second() / parallelism;
+  options.num_tasks = plan_.fragment(build.placement.fragment()).parallelism();
+  options.rows_per_second = scan.rows_per_second();
   options.initial_watermark_micros = build.initial_watermark_micros;
   options.mailbox = std::make_shared<ScanMailbox>();
   options.requester = &attempt_.requester;

@@ -82,6 +82,8 @@ class TaskAssembler {
   // it leads to the outputs until its parent claims it.
   absl::Status AddNode(const v1::PlanNode& node, Build& build);
   absl::Status AddScan(const v1::PlanNode& node, Build& build);
+  // The scan of a stored table in a streaming job.
+  absl::Status AddLogScan(const v1::PlanNode& node, Build& build);
   absl::Status AddValues(const v1::PlanNode& node, Build& build);
   absl::Status AddExchange(const v1::PlanNode& node, Build& build);
   absl::Status AddOutputs(Build& build);

@@ -28,11 +28,20 @@ enum class PollResult { kRows, kIdle, kEnd };
 // A row that did not parse and was left out (bad_rows = 'keep').
 struct BadRow {
   std::string path;
-  // 1-based line of the file where the row begins.
+  // Byte of the (uncompressed) text where the row begins.
+  uint64_t position = 0;
+  // 1-based line of the file where the row begins; 0 = unknown.
   uint64_t line = 0;
   // The row as it stands in the file, shortened if it is long.
   std::string text;
   std::string reason;
+};
+
+// Files that grow, and others that appear: how often to look, and after how long without rows a file
+// does not hold back the watermark.
+struct FollowPolicy {
+  int64_t interval_micros = 1'000'000;
+  int64_t idle_timeout_micros = 30'000'000;
 };
 
 // Reads splits of one scan, one after another, in one task. Called only from the task's thread.
@@ -49,9 +58,11 @@ class Source {
   virtual v1::SplitPosition Position() const = 0;
   // Rows that did not parse and were left out (bad_rows = 'skip' | 'keep').
   virtual uint64_t bad_rows() const { return 0; }
-  // The rows kept since the last call, oldest first; at most so many as the source's log holds,
-  // further ones are only counted.
+  // The rows kept since the last call, oldest first. A source keeps so many as its log allows over
+  // its whole life; further ones are only counted.
   virtual std::vector<BadRow> TakeBadRows() { return {}; }
+  // For splits that follow a file.
+  virtual FollowPolicy follow_policy() const { return {}; }
   virtual absl::Status Close() = 0;
 };
 

@@ -81,6 +81,19 @@ absl::StatusOr<std::optional<StreamMessage>> ExchangeInput::Combined() {
   return *barrier;
 }
 
+std::optional<ReceivedCounts> ExchangeInput::received() const {
+  if (channels_.empty()) return std::nullopt;
+  ReceivedCounts counts;
+  counts.exchange = channels_[0].channel->address().exchange;
+  for (const Channel& channel : channels_) {
+    const InputChannel::Counts received = channel.channel->received();
+    counts.rows += received.rows;
+    counts.local_bytes += received.local_bytes;
+    counts.remote_bytes += received.remote_bytes;
+  }
+  return counts;
+}
+
 void ExchangeInput::Close(CloseReason reason) {
   for (Channel& channel : channels_) {
     if (reason == CloseReason::kFinished) {

@@ -27,6 +27,7 @@ class ExchangeInput final : public TaskInput {
   absl::StatusOr<std::optional<StreamMessage>> Poll() override;
   absl::string_view waiting_for() const override { return num_blocked_ > 0 ? "barrier" : "input"; }
   void Close(CloseReason reason) override;
+  std::optional<ReceivedCounts> received() const override;
 
  private:
   struct Channel {

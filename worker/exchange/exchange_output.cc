@@ -155,4 +155,12 @@ SentBytes ExchangeOutput::sent_bytes() const {
   return sent;
 }
 
+std::optional<SentCounts> ExchangeOutput::sent() const {
+  SentCounts counts;
+  counts.exchange = targets_[0].channel->address().exchange;
+  counts.bytes = sent_bytes();
+  for (const Target& target : targets_) counts.rows += target.channel->sent_rows();
+  return counts;
+}
+
 }  // namespace millrace

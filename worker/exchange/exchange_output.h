@@ -42,6 +42,7 @@ class ExchangeOutput final : public TaskOutput {
   bool closed() const override;
   void Close(CloseReason reason) override;
   SentBytes sent_bytes() const override;
+  std::optional<SentCounts> sent() const override;
 
  private:
   struct Target {

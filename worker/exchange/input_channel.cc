@@ -48,6 +48,10 @@ void InputChannel::Push(StreamMessage message, int64_t bytes) {
     MutexLock lock(mutex_);
     if (std::holds_alternative<EndOfStream>(message)) end_received_ = true;
     if (closed_ || abandoned_) return;
+    if (const auto* batch = std::get_if<Batch>(&message)) {
+      received_.rows += static_cast<uint64_t>(batch->num_rows());
+      (local_ ? received_.local_bytes : received_.remote_bytes) += static_cast<uint64_t>(bytes);
+    }
     entries_.push_back({std::move(message), bytes});
     queued_bytes_ += bytes;
   }
@@ -107,6 +111,16 @@ void InputChannel::Abandon() {
   abandoned_ = true;
   dropped.swap(entries_);
   queued_bytes_ = 0;
+}
+
+void InputChannel::SetLocal() {
+  MutexLock lock(mutex_);
+  local_ = true;
+}
+
+InputChannel::Counts InputChannel::received() const {
+  MutexLock lock(mutex_);
+  return received_;
 }
 
 int64_t InputChannel::queued_bytes() const {

@@ -62,6 +62,16 @@ class InputChannel {
   // The consumer is gone; the producer hears of that elsewhere.
   void Abandon();
 
+  // The producer is a task of this process. Set when the two ends are connected.
+  void SetLocal();
+  // What has come so far: rows, and bytes as Push was told, by where they came from.
+  struct Counts {
+    uint64_t rows = 0;
+    uint64_t local_bytes = 0;
+    uint64_t remote_bytes = 0;
+  };
+  Counts received() const;
+
   // Bytes that wait here, for tests.
   int64_t queued_bytes() const;
 
@@ -82,6 +92,8 @@ class InputChannel {
   std::weak_ptr<Wakeable> consumer_ ABSL_GUARDED_BY(mutex_);
   std::deque<Entry> entries_ ABSL_GUARDED_BY(mutex_);
   int64_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool local_ ABSL_GUARDED_BY(mutex_) = false;
+  Counts received_ ABSL_GUARDED_BY(mutex_);
   // Taken, and not yet given back as credit.
   int64_t taken_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool end_received_ ABSL_GUARDED_BY(mutex_) = false;

@@ -30,6 +30,7 @@ class MergeInput final : public TaskInput {
   absl::StatusOr<std::optional<StreamMessage>> Poll() override;
   absl::string_view waiting_for() const override { return "input"; }
   void Close(CloseReason reason) override;
+  std::optional<ReceivedCounts> received() const override;
 
  private:
   struct Channel {

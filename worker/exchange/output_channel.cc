@@ -18,8 +18,9 @@ bool OutputChannel::MaySend(int64_t bytes) {
   return false;
 }
 
-void OutputChannel::AddInFlight(int64_t bytes) {
+void OutputChannel::AddInFlight(int64_t bytes, int64_t rows) {
   sent_bytes_.fetch_add(static_cast<uint64_t>(bytes), std::memory_order_relaxed);
+  sent_rows_.fetch_add(static_cast<uint64_t>(rows), std::memory_order_relaxed);
   MutexLock lock(mutex_);
   in_flight_bytes_ += bytes;
 }
@@ -67,6 +68,7 @@ void OutputChannel::WakeProducer() {
 
 std::shared_ptr<LocalOutputChannel> LocalOutputChannel::Connect(std::shared_ptr<InputChannel> to) {
   auto channel = std::make_shared<LocalOutputChannel>(to);
+  to->SetLocal();
   to->SetCreditReceiver(channel);
   return channel;
 }
@@ -75,7 +77,7 @@ absl::Status LocalOutputChannel::Send(StreamMessage message) {
   int64_t bytes = 0;
   if (const auto* batch = std::get_if<Batch>(&message)) {
     bytes = batch->ByteSize() + kBatchOverheadBytes;
-    AddInFlight(bytes);
+    AddInFlight(bytes, batch->num_rows());
   }
   to_->Push(std::move(message), bytes);
   return absl::OkStatus();

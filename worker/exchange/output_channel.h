@@ -41,6 +41,7 @@ class OutputChannel : public CreditReceiver {
 
   // Bytes that were sent so far.
   uint64_t sent_bytes() const { return sent_bytes_.load(std::memory_order_relaxed); }
+  uint64_t sent_rows() const { return sent_rows_.load(std::memory_order_relaxed); }
   virtual bool is_remote() const = 0;
 
   void OnCredit(const ChannelAddress& channel, int64_t bytes) override;
@@ -48,8 +49,8 @@ class OutputChannel : public CreditReceiver {
   void OnFailed(absl::Status status);
 
  protected:
-  // Takes from the credit what a batch costs. Before the batch leaves.
-  void AddInFlight(int64_t bytes);
+  // Counts a batch, and takes from the credit what it costs. Before the batch leaves.
+  void AddInFlight(int64_t bytes, int64_t rows);
   void WakeProducer();
 
  private:
@@ -58,6 +59,7 @@ class OutputChannel : public CreditReceiver {
   std::atomic<bool> closed_{false};
   std::atomic<bool> failed_{false};
   std::atomic<uint64_t> sent_bytes_{0};
+  std::atomic<uint64_t> sent_rows_{0};
   mutable Mutex mutex_;
   std::weak_ptr<Wakeable> producer_ ABSL_GUARDED_BY(mutex_);
   int64_t in_flight_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -150,7 +150,7 @@ std::shared_ptr<RemoteOutputChannel> RemoteOutputChannel::Connect(
 absl::Status RemoteOutputChannel::Send(StreamMessage message) {
   if (const auto* batch = std::get_if<Batch>(&message)) {
     MR_ASSIGN_OR_RETURN(const EncodedBatch encoded, encoder_.Encode(*batch));
-    AddInFlight(encoded.body_size + kBatchOverheadBytes);
+    AddInFlight(encoded.body_size + kBatchOverheadBytes, batch->num_rows());
     Write(EncodeBatchFrames(address(), encoded));
     return absl::OkStatus();
   }

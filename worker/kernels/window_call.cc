@@ -72,7 +72,7 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> Ntile(const WindowCall& call, cons
       continue;
     }
     if (*count <= 0) {
-      return MakeError(SqlState::kInvalidParameterValue,
+      return MakeError(SqlState::kInvalidArgumentForNtile,
                        "argument of ntile must be greater than zero");
     }
     const int64_t size = chunk.partition_end[i] - begin;
@@ -136,7 +136,7 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> NthValues(const WindowCall& call, 
       from[i] = end - 1;
     } else if (const std::optional<int64_t> position = IntegerAt(*positions, i)) {
       if (*position <= 0) {
-        return MakeError(SqlState::kInvalidParameterValue,
+        return MakeError(SqlState::kInvalidArgumentForNthValue,
                          "argument of nth_value must be greater than zero");
       }
       if (*position <= end - begin) from[i] = begin + static_cast<uint32_t>(*position - 1);

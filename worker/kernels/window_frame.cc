@@ -12,7 +12,7 @@ namespace millrace {
 namespace {
 
 absl::Status NegativeDistance() {
-  return MakeError(SqlState::kInvalidParameterValue,
+  return MakeError(SqlState::kInvalidFrameOffset,
                    "frame starting or ending offset must not be negative");
 }
 

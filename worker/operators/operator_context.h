@@ -22,11 +22,13 @@ class ViewStore;
 struct OperatorCounters {
   uint64_t rows_in = 0;
   uint64_t rows_out = 0;
-  // Stored rows or groups that changes of the current epoch touched (asserted by tests: grows with
-  // changes only).
+  // Stored rows or groups that were read or written on behalf of changes, since the start. What an
+  // epoch adds grows with its changes, not with the state (I11; asserted by tests).
   uint64_t rows_touched = 0;
   uint64_t state_rows = 0;
   uint64_t late_rows = 0;
+  // Rows of the deltas that a view sink has sealed.
+  uint64_t view_rows_changed = 0;
 };
 
 // What an operator may use of its task. Everything outlives the operator.

@@ -109,7 +109,10 @@ absl::StatusOr<Progress> ViewSinkOperator::ProcessWatermark(Watermark, Emitter&)
 
 absl::StatusOr<Progress> ViewSinkOperator::ProcessBarrier(const Barrier& barrier, Emitter&) {
   std::vector<Batch> changes = epoch_changes_.WeightedRows();
-  for (const Batch& batch : changes) changes_since_checkpoint_.Add(batch);
+  for (const Batch& batch : changes) {
+    changes_since_checkpoint_.Add(batch);
+    context_->counters->view_rows_changed += static_cast<uint64_t>(batch.num_rows());
+  }
   epoch_changes_ = RowMultiset(types_);
   MR_RETURN_IF_ERROR(context_->views->Seal(part_, Epoch(barrier.epoch), std::move(changes)));
   if (barrier.checkpoint || barrier.final) MR_RETURN_IF_ERROR(WriteState());

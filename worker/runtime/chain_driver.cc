@@ -212,8 +212,11 @@ absl::StatusOr<Progress> ChainDriver::Call(
   Node& node = nodes_[index];
   ChainEmitter emitter(*this, node);
   const int64_t begin_micros = clock_.MonotonicMicros();
+  const uint64_t output_busy_before = output_busy_micros_;
   absl::StatusOr<Progress> progress = call(emitter);
-  node.stats.busy_micros += static_cast<uint64_t>(clock_.MonotonicMicros() - begin_micros);
+  const auto micros = static_cast<uint64_t>(clock_.MonotonicMicros() - begin_micros);
+  // The root's rows were sent meanwhile.
+  node.stats.busy_micros += micros - std::min(micros, output_busy_micros_ - output_busy_before);
   if (progress.ok() && !emit_status_.ok()) return emit_status_;
   return progress;
 }
@@ -271,7 +274,6 @@ absl::StatusOr<bool> ChainDriver::PollInputs() {
     if (!message.has_value()) continue;
     progress = true;
     if (const auto* batch = std::get_if<Batch>(&*message)) {
-      rows_in_ += static_cast<uint64_t>(batch->num_rows());
       stats.counters.rows_out += static_cast<uint64_t>(batch->num_rows());
       if (batch->num_rows() == 0) continue;
     }
@@ -290,7 +292,7 @@ absl::Status ChainDriver::Forward(const ChainTarget& target, StreamMessage messa
 
 absl::Status ChainDriver::ForwardToOutputs(StreamMessage message) {
   if (output_ended_) return absl::OkStatus();
-  for (auto& output : chain_.outputs) MR_RETURN_IF_ERROR(output->Send(message));
+  MR_RETURN_IF_ERROR(SendToOutputs(message));
   if (const auto* batch = std::get_if<Batch>(&message)) {
     rows_out_ += static_cast<uint64_t>(batch->num_rows());
   } else if (const auto* watermark = std::get_if<Watermark>(&message)) {
@@ -301,6 +303,14 @@ absl::Status ChainDriver::ForwardToOutputs(StreamMessage message) {
   } else {
     output_ended_ = true;
   }
+  return absl::OkStatus();
+}
+
+absl::Status ChainDriver::SendToOutputs(const StreamMessage& message) {
+  if (chain_.outputs.empty()) return absl::OkStatus();
+  const int64_t begin_micros = clock_.MonotonicMicros();
+  for (auto& output : chain_.outputs) MR_RETURN_IF_ERROR(output->Send(message));
+  output_busy_micros_ += static_cast<uint64_t>(clock_.MonotonicMicros() - begin_micros);
   return absl::OkStatus();
 }
 
@@ -323,8 +333,20 @@ bool ChainDriver::OutputsClosed() const {
 std::vector<OperatorStats> ChainDriver::operator_stats() const {
   std::vector<OperatorStats> stats = input_stats_;
   stats.reserve(stats.size() + nodes_.size());
+  for (size_t i = 0; i < stats.size(); ++i) {
+    OperatorCounters& counters = stats[i].counters;
+    counters.rows_in = chain_.inputs[i].input->rows_read().value_or(counters.rows_out);
+  }
   for (const Node& node : nodes_) stats.push_back(node.stats);
   return stats;
+}
+
+uint64_t ChainDriver::rows_in() const {
+  uint64_t rows = 0;
+  for (size_t i = 0; i < input_stats_.size(); ++i) {
+    rows += chain_.inputs[i].input->rows_read().value_or(input_stats_[i].counters.rows_out);
+  }
+  return rows;
 }
 
 absl::string_view ChainDriver::waiting_for() const {

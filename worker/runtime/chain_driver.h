@@ -60,14 +60,17 @@ class ChainDriver {
   // error only closing the chain's parts is allowed.
   absl::StatusOr<DriveResult> Run(int64_t deadline_micros, const std::atomic<bool>& stop);
 
-  uint64_t rows_in() const { return rows_in_; }
+  // Rows that the chain's inputs have read, also those that a scan set apart or filtered.
+  uint64_t rows_in() const;
   uint64_t rows_out() const { return rows_out_; }
   // Of the chain's output.
   Watermark watermark() const { return watermark_; }
-  // First the chain's inputs, then its operators.
+  // First the chain's inputs, then its operators. An input's rows_in are those it has read.
   std::vector<OperatorStats> operator_stats() const;
   // What an idle chain waits for: "input", "split", "rate", "barrier", "output".
   absl::string_view waiting_for() const;
+  // Time spent on spreading and sending rows; no part of any operator's time.
+  uint64_t output_busy_micros() const { return output_busy_micros_; }
 
  private:
   friend class ChainEmitter;
@@ -114,6 +117,7 @@ class ChainDriver {
   absl::StatusOr<bool> PollInputs();
   absl::Status Forward(const ChainTarget& target, StreamMessage message);
   absl::Status ForwardToOutputs(StreamMessage message);
+  absl::Status SendToOutputs(const StreamMessage& message);
   absl::Status PumpOutputs();
   bool OutputsDrained() const;
   bool OutputsClosed() const;
@@ -131,7 +135,7 @@ class ChainDriver {
   bool output_ended_ = false;
   // Result of Emitter::Emit, which cannot fail; reported by the call it was made in.
   absl::Status emit_status_;
-  uint64_t rows_in_ = 0;
+  uint64_t output_busy_micros_ = 0;
   uint64_t rows_out_ = 0;
   Watermark watermark_;
 };

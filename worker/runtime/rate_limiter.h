@@ -5,8 +5,7 @@
 
 namespace millrace {
 
-// Spreads rows evenly over time: at most `rows_per_second`, in portions of about 20 ms. Time is
-// passed in.
+// Spreads rows evenly over time: `rows_per_second`, in portions of about 20 ms. Time is passed in.
 class RateLimiter {
  public:
   // `rows_per_second` 0 = no limit.
@@ -15,12 +14,19 @@ class RateLimiter {
 
   bool limited() const { return rows_per_second_ > 0; }
 
+  // From now on; what has been saved up stays. A limit stays a limit.
+  void SetRate(double rows_per_second, int64_t now_micros) {
+    if (!limited() || rows_per_second <= 0 || rows_per_second == rows_per_second_) return;
+    Available(now_micros);
+    rows_per_second_ = rows_per_second;
+  }
+
   // Rows that may pass now.
   int64_t Available(int64_t now_micros) {
     const double elapsed_s = static_cast<double>(now_micros - last_micros_) * 1e-6;
     last_micros_ = now_micros;
-    // After a stall the lost time is not made up for, but for a tenth of a second.
-    const double tokens_max = std::max(1.0, rows_per_second_ * 0.1);
+    // A stall is made up for as far as it is shorter than this; so a busy machine keeps the rate.
+    const double tokens_max = std::max(1.0, rows_per_second_ * kSavedSecondsMax);
     tokens_ = std::min(tokens_max, tokens_ + elapsed_s * rows_per_second_);
     return static_cast<int64_t>(tokens_);
   }
@@ -34,7 +40,9 @@ class RateLimiter {
   }
 
  private:
-  const double rows_per_second_;
+  static constexpr double kSavedSecondsMax = 1.0;
+
+  double rows_per_second_;
   int64_t last_micros_;
   double tokens_ = 0;
 };

@@ -22,13 +22,14 @@ constexpr int64_t kCoalesceRows = 2048;
 
 struct ScanInput::BarrierPositions {
   std::vector<v1::SplitPosition> positions;
+  std::vector<v1::KeptRow> kept_rows;
   bool ended = false;
 };
 
 ScanInput::ScanInput(ScanOptions options)
     : options_(std::move(options)),
       lateness_(options_.delay_micros),
-      rate_(options_.rows_per_second, options_.clock->MonotonicMicros()),
+      rate_(options_.rows_per_second / options_.num_tasks, options_.clock->MonotonicMicros()),
       coalescer_(kCoalesceRows),
       incoming_(std::make_unique<ScanMailbox::Content>()),
       watermark_micros_(options_.initial_watermark_micros) {}
@@ -60,6 +61,7 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::Poll() {
   }
   if (auto watermark = NextWatermark(/*now=*/false)) return watermark;
   if (split_open_) return ReadSplit();
+  WakeParkedSplits();
   if (!splits_.empty()) return OpenNextSplit();
   return EndOrWait();
 }
@@ -67,13 +69,19 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::Poll() {
 void ScanInput::ReadMailbox() {
   *incoming_ = ScanMailbox::Content();
   options_.mailbox->Take(incoming_.get());
-  for (v1::Split& split : incoming_->splits) splits_.push_back(std::move(split));
+  for (v1::Split& split : incoming_->splits) {
+    splits_.push_back({std::move(split), false, options_.clock->MonotonicMicros()});
+  }
   barriers_.insert(barriers_.end(), incoming_->barriers.begin(), incoming_->barriers.end());
   if (!incoming_->assigned) return;
   // News about what others were assigned is no answer to this scan's request.
   if (!incoming_->splits.empty() || incoming_->no_more_splits) request_open_ = false;
   no_more_splits_ = incoming_->no_more_splits;
   unassigned_min_time_micros_ = incoming_->unassigned_min_time_micros;
+  if (incoming_->active_tasks > 0) {
+    rate_.SetRate(options_.rows_per_second / incoming_->active_tasks,
+                  options_.clock->MonotonicMicros());
+  }
   AdvanceWatermark();
 }
 
@@ -82,7 +90,16 @@ std::optional<StreamMessage> ScanInput::NextBarrier() {
   barriers_.pop_front();
   BarrierPositions& at = barrier_positions_[barrier.epoch];
   at.positions = finished_positions_;
-  if (split_open_) at.positions.push_back(CurrentPosition());
+  if (split_open_) {
+    CollectKeptRows();
+    at.positions.push_back(CurrentPosition());
+  }
+  for (const auto* waiting : {&splits_, &parked_}) {
+    for (const WaitingSplit& split : *waiting) {
+      if (split.parked) at.positions.push_back(split.split.resume());
+    }
+  }
+  at.kept_rows = std::exchange(kept_rows_, {});
   at.ended = ended();
   final_barrier_sent_ = barrier.final;
   return barrier;
@@ -116,10 +133,15 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::ReadSplit() {
     }
   }
   Batch batch;
-  const uint64_t rows_before = options_.source->Position().rows();
+  const uint64_t rows_before = rate_.limited() ? options_.source->Position().rows() : 0;
   MR_ASSIGN_OR_RETURN(const PollResult result, options_.source->Poll(budget, &batch));
   if (rate_.limited()) {
     rate_.Take(static_cast<int64_t>(options_.source->Position().rows() - rows_before));
+  }
+  if (batch.num_rows() > 0) open_.last_rows_at_micros = options_.clock->MonotonicMicros();
+  if (result == PollResult::kIdle && batch.num_rows() == 0 && open_.split.file().follow()) {
+    ParkSplit();
+    return Batch();
   }
   if (result == PollResult::kIdle && batch.num_rows() == 0) {
     waiting_for_ = "input";
@@ -137,13 +159,16 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::ReadSplit() {
 }
 
 absl::StatusOr<std::optional<StreamMessage>> ScanInput::OpenNextSplit() {
-  const v1::Split split = std::move(splits_.front());
+  open_ = std::move(splits_.front());
   splits_.pop_front();
+  const v1::Split& split = open_.split;
   const v1::SplitPosition& resume = split.resume();
   resumed_late_rows_ = resume.late_rows();
   resumed_bad_rows_ = resume.bad_rows();
-  resumed_.late += resume.late_rows();
-  resumed_.bad += resume.bad_rows();
+  if (!open_.parked) {
+    resumed_.late += resume.late_rows();
+    resumed_.bad += resume.bad_rows();
+  }
   split_late_rows_ = 0;
   lateness_.BeginSplit(resume.has_max_time() ? std::optional<int64_t>(resume.max_time_micros())
                                              : std::nullopt);
@@ -161,12 +186,40 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::OpenNextSplit() {
   return Batch();
 }
 
+// A split that follows its file makes room for the next one when it has nothing more, and is opened
+// again, at its position, after a while.
+void ScanInput::ParkSplit() {
+  CollectKeptRows();
+  *open_.split.mutable_resume() = CurrentPosition();
+  open_.parked = true;
+  bad_rows_ += bad_rows_in_split();
+  split_open_ = false;
+  if (parked_.empty()) {
+    next_look_micros_ =
+        options_.clock->MonotonicMicros() + options_.source->follow_policy().interval_micros;
+  }
+  parked_.push_back(std::move(open_));
+  open_ = WaitingSplit();
+  AdvanceWatermark();
+}
+
+void ScanInput::WakeParkedSplits() {
+  if (parked_.empty() || options_.clock->MonotonicMicros() < next_look_micros_) return;
+  splits_.insert(splits_.end(), std::make_move_iterator(parked_.begin()),
+                 std::make_move_iterator(parked_.end()));
+  parked_.clear();
+}
+
 absl::StatusOr<std::optional<StreamMessage>> ScanInput::EndOrWait() {
   MR_ASSIGN_OR_RETURN(std::optional<Batch> rest, coalescer_.Flush());
   if (rest.has_value()) return *std::move(rest);
+  if (!parked_.empty() && timer_micros_ != next_look_micros_) {
+    timer_micros_ = next_look_micros_;
+    options_.timers->WakeAt(timer_micros_, options_.task);
+  }
   if (!no_more_splits_) {
     if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
-    waiting_for_ = "split";
+    waiting_for_ = parked_.empty() ? "split" : "input";
     if (!request_open_ && options_.requester != nullptr) {
       request_open_ = true;
       options_.requester->RequestSplits(options_.scan_id, options_.task_index,
@@ -178,6 +231,11 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::EndOrWait() {
     end_sent_ = true;
     return EndOfStream();
   }
+  // The tasks that still read may have this one's share of the rate.
+  if (rate_.limited() && !finished_split_ids_.empty() && options_.requester != nullptr) {
+    options_.requester->RequestSplits(options_.scan_id, options_.task_index,
+                                      std::exchange(finished_split_ids_, {}));
+  }
   if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
   waiting_for_ = "barrier";
   return std::nullopt;
@@ -185,8 +243,9 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::EndOrWait() {
 
 absl::StatusOr<std::optional<Batch>> ScanInput::ProcessRows(Batch batch) {
   if (batch.num_rows() == 0) return std::nullopt;
+  decoded_rows_ += static_cast<uint64_t>(batch.num_rows());
   if (options_.time_column.has_value()) {
-    MR_ASSIGN_OR_RETURN(batch, DropLateRows(std::move(batch)));
+    MR_ASSIGN_OR_RETURN(batch, SetLateRowsApart(std::move(batch)));
   }
   if (batch.num_columns() > options_.num_columns) {
     auto columns = batch.columns();
@@ -203,9 +262,22 @@ absl::StatusOr<std::optional<Batch>> ScanInput::ProcessRows(Batch batch) {
   return coalescer_.Add(std::move(batch));
 }
 
-absl::StatusOr<Batch> ScanInput::DropLateRows(Batch batch) {
+absl::StatusOr<Batch> ScanInput::SetLateRowsApart(Batch batch) {
   MR_ASSIGN_OR_RETURN(const int64_t num_late,
                       lateness_.Select(*batch.column(*options_.time_column), &selected_));
+  if (options_.late_rows_only) {
+    if (num_late == 0) return Batch();
+    std::vector<int32_t> late;
+    size_t next = 0;
+    for (int32_t row = 0; row < batch.num_rows(); ++row) {
+      if (next < selected_.size() && selected_[next] == row) {
+        ++next;
+      } else {
+        late.push_back(row);
+      }
+    }
+    return TakeRows(batch, late.data(), static_cast<int64_t>(late.size()));
+  }
   if (num_late == 0) return batch;
   split_late_rows_ += static_cast<uint64_t>(num_late);
   late_rows_ += static_cast<uint64_t>(num_late);
@@ -223,7 +295,22 @@ v1::SplitPosition ScanInput::CurrentPosition() const {
   return position;
 }
 
+void ScanInput::CollectKeptRows() {
+  const uint64_t split_id = options_.source->Position().split_id();
+  for (BadRow& row : options_.source->TakeBadRows()) {
+    v1::KeptRow& kept = kept_rows_.emplace_back();
+    kept.set_scan_id(options_.scan_id);
+    kept.set_split_id(split_id);
+    kept.set_path(std::move(row.path));
+    kept.set_position(row.position);
+    kept.set_line(row.line);
+    kept.set_text(std::move(row.text));
+    kept.set_reason(std::move(row.reason));
+  }
+}
+
 void ScanInput::FinishSplit() {
+  CollectKeptRows();
   v1::SplitPosition position = CurrentPosition();
   position.set_ended(true);
   finished_split_ids_.push_back(position.split_id());
@@ -237,12 +324,36 @@ void ScanInput::AdvanceWatermark() {
   if (!options_.time_column.has_value() || ended()) return;
   int64_t least = Watermark::kMaxWatermark;
   if (!no_more_splits_) least = unassigned_min_time_micros_.value_or(Watermark::kMinWatermark);
-  // Of a split that waits here nothing is known.
-  if (!splits_.empty()) least = Watermark::kMinWatermark;
-  if (split_open_) {
-    least = std::min(least, lateness_.watermark_micros().value_or(Watermark::kMinWatermark));
+  least = std::min(least, LeastTimeInSplits());
+  // Without an end in sight, nothing to read says nothing of what will come.
+  if (least != Watermark::kMaxWatermark) watermark_micros_ = std::max(watermark_micros_, least);
+}
+
+bool ScanInput::IsIdle(const WaitingSplit& waiting) const {
+  if (!waiting.parked) return false;
+  const int64_t idle_micros = options_.clock->MonotonicMicros() - waiting.last_rows_at_micros;
+  return idle_micros >= options_.source->follow_policy().idle_timeout_micros;
+}
+
+int64_t ScanInput::LeastTimeInSplits() const {
+  int64_t least = Watermark::kMaxWatermark;
+  const auto hold = [&least](const v1::Split& split, std::optional<int64_t> watermark) {
+    const int64_t known =
+        split.has_min_time_micros() ? split.min_time_micros() : Watermark::kMinWatermark;
+    const int64_t bound = std::max(known, watermark.value_or(known));
+    least = std::min(least, bound);
+  };
+  for (const auto* waiting : {&splits_, &parked_}) {
+    for (const WaitingSplit& split : *waiting) {
+      if (IsIdle(split)) continue;
+      const v1::SplitPosition& resume = split.split.resume();
+      LatenessTracker past(options_.delay_micros);
+      if (resume.has_max_time()) past.BeginSplit(resume.max_time_micros());
+      hold(split.split, past.watermark_micros());
+    }
   }
-  watermark_micros_ = std::max(watermark_micros_, least);
+  if (split_open_ && !IsIdle(open_)) hold(open_.split, lateness_.watermark_micros());
+  return least;
 }
 
 void ScanInput::Close(CloseReason) {
@@ -262,13 +373,27 @@ void ScanInput::FillAck(uint64_t epoch, v1::EpochAck* ack) {
       *scan->add_positions() = std::move(position);
     }
   }
+  for (v1::KeptRow& row : it->second.kept_rows) *ack->add_kept_rows() = std::move(row);
   if (!it->second.ended) ack->set_ended(false);
   barrier_positions_.erase(it);
 }
 
 DroppedRows ScanInput::dropped_rows() const {
-  const uint64_t bad_in_split = split_open_ ? options_.source->bad_rows() - bad_rows_at_open_ : 0;
-  return {resumed_.late + late_rows_, resumed_.bad + bad_rows_ + bad_in_split};
+  return {resumed_.late + late_rows_, resumed_.bad + bad_rows_ + bad_rows_in_split()};
+}
+
+void ScanInput::TakeKeptRows(std::vector<v1::KeptRow>* rows) {
+  if (split_open_) CollectKeptRows();
+  rows->insert(rows->end(), kept_rows_.begin(), kept_rows_.end());
+  kept_rows_.clear();
+}
+
+uint64_t ScanInput::bad_rows_in_split() const {
+  return split_open_ ? options_.source->bad_rows() - bad_rows_at_open_ : 0;
+}
+
+std::optional<uint64_t> ScanInput::rows_read() const {
+  return decoded_rows_ + bad_rows_ + bad_rows_in_split();
 }
 
 }  // namespace millrace

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
 #include "common/expr/evaluator.h"
+#include "millrace/v1/split.pb.h"
 #include "worker/connectors/source.h"
 #include "worker/runtime/batch_coalescer.h"
 #include "worker/runtime/lateness_tracker.h"
@@ -34,8 +35,12 @@ struct ScanOptions {
   // watermark is made.
   std::optional<int> time_column;
   int64_t delay_micros = 0;
-  // This task's share; 0 = as fast as possible.
+  // The scan gives out the late rows and leaves out the others.
+  bool late_rows_only = false;
+  // Of all the scan's tasks together; 0 = as fast as possible.
   double rows_per_second = 0;
+  // Tasks of the scan; they share the rate until the coordinator says how many have work.
+  uint32_t num_tasks = 1;
   // Where the watermark stood at the checkpoint that the job was restored from.
   int64_t initial_watermark_micros = Watermark::kMinWatermark;
   std::shared_ptr<ScanMailbox> mailbox;
@@ -63,23 +68,45 @@ class ScanInput final : public TaskInput {
   void Close(CloseReason reason) override;
   void FillAck(uint64_t epoch, v1::EpochAck* ack) override;
   DroppedRows dropped_rows() const override;
+  std::optional<uint64_t> rows_read() const override;
+  void TakeKeptRows(std::vector<v1::KeptRow>* rows) override;
 
  private:
   struct BarrierPositions;
+  // A split that is not open: assigned and not begun, or one whose file may grow and had nothing
+  // more.
+  struct WaitingSplit {
+    v1::Split split;
+    // Was open in this attempt.
+    bool parked = false;
+    int64_t last_rows_at_micros = 0;
+  };
 
+  uint64_t bad_rows_in_split() const;
   void ReadMailbox();
   std::optional<StreamMessage> NextBarrier();
   // A watermark, if it has risen and it is time to say so.
   std::optional<StreamMessage> NextWatermark(bool now);
   absl::StatusOr<std::optional<StreamMessage>> ReadSplit();
   absl::StatusOr<std::optional<StreamMessage>> OpenNextSplit();
+  // Takes leave of the open split until its file is looked at again.
+  void ParkSplit();
+  // All parked splits are read again when their time has come.
+  void WakeParkedSplits();
+  bool IsIdle(const WaitingSplit& waiting) const;
   absl::StatusOr<std::optional<StreamMessage>> EndOrWait();
   absl::StatusOr<std::optional<Batch>> ProcessRows(Batch batch);
-  absl::StatusOr<Batch> DropLateRows(Batch batch);
+  absl::StatusOr<Batch> SetLateRowsApart(Batch batch);
+  // Takes what the source has kept of the open split.
+  void CollectKeptRows();
+  // Least time that the open split or a waiting one can still give; kMaxWatermark if all are idle.
+  int64_t LeastTimeInSplits() const;
   v1::SplitPosition CurrentPosition() const;
   void FinishSplit();
   void AdvanceWatermark();
-  bool ended() const { return no_more_splits_ && !split_open_ && splits_.empty(); }
+  bool ended() const {
+    return no_more_splits_ && !split_open_ && splits_.empty() && parked_.empty();
+  }
 
   const ScanOptions options_;
   LatenessTracker lateness_;
@@ -87,7 +114,12 @@ class ScanInput final : public TaskInput {
   BatchCoalescer coalescer_;
 
   std::unique_ptr<ScanMailbox::Content> incoming_;
-  std::deque<v1::Split> splits_;
+  std::deque<WaitingSplit> splits_;
+  std::deque<WaitingSplit> parked_;
+  // When parked splits are looked at again; meaningful if there are some.
+  int64_t next_look_micros_ = 0;
+  // The look that a timer is set for.
+  int64_t timer_micros_ = 0;
   bool no_more_splits_ = false;
   std::optional<int64_t> unassigned_min_time_micros_;
   std::deque<Barrier> barriers_;
@@ -95,6 +127,7 @@ class ScanInput final : public TaskInput {
   std::vector<uint64_t> finished_split_ids_;
 
   bool split_open_ = false;
+  WaitingSplit open_;
   // Counters that the split brought along from the checkpoint it was resumed from.
   uint64_t resumed_late_rows_ = 0;
   uint64_t resumed_bad_rows_ = 0;
@@ -104,8 +137,12 @@ class ScanInput final : public TaskInput {
   // Of this attempt; bad rows without those of the open split.
   uint64_t late_rows_ = 0;
   uint64_t bad_rows_ = 0;
+  // Of this attempt, without the bad ones.
+  uint64_t decoded_rows_ = 0;
   // Splits that were read to their end in this attempt.
   std::vector<v1::SplitPosition> finished_positions_;
+  // Since the last barrier.
+  std::vector<v1::KeptRow> kept_rows_;
   // By epoch, until the acknowledgement takes them.
   std::map<uint64_t, BarrierPositions> barrier_positions_;
 

@@ -26,6 +26,7 @@ void ScanMailbox::Assign(const v1::SplitAssignment& assignment) {
         assignment.has_unassigned_min_time_micros()
             ? std::optional<int64_t>(assignment.unassigned_min_time_micros())
             : std::nullopt;
+    if (assignment.active_tasks() > 0) content_->active_tasks = assignment.active_tasks();
   }
   WakeTask();
 }
@@ -34,6 +35,7 @@ void ScanMailbox::Inject(const Barrier& barrier) {
   {
     MutexLock lock(mutex_);
     content_->barriers.push_back(barrier);
+    content_->splits_before.push_back(content_->splits.size());
   }
   WakeTask();
 }
@@ -42,10 +44,12 @@ void ScanMailbox::Take(Content* content) {
   MutexLock lock(mutex_);
   const bool no_more_splits = content_->no_more_splits;
   const auto unassigned = content_->unassigned_min_time_micros;
+  const uint32_t active_tasks = content_->active_tasks;
   std::swap(*content, *content_);
   *content_ = Content();
   content_->no_more_splits = no_more_splits;
   content_->unassigned_min_time_micros = unassigned;
+  content_->active_tasks = active_tasks;
 }
 
 void ScanMailbox::WakeTask() {

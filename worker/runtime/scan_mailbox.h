@@ -34,9 +34,13 @@ class ScanMailbox {
     bool no_more_splits = false;
     // Latest lower bound of the times in splits that are not assigned; absent = unknown.
     std::optional<int64_t> unassigned_min_time_micros;
+    // Tasks that share the scan's rate, as last heard; 0 = not heard yet.
+    uint32_t active_tasks = 0;
     // True if at least one assignment came since the last Take.
     bool assigned = false;
     std::vector<Barrier> barriers;
+    // splits_before[i] of `splits` came before barriers[i].
+    std::vector<size_t> splits_before;
   };
 
   ScanMailbox();

@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/base/status.h"
+#include "common/net/rpc_status.h"
 #include "millrace/v1/control.pb.h"
 #include "millrace/v1/status.pb.h"
 #include "worker/state/task_state_store.h"
@@ -15,12 +16,6 @@ namespace {
 
 // Long enough to keep a chain's data in the caches, short enough for a hundred tasks to take turns.
 constexpr int64_t kStepMicros = 5000;
-
-uint64_t RowsTouched(const ChainDriver& driver) {
-  uint64_t rows = 0;
-  for (const OperatorStats& stats : driver.operator_stats()) rows += stats.counters.rows_touched;
-  return rows;
-}
 
 }  // namespace
 
@@ -34,8 +29,14 @@ struct Task::Snapshot {
   uint64_t epoch = 0;
   DroppedRows dropped;
   std::vector<OperatorStats> operators;
+  // By operator: what the newest epoch touched.
+  std::vector<uint64_t> epoch_rows_touched;
+  std::vector<SentCounts> exchanges_out;
+  std::vector<ReceivedCounts> exchanges_in;
+  uint64_t output_busy_micros = 0;
   // Always a literal.
   absl::string_view waiting_for;
+  absl::Status error;
 };
 
 Task::Task(ActorPool& pool, const Clock& clock, TaskListener& listener)
@@ -102,8 +103,7 @@ void Task::PassBarrier(const Barrier& barrier) {
   ack.set_task_index(identity_.task_index);
   ack.set_ended(true);
   for (ChainInput& input : chain_.inputs) input.input->FillAck(barrier.epoch, &ack);
-  const uint64_t rows_touched = RowsTouched(*driver_);
-  ack.set_rows_touched(rows_touched - std::exchange(acked_rows_touched_, rows_touched));
+  CountEpoch(&ack);
   if (driver_->watermark().micros != Watermark::kMinWatermark) {
     ack.set_has_watermark(true);
     ack.set_watermark_micros(driver_->watermark().micros);
@@ -115,16 +115,38 @@ void Task::PassBarrier(const Barrier& barrier) {
   listener_.OnEpochProcessed(ack, barrier.checkpoint || barrier.final);
 }
 
+void Task::CountEpoch(v1::EpochAck* ack) {
+  const std::vector<OperatorStats> operators = driver_->operator_stats();
+  counted_.resize(operators.size());
+  uint64_t rows_touched = 0;
+  uint64_t view_rows_changed = 0;
+  for (size_t i = 0; i < operators.size(); ++i) {
+    const OperatorCounters& now = operators[i].counters;
+    CountedOperator& counted = counted_[i];
+    counted.epoch_rows_touched = now.rows_touched - counted.rows_touched;
+    counted.rows_touched = now.rows_touched;
+    rows_touched += counted.epoch_rows_touched;
+    view_rows_changed += now.view_rows_changed - counted.view_rows_changed;
+    counted.view_rows_changed = now.view_rows_changed;
+  }
+  ack->set_rows_touched(rows_touched);
+  ack->set_view_rows_changed(view_rows_changed);
+}
+
 Task::StepResult Task::End(absl::Status status, bool cancelled) {
   done_ = true;
   const bool finished = status.ok() && !cancelled;
+  TaskOutcome outcome;
+  if (finished && !identity_.streaming) {
+    for (ChainInput& input : chain_.inputs) input.input->TakeKeptRows(&outcome.kept_rows);
+  }
   absl::Status closed = CloseAll(finished ? CloseReason::kFinished : CloseReason::kAborted);
   if (finished && !closed.ok()) status = std::move(closed);
   const int state = cancelled     ? v1::TASK_STATE_CANCELLED
                     : status.ok() ? v1::TASK_STATE_FINISHED
                                   : v1::TASK_STATE_FAILED;
+  error_ = state == v1::TASK_STATE_FAILED ? status : absl::OkStatus();
   Publish("", state);
-  TaskOutcome outcome;
   outcome.cancelled = cancelled;
   if (status.ok() && !cancelled) outcome.staged_files = std::move(*staged_files_);
   outcome.status = std::move(status);
@@ -157,11 +179,14 @@ void Task::Publish(absl::string_view waiting_for, int state) {
   to.rows_in = driver_->rows_in();
   to.rows_out = driver_->rows_out();
   to.sent = {};
+  to.exchanges_out.clear();
   for (const auto& output : chain_.outputs) {
     const SentBytes sent = output->sent_bytes();
     to.sent.local += sent.local;
     to.sent.remote += sent.remote;
+    if (auto counts = output->sent()) to.exchanges_out.push_back(*counts);
   }
+  to.exchanges_in.clear();
   to.busy_micros = busy_micros_;
   to.watermark = driver_->watermark();
   to.epoch = epoch_;
@@ -170,9 +195,66 @@ void Task::Publish(absl::string_view waiting_for, int state) {
     const DroppedRows dropped = input.input->dropped_rows();
     to.dropped.late += dropped.late;
     to.dropped.bad += dropped.bad;
+    if (auto counts = input.input->received()) to.exchanges_in.push_back(*counts);
   }
   to.operators = std::move(operators);
+  to.epoch_rows_touched.assign(to.operators.size(), 0);
+  for (size_t i = 0; i < counted_.size(); ++i) {
+    to.epoch_rows_touched[i] = counted_[i].epoch_rows_touched;
+  }
+  to.output_busy_micros = driver_->output_busy_micros();
+  to.error = error_;
   to.waiting_for = waiting_for;
+}
+
+void Task::FillOperators(const Snapshot& from, v1::TaskProgress* out) {
+  uint64_t late = from.dropped.late;
+  uint64_t state_rows = 0;
+  uint64_t rows_touched = 0;
+  uint64_t epoch_rows_touched = 0;
+  for (size_t i = 0; i < from.operators.size(); ++i) {
+    const OperatorStats& stats = from.operators[i];
+    v1::OperatorProgress* op = out->add_operators();
+    op->set_node_id(stats.node_id);
+    op->set_rows_in(stats.counters.rows_in);
+    op->set_rows_out(stats.counters.rows_out);
+    op->set_busy_micros(stats.busy_micros);
+    op->set_rows_touched(stats.counters.rows_touched);
+    op->set_epoch_rows_touched(from.epoch_rows_touched[i]);
+    op->set_state_rows(stats.counters.state_rows);
+    late += stats.counters.late_rows;
+    state_rows += stats.counters.state_rows;
+    rows_touched += stats.counters.rows_touched;
+    epoch_rows_touched += from.epoch_rows_touched[i];
+  }
+  out->set_late_rows(late);
+  out->set_state_rows(state_rows);
+  out->set_rows_touched(rows_touched);
+  out->set_epoch_rows_touched(epoch_rows_touched);
+}
+
+void Task::FillExchanges(const Snapshot& from, v1::TaskProgress* out) {
+  for (const SentCounts& sent : from.exchanges_out) {
+    v1::ExchangeProgress* exchange = out->add_exchanges();
+    exchange->set_exchange_id(sent.exchange);
+    exchange->set_local_bytes_out(sent.bytes.local);
+    exchange->set_remote_bytes_out(sent.bytes.remote);
+    exchange->set_rows_out(sent.rows);
+    exchange->set_busy_micros(from.output_busy_micros / from.exchanges_out.size());
+  }
+  uint64_t local_bytes = 0;
+  uint64_t remote_bytes = 0;
+  for (const ReceivedCounts& received : from.exchanges_in) {
+    v1::ExchangeProgress* exchange = out->add_exchanges();
+    exchange->set_exchange_id(received.exchange);
+    exchange->set_local_bytes_in(received.local_bytes);
+    exchange->set_remote_bytes_in(received.remote_bytes);
+    exchange->set_rows_in(received.rows);
+    local_bytes += received.local_bytes;
+    remote_bytes += received.remote_bytes;
+  }
+  out->set_local_bytes_in(local_bytes);
+  out->set_remote_bytes_in(remote_bytes);
 }
 
 void Task::FillProgress(v1::TaskProgress* out) const {
@@ -194,21 +276,10 @@ void Task::FillProgress(v1::TaskProgress* out) const {
     out->set_watermark_micros(from.watermark.micros);
   }
   out->set_epoch(from.epoch);
-  uint64_t late = from.dropped.late;
-  uint64_t state_rows = 0;
-  for (const OperatorStats& stats : from.operators) {
-    v1::OperatorProgress* op = out->add_operators();
-    op->set_node_id(stats.node_id);
-    op->set_rows_in(stats.counters.rows_in);
-    op->set_rows_out(stats.counters.rows_out);
-    op->set_busy_micros(stats.busy_micros);
-    op->set_rows_touched(stats.counters.rows_touched);
-    late += stats.counters.late_rows;
-    state_rows += stats.counters.state_rows;
-  }
-  out->set_late_rows(late);
+  FillOperators(from, out);
+  FillExchanges(from, out);
   out->set_bad_rows(from.dropped.bad);
-  out->set_state_rows(state_rows);
+  if (!from.error.ok()) ToProto(from.error, out->mutable_error());
   out->set_waiting_for(std::string(from.waiting_for.data(), from.waiting_for.size()));
 }
 

@@ -19,6 +19,7 @@ namespace millrace {
 
 namespace v1 {
 class EpochAck;
+class KeptRow;
 class StagedFile;
 class TaskProgress;
 }  // namespace v1
@@ -41,6 +42,8 @@ struct TaskOutcome {
   bool cancelled = false;
   // What bounded sinks have staged; only of finished tasks.
   std::vector<v1::StagedFile> staged_files;
+  // Malformed rows that the scans of a bounded task have kept; only of finished tasks.
+  std::vector<v1::KeptRow> kept_rows;
 };
 
 // Told of a task's life. Called from the task's thread, with no lock held.
@@ -88,6 +91,10 @@ class Task final : public Actor {
 
   absl::Status Open();
   void PassBarrier(const Barrier& barrier);
+  // What the epoch that ends here has touched.
+  void CountEpoch(v1::EpochAck* ack);
+  static void FillOperators(const Snapshot& from, v1::TaskProgress* out);
+  static void FillExchanges(const Snapshot& from, v1::TaskProgress* out);
   StepResult End(absl::Status status, bool cancelled);
   absl::Status CloseAll(CloseReason reason);
   void Publish(absl::string_view waiting_for, int state);
@@ -104,8 +111,14 @@ class Task final : public Actor {
   bool done_ = false;
   uint64_t busy_micros_ = 0;
   uint64_t epoch_ = 0;
-  // Touched rows that earlier acknowledgements reported.
-  uint64_t acked_rows_touched_ = 0;
+  // By operator: what earlier acknowledgements reported, and what the newest epoch added.
+  struct CountedOperator {
+    uint64_t rows_touched = 0;
+    uint64_t epoch_rows_touched = 0;
+    uint64_t view_rows_changed = 0;
+  };
+  std::vector<CountedOperator> counted_;
+  absl::Status error_;
   std::atomic<bool> cancelled_{false};
   mutable Mutex mutex_;
   std::unique_ptr<Snapshot> snapshot_ ABSL_GUARDED_BY(mutex_);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -12,6 +13,7 @@ namespace millrace {
 
 namespace v1 {
 class EpochAck;
+class KeptRow;
 }  // namespace v1
 
 // Why an end of a task is closed. kFinished: the other side may stop and all is well (LIMIT
@@ -23,6 +25,14 @@ enum class CloseReason : uint8_t { kFinished, kAborted };
 struct DroppedRows {
   uint64_t late = 0;
   uint64_t bad = 0;
+};
+
+// What the receiving end of an exchange has got.
+struct ReceivedCounts {
+  uint32_t exchange = 0;
+  uint64_t rows = 0;
+  uint64_t local_bytes = 0;
+  uint64_t remote_bytes = 0;
 };
 
 // A leaf of a task's operator tree: a scan, or the receiving end of an exchange. Combines its
@@ -44,6 +54,14 @@ class TaskInput {
   // takes back `ended`, which the caller has set, if some split had not ended.
   virtual void FillAck(uint64_t /*epoch*/, v1::EpochAck* /*ack*/) {}
   virtual DroppedRows dropped_rows() const { return {}; }
+  // Moves the malformed rows that a scan has kept and no acknowledgement has taken to the end of
+  // *rows. Bounded tasks call it once, before Close.
+  virtual void TakeKeptRows(std::vector<v1::KeptRow>* /*rows*/) {}
+  // Rows that a scan has read, before it set late rows apart and filtered; absent: as many as it
+  // has given out.
+  virtual std::optional<uint64_t> rows_read() const { return std::nullopt; }
+  // Absent unless this is the end of an exchange.
+  virtual std::optional<ReceivedCounts> received() const { return std::nullopt; }
 };
 
 }  // namespace millrace

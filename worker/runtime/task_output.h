@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "worker/runtime/stream_message.h"
@@ -12,6 +13,13 @@ namespace millrace {
 struct SentBytes {
   uint64_t local = 0;
   uint64_t remote = 0;
+};
+
+// What the sending end of an exchange has sent; a row counts once for each task that gets it.
+struct SentCounts {
+  uint32_t exchange = 0;
+  uint64_t rows = 0;
+  SentBytes bytes;
 };
 
 // Where the rows of a task's root go: channels of an exchange, or the result. Called only from the
@@ -36,6 +44,8 @@ class TaskOutput {
   // Drops whatever waits. May be called twice.
   virtual void Close(CloseReason reason) = 0;
   virtual SentBytes sent_bytes() const = 0;
+  // Absent unless this is the end of an exchange.
+  virtual std::optional<SentCounts> sent() const { return std::nullopt; }
 };
 
 }  // namespace millrace

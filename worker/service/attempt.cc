@@ -186,6 +186,7 @@ void Attempt::OnTaskDone(const v1::TaskProgress& progress, TaskOutcome outcome) 
     *update->add_staged_files() = std::move(file);
   }
   update->set_sink_rows(rows);
+  for (v1::KeptRow& row : outcome.kept_rows) *update->add_kept_rows() = std::move(row);
   if (auto result = FindResult(progress.fragment(), progress.task_index())) {
     result->Finish(outcome.cancelled
                        ? MakeError(SqlState::kQueryCanceled, "the statement was cancelled")

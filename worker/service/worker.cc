@@ -45,9 +45,9 @@ uint64_t StateBytes(uint64_t memory_bytes) {
 struct Worker::Parts {
   Parts(const WorkerOptions& options, FileSystem& file_system)
       : state_resources(StateBytes(options.memory_bytes), StateBytes(options.memory_bytes)),
-        pool(static_cast<int>(options.slots)),
         attempts(WorkerParts{pool, timers, SystemClock(), channels, peers, file_system, views},
                  ManagerOptions(options)),
+        pool(static_cast<int>(options.slots)),
         service(channels, attempts) {}
 
   AttemptManagerOptions ManagerOptions(const WorkerOptions& options) const {
@@ -63,10 +63,11 @@ struct Worker::Parts {
   MemoryViewStore views;
   ChannelRegistry channels;
   PeerPool peers;
+  // Outlives the threads below: a task that has just ended may still be telling it so.
+  AttemptManager attempts;
   ActorPool pool;
   // Ends before the pool: a timer wakes tasks.
   TimerQueue timers;
-  AttemptManager attempts;
   DataService service;
   // Null without a coordinator.
   std::unique_ptr<ControlClient> control;

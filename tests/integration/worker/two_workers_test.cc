@@ -86,6 +86,27 @@ TEST(TwoWorkersTest, LimitStopsTheSources) {
   EXPECT_LT(rows_read, kRows / 2);
 }
 
+TEST(TwoWorkersTest, SourceEndsWhenItsConsumerWentBeforeTheFirstRow) {
+  WorkerCluster cluster;
+  v1::PhysicalPlan plan = TwoFragments(1000, false);
+  plan.mutable_fragments(0)->set_parallelism(1);
+  v1::Fragment& root = *plan.mutable_fragments(1);
+  const v1::PlanNode exchange = root.root();
+  v1::PlanNode& limit = *root.mutable_root();
+  limit.clear_exchange();
+  limit.set_id(50);
+  limit.mutable_limit()->set_limit(0);
+  *limit.add_inputs() = exchange;
+  ASSERT_OK(cluster.Run(plan));
+  // The roots want nothing. Worker 2 has only a root, so it has forgotten the attempt before the source
+  // on worker 1 has its first split.
+  EXPECT_OK(cluster.FetchRows(1, 1));
+  EXPECT_OK(cluster.FetchRows(1, 0));
+  cluster.WaitUntil([&] { return cluster.TasksOf(2).empty(); });
+  cluster.SetSplits(1, DatagenSplits(4000, 10'000));
+  EXPECT_THAT(cluster.WaitForEndedTasks(3), SizeIs(3));
+}
+
 TEST(TwoWorkersTest, CancelsWithinASecond) {
   WorkerCluster cluster;
   cluster.SetSplits(1, DatagenSplits(1000, 10'000'000));

@@ -68,11 +68,18 @@ void WorkerCluster::AnswerSplits() {
     v1::CoordinatorMessage message;
     {
       MutexLock lock(mutex_);
-      while (!stopping_ && requests_.empty()) changed_.Wait(mutex_);
+      // A scan without SetSplits waits for it.
+      const auto answerable = [&] {
+        return std::find_if(requests_.begin(), requests_.end(), [&](const auto& request) {
+          return splits_.count(request.second.scan_id()) > 0;
+        });
+      };
+      while (!stopping_ && answerable() == requests_.end()) changed_.Wait(mutex_);
       if (stopping_) return;
-      const v1::SplitRequest request = requests_.front().second;
-      worker = requests_.front().first;
-      requests_.pop_front();
+      const auto first = answerable();
+      worker = first->first;
+      const v1::SplitRequest request = std::move(first->second);
+      requests_.erase(first);
       // As a coordinator does: an attempt that was cancelled must not take splits of the next one.
       if (cancelled_attempts_.contains(request.attempt())) continue;
       v1::SplitAssignment& answer = *message.mutable_split_assignment();
@@ -91,13 +98,25 @@ void WorkerCluster::AnswerSplits() {
       }
       answer.set_end(std::none_of(splits.begin(), splits.end(), readable));
     }
-    workers_[worker - 1]->attempts().Handle(message);
+    MutexLock lock(workers_mutex_);
+    if (workers_[worker - 1] != nullptr) workers_[worker - 1]->attempts().Handle(message);
   }
+}
+
+void WorkerCluster::StopWorker(uint32_t id) {
+  std::unique_ptr<Worker> worker;
+  {
+    MutexLock lock(workers_mutex_);
+    worker = std::move(workers_[id - 1]);
+  }
+  // Outside the lock: the worker's last messages must not wait for the answering thread.
+  worker.reset();
 }
 
 void WorkerCluster::SetSplits(uint32_t scan_id, std::vector<v1::Split> splits) {
   MutexLock lock(mutex_);
   splits_[scan_id] = {splits.begin(), splits.end()};
+  changed_.NotifyAll();
 }
 
 void WorkerCluster::Send(const v1::CoordinatorMessage& message) {

@@ -43,7 +43,7 @@ class WorkerCluster {
   // What the tasks say about an epoch, once `count` have acknowledged it.
   std::vector<v1::EpochAck> WaitForAcks(uint64_t epoch, size_t count);
 
-  // Splits of a scan, handed out one at a time.
+  // Splits of a scan, handed out one at a time; a scan waits until it has been given some.
   void SetSplits(uint32_t scan_id, std::vector<v1::Split> splits);
 
   // What all workers have said so far, of one kind, after waiting until `count` are there (or for
@@ -59,7 +59,8 @@ class WorkerCluster {
   absl::StatusOr<std::vector<std::string>> FetchRows(uint32_t fragment, uint32_t task,
                                                      uint32_t attempt = 1, uint64_t job = kJob);
   Worker& worker(uint32_t id) { return *workers_[id - 1]; }
-  void StopWorker(uint32_t id) { workers_[id - 1].reset(); }
+  // Returns once the worker is gone; split requests that it has sent are dropped.
+  void StopWorker(uint32_t id);
   // What a worker tells of its tasks now.
   std::vector<v1::TaskProgress> TasksOf(uint32_t id);
 
@@ -71,6 +72,8 @@ class WorkerCluster {
 
   std::string folder_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  // Held while a worker is spoken to from the answering thread, and while one is taken away.
+  Mutex workers_mutex_;
   Mutex mutex_;
   CondVar changed_;
   std::vector<v1::WorkerMessage> messages_ ABSL_GUARDED_BY(mutex_);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,10 @@ class SqlError(Exception):
         super().__init__(f"{sqlstate}: {message}")
         self.sqlstate = sqlstate
         self.message = message
+
+
+class Refused(SqlError):
+    """The engine's mode does not take this statement, and says so: no failure, but counted."""
 
 
 @dataclass
@@ -41,6 +46,14 @@ class Table:
             return [[value or None for value in row] for row in csv.reader(file)][1:]
 
 
+@dataclass(frozen=True)
+class Query:
+    """A SELECT and the number of its columns."""
+
+    sql: str
+    num_columns: int
+
+
 class Engine(Protocol):
     """One database. Not thread-safe."""
 
@@ -50,6 +63,10 @@ class Engine(Protocol):
     @property
     def unordered(self) -> bool:
         """Whether query() loses the order of the rows, so that both sides must be sorted."""
+
+    @property
+    def streams_only(self) -> bool:
+        """Whether only queries that read a table are cases here, not constants and not errors."""
 
     def begin_file(self) -> None:
         """Starts with nothing created."""
@@ -63,8 +80,11 @@ class Engine(Protocol):
     def execute(self, sql: str) -> Result:
         """Runs one statement. Raises SqlError."""
 
-    def query(self, sql: str) -> Result:
-        """Runs one SELECT; in a mode of its own, if the engine has one. Raises SqlError."""
+    def begin(self, queries: Sequence[Query]) -> None:
+        """Tells which queries come next, so that their work may begin; then each is asked for."""
+
+    def query(self, query: Query) -> Result:
+        """Runs one SELECT; in a mode of its own, if the engine has one. Raises SqlError, Refused."""
 
     def close(self) -> None:
         """Ends the processes that were started."""

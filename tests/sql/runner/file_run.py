@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import comparison, slt
-from .engine import Engine, SqlError, Table
+from .engine import Engine, Query, Refused, Result, SqlError, Table
 
+CREATED = re.compile(r"\s*CREATE\b.*?\b(?:VIEW|TABLE)\s+(?:IF\s+NOT\s+EXISTS\s+)?(\w+)", re.IGNORECASE)
 DATA = Path(__file__).resolve().parents[1] / "data"
 
 
@@ -21,6 +23,8 @@ class FileRun:
     # The file asked for something that the engine does not have.
     required: str = ""
     failures: list[str] = field(default_factory=list)
+    # Places of the cases that the engine's mode does not take, by its words.
+    refused: dict[str, list[str]] = field(default_factory=dict)
     rewritten: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
 
 
@@ -38,17 +42,40 @@ class FileRunner:
         self._hash_threshold = 0
         self._engine.begin_file()
         try:
-            for record in slt.parse(path, root):
-                if record.kind == "halt":
-                    break
-                if record.kind == "require" and record.words[0] not in self._engine.names:
-                    self._run.required = record.words[0]
-                    break
-                if record.applies_to(self._engine.names):
+            records = self._records_to_run(slt.parse(path, root))
+            for is_query, group in itertools.groupby(records, lambda record: record.kind == "query"):
+                together = list(group)
+                if is_query:
+                    self._engine.begin([self._query_of(record) for record in together])
+                for record in together:
                     self._run_record(record)
         finally:
             self._engine.end_file()
         return self._run
+
+    def _records_to_run(self, records: list[slt.Record]) -> list[slt.Record]:
+        chosen = []
+        relations: set[str] = set()
+        for record in records:
+            if record.kind == "halt":
+                break
+            if record.kind == "require" and record.words[0] not in self._engine.names:
+                self._run.required = record.words[0]
+                break
+            if record.applies_to(self._engine.names) and self._is_wanted(record, relations):
+                chosen.append(record)
+            relations |= _defines(record)
+        return chosen
+
+    def _is_wanted(self, record: slt.Record, relations: set[str]) -> bool:
+        """An engine that has streams only is asked for what reads one of these relations."""
+        if not self._engine.streams_only or not record.is_case:
+            return True
+        words = set(re.findall(r"\w+", record.sql_for(self._engine.names).lower()))
+        return record.kind == "query" and not words.isdisjoint(relations)
+
+    def _query_of(self, record: slt.Record) -> Query:
+        return Query(record.sql_for(self._engine.names), len(record.types))
 
     def _run_record(self, record: slt.Record) -> None:
         if record.kind == "hash-threshold":
@@ -56,6 +83,9 @@ class FileRunner:
             return
         try:
             failure = self._failure_of(record)
+        except Refused as refused:
+            self._run.refused.setdefault(refused.message, []).append(record.place)
+            return
         except SqlError as error:
             failure = f"failed with {error}"
         if failure:
@@ -78,7 +108,7 @@ class FileRunner:
         if record.kind == "statement":
             self._engine.execute(sql)
             return ""
-        result = self._engine.query(sql)
+        result = self._engine.query(self._query_of(record))
         sort_mode = record.sort
         if self._engine.unordered and sort_mode == "nosort":
             sort_mode = "rowsort"
@@ -93,9 +123,8 @@ class FileRunner:
         return comparison.differences(result.types, sort_mode, record.expected, rows)
 
     def _failure_of_error(self, record: slt.Record, sqlstate: str, pattern: str) -> str:
-        run = self._engine.query if record.kind == "query" else self._engine.execute
         try:
-            result = run(record.sql_for(self._engine.names))
+            result = self._run_sql(record)
         except SqlError as error:
             if self._update:
                 words = ["statement", "error", error.sqlstate, pattern]
@@ -107,6 +136,20 @@ class FileRunner:
                 return f"a message like '{pattern}' expected, it failed with {error}"
             return ""
         return f"error {sqlstate} expected, it gave {len(result.rows)} rows: {result.rows[:3]}"
+
+
+    def _run_sql(self, record: slt.Record) -> Result:
+        if record.kind == "query":
+            return self._engine.query(self._query_of(record))
+        return self._engine.execute(record.sql_for(self._engine.names))
+
+
+def _defines(record: slt.Record) -> set[str]:
+    """The name of the relation that a record makes, if it makes one."""
+    if record.kind == "load":
+        return {record.words[0].lower()}
+    created = CREATED.match(record.sql) if record.kind == "statement" else None
+    return {created.group(1).lower()} if created else set()
 
 
 def _same_types(expected: str, actual: str) -> bool:

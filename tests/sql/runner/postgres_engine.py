@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
 from psycopg import pq, sql
 
-from .engine import Result, SqlError, Table
+from .engine import Query, Result, SqlError, Table
 
 SCRIPT = Path(__file__).resolve().parents[2] / "support" / "postgres.sh"
 
@@ -36,6 +37,10 @@ class PostgresEngine:
 
     @property
     def unordered(self) -> bool:
+        return False
+
+    @property
+    def streams_only(self) -> bool:
         return False
 
     def begin_file(self) -> None:
@@ -73,8 +78,11 @@ class PostgresEngine:
             rows.append([None if value is None else value.decode() for value in values])
         return Result(types, rows)
 
-    def query(self, sql: str) -> Result:
-        return self.execute(sql)
+    def begin(self, queries: Sequence[Query]) -> None:
+        pass
+
+    def query(self, query: Query) -> Result:
+        return self.execute(query.sql)
 
     def close(self) -> None:
         self._connection.close()

@@ -4,20 +4,48 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/base/status.h"
+#include "common/types/utf8.h"
 
 namespace millrace {
 namespace {
 
 constexpr size_t kBufferBytes = size_t{256} << 10;
 
-// At most `bytes_max` bytes, cut between characters.
-std::string Shortened(absl::string_view text, size_t bytes_max) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  if (text.size() <= bytes_max) return std::string(text);
-  size_t length = bytes_max;
-  while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
-  return absl::StrCat(text.substr(0, length), "…");
+// Makes text of it: what is no UTF-8, and the zero byte, becomes "\\xFF".
+std::string EscapedText(absl::string_view bytes) {
+  std::string text;
+  for (size_t at = 0; at < bytes.size();) {
+    const absl::string_view character = bytes.substr(at, CharLength(bytes, at));
+    if (IsValidText(character)) {
+      absl::StrAppend(&text, character);
+      at += character.size();
+    } else {
+      absl::StrAppendFormat(&text, "\\x%02X", static_cast<unsigned char>(bytes[at++]));
+    }
+  }
+  return text;
+}
+
+// At most `bytes_max` bytes of the row, cut between characters, as text.
+std::string Shortened(absl::string_view row, size_t bytes_max) {
+  while (!row.empty() && (row.back() == '\n' || row.back() == '\r')) row.remove_suffix(1);
+  size_t length = std::min(row.size(), bytes_max);
+  if (length < row.size()) {
+    while (length > 0 && IsContinuation(row[length])) --length;
+  }
+  const absl::string_view head = row.substr(0, length);
+  std::string text = IsValidText(head) ? std::string(head) : EscapedText(head);
+  if (length < row.size()) text += "…";
+  return text;
+}
+
+// Messages travel as text.
+absl::Status WithTextMessage(absl::Status status) {
+  const absl::string_view message(status.message().data(), status.message().size());
+  if (IsValidText(message)) return status;
+  return MakeError(GetErrorDetail(status), EscapedText(message));
 }
 
 }  // namespace
@@ -62,17 +90,30 @@ absl::Status BadRowLog::Add(uint64_t position, absl::string_view row, absl::stri
   if (options_.bad_rows == BadRows::kFail) {
     const std::string place =
         column.empty() ? std::string() : absl::StrCat(", column \"", column, "\"");
-    return WithContext(reason, absl::StrCat(path_, " line ", lines_->LineAt(position), place));
+    return WithTextMessage(
+        WithContext(reason, absl::StrCat(path_, " line ", lines_->LineAt(position), place)));
   }
   ++split_bad_rows_;
   ++total_bad_rows_;
-  if (options_.bad_rows == BadRows::kKeep && rows_.size() < kRowsMax) {
-    rows_.push_back(BadRow{path_, lines_->LineAt(position), Shortened(row, kTextBytesMax),
-                           column.empty()
-                               ? std::string(reason.message())
-                               : absl::StrCat("column \"", column, "\": ", reason.message())});
-  }
+  if (options_.bad_rows == BadRows::kKeep) Keep(position, row, column, reason);
   return absl::OkStatus();
+}
+
+void BadRowLog::Keep(uint64_t position, absl::string_view row, absl::string_view column,
+                     const absl::Status& reason) {
+  if (num_kept_ >= kRowsMax || bytes_kept_ >= kBytesMax) return;
+  const std::string place =
+      column.empty() ? std::string() : absl::StrCat("column \"", column, "\": ");
+  BadRow& kept = rows_.emplace_back();
+  kept.path = path_;
+  kept.position = position;
+  kept.line = lines_->LineAt(position);
+  kept.text = Shortened(row, kTextBytesMax);
+  kept.reason = Shortened(
+      absl::StrCat(place, absl::string_view(reason.message().data(), reason.message().size())),
+      kReasonBytesMax);
+  ++num_kept_;
+  bytes_kept_ += kept.path.size() + kept.text.size() + kept.reason.size();
 }
 
 std::vector<BadRow> BadRowLog::Take() { return std::exchange(rows_, {}); }

@@ -36,12 +36,14 @@ class LineCounter {
   uint64_t line_ = 1;
 };
 
-// The rows of one task that did not parse: a count of all, and the first kRowsMax of them where
-// bad_rows = 'keep'.
+// The rows of one scan of one task that did not parse: a count of all, and the first of them where
+// bad_rows = 'keep', up to kRowsMax rows and kBytesMax bytes over the log's life.
 class BadRowLog {
  public:
   static constexpr size_t kRowsMax = 1000;
+  static constexpr size_t kBytesMax = size_t{1} << 20;
   static constexpr size_t kTextBytesMax = 1024;
+  static constexpr size_t kReasonBytesMax = 256;
 
   BadRowLog(FileSystem& file_system, const FileOptions& options);
 
@@ -56,14 +58,21 @@ class BadRowLog {
   // Bad rows of the current split.
   uint64_t split_bad_rows() const { return split_bad_rows_; }
   uint64_t total_bad_rows() const { return total_bad_rows_; }
+  // The rows kept since the last call.
   std::vector<BadRow> Take();
 
  private:
+  void Keep(uint64_t position, absl::string_view row, absl::string_view column,
+            const absl::Status& reason);
+
   FileSystem& file_system_;
   const FileOptions options_;
   std::string path_;
   std::unique_ptr<LineCounter> lines_;
   std::vector<BadRow> rows_;
+  // Kept so far, taken ones included.
+  size_t num_kept_ = 0;
+  size_t bytes_kept_ = 0;
   uint64_t split_bad_rows_ = 0;
   uint64_t total_bad_rows_ = 0;
 };

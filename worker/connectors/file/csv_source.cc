@@ -4,12 +4,10 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "arrow/array.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "millrace/v1/split.pb.h"
 #include "simdjson.h"
-#include "worker/connectors/file/line_range.h"
 
 namespace millrace {
 namespace {
@@ -29,68 +27,59 @@ int64_t TextBytes(const CsvColumn& column, size_t first, size_t last) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Source>> CsvSource::Create(FileScan scan, FileSystem& file_system) {
-  std::vector<std::unique_ptr<ColumnBuilder>> builders;
-  for (size_t i = 0; i < scan.projection.size(); ++i) {
-    MR_ASSIGN_OR_RETURN(builders.emplace_back(), ColumnBuilder::Create(scan.output_field(i).type));
-  }
-  return std::unique_ptr<Source>(new CsvSource(std::move(scan), file_system, std::move(builders)));
+  MR_ASSIGN_OR_RETURN(RowBatchBuilder batch, RowBatchBuilder::Create(scan));
+  return std::unique_ptr<Source>(new CsvSource(std::move(scan), file_system, std::move(batch)));
 }
 
-CsvSource::CsvSource(FileScan scan, FileSystem& file_system,
-                     std::vector<std::unique_ptr<ColumnBuilder>> builders)
+CsvSource::CsvSource(FileScan scan, FileSystem& file_system, RowBatchBuilder batch)
     : scan_(std::move(scan)),
       file_system_(file_system),
-      builders_(std::move(builders)),
+      batch_(std::move(batch)),
       log_(file_system, scan_.options) {}
 
 absl::Status CsvSource::Open(const v1::Split& split) {
-  MR_ASSIGN_OR_RETURN(const v1::FileSplit* file, FileSplitOf(split));
-  MR_RETURN_IF_ERROR(CheckPinned(file_system_, *file));
-  MR_RETURN_IF_ERROR(ReadLayout(*file));
-  split_id_ = split.id();
-  path_ = file->path();
-  end_byte_ = file->end_byte() == 0 ? UINT64_MAX : file->end_byte();
-  rows_passed_ = split.resume().rows();
-  ended_ = split.resume().ended();
-  log_.BeginFile(path_, split.resume().bad_rows());
+  reader_.reset();
   first_fields_.clear();
   malformed_.clear();
   next_row_ = next_malformed_ = 0;
   is_last_block_ = false;
-
-  const Compression compression = ReadCompression(scan_.options, path_);
-  if (compression != Compression::kNone) end_byte_ = UINT64_MAX;
-  position_ = layout_.rows_begin;
-  if (split.has_resume()) {
-    position_ = std::max(position_, split.resume().offset());
-  } else if (file->begin_byte() > layout_.rows_begin) {
-    if (compression != Compression::kNone) return InternalError("a compressed file was cut");
-    MR_ASSIGN_OR_RETURN(position_, FindFirstLine(file_system_, path_, file->begin_byte()));
-  }
-  if (position_ >= end_byte_) ended_ = true;
-  if (ended_) return absl::OkStatus();
-  MR_ASSIGN_OR_RETURN(auto stream, ByteStream::Open(file_system_, path_, compression, position_));
-  reader_ = std::make_unique<CsvReader>(std::move(stream), path_, scan_.options.csv, position_);
+  MR_RETURN_IF_ERROR(split_.Open(file_system_, scan_, split));
+  log_.BeginFile(split_.path(), split_.resumed_bad_rows());
+  MR_ASSIGN_OR_RETURN(const bool has_rows, ReadLayout(split.file()));
+  if (!has_rows) return absl::OkStatus();
+  MR_RETURN_IF_ERROR(split_.FindFirstRow(file_system_, layout_.rows_begin));
+  if (split_.ended()) return absl::OkStatus();
+  MR_ASSIGN_OR_RETURN(auto stream, split_.OpenText(file_system_));
+  reader_ = std::make_unique<CsvReader>(
+      std::move(stream), split_.path(), scan_.options.csv, split_.position(),
+      split_.follows() ? CsvReader::Rest::kIsUnfinished : CsvReader::Rest::kIsRow);
   return absl::OkStatus();
 }
 
-absl::Status CsvSource::ReadLayout(const v1::FileSplit& file) {
+absl::StatusOr<bool> CsvSource::ReadLayout(const v1::FileSplit& file) {
   if (layout_file_.path == file.path() && layout_file_.size_bytes == file.size_bytes() &&
       layout_file_.mtime_micros == file.mtime_micros() && file.mtime_micros() != 0) {
-    return absl::OkStatus();
+    return true;
   }
-  MR_ASSIGN_OR_RETURN(
-      const CsvFileHead head,
-      ReadCsvFileHead(file_system_, file.path(), ReadCompression(scan_.options, file.path()),
-                      scan_.options.csv));
-  layout_ = MakeCsvLayout(scan_, head);
-  layout_file_ = FileInfo{file.path(), file.size_bytes(), file.mtime_micros()};
-  return absl::OkStatus();
+  absl::StatusOr<CsvFileHead> head = ReadCsvFileHead(
+      file_system_, file.path(), ReadCompression(scan_.options, file.path()), scan_.options.csv);
+  if (split_.follows()) {
+    // What looks like an error may be a quoted field that is not written to its end.
+    const bool unfinished =
+        !head.ok() ? GetErrorDetail(head.status()).state == SqlState::kBadCopyFileFormat
+                   : head->first_row.empty() || head->first_row_end > split_.file_bytes();
+    if (unfinished) return false;
+  }
+  MR_RETURN_IF_ERROR(head.status());
+  layout_ = MakeCsvLayout(scan_, *head);
+  layout_file_ = FileInfo{file.path(), file.size_bytes(), file.mtime_micros(), false};
+  return true;
 }
 
 absl::StatusOr<PollResult> CsvSource::Poll(const PollBudget& budget, Batch* batch) {
   int num_blocks = 0;
-  while (!ended_ && batch_rows_ < budget.rows_max && batch_bytes_ < budget.bytes_max) {
+  bool idle = reader_ == nullptr;
+  while (!split_.ended() && !idle && !batch_.full(budget)) {
     if (next_row_ < first_fields_.size()) {
       MR_RETURN_IF_ERROR(AppendRows(EndOfAppend(budget)));
       continue;
@@ -98,11 +87,13 @@ absl::StatusOr<PollResult> CsvSource::Poll(const PollBudget& budget, Batch* batc
     MR_RETURN_IF_ERROR(PassMalformedRows(next_row_));
     if (num_blocks++ == kBlocksPerPollMax) break;
     MR_ASSIGN_OR_RETURN(const bool more, NextBlock());
-    ended_ = !more;
+    idle = !more;
+    if (!more && !split_.follows()) split_.End();
   }
   UpdatePosition();
-  MR_ASSIGN_OR_RETURN(*batch, FinishBatch());
-  return ended_ ? PollResult::kEnd : PollResult::kRows;
+  MR_ASSIGN_OR_RETURN(*batch, batch_.Finish());
+  if (split_.ended()) return PollResult::kEnd;
+  return idle ? PollResult::kIdle : PollResult::kRows;
 }
 
 absl::StatusOr<bool> CsvSource::NextBlock() {
@@ -114,7 +105,7 @@ absl::StatusOr<bool> CsvSource::NextBlock() {
   const absl::string_view text = reader_->text();
   const bool valid = simdjson::validate_utf8(text.data(), text.size()) &&
                      std::memchr(text.data(), '\0', text.size()) == nullptr;
-  for (const auto& builder : builders_) builder->set_check_text(!valid);
+  for (size_t i = 0; i < batch_.num_columns(); ++i) batch_.column(i).set_check_text(!valid);
   return true;
 }
 
@@ -123,18 +114,19 @@ absl::StatusOr<size_t> CsvSource::RowsInRange() const {
   const uint64_t offset = reader_->offset();
   size_t num_rows = index.num_rows();
   const uint64_t block_end = offset + reader_->text().size();
-  if (block_end < end_byte_) return num_rows;
-  while (num_rows > 0 && offset + index.row_begin(num_rows - 1) >= end_byte_) --num_rows;
+  const uint64_t end_byte = split_.end_byte();
+  if (block_end < end_byte) return num_rows;
+  while (num_rows > 0 && offset + index.row_begin(num_rows - 1) >= end_byte) --num_rows;
   if (num_rows == 0) return num_rows;
   // The reader of the next range takes the first line feed from end − 1 on for a row's end: is it
   // this row's?
   const uint64_t row_end = offset + index.row_end(num_rows - 1);
-  if (row_end + 1 > end_byte_) {
-    const uint64_t seen_from = std::max(end_byte_ - 1, offset) - offset;
+  if (row_end + 1 > end_byte) {
+    const uint64_t seen_from = std::max(end_byte - 1, offset) - offset;
     const char* seen = reader_->text().data() + seen_from;
     if (std::memchr(seen, '\n', row_end - offset - seen_from) != nullptr) {
       return MakeError(SqlState::kBadCopyFileFormat,
-                       absl::StrCat("\"", path_, "\" at byte ", offset + seen_from,
+                       absl::StrCat("\"", split_.path(), "\" at byte ", offset + seen_from,
                                     ": a quoted field with a line break lies across two ranges"),
                        "add multiline = true to the options of the table");
     }
@@ -144,8 +136,8 @@ absl::StatusOr<size_t> CsvSource::RowsInRange() const {
 
 void CsvSource::SelectRows(size_t num_rows) {
   const CsvIndex& index = reader_->index();
-  is_last_block_ =
-      num_rows < index.num_rows() || reader_->offset() + reader_->text().size() >= end_byte_;
+  is_last_block_ = num_rows < index.num_rows() ||
+                   reader_->offset() + reader_->text().size() >= split_.end_byte();
   first_fields_.clear();
   index_rows_.clear();
   malformed_.clear();
@@ -173,7 +165,7 @@ absl::Status CsvSource::PassMalformedRows(size_t row) {
         num_fields < layout_.num_fields
             ? absl::StrCat("missing data for column \"", layout_.field_names[num_fields], "\"")
             : "extra data after last expected column";
-    ++rows_passed_;
+    split_.PassRows(1);
     MR_RETURN_IF_ERROR(ReportRow(
         index_row, "",
         MakeError(
@@ -188,9 +180,10 @@ size_t CsvSource::EndOfAppend(const PollBudget& budget) const {
   const size_t rows_left = first_fields_.size() - next_row_;
   const int64_t row_bytes = std::max<int64_t>(
       1, static_cast<int64_t>(reader_->text().size() / reader_->index().num_rows()));
-  const int64_t rows_fitting = std::max<int64_t>(1, (budget.bytes_max - batch_bytes_) / row_bytes);
-  const int64_t count =
-      std::min({static_cast<int64_t>(rows_left), budget.rows_max - batch_rows_, rows_fitting});
+  const int64_t rows_fitting =
+      std::max<int64_t>(1, (budget.bytes_max - batch_.num_bytes()) / row_bytes);
+  const int64_t count = std::min(
+      {static_cast<int64_t>(rows_left), budget.rows_max - batch_.num_rows(), rows_fitting});
   size_t last = next_row_ + static_cast<size_t>(count);
   // Malformed rows are reported in their place.
   if (next_malformed_ < malformed_.size()) {
@@ -214,19 +207,19 @@ CsvColumn CsvSource::ColumnOf(size_t output) const {
 
 absl::Status CsvSource::AppendRows(size_t last) {
   std::map<size_t, BadField> bad_fields;
-  for (size_t output = 0; output < builders_.size(); ++output) {
+  for (size_t output = 0; output < batch_.num_columns(); ++output) {
     MR_RETURN_IF_ERROR(AppendColumn(output, last, &bad_fields));
   }
   for (const auto& [row, bad] : bad_fields) {
-    batch_bad_rows_.push_back(batch_rows_ + static_cast<int64_t>(row - next_row_));
+    batch_.LeaveOut(batch_.num_rows() + static_cast<int64_t>(row - next_row_));
     MR_RETURN_IF_ERROR(
         ReportRow(index_rows_[row], scan_.output_field(bad.output).name, bad.reason));
   }
   const CsvIndex& index = reader_->index();
   const uint32_t begin = index.row_begin(index_rows_[next_row_]);
-  batch_bytes_ += index.row_end(index_rows_[last - 1]) + int64_t{1} - begin;
-  batch_rows_ += static_cast<int64_t>(last - next_row_);
-  rows_passed_ += last - next_row_;
+  batch_.CountBytes(index.row_end(index_rows_[last - 1]) + int64_t{1} - begin);
+  batch_.CountRows(static_cast<int64_t>(last - next_row_));
+  split_.PassRows(last - next_row_);
   next_row_ = last;
   return PassMalformedRows(next_row_);
 }
@@ -234,7 +227,7 @@ absl::Status CsvSource::AppendRows(size_t last) {
 absl::Status CsvSource::AppendColumn(size_t output, size_t last,
                                      std::map<size_t, BadField>* bad_fields) {
   const CsvColumn column = ColumnOf(output);
-  ColumnBuilder& builder = *builders_[output];
+  ColumnBuilder& builder = batch_.column(output);
   const SqlType& type = scan_.output_field(output).type;
   const bool has_text = type.is_string() || type.id == TypeId::kBytea;
   const int64_t text_bytes = has_text ? TextBytes(column, next_row_, last) : 0;
@@ -255,7 +248,7 @@ absl::Status CsvSource::ExplainField(size_t output, size_t row) const {
     const std::string field = std::exchange(value, "");
     Unquote(field, scan_.options.csv.quote, &value);
   }
-  return builders_[output]->ExplainFailure(value);
+  return batch_.column(output).ExplainFailure(value);
 }
 
 absl::Status CsvSource::ReportRow(size_t index_row, absl::string_view column,
@@ -271,43 +264,22 @@ absl::Status CsvSource::ReportRow(size_t index_row, absl::string_view column,
   return status;
 }
 
-absl::StatusOr<Batch> CsvSource::FinishBatch() {
-  std::vector<std::shared_ptr<arrow::Array>> columns;
-  for (const auto& builder : builders_) {
-    MR_ASSIGN_OR_RETURN(auto column, builder->Finish());
-    columns.push_back(std::move(column));
-  }
-  Batch batch(std::move(columns), std::exchange(batch_rows_, 0));
-  batch_bytes_ = 0;
-  if (batch_bad_rows_.empty()) return batch;
-  return WithoutRows(batch, std::exchange(batch_bad_rows_, {}));
-}
-
 void CsvSource::UpdatePosition() {
   if (reader_ == nullptr || reader_->text().empty()) return;
   if (next_row_ < first_fields_.size()) {
-    position_ = reader_->offset() + reader_->index().row_begin(index_rows_[next_row_]);
+    split_.MoveTo(reader_->offset() + reader_->index().row_begin(index_rows_[next_row_]));
   } else {
-    position_ = reader_->offset() + reader_->text().size();
+    split_.MoveTo(reader_->offset() + reader_->text().size());
   }
 }
 
-v1::SplitPosition CsvSource::Position() const {
-  v1::SplitPosition position;
-  position.set_split_id(split_id_);
-  position.set_offset(position_);
-  position.set_rows(rows_passed_);
-  position.set_ended(ended_);
-  position.set_path(path_);
-  position.set_bad_rows(log_.split_bad_rows());
-  return position;
-}
+v1::SplitPosition CsvSource::Position() const { return split_.Position(log_.split_bad_rows()); }
 
 absl::Status CsvSource::Close() {
   reader_.reset();
   first_fields_.clear();
   next_row_ = 0;
-  ended_ = true;
+  split_.End();
   return absl::OkStatus();
 }
 

@@ -12,9 +12,10 @@
 #include "common/file_format/csv_reader.h"
 #include "common/storage/file_system.h"
 #include "worker/connectors/file/bad_row_log.h"
-#include "worker/connectors/file/column_builder.h"
 #include "worker/connectors/file/csv_layout.h"
 #include "worker/connectors/file/file_scan.h"
+#include "worker/connectors/file/row_batch_builder.h"
+#include "worker/connectors/file/text_split.h"
 #include "worker/connectors/source.h"
 
 namespace millrace {
@@ -36,6 +37,7 @@ class CsvSource final : public Source {
   v1::SplitPosition Position() const override;
   uint64_t bad_rows() const override { return log_.total_bad_rows(); }
   std::vector<BadRow> TakeBadRows() override { return log_.Take(); }
+  FollowPolicy follow_policy() const override { return FollowPolicyOf(scan_.options); }
   absl::Status Close() override;
 
  private:
@@ -50,11 +52,11 @@ class CsvSource final : public Source {
     absl::Status reason;
   };
 
-  CsvSource(FileScan scan, FileSystem& file_system,
-            std::vector<std::unique_ptr<ColumnBuilder>> builders);
+  CsvSource(FileScan scan, FileSystem& file_system, RowBatchBuilder batch);
 
-  absl::Status ReadLayout(const v1::FileSplit& file);
-  // Goes on to the next block; false at the end of the split.
+  // False if a file that grows has no complete first line yet.
+  absl::StatusOr<bool> ReadLayout(const v1::FileSplit& file);
+  // Goes on to the next block; false at the end of the split, and where a file that grows ends now.
   absl::StatusOr<bool> NextBlock();
   // Rows of the reader's block that begin before the split's end.
   absl::StatusOr<size_t> RowsInRange() const;
@@ -69,26 +71,20 @@ class CsvSource final : public Source {
   absl::Status ExplainField(size_t output, size_t row) const;
   absl::Status ReportRow(size_t index_row, absl::string_view column, const absl::Status& reason);
   CsvColumn ColumnOf(size_t output) const;
-  absl::StatusOr<Batch> FinishBatch();
   void UpdatePosition();
 
   FileScan scan_;
   FileSystem& file_system_;
-  const std::vector<std::unique_ptr<ColumnBuilder>> builders_;
+  RowBatchBuilder batch_;
   BadRowLog log_;
 
   // Of the file read last; kept for its next split.
   CsvLayout layout_;
   FileInfo layout_file_;
 
-  // The open split.
-  uint64_t split_id_ = 0;
-  std::string path_;
-  uint64_t end_byte_ = 0;
-  // Where the next row begins; exact between two calls of Poll.
-  uint64_t position_ = 0;
-  uint64_t rows_passed_ = 0;
-  bool ended_ = true;
+  // Its position is exact between two calls of Poll.
+  TextSplit split_;
+  // Null: nothing is to be read (now).
   std::unique_ptr<CsvReader> reader_;
 
   // The current block: its good rows (see CsvColumn::first_fields) and which rows of the index they
@@ -100,11 +96,6 @@ class CsvSource final : public Source {
   size_t next_row_ = 0;
   // True if rows of the current block lie behind the split's end.
   bool is_last_block_ = false;
-
-  // The batch being built.
-  int64_t batch_rows_ = 0;
-  int64_t batch_bytes_ = 0;
-  std::vector<int64_t> batch_bad_rows_;
 };
 
 }  // namespace millrace

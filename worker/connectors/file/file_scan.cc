@@ -11,6 +11,7 @@
 #include "common/types/arrow_status.h"
 #include "millrace/v1/plan.pb.h"
 #include "millrace/v1/split.pb.h"
+#include "worker/connectors/source.h"
 
 namespace millrace {
 
@@ -27,15 +28,22 @@ absl::StatusOr<FileScan> MakeFileScan(const v1::ScanNode& node) {
     if (column >= scan.columns.size()) return InternalError("scan projects a missing column");
     scan.projection.push_back(static_cast<int>(column));
   }
-  if (node.has_filter()) {
+  // Which rows are late depends on all rows before them, also on those that a filter leaves out.
+  if (node.has_filter() && !node.has_watermark()) {
     MR_ASSIGN_OR_RETURN(const ExprPtr filter, FromProto(node.filter()));
     scan.filter = SplitConjunction(filter);
   }
   return scan;
 }
 
+FollowPolicy FollowPolicyOf(const FileOptions& options) {
+  return {options.follow_interval_micros, options.idle_timeout_micros};
+}
+
 absl::Status CheckPinned(FileSystem& file_system, const v1::FileSplit& split) {
-  if (split.size_bytes() == 0 && split.mtime_micros() == 0) return absl::OkStatus();
+  if (split.immutable() || (split.size_bytes() == 0 && split.mtime_micros() == 0)) {
+    return absl::OkStatus();
+  }
   MR_ASSIGN_OR_RETURN(const FileInfo info, file_system.Stat(split.path()));
   if (info.size_bytes == split.size_bytes() && info.mtime_micros == split.mtime_micros()) {
     return absl::OkStatus();

@@ -20,6 +20,8 @@ class ScanNode;
 class Split;
 }  // namespace v1
 
+struct FollowPolicy;
+
 // What a reader of files must know of its scan.
 struct FileScan {
   FileOptions options;
@@ -37,8 +39,10 @@ struct FileScan {
 // From a plan node with connector "file" or "table" (Parquet, no options).
 absl::StatusOr<FileScan> MakeFileScan(const v1::ScanNode& node);
 
+FollowPolicy FollowPolicyOf(const FileOptions& options);
+
 // 55000 if the file is not the one that the split was made from (size, modification time); splits
-// without them are not checked.
+// without them, and segments of stored tables, are not checked.
 absl::Status CheckPinned(FileSystem& file_system, const v1::FileSplit& split);
 
 // The file part of a split; XX000 if it is of another kind.

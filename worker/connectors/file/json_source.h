@@ -12,8 +12,9 @@
 #include "common/file_format/text_window.h"
 #include "common/storage/file_system.h"
 #include "worker/connectors/file/bad_row_log.h"
-#include "worker/connectors/file/column_builder.h"
 #include "worker/connectors/file/file_scan.h"
+#include "worker/connectors/file/row_batch_builder.h"
+#include "worker/connectors/file/text_split.h"
 #include "worker/connectors/source.h"
 
 namespace millrace {
@@ -34,38 +35,27 @@ class JsonSource final : public Source {
   v1::SplitPosition Position() const override;
   uint64_t bad_rows() const override { return log_.total_bad_rows(); }
   std::vector<BadRow> TakeBadRows() override { return log_.Take(); }
+  FollowPolicy follow_policy() const override { return FollowPolicyOf(scan_.options); }
   absl::Status Close() override;
 
  private:
-  JsonSource(FileScan scan, FileSystem& file_system,
-             std::vector<std::unique_ptr<ColumnBuilder>> builders);
+  JsonSource(FileScan scan, FileSystem& file_system, RowBatchBuilder batch);
 
-  // The next line, without its line feed; false at the end of the split. Valid until the next call.
+  // The next line, without its line feed; false at the end of the split, and where a file that
+  // grows ends now. Valid until the next call.
   absl::StatusOr<bool> NextLine(absl::string_view* line);
   absl::Status AppendLine(absl::string_view line);
-  absl::StatusOr<Batch> FinishBatch();
 
   const FileScan scan_;
   FileSystem& file_system_;
-  const std::vector<std::unique_ptr<ColumnBuilder>> builders_;
+  RowBatchBuilder batch_;
   const std::unique_ptr<JsonRowParser> parser_;
   BadRowLog log_;
 
-  // The open split.
-  uint64_t split_id_ = 0;
-  std::string path_;
-  uint64_t end_byte_ = 0;
-  uint64_t rows_passed_ = 0;
-  uint64_t position_ = 0;
-  bool ended_ = true;
+  TextSplit split_;
   std::unique_ptr<TextWindow> window_;
   // Bytes of the window that were handed out as lines.
   size_t passed_bytes_ = 0;
-
-  // The batch being built.
-  int64_t batch_rows_ = 0;
-  int64_t batch_bytes_ = 0;
-  std::vector<int64_t> batch_bad_rows_;
 };
 
 }  // namespace millrace

@@ -46,11 +46,12 @@ absl::Status ParquetSource::Open(const v1::Split& split) {
 }
 
 absl::Status ParquetSource::OpenFile(const v1::FileSplit& split) {
-  if (file_ != nullptr && file_info_.path == split.path() && split.mtime_micros() != 0 &&
-      file_info_.mtime_micros == split.mtime_micros() &&
-      file_info_.size_bytes == split.size_bytes()) {
-    return absl::OkStatus();
-  }
+  const bool same_path = file_ != nullptr && file_info_.path == split.path();
+  const bool same_file = split.mtime_micros() != 0 &&
+                         file_info_.mtime_micros == split.mtime_micros() &&
+                         file_info_.size_bytes == split.size_bytes();
+  if (same_path && (split.immutable() || same_file)) return absl::OkStatus();
+  if (split.immutable()) MR_RETURN_IF_ERROR(CheckSegmentSize(split));
   MR_ASSIGN_OR_RETURN(file_, ParquetFile::Open(file_system_, split.path()));
   file_info_ = FileInfo{split.path(), split.size_bytes(), split.mtime_micros()};
   fields_.clear();
@@ -65,6 +66,15 @@ absl::Status ParquetSource::OpenFile(const v1::FileSplit& split) {
     columns_.push_back(std::move(column));
   }
   return absl::OkStatus();
+}
+
+// Segments never change, but disks lose and spoil them.
+absl::Status ParquetSource::CheckSegmentSize(const v1::FileSplit& split) const {
+  MR_ASSIGN_OR_RETURN(const FileInfo info, file_system_.Stat(split.path()));
+  if (info.size_bytes == split.size_bytes()) return absl::OkStatus();
+  return MakeError(SqlState::kDataCorrupted,
+                   absl::StrCat("the table segment \"", split.path(), "\" has ", info.size_bytes,
+                                " bytes instead of ", split.size_bytes()));
 }
 
 absl::StatusOr<int> ParquetSource::FindField(const std::string& name) const {

@@ -36,6 +36,7 @@ class ParquetSource final : public Source {
   ParquetSource(FileScan scan, FileSystem& file_system);
 
   absl::Status OpenFile(const v1::FileSplit& split);
+  absl::Status CheckSegmentSize(const v1::FileSplit& split) const;
   absl::StatusOr<int> FindField(const std::string& name) const;
   bool MayMatch(int row_group) const;
   // Goes on to the next row group that has to be read, `skipped_rows` of it behind us; false if

@@ -10,6 +10,7 @@
 #include "arrow/type.h"
 #include "common/base/status.h"
 #include "common/file_format/arrow_file.h"
+#include "common/file_format/split_enumeration.h"
 #include "common/types/arrow_status.h"
 #include "parquet/arrow/writer.h"
 #include "parquet/exception.h"
@@ -18,8 +19,6 @@
 
 namespace millrace {
 namespace {
-
-constexpr int64_t kRowGroupRows = int64_t{128} << 10;
 
 // How a column lies in the file: numbers with few digits as integers, intervals (which Parquet
 // lacks) as 16 bytes.
@@ -72,7 +71,7 @@ class ParquetWriter final : public FileWriter {
     const std::shared_ptr<parquet::WriterProperties> properties =
         parquet::WriterProperties::Builder()
             .compression(CodecOf(options.compression))
-            ->max_row_group_length(kRowGroupRows)
+            ->max_row_group_length(kParquetRowGroupRows)
             ->enable_store_decimal_as_integer()
             ->build();
     const std::shared_ptr<arrow::io::OutputStream> borrowed(std::shared_ptr<void>(), &output);

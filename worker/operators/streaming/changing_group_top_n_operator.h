@@ -10,7 +10,7 @@
 #include "worker/memory/memory_budget.h"
 #include "worker/operators/operator.h"
 #include "worker/operators/sort_key_reader.h"
-#include "worker/operators/streaming/top_n_rows.h"
+#include "worker/operators/streaming/ordered_rows.h"
 
 namespace millrace {
 
@@ -53,7 +53,7 @@ class ChangingGroupTopNOperator final : public Operator {
     size_t old_begin;
     size_t old_end;
   };
-  using Entry = TopNRows::Entry;
+  using Entry = OrderedRows::Entry;
 
   explicit ChangingGroupTopNOperator(Plan plan);
 
@@ -77,7 +77,7 @@ class ChangingGroupTopNOperator final : public Operator {
   OperatorContext* context_ = nullptr;
   std::optional<MemoryReservation> memory_;
   std::unique_ptr<SortKeyReader> key_reader_;
-  TopNRows rows_;
+  OrderedRows rows_;
   // By partition: a row that is certainly not behind the n-th one from now on; kNoRow if unknown.
   // Input that only grows.
   FlatVector<uint32_t> thresholds_;

@@ -38,7 +38,7 @@ absl::StatusOr<int64_t> DistanceOf(const v1::FrameBound& bound, bool by_rows) {
   }
   const int64_t micros = interval->days * kDayMicros + interval->micros;
   if (micros < 0) {
-    return MakeError(SqlState::kInvalidParameterValue,
+    return MakeError(SqlState::kInvalidFrameOffset,
                      "invalid preceding or following size in window function");
   }
   return micros;

@@ -134,7 +134,7 @@ class FramePositionFunction final : public StatelessOverFunction {
     if (nths.IsNull(row)) return INT64_MAX;
     const int64_t nth = IntegerAt(nths, row);
     if (nth > 0) return nth;
-    return MakeError(SqlState::kInvalidParameterValue,
+    return MakeError(SqlState::kInvalidArgumentForNthValue,
                      "argument of nth_value must be greater than zero");
   }
 

@@ -16,6 +16,7 @@ namespace millrace {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 // "path[begin,end)" and "path[group+groups]".
 std::vector<std::string> AsText(const std::vector<v1::Split>& splits) {
@@ -99,15 +100,45 @@ TEST_F(EnumerateTest, LooksAtTextFilesBeforeItCutsThem) {
       ElementsAre("a.csv[0,0)"));
 }
 
-TEST_F(EnumerateTest, ASegmentOfAnotherSizeIsDamage) {
-  folder_.Write("seg.parquet", "x");
+v1::TableSegment* AddSegment(uint64_t rows, v1::TableVersion* version) {
+  const auto position = static_cast<uint64_t>(version->segments_size());
+  v1::TableSegment* segment = version->add_segments();
+  segment->set_path(absl::StrCat("s", position, ".parquet"));
+  segment->set_rows(rows);
+  segment->set_size_bytes(10 * rows);
+  segment->set_begin_position(position);
+  segment->set_end_position(position + 1);
+  return segment;
+}
+
+TEST(TableSplitsTest, CoverEverySegmentToItsEnd) {
   v1::TableVersion version;
-  version.add_segments()->set_path("seg.parquet");
-  EXPECT_ERROR(EnumerateTableSplits(file_system_, folder_.path(), version),
-               SqlState::kDataCorrupted, "1 bytes instead of 0");
-  version.mutable_segments(0)->set_path("missing.parquet");
-  EXPECT_ERROR(EnumerateTableSplits(file_system_, folder_.path(), version),
-               SqlState::kUndefinedFile, "missing.parquet");
+  AddSegment(1, &version);
+  AddSegment(5 * kParquetRowGroupRows + 1, &version);
+  AddSegment(2 * kParquetRowGroupRows, &version);
+  std::vector<std::string> found;
+  for (const v1::Split& split : MakeTableSplits("/d", version)) {
+    EXPECT_EQ(split.id(), found.size());
+    EXPECT_TRUE(split.file().immutable());
+    found.push_back(absl::StrCat(split.file().path(), "[", split.file().first_row_group(), "+",
+                                 split.file().num_row_groups(), ")"));
+  }
+  EXPECT_THAT(found, ElementsAre("/d/s0.parquet[0+0)", "/d/s1.parquet[0+2)", "/d/s1.parquet[2+2)",
+                                 "/d/s1.parquet[4+0)", "/d/s2.parquet[0+0)"));
+  EXPECT_THAT(MakeTableSplits("/d", v1::TableVersion()), IsEmpty());
+}
+
+TEST(TableSplitsTest, ALogIsReadFromItsPosition) {
+  v1::TableVersion version;
+  AddSegment(3, &version)->set_end_position(7);
+  version.mutable_segments(0)->set_begin_position(0);
+  AddSegment(1, &version)->set_begin_position(7);
+  version.mutable_segments(1)->set_end_position(8);
+  EXPECT_EQ(MakeTableSplits("/d", version, 0).size(), 2);
+  const std::vector<v1::Split> splits = MakeTableSplits("/d", version, 7);
+  ASSERT_EQ(splits.size(), 1);
+  EXPECT_EQ(splits[0].file().path(), "/d/s1.parquet");
+  EXPECT_THAT(MakeTableSplits("/d", version, 8), IsEmpty());
 }
 
 TEST(DatagenSplitsTest, CoverAllRowsOnce) {

@@ -2,8 +2,10 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "coordinator/catalog/drop_plan.h"
 #include "coordinator/metadata/memory_metadata_store.h"
@@ -122,6 +124,109 @@ TEST_F(CatalogTest, AppendToADroppedTableFails) {
   ASSERT_TRUE(catalog_->BeginDrop({id}).ok());
   const absl::Status status = catalog_->AppendSegments(id, {v1::TableSegment()});
   EXPECT_EQ(GetErrorDetail(status).state, SqlState::kUndefinedTable);
+}
+
+v1::TableSegment Segment(const std::string& path, uint64_t rows) {
+  v1::TableSegment segment;
+  segment.set_path(path);
+  segment.set_rows(rows);
+  return segment;
+}
+
+TEST_F(CatalogTest, AppendsThatComeTogetherAllCount) {
+  const uint64_t first = Create("t", v1::OBJECT_KIND_TABLE);
+  const uint64_t second = Create("u", v1::OBJECT_KIND_TABLE);
+  std::vector<std::thread> threads;
+  constexpr int kThreads = 8;
+  constexpr int kAppends = 25;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kAppends; ++i) {
+        const std::string name = absl::StrCat(t, "-", i);
+        EXPECT_TRUE(catalog_
+                        ->AppendSegments(t % 2 == 0 ? first : second, {Segment(name, 1)},
+                                         {{absl::StrCat("mark/", name), "done"}})
+                        .ok());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  Restart();
+  for (const char* name : {"t", "u"}) {
+    const v1::TableVersion& version = catalog_->Snapshot()->Find(name)->table_version();
+    ASSERT_EQ(version.segments_size(), kThreads / 2 * kAppends);
+    for (int i = 0; i < version.segments_size(); ++i) {
+      EXPECT_EQ(version.segments(i).begin_position(), i);
+      EXPECT_EQ(version.segments(i).end_position(), i + 1);
+    }
+  }
+  EXPECT_EQ(store_.List("mark/")->size(), kThreads * kAppends);
+}
+
+TEST_F(CatalogTest, AppendOfNothingWritesWhatGoesWithIt) {
+  const uint64_t id = Create("t", v1::OBJECT_KIND_TABLE);
+  ASSERT_TRUE(catalog_->AppendSegments(id, {}, {{"mark", "done"}}).ok());
+  EXPECT_TRUE(store_.Get("mark")->has_value());
+  EXPECT_EQ(catalog_->Snapshot()->Find("t")->table_version().version(), 0);
+  // Also there the table must exist.
+  EXPECT_FALSE(catalog_->AppendSegments(id + 1, {}, {{"other", "done"}}).ok());
+  EXPECT_FALSE(store_.Get("other")->has_value());
+}
+
+TEST_F(CatalogTest, CompactedSegmentTakesThePlaceOfItsParts) {
+  const uint64_t id = Create("t", v1::OBJECT_KIND_TABLE);
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(catalog_->AppendSegments(id, {Segment(absl::StrCat(i), 2)}).ok());
+  }
+  v1::TableSegment compacted = Segment("c", 6);
+  compacted.set_begin_position(1);
+  compacted.set_end_position(4);
+  ASSERT_TRUE(catalog_->ReplaceSegments(id, compacted).ok());
+  Restart();
+  const v1::TableVersion& version = catalog_->Snapshot()->Find("t")->table_version();
+  std::vector<std::string> paths;
+  for (const v1::TableSegment& segment : version.segments()) paths.push_back(segment.path());
+  EXPECT_THAT(paths, ElementsAre("0", "c", "4"));
+  EXPECT_EQ(EndPosition(version), 5);
+  // A second time they are not there any more.
+  compacted.set_end_position(3);
+  EXPECT_EQ(GetErrorDetail(catalog_->ReplaceSegments(id, compacted).status()).state,
+            SqlState::kSerializationFailure);
+}
+
+TEST_F(CatalogTest, KnowsTheOldestSnapshotInUse) {
+  int released = 0;
+  catalog_->SetReleaseHook([&released] { ++released; });
+  auto old = catalog_->Snapshot();
+  const uint64_t revision = old->revision();
+  Create("t", v1::OBJECT_KIND_TABLE);
+  Create("u", v1::OBJECT_KIND_TABLE);
+  EXPECT_EQ(catalog_->OldestRevisionInUse(), revision);
+  const int before = released;
+  old.reset();
+  EXPECT_EQ(released, before + 1);
+  EXPECT_EQ(catalog_->OldestRevisionInUse(), catalog_->Snapshot()->revision());
+}
+
+TEST_F(CatalogTest, NothingComesToDependOnWhatGoes) {
+  const uint64_t table = Create("t", v1::OBJECT_KIND_TABLE);
+  Create("v", v1::OBJECT_KIND_VIEW, {table});
+  EXPECT_EQ(GetErrorDetail(catalog_->BeginDrop({table})).state, SqlState::kDependentObjects);
+  v1::CatalogObject view;
+  view.set_name("w");
+  view.set_kind(v1::OBJECT_KIND_VIEW);
+  view.set_state(v1::OBJECT_STATE_READY);
+  view.add_depends_on(table + 100);
+  EXPECT_EQ(GetErrorDetail(catalog_->Create(view).status()).state, SqlState::kUndefinedTable);
+}
+
+TEST_F(CatalogTest, RefusalNamesAllDependents) {
+  const uint64_t table = Create("t", v1::OBJECT_KIND_TABLE);
+  Create("b", v1::OBJECT_KIND_MATERIALIZED_VIEW, {table});
+  Create("a", v1::OBJECT_KIND_VIEW, {table});
+  const auto refused = PlanDrop(*catalog_->Snapshot(), {table}, DropBehavior::kRestrict);
+  EXPECT_EQ(refused.status().message(),
+            "cannot drop table t because view a, materialized view b depend on it");
 }
 
 TEST_F(CatalogTest, DropIsRefusedWhileSomethingDependsOnIt) {

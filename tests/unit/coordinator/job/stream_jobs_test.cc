@@ -18,6 +18,7 @@
 namespace millrace {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr uint64_t kJob = 5;
@@ -58,12 +59,45 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     jobs_.reset();
     store_ = std::make_unique<JobStore>(cluster_.store_);
     ASSERT_TRUE(store_->Load().ok());
-    jobs_ = std::make_unique<StreamJobs>(StreamJobs::Parts{cluster_.runs_, cluster_.registry_,
-                                                           *store_, epoch_ids_, checkpoints_,
-                                                           files_, cluster_.clock_});
+    jobs_ = std::make_unique<StreamJobs>(StreamJobs::Parts{
+        cluster_.runs_, cluster_.registry_, *store_, epoch_ids_, checkpoints_, files_,
+        cluster_.clock_, [this](uint64_t table, uint64_t from) { return Log(table, from); }});
   }
 
-  void StartJob() {
+  // The log of table 3: a split of ten rows for each position.
+  TableLogSlice Log(uint64_t table, uint64_t from) const {
+    TableLogSlice slice;
+    slice.end_position = from;
+    if (table != 3) return slice;
+    for (; slice.end_position < log_end_; ++slice.end_position) {
+      slice.splits.emplace_back().set_id(slice.end_position);
+      slice.rows += 10;
+    }
+    return slice;
+  }
+  // A job that reads table 3 only.
+  void StartTableJob() {
+    input_ended_ = true;
+    auto plan = std::make_shared<v1::PhysicalPlan>(*OneFragmentPlan(2, kView));
+    v1::ScanNode* scan =
+        plan->mutable_fragments(0)->mutable_root()->mutable_inputs(0)->mutable_scan();
+    scan->set_connector("table");
+    scan->set_object_id(3);
+    StartJob(std::move(plan), 0);
+  }
+  void Commit() {
+    ++log_end_;
+    jobs_->OnTableChanged(3);
+  }
+  // How far the newest published epoch has read the table.
+  uint64_t ReadOfTable() const {
+    const auto view = jobs_->View(kJob);
+    if (view->published.empty()) return 0;
+    return view->published.back().positions.at({7, 0}).offset();
+  }
+
+  void StartJob() { StartJob(OneFragmentPlan(2, kView), 2); }
+  void StartJob(std::shared_ptr<const v1::PhysicalPlan> plan, uint64_t num_splits) {
     v1::JobRecord record;
     record.set_id(kJob);
     record.set_name("v");
@@ -73,10 +107,10 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     StreamSpec spec;
     spec.job_id = kJob;
     spec.name = "v";
-    spec.plan = OneFragmentPlan(2, kView);
+    spec.plan = std::move(plan);
     spec.scans.emplace_back();
     spec.scans[0].scan_id = 7;
-    for (uint64_t id = 0; id < 2; ++id) spec.scans[0].splits.emplace_back().set_id(id);
+    for (uint64_t id = 0; id < num_splits; ++id) spec.scans[0].splits.emplace_back().set_id(id);
     const absl::Status started = jobs_->Start(std::move(spec));
     ASSERT_TRUE(started.ok()) << started;
   }
@@ -101,6 +135,11 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     } else if (message.has_cancel()) {
       reply.mutable_cancelled()->set_job_id(kJob);
       reply.mutable_cancelled()->set_attempt(message.cancel().attempt());
+    } else if (message.has_split_assignment()) {
+      for (const v1::Split& split : message.split_assignment().splits()) {
+        assigned_.push_back(split.id());
+      }
+      return;
     } else if (message.has_inject_barrier()) {
       return Acknowledge(worker, message.inject_barrier());
     } else {
@@ -117,6 +156,10 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     ack.set_epoch(barrier.epoch());
     ack.set_task_index(task_of_[worker]);
     ack.set_ended(input_ended_);
+    if (rows_ == 0) {
+      cluster_.registry_.Receive(worker, reply);
+      return Finish(worker, barrier);
+    }
     v1::ScanPositions* scan = ack.add_scans();
     scan->set_scan_id(7);
     v1::SplitPosition* position = scan->add_positions();
@@ -124,6 +167,10 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     position->set_rows(rows_);
     position->set_ended(input_ended_);
     cluster_.registry_.Receive(worker, reply);
+    Finish(worker, barrier);
+  }
+
+  void Finish(WorkerId worker, const v1::InjectBarrier& barrier) {
     if (barrier.final()) {
       v1::WorkerMessage finished;
       v1::TaskProgress* progress = finished.mutable_task_update()->mutable_progress();
@@ -172,6 +219,9 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
   uint64_t restored_ = 0;
   uint64_t rows_ = 0;
   bool input_ended_ = false;
+  uint64_t log_end_ = 0;
+  // Splits that were handed out, in turn.
+  std::vector<uint64_t> assigned_;
 };
 
 TEST_F(StreamJobsTest, FirstEpochMakesTheViewReadable) {
@@ -327,6 +377,111 @@ TEST_F(StreamJobsTest, FailureOfATaskIsTheJobsError) {
   const auto bound = jobs_->BindViews({{kView, 0}});
   EXPECT_EQ(GetErrorDetail(bound.status()).state, SqlState::kObjectNotInPrerequisiteState);
   EXPECT_THAT(std::string(bound.status().message()), ::testing::HasSubstr("division by zero"));
+}
+
+TEST_F(StreamJobsTest, FirstEpochHasWhatAStoredTableHadAtTheStart) {
+  log_end_ = 3;
+  StartTableJob();
+  Pump();
+  Step(0);
+  EXPECT_THAT(assigned_, ElementsAre(0, 1, 2));
+  EXPECT_EQ(ReadOfTable(), 3);
+  EXPECT_EQ(RowsRead(jobs_->View(kJob)->published.back().positions), 30);
+}
+
+TEST_F(StreamJobsTest, CommitsAreHandedOutOnceAndStandInTheNextEpoch) {
+  StartTableJob();
+  Pump();
+  Step(0);
+  Commit();
+  Commit();
+  jobs_->OnTableChanged(3);
+  jobs_->OnTableChanged(4);
+  Pump();
+  EXPECT_THAT(assigned_, ElementsAre(0, 1));
+  EXPECT_EQ(ReadOfTable(), 0);
+  Step(0);
+  EXPECT_EQ(ReadOfTable(), 2);
+}
+
+TEST_F(StreamJobsTest, TableWithoutNewsMakesNoEpochs) {
+  StartTableJob();
+  Pump();
+  Commit();
+  Step(0);
+  const uint64_t quiet = jobs_->View(kJob)->published.back().epoch;
+  // Much longer than a checkpoint interval: one more for the checkpoint, then none.
+  for (int i = 0; i < 60; ++i) Step(0);
+  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  const uint64_t durable = jobs_->View(kJob)->published.back().epoch;
+  EXPECT_GT(durable, quiet);
+  for (int i = 0; i < 60; ++i) Step(0);
+  EXPECT_EQ(jobs_->View(kJob)->published.back().epoch, durable);
+  EXPECT_EQ(jobs_->View(kJob)->phase, StreamPhase::kRunning);
+}
+
+TEST_F(StreamJobsTest, RestartGoesOnInTheLogWhereTheCheckpointStands) {
+  StartTableJob();
+  Pump();
+  Commit();
+  for (int i = 0; i < 25; ++i) Step(0);
+  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  EXPECT_EQ(jobs_->TableReadEverywhere(3), 1);
+  EXPECT_EQ(jobs_->TableReadEverywhere(4), UINT64_MAX);
+  Commit();
+  Step(0);
+  EXPECT_EQ(ReadOfTable(), 2);
+  cluster_.registry_.Disconnect(WorkerId(1), absl::UnavailableError("eof"));
+  Pump();
+  // Committed while nobody reads.
+  ++log_end_;
+  jobs_->OnTableChanged(3);
+  assigned_.clear();
+  cluster_.Join();
+  while (jobs_->View(kJob)->attempt < 2) {
+    cluster_.clock_.AdvanceMillis(500);
+    jobs_->Tick();
+    std::this_thread::yield();
+  }
+  while (jobs_->View(kJob)->published.empty()) Step(0);
+  EXPECT_THAT(assigned_, ElementsAre(1, 2));
+  EXPECT_EQ(ReadOfTable(), 3);
+}
+
+TEST_F(StreamJobsTest, FlushWaitsForAnEpochWithTheCommitsBeforeIt) {
+  StartTableJob();
+  Pump();
+  Step(0);
+  Commit();
+  Cancellation cancellation;
+  absl::Status flushed = absl::UnknownError("not yet");
+  std::thread flusher([&] { flushed = jobs_->Flush(cancellation); });
+  while (ReadOfTable() < 1) {
+    jobs_->Tick();
+    Pump();
+    std::this_thread::yield();
+  }
+  flusher.join();
+  EXPECT_TRUE(flushed.ok()) << flushed;
+}
+
+TEST_F(StreamJobsTest, StoppedJobTakesNoMoreOfATable) {
+  StartTableJob();
+  Pump();
+  Step(0);
+  Cancellation cancellation;
+  std::thread stopper([&] { EXPECT_TRUE(jobs_->Stop(kJob, cancellation).ok()); });
+  while (jobs_->View(kJob)->phase != StreamPhase::kServing) {
+    Step(0);
+    std::this_thread::yield();
+  }
+  stopper.join();
+  EXPECT_EQ(RecordedState(), v1::JOB_STATE_STOPPED);
+  assigned_.clear();
+  Commit();
+  Pump();
+  EXPECT_THAT(assigned_, IsEmpty());
+  EXPECT_EQ(jobs_->TableReadEverywhere(3), UINT64_MAX);
 }
 
 }  // namespace

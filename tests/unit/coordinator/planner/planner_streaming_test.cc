@@ -40,7 +40,7 @@ std::string Explained(const LogicalPtr& query, const PlanOptions& options = View
 }
 
 ViewTraits TraitsOf(const LogicalPtr& query, const PlanOptions& options = ViewOptions()) {
-  return ViewTraitsOf(PlanQuery(query, options).value());
+  return ViewTraitsOf(PlanQuery(query, options).value(), 9);
 }
 
 // Clicks with a watermark on ts; `late` has none.

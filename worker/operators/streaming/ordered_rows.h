@@ -19,7 +19,7 @@ namespace millrace {
 // apart by the whole row.
 //
 // In the store: row → multiplicity.
-class TopNRows {
+class OrderedRows {
  public:
   // A row of a partition's order, with how many times it counts.
   struct Entry {
@@ -27,9 +27,9 @@ class TopNRows {
     int64_t count;
   };
 
-  TopNRows(std::vector<SqlType> types, std::vector<int> partition_columns);
-  TopNRows(const TopNRows&) = delete;
-  TopNRows& operator=(const TopNRows&) = delete;
+  OrderedRows(std::vector<SqlType> types, std::vector<int> partition_columns);
+  OrderedRows(const OrderedRows&) = delete;
+  OrderedRows& operator=(const OrderedRows&) = delete;
 
   // The partition of each row of a batch, new ones included.
   void FindPartitions(const Batch& batch, std::vector<uint32_t>* partitions);
@@ -70,7 +70,7 @@ class TopNRows {
 
  private:
   struct RowLess {
-    const TopNRows* rows;
+    const OrderedRows* rows;
     bool operator()(uint32_t a, uint32_t b) const { return rows->Less(a, b); }
   };
   using Order = absl::btree_set<uint32_t, RowLess>;

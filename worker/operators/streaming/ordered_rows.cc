@@ -1,4 +1,4 @@
-#include "worker/operators/streaming/top_n_rows.h"
+#include "worker/operators/streaming/ordered_rows.h"
 
 #include <cstring>
 #include <numeric>
@@ -19,7 +19,7 @@ constexpr int64_t kOrderEntryBytes = 8;
 
 }  // namespace
 
-TopNRows::TopNRows(std::vector<SqlType> types, std::vector<int> partition_columns)
+OrderedRows::OrderedRows(std::vector<SqlType> types, std::vector<int> partition_columns)
     : partition_columns_(std::move(partition_columns)),
       all_columns_(FirstColumns(static_cast<int>(types.size()))),
       codec_(types, CodecUse::kStorage),
@@ -29,14 +29,14 @@ TopNRows::TopNRows(std::vector<SqlType> types, std::vector<int> partition_column
   key_offsets_.PushBack(0);
 }
 
-bool TopNRows::Less(uint32_t a, uint32_t b) const {
+bool OrderedRows::Less(uint32_t a, uint32_t b) const {
   int order = key(a).compare(key(b));
   if (order == 0) order = rows_.CompareRows(a, b);
   // Rows that no comparison tells apart, such as intervals of equal length.
   return order != 0 ? order < 0 : a < b;
 }
 
-void TopNRows::FindPartitions(const Batch& batch, std::vector<uint32_t>* partitions) {
+void OrderedRows::FindPartitions(const Batch& batch, std::vector<uint32_t>* partitions) {
   partitions->assign(static_cast<size_t>(batch.num_rows()), 0);
   uint32_t num_partitions = 1;
   if (!partition_columns_.empty()) {
@@ -46,7 +46,7 @@ void TopNRows::FindPartitions(const Batch& batch, std::vector<uint32_t>* partiti
   while (orders_.size() < num_partitions) orders_.emplace_back(RowLess{this});
 }
 
-void TopNRows::FindRows(const Batch& batch, const std::vector<uint32_t>& partitions,
+void OrderedRows::FindRows(const Batch& batch, const std::vector<uint32_t>& partitions,
                         const EncodedRows& keys, absl::Span<const int32_t> key_rows,
                         std::vector<uint32_t>* rows) {
   const auto n = static_cast<uint32_t>(batch.num_rows());
@@ -79,7 +79,7 @@ void TopNRows::FindRows(const Batch& batch, const std::vector<uint32_t>& partiti
   num_dead_ += static_cast<int64_t>(fresh.size());
 }
 
-void TopNRows::Change(uint32_t row, int64_t weight) {
+void OrderedRows::Change(uint32_t row, int64_t weight) {
   const int64_t before = multiplicities_[row];
   const int64_t after = before + weight;
   // Below zero for a moment: the row's addition comes later in the epoch.
@@ -90,13 +90,13 @@ void TopNRows::Change(uint32_t row, int64_t weight) {
   MarkDirty(row);
 }
 
-void TopNRows::MarkDirty(uint32_t row) {
+void OrderedRows::MarkDirty(uint32_t row) {
   if (is_dirty_[row] != 0) return;
   is_dirty_[row] = 1;
   dirty_.push_back(row);
 }
 
-void TopNRows::AppendTop(uint32_t partition, uint64_t limit, std::vector<Entry>* top) const {
+void OrderedRows::AppendTop(uint32_t partition, uint64_t limit, std::vector<Entry>* top) const {
   uint64_t left = limit;
   for (const uint32_t row : orders_[partition]) {
     if (left == 0) break;
@@ -107,7 +107,7 @@ void TopNRows::AppendTop(uint32_t partition, uint64_t limit, std::vector<Entry>*
   }
 }
 
-void TopNRows::DropBehind(uint32_t partition, uint32_t last) {
+void OrderedRows::DropBehind(uint32_t partition, uint32_t last) {
   Order& order = orders_[partition];
   const auto begin = order.upper_bound(last);
   for (auto it = begin; it != order.end(); ++it) {
@@ -118,7 +118,7 @@ void TopNRows::DropBehind(uint32_t partition, uint32_t last) {
   order.erase(begin, order.end());
 }
 
-void TopNRows::AppendEntries(uint32_t num_shards, std::vector<StateEntry>* entries) {
+void OrderedRows::AppendEntries(uint32_t num_shards, std::vector<StateEntry>* entries) {
   if (dirty_.empty()) return;
   const Batch rows = rows_.GatherRows(dirty_);
   EncodedRows encoded;
@@ -141,7 +141,7 @@ void TopNRows::AppendEntries(uint32_t num_shards, std::vector<StateEntry>* entri
   dirty_.clear();
 }
 
-absl::Status TopNRows::Decode(const std::vector<std::string>& rows, Batch* batch) const {
+absl::Status OrderedRows::Decode(const std::vector<std::string>& rows, Batch* batch) const {
   const std::vector<std::string_view> views(rows.begin(), rows.end());
   std::vector<std::shared_ptr<arrow::Array>> columns;
   MR_RETURN_IF_ERROR(codec_.Decode(views, &columns));
@@ -149,14 +149,14 @@ absl::Status TopNRows::Decode(const std::vector<std::string>& rows, Batch* batch
   return absl::OkStatus();
 }
 
-void TopNRows::SetStored(uint32_t row, int64_t multiplicity) {
+void OrderedRows::SetStored(uint32_t row, int64_t multiplicity) {
   num_dead_ -= multiplicities_[row] == 0 ? 1 : 0;
   multiplicities_[row] = multiplicity;
   is_stored_[row] = 1;
   if (multiplicity > 0) orders_[partitions_[row]].insert(row);
 }
 
-bool TopNRows::Compact(FlatVector<uint32_t>* new_rows) {
+bool OrderedRows::Compact(FlatVector<uint32_t>* new_rows) {
   if (num_dead_ < kCompactRowsMin || num_dead_ * 2 < rows_.num_rows()) return false;
   std::vector<uint32_t> survivors;
   for (uint32_t row = 0; row < rows_.num_rows(); ++row) {
@@ -200,7 +200,7 @@ bool TopNRows::Compact(FlatVector<uint32_t>* new_rows) {
   return true;
 }
 
-int64_t TopNRows::bytes() const {
+int64_t OrderedRows::bytes() const {
   return partition_table_.bytes() + row_table_.bytes() + rows_.bytes() + key_bytes_.bytes() +
          key_offsets_.bytes() + partitions_.bytes() + multiplicities_.bytes() + is_dirty_.bytes() +
          is_stored_.bytes() + static_cast<int64_t>(orders_.capacity() * sizeof(Order)) +

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace millrace {
+
+// What status calls a statement: its first line, shortened.
+std::string StatementTitle(const std::string& statement);
+
+}  // namespace millrace

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/types/sql_type.h"
+#include "coordinator/planner/planner.h"
+#include "coordinator/service/bounded_runner.h"
+#include "coordinator/service/cluster_parts.h"
+
+// Segments of stored tables on their way from a sink into a version.
+
+namespace millrace {
+
+// Where the segments of a stored table lie.
+std::string TableFolder(const std::string& data_dir, uint64_t object_id);
+// Removes the folder with all that is in it.
+absl::Status RemoveTableFolder(const std::string& data_dir, uint64_t object_id);
+
+// The sink of a stored table; makes its folder.
+absl::StatusOr<TableSinkTarget> MakeTableTarget(const ClusterParts& parts, uint64_t object_id,
+                                                const Schema& columns);
+// Renames the staged segments; they become part of the table only by the catalog's
+// compare-and-swap after it. They have no positions yet.
+absl::StatusOr<std::vector<v1::TableSegment>> CommitSegments(const ClusterParts& parts,
+                                                             const BoundedResult& result);
+// Gives the files that a run has staged their names.
+absl::Status CommitFiles(const BoundedResult& result);
+// Removes committed files that no version holds.
+void RemoveFiles(const std::vector<v1::StagedFile>& files);
+
+}  // namespace millrace
