@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "millrace/v1/cluster_service.pb.h"
@@ -47,19 +49,82 @@ std::string StateWord(const std::string& name, absl::string_view prefix) {
   return absl::AsciiStrToLower(absl::StripPrefix(name, prefix));
 }
 
-std::string Time(int64_t micros) {
-  if (micros == 0) return "-";
-  return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixMicros(micros), absl::UTCTimeZone());
+std::string Moment(int64_t micros) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%E*S", absl::FromUnixMicros(micros), absl::UTCTimeZone());
+}
+
+// 0 = not yet.
+std::string Time(int64_t wall_micros) {
+  return wall_micros == 0 ? "-" : Moment(wall_micros / 1'000'000 * 1'000'000);
 }
 
 std::string EventTime(bool has, int64_t micros) {
   if (!has || micros == INT64_MIN) return "-";
-  return micros == INT64_MAX ? "end" : Time(micros);
+  return micros == INT64_MAX ? "end" : Moment(micros);
 }
 
 std::string Duration(int64_t from, int64_t to) {
   if (from == 0 || to < from) return "-";
   return absl::StrCat((to - from) / 1000, " ms");
+}
+
+// "22P02: invalid input …, at character 12 (hint)".
+std::string ErrorLine(const v1::Error& error) {
+  const v1::ErrorDetail& detail = error.detail();
+  return absl::StrCat(
+      detail.sqlstate(), ": ", error.message(),
+      detail.position() > 0 ? absl::StrCat(", at character ", detail.position()) : "",
+      detail.hint().empty() ? "" : absl::StrCat(" (", detail.hint(), ")"));
+}
+
+std::string StepsText(const v1::JobStatus& job) {
+  AlignedText steps({"step", "state", "workers", "rows in", "rows", "late", "bad", "watermark",
+                     "epoch", "touched", "time", "stored at", "statement"});
+  std::string errors;
+  for (const v1::StepStatus& step : job.steps()) {
+    const std::string workers = absl::StrJoin(step.worker_ids(), ",");
+    steps.Add(
+        {absl::StrCat(step.index() + 1), StateWord(v1::StepState_Name(step.state()), "STEP_STATE_"),
+         workers.empty() ? "-" : workers, absl::StrCat(step.rows_in()), absl::StrCat(step.rows()),
+         absl::StrCat(step.late_rows()), absl::StrCat(step.bad_rows()),
+         EventTime(step.has_watermark(), step.watermark_micros()), absl::StrCat(step.epoch()),
+         absl::StrCat(step.epoch_rows_touched()),
+         Duration(step.started_at_micros(), step.ended_at_micros()),
+         step.stored_at().empty() ? "-" : step.stored_at(), step.title()});
+    if (step.has_error()) {
+      absl::StrAppend(&errors, "step ", step.index() + 1, " error ", ErrorLine(step.error()), "\n");
+    }
+  }
+  return steps.ToString("") + errors;
+}
+
+std::string TasksText(const v1::JobStatus& job) {
+  std::map<std::pair<uint64_t, uint32_t>, std::string> titles;
+  for (const v1::FragmentStatus& fragment : job.fragments()) {
+    titles[{fragment.job_id(), fragment.fragment()}] = fragment.title();
+  }
+  AlignedText tasks({"task", "step", "worker", "state", "rows in", "rows out", "remote out",
+                     "remote in", "state rows", "touched", "watermark", "epoch", "late", "bad",
+                     "waits for", "operators"});
+  std::string errors;
+  for (const v1::TaskProgress& task : job.tasks()) {
+    const std::string name =
+        absl::StrCat(task.job_id(), "/", task.fragment(), ".", task.task_index());
+    const std::string touched = absl::StrCat(task.epoch_rows_touched(), "/", task.rows_touched());
+    tasks.Add({name, absl::StrCat(task.step() + 1), absl::StrCat(task.worker_id()),
+               StateWord(v1::TaskState_Name(task.state()), "TASK_STATE_"),
+               absl::StrCat(task.rows_in()), absl::StrCat(task.rows_out()),
+               absl::StrCat(task.remote_bytes_out()), absl::StrCat(task.remote_bytes_in()),
+               absl::StrCat(task.state_rows()), touched,
+               EventTime(task.has_watermark(), task.watermark_micros()), absl::StrCat(task.epoch()),
+               absl::StrCat(task.late_rows()), absl::StrCat(task.bad_rows()),
+               task.waiting_for().empty() ? "-" : task.waiting_for(),
+               titles[{task.job_id(), task.fragment()}]});
+    if (task.has_error()) {
+      absl::StrAppend(&errors, "task ", name, " error ", ErrorLine(task.error()), "\n");
+    }
+  }
+  return tasks.ToString("") + errors;
 }
 
 }  // namespace
@@ -71,43 +136,9 @@ std::string JobText(const v1::JobStatus& job) {
                    Time(job.created_at_micros()), "  ended ", Time(job.ended_at_micros()),
                    "  attempt ", job.attempt(), "\nepoch published ", job.published_epoch(),
                    "  durable ", job.durable_epoch(), "\n");
-  if (!job.error().message().empty()) {
-    absl::StrAppend(&text, "error ", job.error().detail().sqlstate(), ": ", job.error().message(),
-                    "\n");
-  }
-  if (job.steps_size() > 0) {
-    AlignedText steps({"step", "state", "rows", "time", "stored at", "statement"});
-    for (const v1::StepStatus& step : job.steps()) {
-      steps.Add({absl::StrCat(step.index() + 1),
-                 StateWord(v1::StepState_Name(step.state()), "STEP_STATE_"),
-                 absl::StrCat(step.rows()),
-                 Duration(step.started_at_micros(), step.ended_at_micros()),
-                 step.stored_at().empty() ? "-" : step.stored_at(), step.title()});
-      if (!step.error().message().empty()) {
-        steps.Add({"", "", "", "", "", absl::StrCat("error: ", step.error().message())});
-      }
-    }
-    absl::StrAppend(&text, "\n", steps.ToString(""));
-  }
-  if (job.tasks_size() > 0) {
-    std::map<uint32_t, std::string> titles;
-    for (const v1::FragmentStatus& fragment : job.fragments()) {
-      titles[fragment.fragment()] = fragment.title();
-    }
-    AlignedText tasks({"task", "worker", "state", "rows in", "rows out", "remote bytes",
-                       "watermark", "epoch", "late", "bad", "waits for", "operators"});
-    for (const v1::TaskProgress& task : job.tasks()) {
-      tasks.Add(
-          {absl::StrCat(task.job_id(), "/", task.fragment(), ".", task.task_index()),
-           absl::StrCat(task.worker_id()),
-           StateWord(v1::TaskState_Name(task.state()), "TASK_STATE_"), absl::StrCat(task.rows_in()),
-           absl::StrCat(task.rows_out()), absl::StrCat(task.remote_bytes_out()),
-           EventTime(task.has_watermark(), task.watermark_micros()), absl::StrCat(task.epoch()),
-           absl::StrCat(task.late_rows()), absl::StrCat(task.bad_rows()),
-           task.waiting_for().empty() ? "-" : task.waiting_for(), titles[task.fragment()]});
-    }
-    absl::StrAppend(&text, "\n", tasks.ToString(""));
-  }
+  if (job.has_error()) absl::StrAppend(&text, "error ", ErrorLine(job.error()), "\n");
+  if (job.steps_size() > 0) absl::StrAppend(&text, "\n", StepsText(job));
+  if (job.tasks_size() > 0) absl::StrAppend(&text, "\n", TasksText(job));
   return text;
 }
 

@@ -1,6 +1,6 @@
 #include "common/base/failpoint.h"
 
-#ifdef MILLRACE_FAILPOINTS
+#if defined(MILLRACE_FAILPOINTS) && MILLRACE_FAILPOINTS
 
 #include <cstdlib>
 #include <map>

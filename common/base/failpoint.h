@@ -15,7 +15,7 @@
 
 namespace millrace {
 
-#ifdef MILLRACE_FAILPOINTS
+#if defined(MILLRACE_FAILPOINTS) && MILLRACE_FAILPOINTS
 absl::Status HitFailpoint(absl::string_view name);
 bool FailpointHeld(absl::string_view name);
 // action: "error", "abort", "hold", each with an optional "n*" in front.

@@ -70,7 +70,8 @@ void ReadFormat(OptionReader& reader, FileOptions& options) {
 }
 
 void ReadCsvOptions(OptionReader& reader, FileOptions& options) {
-  constexpr absl::string_view kCsvOnly[] = {"header", "delimiter", "quote", "null", "multiline"};
+  constexpr absl::string_view kCsvOnly[] = {"header", "delimiter", "quote",    "escape",
+                                            "null",   "null_only", "multiline"};
   if (options.format != FileFormat::kCsv) {
     for (absl::string_view name : kCsvOnly) {
       if (reader.Has(std::string(name))) {
@@ -92,14 +93,23 @@ void ReadCsvOptions(OptionReader& reader, FileOptions& options) {
   if (absl::EndsWithIgnoreCase(name, ".tbl")) delimiter = '|';
   options.csv.delimiter = reader.Character("delimiter", delimiter);
   options.csv.quote = reader.Character("quote", '"');
+  options.csv.escape = reader.Character("escape", options.csv.quote);
   options.csv.null_strings = reader.List("null");
+  // What COPY makes of its NULL: this text, unquoted, and nothing else.
+  if (reader.Has("null_only")) {
+    options.csv.null_strings = {reader.Text("null_only", "")};
+    options.csv.empty_is_null = options.csv.null_strings[0].empty();
+  }
+  reader.Ignore("null_only");
   options.multiline = reader.Bool("multiline", false);
   const std::string forbidden = "\r\n";
   if (options.csv.delimiter == options.csv.quote ||
       absl::StrContains(forbidden, options.csv.delimiter) ||
-      absl::StrContains(forbidden, options.csv.quote)) {
+      absl::StrContains(forbidden, options.csv.quote) ||
+      absl::StrContains(forbidden, options.csv.escape)) {
     reader.Fail(MakeError(SqlState::kInvalidParameterValue,
-                          "delimiter and quote must differ and cannot be line ends"));
+                          "delimiter and quote must differ, and neither they nor escape can be "
+                          "line ends"));
   }
 }
 

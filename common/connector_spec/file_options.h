@@ -28,8 +28,12 @@ enum class FileOrder : uint8_t { kName, kModificationTime };
 struct CsvDialect {
   char delimiter = ',';
   char quote = '"';
+  // Stands before a quote, or before itself, that is part of a quoted value.
+  char escape = '"';
   // Unquoted fields that mean NULL, besides the empty one.
   std::vector<std::string> null_strings;
+  // False: an empty field is an empty text, as in a COPY with a NULL string of its own.
+  bool empty_is_null = true;
 };
 
 // Options of connector = 'file'.

@@ -102,7 +102,7 @@ void MultiplyIn64Bits(const DecimalColumn& a, const DecimalColumn& b, int64_t n,
   }
 }
 
-// The product brought down by `drop` digits, which must all be zero.
+// The product brought down by `drop` digits, rounded half away from zero.
 bool CheckedProduct(__int128 a, __int128 b, int32_t drop, __int128* out) {
   __int128 product = 0;
   if (!__builtin_mul_overflow(a, b, &product)) {
@@ -110,9 +110,8 @@ bool CheckedProduct(__int128 a, __int128 b, int32_t drop, __int128* out) {
       *out = product;
       return FitsDecimal(product);
     }
-    if (product % PowerOfTen(drop) != 0) return false;
-    *out = product / PowerOfTen(drop);
-    return true;
+    *out = DivideRounded(product, PowerOfTen(drop));
+    return FitsDecimal(*out);
   }
   if (drop == 0) return false;
   // More than 38 digits before the zeros are dropped.
@@ -120,14 +119,17 @@ bool CheckedProduct(__int128 a, __int128 b, int32_t drop, __int128* out) {
     return arrow::BasicDecimal256(
         arrow::BasicDecimal128(static_cast<int64_t>(value >> 64), static_cast<uint64_t>(value)));
   };
+  const auto magnitude = [&](__int128 value) { return to256(value < 0 ? -value : value); };
   arrow::BasicDecimal256 quotient;
   arrow::BasicDecimal256 remainder;
-  (to256(a) * to256(b)).Divide(to256(PowerOfTen(drop)), &quotient, &remainder);
+  const arrow::BasicDecimal256 unit = to256(PowerOfTen(drop));
+  (magnitude(a) * magnitude(b)).Divide(unit, &quotient, &remainder);
+  if (remainder * arrow::BasicDecimal256(2) >= unit) quotient += arrow::BasicDecimal256(1);
+  if (quotient > to256(kMaxDecimal)) return false;
   const auto& words = quotient.little_endian_array();
   const __int128 low = (static_cast<__int128>(words[1]) << 64) | words[0];
-  const bool fits = remainder == arrow::BasicDecimal256(0) && to256(low) == quotient;
-  *out = low;
-  return fits && FitsDecimal(low);
+  *out = (a < 0) != (b < 0) ? -low : low;
+  return true;
 }
 
 ArrayOr Multiply(const KernelCall& call) {

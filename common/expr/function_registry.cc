@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
+#include "common/base/nearest_name.h"
 #include "common/base/status.h"
 #include "common/expr/call_builder.h"
 #include "common/expr/datetime_field.h"
@@ -13,6 +14,7 @@
 #include "common/expr/operator_names.h"
 #include "common/expr/type_resolution.h"
 #include "common/types/calendar.h"
+#include "common/types/decimal.h"
 
 namespace millrace {
 namespace {
@@ -38,9 +40,23 @@ bool IsOperatorOnly(absl::string_view name) {
       std::end(kAlsoFunctions)) {
     return false;
   }
-  if (name == "assign_length") return true;
+  for (const char* hidden :
+       {"assign_length", "require_not_null", "require_single_row", "interval_span"}) {
+    if (name == hidden) return true;
+  }
   return std::any_of(std::begin(kOperatorNames), std::end(kOperatorNames),
                      [&](const OperatorName& entry) { return name == entry.function; });
+}
+
+// The nearest name, where there is no function of this one.
+std::string HintForFunction(absl::string_view name) {
+  if (!FindFunctions(name).empty()) return kCastHint;
+  std::vector<std::string> known = {"coalesce", "nullif", "greatest", "least"};
+  for (const FunctionEntry& entry : AllFunctions()) {
+    if (!IsOperatorOnly(entry.name)) known.push_back(entry.name);
+  }
+  const std::string nearest = NearestName(name, known);
+  return nearest.empty() ? kCastHint : absl::StrCat("Perhaps you meant \"", nearest, "\".");
 }
 
 absl::Status NoSuchFunction(absl::string_view name, absl::Span<const ExprPtr> args,
@@ -50,7 +66,8 @@ absl::Status NoSuchFunction(absl::string_view name, absl::Span<const ExprPtr> ar
     return MakeError(SqlState::kAmbiguousFunction, absl::StrCat(call, " is not unique"),
                      kAmbiguousHint);
   }
-  return MakeError(SqlState::kUndefinedFunction, absl::StrCat(call, " does not exist"), kCastHint);
+  return MakeError(SqlState::kUndefinedFunction, absl::StrCat(call, " does not exist"),
+                   HintForFunction(name));
 }
 
 absl::Status NoSuchOperator(absl::string_view op, absl::Span<const ExprPtr> args, bool ambiguous) {
@@ -71,12 +88,56 @@ int32_t MaxScale(absl::Span<const ExprPtr> args) {
   return scale;
 }
 
-// A product has the digits of both factors, as in PostgreSQL. Beyond 32 (two plain numerics) room
-// is kept for digits before the point; the kernel then refuses products whose last digits are not
-// zero.
-int32_t ScaleOfProduct(int32_t a, int32_t b) {
-  constexpr int32_t kMaxProductScale = 32;
-  return std::max({a, b, std::min(a + b, kMaxProductScale)});
+// A product has the digits of both factors behind the point, as in PostgreSQL, where the declared
+// precisions leave room for them. Otherwise 20 are kept (or as many as a factor has), so that there
+// is room for 18 digits before the point; the kernel rounds there.
+int32_t ScaleOfProduct(const SqlType& a, const SqlType& b) {
+  constexpr int32_t kMinProductScale = 20;
+  const int32_t exact = a.scale + b.scale;
+  if (exact <= kMinProductScale) return exact;
+  int32_t room = std::max({a.scale, b.scale, kMinProductScale});
+  if (a.precision > 0 && b.precision > 0) {
+    const int32_t whole_digits = (a.precision - a.scale) + (b.precision - b.scale);
+    room = std::max(room, kMaxNumericPrecision - whole_digits);
+  }
+  return std::min(exact, room);
+}
+
+// How a numeric constant looks in base 10,000, in which PostgreSQL computes.
+struct NumericShape {
+  int32_t weight = 0;       // power of the first digit that is not 0
+  int32_t first_digit = 0;  // 0 for zero
+};
+
+NumericShape ShapeOf(__int128 value, int32_t scale) {
+  constexpr int32_t kDigitsOfGroup = 4;
+  NumericShape shape;
+  const __int128 magnitude = value < 0 ? -value : value;
+  if (magnitude == 0) return shape;
+  int32_t exponent = -scale - 1;
+  for (__int128 rest = magnitude; rest > 0; rest /= 10) ++exponent;
+  shape.weight = static_cast<int32_t>(FloorDiv(exponent, kDigitsOfGroup));
+  const int32_t drop = shape.weight * kDigitsOfGroup + scale;
+  shape.first_digit = static_cast<int32_t>(drop >= 0 ? magnitude / PowerOfTen(drop)
+                                                     : magnitude * PowerOfTen(-drop));
+  return shape;
+}
+
+// PostgreSQL's select_div_scale where both operands are known: at least 16 significant digits.
+// Columns get what fits all rows: at least 16 digits behind the point.
+int32_t ScaleOfQuotient(absl::Span<const ExprPtr> args) {
+  constexpr int32_t kMinSignificantDigits = 16;
+  const int32_t largest = MaxScale(args);
+  NumericShape shapes[2];
+  for (size_t i = 0; i < 2; ++i) {
+    if (!IsConstant(*args[i])) return std::max(kUnconstrainedNumericScale, largest);
+    const auto value = EvaluateConstant(*args[i]);
+    if (!value.ok() || value->is_null()) return std::max(kUnconstrainedNumericScale, largest);
+    shapes[i] = ShapeOf(std::get<__int128>(value->value), args[i]->type.scale);
+  }
+  int32_t weight = shapes[0].weight - shapes[1].weight;
+  if (shapes[0].first_digit <= shapes[1].first_digit) --weight;
+  return std::max({kMinSignificantDigits - weight * 4, largest, 0});
 }
 
 // round(x, 2): the digits asked for, where they are known; otherwise those of x are kept.
@@ -120,8 +181,9 @@ SqlType ResultType(const FunctionEntry& entry, absl::Span<const ExprPtr> args) {
     case ScaleRule::kMax:
       return numeric(MaxScale(args));
     case ScaleRule::kSum:
-      return numeric(ScaleOfProduct(args[0]->type.scale, args[1]->type.scale));
+      return numeric(ScaleOfProduct(args[0]->type, args[1]->type));
     case ScaleRule::kDivide:
+      return numeric(ScaleOfQuotient(args));
     case ScaleRule::kInexact:
       return numeric(std::max(kUnconstrainedNumericScale, MaxScale(args)));
     case ScaleRule::kByLiteral:
@@ -164,10 +226,14 @@ void MidnightToDate(std::vector<ExprPtr>* args, TypeId* common) {
 absl::StatusOr<ExprPtr> BuildNullIf(std::vector<ExprPtr> args, int32_t position) {
   if (args.size() != 2) return At(NoSuchFunction("nullif", args, false), position);
   MR_ASSIGN_OR_RETURN(ExprPtr equal, BuildOperator("=", args, position));
-  ExprPtr value = args[0];
-  if (value->type.id == TypeId::kUnknown) {
-    MR_ASSIGN_OR_RETURN(value, Coerce(value, TypeId::kText, position));
-  }
+  // The first argument as "=" takes it: PostgreSQL compares integers of two widths as they are, but
+  // makes an integer numeric to compare it with one.
+  const SqlType& written = args[0]->type;
+  const SqlType& compared = equal->args[0]->type;
+  const bool changes = written.id == TypeId::kUnknown ||
+                       (written.is_integer() && !compared.is_integer()) ||
+                       (written.is_numeric() && compared.is_float());
+  ExprPtr value = changes ? equal->args[0] : args[0];
   const SqlType type = value->type;
   return MakeCall("nullif", {std::move(value), std::move(equal)}, type, position);
 }
@@ -254,6 +320,10 @@ absl::StatusOr<ExprPtr> BuildOperator(absl::string_view op, std::vector<ExprPtr>
   const char* function = OperatorFunction(op, args.size() == 1);
   if (function == nullptr) return At(NoSuchOperator(op, args, false), position);
   std::vector<TypeId> types = TypeIdsOf(args);
+  // The roots are operators of double precision only, although sqrt() takes numeric too.
+  if (op == "|/" && (args[0]->type.is_number() || types[0] == TypeId::kUnknown)) {
+    types[0] = TypeId::kFloat64;
+  }
   bool ambiguous = false;
   const FunctionEntry* entry = SelectCandidate(FindFunctions(function), types, &ambiguous);
   if (entry == nullptr) return At(NoSuchOperator(op, args, ambiguous), position);

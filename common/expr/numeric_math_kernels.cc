@@ -171,7 +171,8 @@ absl::Status WidthBucket(__float128 x, __float128 low, __float128 high, int32_t 
     return MakeError(SqlState::kInvalidArgumentForWidthBucket, "count must be greater than zero");
   }
   if (low == high) {
-    return MakeError(SqlState::kInvalidArgumentForWidthBucket, "lower bound cannot equal upper bound");
+    return MakeError(SqlState::kInvalidArgumentForWidthBucket,
+                     "lower bound cannot equal upper bound");
   }
   const bool before = low < high ? x < low : x > low;
   const bool after = low < high ? x >= high : x <= high;

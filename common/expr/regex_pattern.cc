@@ -125,7 +125,7 @@ absl::StatusOr<std::unique_ptr<re2::RE2>> CompileRegex(absl::string_view pattern
 
 absl::StatusOr<std::string> SimilarToRegex(absl::string_view pattern, absl::string_view escape) {
   if (CountChars(escape) > 1) {
-    return MakeError(SqlState::kInvalidParameterValue, "invalid escape string",
+    return MakeError(SqlState::kInvalidEscapeSequence, "invalid escape string",
                      "Escape string must be empty or one character.");
   }
   std::string out = "^(?:";

@@ -84,10 +84,33 @@ uint32_t* WritePositions(uint64_t bits, uint32_t base, uint32_t* out) {
   return end;
 }
 
+// IndexCsv for a dialect whose escape character is not its quote.
+void IndexEscapedCsv(absl::string_view text, const CsvDialect& dialect, CsvIndex* index) {
+  std::vector<uint32_t>& separators = index->separators;
+  separators.assign(1, UINT32_MAX);
+  index->row_ends.clear();
+  index->has_quotes = false;
+  bool in_quotes = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == dialect.quote) {
+      in_quotes = !in_quotes;
+      index->has_quotes = true;
+    } else if (in_quotes) {
+      const char next = i + 1 < text.size() ? text[i + 1] : '\0';
+      if (c == dialect.escape && (next == dialect.quote || next == dialect.escape)) ++i;
+    } else if (c == dialect.delimiter || c == '\n') {
+      if (c == '\n') index->row_ends.push_back(static_cast<uint32_t>(separators.size()));
+      separators.push_back(static_cast<uint32_t>(i));
+    }
+  }
+}
+
 }  // namespace
 
 void IndexCsv(absl::string_view text, const CsvDialect& dialect, CsvIndex* index) {
   MR_CHECK(text.size() < (uint64_t{1} << 32) - kBlockBytes);
+  if (dialect.escape != dialect.quote) return IndexEscapedCsv(text, dialect, index);
   const BlockScanner scanner(dialect);
   std::vector<uint32_t>& separators = index->separators;
   std::vector<uint32_t>& row_ends = index->row_ends;
@@ -134,23 +157,24 @@ absl::string_view CsvField(absl::string_view text, const CsvIndex& index, size_t
   return end_index == index.row_ends[row] ? WithoutCarriageReturn(field) : field;
 }
 
-void Unquote(absl::string_view field, char quote, std::string* value) {
+void Unquote(absl::string_view field, const CsvDialect& dialect, std::string* value) {
   value->clear();
   bool in_quotes = false;
   for (size_t i = 0; i < field.size(); ++i) {
-    if (field[i] != quote) {
-      value->push_back(field[i]);
-    } else if (in_quotes && i + 1 < field.size() && field[i + 1] == quote) {
-      value->push_back(quote);
-      ++i;
-    } else {
+    const bool escapes = in_quotes && field[i] == dialect.escape && i + 1 < field.size() &&
+                         (field[i + 1] == dialect.quote || field[i + 1] == dialect.escape);
+    if (escapes) {
+      value->push_back(field[++i]);
+    } else if (field[i] == dialect.quote) {
       in_quotes = !in_quotes;
+    } else {
+      value->push_back(field[i]);
     }
   }
 }
 
 bool IsCsvNull(absl::string_view field, const CsvDialect& dialect) {
-  if (field.empty()) return true;
+  if (field.empty()) return dialect.empty_is_null;
   return std::find(dialect.null_strings.begin(), dialect.null_strings.end(), field) !=
          dialect.null_strings.end();
 }

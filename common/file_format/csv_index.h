@@ -33,7 +33,8 @@ struct CsvIndex {
 
 // Finds the rows of `text`, which begins with a row and has 64 readable bytes behind it. A row ends
 // at a line feed outside of quotes; quotes toggle, as PostgreSQL's COPY has it, so "" within a
-// quoted field is a quote. What follows the last line end is not a row.
+// quoted field is a quote. With another escape character, what it stands before within quotes does
+// not toggle; such text is gone through byte by byte. What follows the last line end is not a row.
 void IndexCsv(absl::string_view text, const CsvDialect& dialect, CsvIndex* index);
 
 // The field without carriage return at its end, if it is the row's last one.
@@ -46,10 +47,12 @@ inline absl::string_view WithoutCarriageReturn(absl::string_view field) {
 absl::string_view CsvField(absl::string_view text, const CsvIndex& index, size_t row,
                            size_t column);
 
-// The value of a field that has a quote somewhere: outer quotes removed, "" made one.
-void Unquote(absl::string_view field, char quote, std::string* value);
+// The value of a field that has a quote somewhere: outer quotes removed, "" made one, or what the
+// dialect's escape character stands before made itself.
+void Unquote(absl::string_view field, const CsvDialect& dialect, std::string* value);
 
-// True if the field means NULL: empty or one of the null strings, and not quoted.
+// True if the field means NULL: one of the null strings, or empty unless the dialect says
+// otherwise, and not quoted.
 bool IsCsvNull(absl::string_view field, const CsvDialect& dialect);
 
 }  // namespace millrace

@@ -71,7 +71,7 @@ absl::StatusOr<CsvFileHead> ReadCsvFileHead(FileSystem& file_system, const std::
       head.first_row_end = reader.offset() + index.row_end(row) + 1;
       if (index.num_fields(row) == 1 && CsvField(reader.text(), index, row, 0).empty()) continue;
       for (size_t column = 0; column < index.num_fields(row); ++column) {
-        Unquote(CsvField(reader.text(), index, row, column), dialect.quote,
+        Unquote(CsvField(reader.text(), index, row, column), dialect,
                 &head.first_row.emplace_back());
       }
       return head;

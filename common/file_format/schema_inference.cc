@@ -84,7 +84,7 @@ class CsvSample {
       for (size_t column = 0; column < guesses_.size(); ++column) {
         const absl::string_view field = CsvField(reader.text(), index, row, column);
         if (IsCsvNull(field, dialect_)) continue;
-        Unquote(field, dialect_.quote, &value);
+        Unquote(field, dialect_, &value);
         guesses_[column].Add(value);
       }
       if (++num_rows_ == kSampleRowsMax) return false;

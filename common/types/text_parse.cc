@@ -1,5 +1,6 @@
 #include "common/types/text_parse.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -9,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/types/char_class.h"
+#include "common/types/utf8.h"
 
 namespace millrace {
 namespace {
@@ -148,6 +150,19 @@ absl::Status DatetimeFailure(absl::string_view text, const SqlType& type) {
     has_form &= IsDigitChar(c) || separator || c == ' ' || c == 'T' || c == '.' || c == '+';
   }
   if (type.id == TypeId::kInterval) {
+    // A number as long as the largest that a field can hold is what went wrong; otherwise it is the
+    // form.
+    int64_t num_digits = 0;
+    int64_t longest = 0;
+    for (char c : trimmed) {
+      num_digits = IsDigitChar(c) ? num_digits + 1 : 0;
+      longest = std::max(longest, num_digits);
+    }
+    constexpr int64_t kDigitsOfInt32 = 10;
+    if (longest >= kDigitsOfInt32) {
+      return MakeError(SqlState::kIntervalFieldOverflow,
+                       absl::StrCat("interval field value out of range: \"", text, "\""));
+    }
     return MakeError(SqlState::kInvalidDatetimeFormat,
                      absl::StrCat("invalid input syntax for type interval: \"", text, "\""));
   }
@@ -262,8 +277,7 @@ absl::Status ParseFailure(absl::string_view text, const SqlType& type) {
       return DatetimeFailure(text, type);
     case TypeId::kBytea:
       if (absl::StartsWith(text, "\\x")) return HexFailure(text.substr(2));
-      return MakeError(SqlState::kInvalidTextRepresentation,
-                       "invalid input syntax for type bytea");
+      return MakeError(SqlState::kInvalidTextRepresentation, "invalid input syntax for type bytea");
     default:
       break;
   }

@@ -71,7 +71,63 @@ CatalogObjectPtr TasksView(uint64_t index) {
                    {"late_rows", kBigint},
                    {"bad_rows", kBigint},
                    {"state_rows", kBigint},
-                   {"waiting_for", kText}});
+                   {"waiting_for", kText},
+                   {"step", kBigint},
+                   {"remote_bytes_in", kBigint},
+                   {"local_bytes_in", kBigint},
+                   {"rows_touched", kBigint},
+                   {"epoch_rows_touched", kBigint},
+                   {"error", kText}});
+}
+
+CatalogObjectPtr StepsView(uint64_t index) {
+  return MakeView(index, "millrace.steps",
+                  {{"job_id", kBigint},
+                   {"job", kText},
+                   {"step", kBigint},
+                   {"title", kText},
+                   {"state", kText},
+                   {"rows", kBigint},
+                   {"stored_at", kText},
+                   {"started_at", kTime},
+                   {"ended_at", kTime},
+                   {"error", kText},
+                   {"workers", kText},
+                   {"rows_in", kBigint},
+                   {"watermark", kEventTime},
+                   {"epoch", kBigint},
+                   {"late_rows", kBigint},
+                   {"bad_rows", kBigint},
+                   {"epoch_rows_touched", kBigint}});
+}
+
+CatalogObjectPtr OperatorsView(uint64_t index) {
+  return MakeView(index, "millrace.operators",
+                  {{"job_id", kBigint},
+                   {"attempt", kBigint},
+                   {"fragment", kBigint},
+                   {"task", kBigint},
+                   {"worker_id", kBigint},
+                   {"node", kBigint},
+                   {"operator", kText},
+                   {"rows_in", kBigint},
+                   {"rows_out", kBigint},
+                   {"busy_micros", kBigint},
+                   {"state_rows", kBigint},
+                   {"rows_touched", kBigint},
+                   {"epoch_rows_touched", kBigint}});
+}
+
+CatalogObjectPtr EpochsView(uint64_t index) {
+  return MakeView(index, "millrace.epochs",
+                  {{"job_id", kBigint},
+                   {"job", kText},
+                   {"epoch", kBigint},
+                   {"kind", kText},
+                   {"rows_read", kBigint},
+                   {"rows_touched", kBigint},
+                   {"view_rows_changed", kBigint},
+                   {"watermark", kEventTime}});
 }
 
 CatalogObjectPtr PositionsView(uint64_t index) {
@@ -120,17 +176,7 @@ std::vector<CatalogObjectPtr> SystemViews() {
                             {"created_at", kTime},
                             {"ended_at", kTime},
                             {"error", kText}}));
-  views.push_back(MakeView(index++, "millrace.steps",
-                           {{"job_id", kBigint},
-                            {"job", kText},
-                            {"step", kBigint},
-                            {"title", kText},
-                            {"state", kText},
-                            {"rows", kBigint},
-                            {"stored_at", kText},
-                            {"started_at", kTime},
-                            {"ended_at", kTime},
-                            {"error", kText}}));
+  views.push_back(StepsView(index++));
   views.push_back(TasksView(index++));
   views.push_back(PositionsView(index++));
   views.push_back(WorkersView(index++));
@@ -148,6 +194,8 @@ std::vector<CatalogObjectPtr> SystemViews() {
                             {"source", kText},
                             {"rows", kBigint},
                             {"kept", kBigint}}));
+  views.push_back(OperatorsView(index++));
+  views.push_back(EpochsView(index++));
   return views;
 }
 

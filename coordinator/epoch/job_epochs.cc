@@ -56,6 +56,7 @@ void JobEpochs::Apply(const v1::EpochAck& ack, InFlight& epoch) {
     }
   }
   record.rows_touched += ack.rows_touched();
+  record.view_rows_changed += ack.view_rows_changed();
   if (ack.ended()) epoch.ended_sources.insert(task);
   if (!ack.has_watermark()) return;
   v1::TaskWatermark watermark;

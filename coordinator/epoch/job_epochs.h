@@ -30,7 +30,10 @@ struct PublishedEpoch {
   // Least watermark of the tasks that keep or write the result; absent without event time.
   std::optional<int64_t> watermark_micros;
   std::vector<v1::TaskWatermark> task_watermarks;
+  // Stored rows and groups that the epoch's changes touched in all operators, and rows of the
+  // deltas that it left in the job's views.
   uint64_t rows_touched = 0;
+  uint64_t view_rows_changed = 0;
   // Every source had ended.
   bool ended = false;
   // The tasks whose sources had all ended.

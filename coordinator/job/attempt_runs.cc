@@ -54,7 +54,7 @@ absl::StatusOr<std::unique_ptr<AttemptRuns::Run>> AttemptRuns::MakeRun(
   std::vector<SlotOffer> offers;
   for (const WorkerEntry& worker : registry_.Active()) offers.push_back({worker.id, worker.slots});
   auto run = std::make_unique<Run>();
-  MR_ASSIGN_OR_RETURN(run->placements, PlaceTasks(*spec.plan, offers));
+  MR_ASSIGN_OR_RETURN(run->placements, PlaceTasks(*spec.plan, offers, spec.job_id));
   for (const v1::TaskPlacement& placement : run->placements) {
     const TaskKey task{placement.fragment(), placement.task_index()};
     run->worker_of[task] = WorkerId(placement.worker_id());
@@ -114,6 +114,12 @@ void AttemptRuns::Deploy(Run& run, Notice& notice) {
     *deploy.mutable_restore_manifest() = *run.spec.restore;
   }
   const std::set<WorkerId> workers = run.state->workers();
+  // Nobody has to wait for other workers: splits and start travel with the tasks.
+  if (workers.size() == 1 && !run.spec.plan->streaming()) {
+    run.starts_itself = true;
+    deploy.set_start(true);
+    HandOutSplits(run, *workers.begin(), &deploy);
+  }
   for (WorkerId worker : workers) {
     if (registry_.Send(worker, message)) continue;
     // It went between placement and now; its loss was reported before this run was known.
@@ -123,6 +129,26 @@ void AttemptRuns::Deploy(Run& run, Notice& notice) {
                   absl::StrCat("worker ", worker.value(), " was lost")));
     notice = Act(run, action);
     return;
+  }
+}
+
+void AttemptRuns::HandOutSplits(Run& run, WorkerId worker, v1::DeployAttempt* deploy) {
+  for (auto& [scan_id, pool] : run.pools) {
+    for (uint32_t task = 0; task < pool.num_tasks(); ++task) {
+      v1::SplitAssignment* assignment = deploy->add_assignments();
+      assignment->set_job_id(run.spec.job_id);
+      assignment->set_attempt(run.spec.attempt);
+      assignment->set_scan_id(scan_id);
+      assignment->set_task_index(task);
+      SplitPool::Answer answer;
+      // Several tasks take more of them as they get on.
+      do {
+        answer = pool.Request(task, worker);
+        for (v1::Split& split : answer.splits) *assignment->add_splits() = std::move(split);
+      } while (pool.num_tasks() == 1 && !answer.end);
+      assignment->set_end(answer.end);
+      FillNews(pool.news(), assignment);
+    }
   }
 }
 
@@ -137,6 +163,7 @@ AttemptRuns::Notice AttemptRuns::Act(Run& run, AttemptState::Action action) {
   notice.action = action;
   if (action == AttemptState::Action::kNone) return notice;
   notice.observer = run.observer;
+  if (action == AttemptState::Action::kStart && run.starts_itself) return notice;
   if (action == AttemptState::Action::kStart) {
     v1::CoordinatorMessage message;
     message.mutable_start()->set_job_id(run.spec.job_id);
@@ -154,12 +181,26 @@ AttemptRuns::Notice AttemptRuns::Act(Run& run, AttemptState::Action action) {
     notice.outcome.staged_files = std::move(run.staged_files);
     notice.outcome.sink_rows = run.sink_rows;
     notice.outcome.kept_rows = std::move(run.kept_rows);
+    SettleTasks(run);
     for (auto& [task, progress] : run.progress) {
       notice.outcome.tasks.push_back(std::move(progress));
+    }
+    if (run.spec.script_job_id != 0) {
+      ended_.Remember({run.spec.job_id, run.spec.plan, notice.outcome.tasks});
     }
     runs_.erase(run.spec.job_id);
   }
   return notice;
+}
+
+void AttemptRuns::SettleTasks(Run& run) {
+  if (run.state->outcome().ok()) return;
+  for (auto& [task, progress] : run.progress) {
+    if (progress.state() < v1::TASK_STATE_FINISHED) {
+      progress.set_state(v1::TASK_STATE_CANCELLED);
+      progress.clear_waiting_for();
+    }
+  }
 }
 
 void AttemptRuns::Tell(Notice notice) {
@@ -208,13 +249,30 @@ std::vector<v1::TaskProgress> AttemptRuns::Progress(uint64_t job_id) const {
   return tasks;
 }
 
-std::vector<v1::TaskProgress> AttemptRuns::AllProgress() const {
+AttemptTasks AttemptRuns::LastTasks(uint64_t job_id) const {
   MutexLock lock(mutex_);
-  std::vector<v1::TaskProgress> tasks;
-  for (const auto& [id, run] : runs_) {
-    for (const auto& [task, progress] : run->progress) tasks.push_back(progress);
+  AttemptTasks last;
+  const auto it = runs_.find(job_id);
+  if (it == runs_.end()) {
+    const AttemptTasks* ended = ended_.Find(job_id);
+    return ended == nullptr ? last : *ended;
   }
-  return tasks;
+  last.job_id = job_id;
+  last.plan = it->second->spec.plan;
+  for (const auto& [task, progress] : it->second->progress) last.tasks.push_back(progress);
+  return last;
+}
+
+std::vector<AttemptTasks> AttemptRuns::AllTasks() const {
+  MutexLock lock(mutex_);
+  std::vector<AttemptTasks> all = ended_.All();
+  for (const auto& [id, run] : runs_) {
+    AttemptTasks& last = all.emplace_back();
+    last.job_id = id;
+    last.plan = run->spec.plan;
+    for (const auto& [task, progress] : run->progress) last.tasks.push_back(progress);
+  }
+  return all;
 }
 
 uint64_t AttemptRuns::stale_messages() const {
@@ -236,6 +294,12 @@ void AttemptRuns::OnWorkerLost(WorkerId worker, const absl::Status& reason) {
       if (run->state->has_worker(worker)) concerned.push_back(run.get());
     }
     for (Run* run : concerned) {
+      for (auto& [task, progress] : run->progress) {
+        const bool ended = progress.state() >= v1::TASK_STATE_FINISHED;
+        if (ended || run->worker_of[task] != worker) continue;
+        progress.set_state(v1::TASK_STATE_FAILED);
+        ToProto(reason, progress.mutable_error());
+      }
       notices.push_back(Act(*run, run->state->OnWorkerLost(worker, reason)));
     }
   }
@@ -300,6 +364,7 @@ AttemptRuns::Notice AttemptRuns::OnTaskUpdate(Run& run, const v1::TaskUpdate& up
   ApplyProgress(update.progress());
   const TaskKey task{update.progress().fragment(), update.progress().task_index()};
   if (update.progress().state() == v1::TASK_STATE_FAILED) {
+    *run.progress[task].mutable_error() = update.error();
     return Act(run, run.state->OnTaskFailed(task, FromProto(update.error())));
   }
   if (update.progress().state() != v1::TASK_STATE_FINISHED) return {};
@@ -323,14 +388,63 @@ void AttemptRuns::OnSplitRequest(Run& run, WorkerId worker, const v1::SplitReque
     registry_.Send(worker, std::move(message));
     return;
   }
-  SplitPool& pool = it->second;
+  AnswerSplitRequest(run, it->second, request.task_index(), worker);
+}
+
+void AttemptRuns::AnswerSplitRequest(const Run& run, SplitPool& pool, uint32_t task_index,
+                                     WorkerId worker) {
   const SplitPool::News before = pool.news();
-  SplitPool::Answer answer = pool.Request(request.task_index(), worker);
+  SplitPool::Answer answer = pool.Request(task_index, worker);
+  v1::CoordinatorMessage message;
+  v1::SplitAssignment& assignment = *message.mutable_split_assignment();
+  assignment.set_job_id(run.spec.job_id);
+  assignment.set_attempt(run.spec.attempt);
+  assignment.set_scan_id(pool.scan_id());
+  assignment.set_task_index(task_index);
   assignment.set_end(answer.end);
   for (v1::Split& split : answer.splits) *assignment.add_splits() = std::move(split);
   FillNews(pool.news(), &assignment);
   registry_.Send(worker, message);
-  SpreadNews(run, pool, before, request.task_index());
+  SpreadNews(run, pool, before, task_index);
+}
+
+std::vector<FollowedScan> AttemptRuns::FollowedScans() const {
+  MutexLock lock(mutex_);
+  std::vector<FollowedScan> scans;
+  for (const auto& [job_id, run] : runs_) {
+    for (const auto& [scan_id, pool] : run->pools) {
+      if (!pool.follows()) continue;
+      for (const v1::Fragment& fragment : run->spec.plan->fragments()) {
+        ForEachNode(fragment.root(), [&, id = scan_id](const v1::PlanNode& node) {
+          if (!node.has_scan() || node.scan().scan_id() != id) return;
+          scans.push_back({run->spec.job_id, run->spec.attempt, id, node.scan()});
+        });
+      }
+    }
+  }
+  return scans;
+}
+
+std::set<std::string> AttemptRuns::KnownFiles(uint64_t job_id, uint32_t attempt,
+                                              uint32_t scan_id) const {
+  MutexLock lock(mutex_);
+  const auto run = runs_.find(job_id);
+  if (run == runs_.end() || run->second->spec.attempt != attempt) return {};
+  const auto pool = run->second->pools.find(scan_id);
+  return pool == run->second->pools.end() ? std::set<std::string>() : pool->second.known_files();
+}
+
+void AttemptRuns::AddSplits(uint64_t job_id, uint32_t attempt, uint32_t scan_id,
+                            std::vector<v1::Split> splits) {
+  MutexLock lock(mutex_);
+  Run* run = FindRun(job_id, attempt);
+  if (run == nullptr) return;
+  const auto pool = run->pools.find(scan_id);
+  if (pool == run->pools.end()) return;
+  pool->second.Add(std::move(splits));
+  for (const auto& [task, worker] : pool->second.TakeWaiting()) {
+    AnswerSplitRequest(*run, pool->second, task, worker);
+  }
 }
 
 void AttemptRuns::SpreadNews(const Run& run, SplitPool& pool, const SplitPool::News& before,

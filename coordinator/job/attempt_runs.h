@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,11 @@
 #include "common/base/mutex.h"
 #include "coordinator/epoch/task_key.h"
 #include "coordinator/job/attempt_state.h"
+#include "coordinator/job/ended_attempts.h"
 #include "coordinator/membership/worker_registry.h"
 #include "coordinator/scheduler/split_pool.h"
 #include "millrace/v1/control.pb.h"
+#include "millrace/v1/plan.pb.h"
 
 namespace millrace {
 
@@ -30,8 +33,18 @@ struct AttemptSpec {
   std::map<std::string, std::string> settings;
   // Per worker; 0 = the worker decides.
   uint64_t memory_bytes_max = 0;
+  // The script that the plan is a step of: its last counters are kept for a while. 0 = none.
+  uint64_t script_job_id = 0;
   // Streaming: goes on from this checkpoint.
   std::optional<v1::CheckpointManifest> restore;
+};
+
+// A scan of a running attempt whose files are watched.
+struct FollowedScan {
+  uint64_t job_id = 0;
+  uint32_t attempt = 0;
+  uint32_t scan_id = 0;
+  v1::ScanNode node;
 };
 
 // What an attempt leaves.
@@ -72,9 +85,21 @@ class AttemptRuns final : public WorkerListener {
   // second.
   void ExpireCancellations();
 
+  // Scans to which files can be added, of attempts whose tasks run.
+  std::vector<FollowedScan> FollowedScans() const;
+  // Files whose splits the scan has, or has had.
+  std::set<std::string> KnownFiles(uint64_t job_id, uint32_t attempt, uint32_t scan_id) const;
+  // Splits of new files; dropped if the attempt is no longer the current one.
+  void AddSplits(uint64_t job_id, uint32_t attempt, uint32_t scan_id,
+                 std::vector<v1::Split> splits);
+
   // Tasks of the job's current attempt; empty if none runs.
   std::vector<v1::TaskProgress> Progress(uint64_t job_id) const;
-  std::vector<v1::TaskProgress> AllProgress() const;
+  // The same with the plan; of a script's step also when it has ended, as long as that is kept. No
+  // plan: nothing is known of the job.
+  AttemptTasks LastTasks(uint64_t job_id) const;
+  // Those of every job, by age.
+  std::vector<AttemptTasks> AllTasks() const;
   uint64_t stale_messages() const;
 
   void OnWorkerJoined(WorkerId worker) override;
@@ -87,6 +112,8 @@ class AttemptRuns final : public WorkerListener {
     std::vector<v1::TaskPlacement> placements;
     std::map<TaskKey, WorkerId> worker_of;
     std::optional<AttemptState> state;
+    // Its worker starts the tasks without being told.
+    bool starts_itself = false;
     std::map<uint32_t, SplitPool> pools;
     std::map<TaskKey, v1::TaskProgress> progress;
     std::vector<v1::StagedFile> staged_files;
@@ -105,11 +132,15 @@ class AttemptRuns final : public WorkerListener {
   absl::StatusOr<std::unique_ptr<Run>> MakeRun(AttemptSpec spec,
                                                std::shared_ptr<AttemptObserver> observer) const;
   void Deploy(Run& run, Notice& notice) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The first splits of all scans, which are on one worker.
+  static void HandOutSplits(Run& run, WorkerId worker, v1::DeployAttempt* deploy);
   Run* FindRun(uint64_t job_id, uint32_t attempt) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Does what the state asks for; may remove the run.
   Notice Act(Run& run, AttemptState::Action action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Notice OnTaskUpdate(Run& run, const v1::TaskUpdate& update) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnSplitRequest(Run& run, WorkerId worker, const v1::SplitRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AnswerSplitRequest(const Run& run, SplitPool& pool, uint32_t task_index, WorkerId worker)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Tells the tasks of a scan what has changed for them because others have got splits.
   void SpreadNews(const Run& run, SplitPool& pool, const SplitPool::News& before,
@@ -118,6 +149,8 @@ class AttemptRuns final : public WorkerListener {
   Notice Dispatch(Run& run, WorkerId worker, const v1::WorkerMessage& message)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static void Tell(Notice notice);
+  // Tasks that have not reported their end before that of their attempt.
+  static void SettleTasks(Run& run);
 
   WorkerRegistry& registry_;
   const Clock& clock_;
@@ -125,6 +158,7 @@ class AttemptRuns final : public WorkerListener {
   mutable Mutex mutex_;
   // One attempt of a job at a time.
   std::map<uint64_t, std::unique_ptr<Run>> runs_ ABSL_GUARDED_BY(mutex_);
+  EndedAttempts ended_ ABSL_GUARDED_BY(mutex_);
   uint64_t stale_messages_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -40,6 +40,12 @@ bool BoundedRun::failed() const {
   return outcome_.has_value() && !outcome_->status.ok();
 }
 
+bool BoundedRun::AwaitFailed(std::chrono::microseconds at_most) {
+  MutexLock lock(mutex_);
+  if (!outcome_.has_value()) changed_.WaitFor(mutex_, at_most);
+  return outcome_.has_value() && !outcome_->status.ok();
+}
+
 void BoundedRun::OnStarted() {
   MutexLock lock(mutex_);
   started_ = true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 
 #include "absl/base/thread_annotations.h"
@@ -20,6 +21,8 @@ class BoundedRun final : public AttemptObserver {
   AttemptOutcome WaitEnded(Cancellation& token, const Clock& clock);
   // It ended with an error.
   bool failed() const;
+  // The same; waits up to `at_most` for the attempt to end.
+  bool AwaitFailed(std::chrono::microseconds at_most);
 
   void OnStarted() override;
   void OnEnded(AttemptOutcome outcome) override;

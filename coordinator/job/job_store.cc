@@ -64,6 +64,7 @@ absl::StatusOr<v1::JobRecord> JobStore::Create(v1::JobRecord record) {
   MR_ASSIGN_OR_RETURN(const uint64_t revision,
                       store_.CompareAndSwap(KeyOf(record.id()), 0, record.SerializeAsString()));
   entries_[record.id()] = Entry{record, revision};
+  NoteChange();
   return record;
 }
 
@@ -77,7 +78,19 @@ absl::Status JobStore::Update(uint64_t job_id, const std::function<void(v1::JobR
       const uint64_t revision,
       store_.CompareAndSwap(KeyOf(job_id), it->second.revision, record.SerializeAsString()));
   it->second = Entry{std::move(record), revision};
+  NoteChange();
   return absl::OkStatus();
+}
+
+void JobStore::NoteChange() {
+  ++num_changes_;
+  changed_.NotifyAll();
+}
+
+uint64_t JobStore::AwaitChange(uint64_t seen, std::chrono::microseconds at_most) const {
+  MutexLock lock(mutex_);
+  if (num_changes_ == seen) changed_.WaitFor(mutex_, at_most);
+  return num_changes_;
 }
 
 absl::Status JobStore::Remove(uint64_t job_id) {
@@ -88,6 +101,7 @@ absl::Status JobStore::Remove(uint64_t job_id) {
       store_.Transact({{KeyOf(job_id), it->second.revision}}, {{KeyOf(job_id), std::nullopt}})
           .status());
   entries_.erase(it);
+  NoteChange();
   return absl::OkStatus();
 }
 

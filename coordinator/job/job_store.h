@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -31,6 +32,9 @@ class JobStore {
   absl::Status Remove(uint64_t job_id);
 
   std::optional<v1::JobRecord> Get(uint64_t job_id) const;
+  // Returns when a record has changed since AwaitChange returned `seen` (0 at first), and at the
+  // latest after `at_most`. Returns what to give the next call.
+  uint64_t AwaitChange(uint64_t seen, std::chrono::microseconds at_most) const;
   // By id or by name (the newest of that name). 42704 if there is none.
   absl::StatusOr<v1::JobRecord> Find(const std::string& id_or_name) const;
   // Newest first.
@@ -42,8 +46,12 @@ class JobStore {
     uint64_t revision = 0;
   };
 
+  void NoteChange() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   MetadataStore& store_;
   mutable Mutex mutex_;
+  mutable CondVar changed_;
+  uint64_t num_changes_ ABSL_GUARDED_BY(mutex_) = 1;
   std::map<uint64_t, Entry> entries_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -5,26 +5,15 @@
 #include <functional>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
+#include "coordinator/job/statement_title.h"
 
 namespace millrace {
 namespace {
 
-constexpr size_t kTitleBytesMax = 72;
 constexpr int64_t kForeverMicros = INT64_MAX / 4;
-
-// The first line of a statement, shortened.
-std::string TitleOf(const std::string& statement) {
-  const std::vector<std::string> lines = absl::StrSplit(statement, '\n');
-  std::string title = lines.empty() ? "" : lines[0];
-  if (title.size() <= kTitleBytesMax) return title;
-  size_t cut = kTitleBytesMax;
-  while (cut > 0 && (static_cast<unsigned char>(title[cut]) & 0xc0) == 0x80) --cut;
-  return absl::StrCat(title.substr(0, cut), "…");
-}
 
 bool Ended(const StreamView& stream) {
   return stream.phase == StreamPhase::kServing || stream.phase == StreamPhase::kFailed ||
@@ -89,13 +78,13 @@ absl::Status ScriptJobs::RunSteps(uint64_t job_id, Script& script) {
     for (int i = changed.steps_size(); i < static_cast<int>(statements.size()); ++i) {
       v1::StepStatus* step = changed.add_steps();
       step->set_index(static_cast<uint32_t>(i));
-      step->set_title(TitleOf(statements[i]));
+      step->set_title(StatementTitle(statements[i]));
       step->set_state(v1::STEP_STATE_WAITING);
     }
   }));
-  for (uint32_t index = record->committed_steps(); index < statements.size(); ++index) {
+  for (uint32_t index = record->committed_steps(); index < statements.size();) {
     MR_RETURN_IF_ERROR(script.cancellation.status());
-    MR_RETURN_IF_ERROR(RunOneStep(job_id, index, statements[index], script));
+    MR_ASSIGN_OR_RETURN(index, RunFrom(job_id, index, statements, script));
   }
   return absl::OkStatus();
 }
@@ -108,8 +97,9 @@ absl::Status ScriptJobs::UpdateStep(
   });
 }
 
-absl::Status ScriptJobs::RunOneStep(uint64_t job_id, uint32_t index, const std::string& statement,
-                                    Script& script) {
+absl::StatusOr<uint32_t> ScriptJobs::RunFrom(uint64_t job_id, uint32_t index,
+                                             const std::vector<std::string>& statements,
+                                             Script& script) {
   const std::optional<v1::JobRecord> record = parts_.store.Get(job_id);
   if (!record.has_value()) return InternalError("a script has lost its record");
   // Seen running before: the process ended in the middle of it, perhaps just before it was recorded
@@ -126,38 +116,73 @@ absl::Status ScriptJobs::RunOneStep(uint64_t job_id, uint32_t index, const std::
         job_id, index, [&](v1::JobRecord&, v1::StepStatus& step) { step.set_job_id(step_job_id); });
     if (!updated.ok()) LogError("job", "cannot record the job of a step", updated);
   };
-  absl::StatusOr<ScriptStepResult> result =
-      parts_.runner.RunStep(*record, index, statement, script.cancellation, on_job);
-  if (!result.ok() && repeated &&
-      GetErrorDetail(result.status()).state == SqlState::kDuplicateTable) {
-    result = ScriptStepResult();  // It was done.
+  ScriptRunResult run;
+  if (const std::optional<v1::StepStatus> before = StreamOfStep(job_id, index)) {
+    ScriptStepResult done;
+    done.stream_job_id = before->job_id();
+    done.stored_at = before->stored_at();
+    run.steps.push_back(std::move(done));
+  } else {
+    run = parts_.runner.RunSteps(*record, index, absl::MakeConstSpan(statements).subspan(index),
+                                 script.cancellation, on_job);
   }
+  if (run.failed == 0 && repeated &&
+      GetErrorDetail(run.steps[0].status()).state == SqlState::kDuplicateTable) {
+    run.steps[0] = ScriptStepResult();  // It was done.
+    run.failed.reset();
+  }
+  MR_RETURN_IF_ERROR(RecordSteps(job_id, index, run, script));
+  if (run.failed.has_value()) return run.steps[*run.failed].status();
+  return index + static_cast<uint32_t>(run.steps.size());
+}
+
+std::optional<v1::StepStatus> ScriptJobs::StreamOfStep(uint64_t job_id, uint32_t index) const {
+  for (const uint64_t stream : StreamsOf(job_id)) {
+    const std::optional<v1::JobRecord> record = parts_.store.Get(stream);
+    if (!record.has_value()) continue;
+    for (const v1::StepStatus& step : record->steps()) {
+      if (step.index() == index) return step;
+    }
+  }
+  return std::nullopt;
+}
+
+absl::Status ScriptJobs::RecordSteps(uint64_t job_id, uint32_t index, const ScriptRunResult& run,
+                                     const Script& script) {
   const int64_t ended = parts_.clock.WallMicros();
-  const absl::Status recorded =
-      UpdateStep(job_id, index, [&](v1::JobRecord& job, v1::StepStatus& step) {
-        step.set_ended_at_micros(ended);
-        if (!result.ok()) {
-          step.set_state(script.cancellation.cancelled() ? v1::STEP_STATE_CANCELLED
-                                                         : v1::STEP_STATE_FAILED);
-          ToProto(result.status(), step.mutable_error());
-          return;
+  return parts_.store.Update(job_id, [&](v1::JobRecord& job) {
+    const int64_t started = job.steps(static_cast<int>(index)).started_at_micros();
+    for (size_t i = 0; i < run.steps.size(); ++i) {
+      const absl::StatusOr<ScriptStepResult>& result = run.steps[i];
+      v1::StepStatus& step = *job.mutable_steps(static_cast<int>(index + i));
+      step.set_started_at_micros(started);
+      step.set_ended_at_micros(ended);
+      if (!result.ok()) {
+        // The others of its job were not created because of it.
+        const bool cancelled = script.cancellation.cancelled() || run.failed != i;
+        step.set_state(cancelled ? v1::STEP_STATE_CANCELLED : v1::STEP_STATE_FAILED);
+        ToProto(result.status(), step.mutable_error());
+        continue;
+      }
+      step.set_rows(result->rows);
+      step.set_stored_at(result->stored_at);
+      if (result->stream_job_id != 0) step.set_job_id(result->stream_job_id);
+      // A stream's step lasts as long as the stream.
+      const bool lasts = result->stream_job_id != 0;
+      step.set_state(lasts ? v1::STEP_STATE_RUNNING : v1::STEP_STATE_FINISHED);
+      if (lasts) step.clear_ended_at_micros();
+      for (const auto& [name, value] : result->settings) {
+        if (value.has_value()) {
+          (*job.mutable_settings())[name] = *value;
+        } else {
+          job.mutable_settings()->erase(name);
         }
-        step.set_rows(result->rows);
-        step.set_stored_at(result->stored_at);
-        job.set_committed_steps(index + 1);
-        // A stream's step lasts as long as the stream.
-        step.set_state(result->stream_job_id == 0 ? v1::STEP_STATE_FINISHED
-                                                  : v1::STEP_STATE_RUNNING);
-        for (const auto& [name, value] : result->settings) {
-          if (value.has_value()) {
-            (*job.mutable_settings())[name] = *value;
-          } else {
-            job.mutable_settings()->erase(name);
-          }
-        }
-      });
-  if (!result.ok()) return result.status();
-  return recorded;
+      }
+    }
+    if (!run.failed.has_value()) {
+      job.set_committed_steps(index + static_cast<uint32_t>(run.steps.size()));
+    }
+  });
 }
 
 std::vector<uint64_t> ScriptJobs::StreamsOf(uint64_t job_id) const {

@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "common/base/clock.h"
 #include "common/base/mutex.h"
 #include "coordinator/job/cancellation.h"
@@ -19,6 +20,7 @@
 #include "coordinator/job/statement_threads.h"
 #include "coordinator/job/stream_jobs.h"
 #include "coordinator/metadata/id_allocator.h"
+#include "millrace/v1/status.pb.h"
 
 namespace millrace {
 
@@ -26,22 +28,31 @@ namespace millrace {
 struct ScriptStepResult {
   uint64_t rows = 0;
   std::string stored_at;
-  // The streaming job that it has created; 0 = none.
+  // The streaming job that it has created, or is a part of; 0 = none.
   uint64_t stream_job_id = 0;
   // Settings that it has changed; absent = the default again.
   std::vector<std::pair<std::string, std::optional<std::string>>> settings;
 };
 
-// Runs single statements; the statement executor, seen from a script.
+// What has become of the first statements that were left of a script.
+struct ScriptRunResult {
+  // One for each statement that is over, in order; at least one.
+  std::vector<absl::StatusOr<ScriptStepResult>> steps;
+  // Which of them has failed.
+  std::optional<size_t> failed;
+};
+
+// Runs statements; the statement executor, seen from a script.
 class ScriptStepRunner {
  public:
   virtual ~ScriptStepRunner() = default;
   virtual absl::StatusOr<std::vector<std::string>> Split(const std::string& script) = 0;
-  // `on_job` hears of the job behind the statement as soon as it has one.
-  virtual absl::StatusOr<ScriptStepResult> RunStep(const v1::JobRecord& job, uint32_t index,
-                                                   const std::string& statement,
-                                                   Cancellation& cancellation,
-                                                   const std::function<void(uint64_t)>& on_job) = 0;
+  // Runs the first of `statements`, which is step `index` of the job, and those that become one
+  // streaming job with it. `on_job` hears of the job behind them as soon as they have one.
+  virtual ScriptRunResult RunSteps(const v1::JobRecord& job, uint32_t index,
+                                   absl::Span<const std::string> statements,
+                                   Cancellation& cancellation,
+                                   const std::function<void(uint64_t)>& on_job) = 0;
 };
 
 // Scripts that run in the background, statement by statement. What is done is recorded after each
@@ -80,8 +91,13 @@ class ScriptJobs {
   absl::Status Launch(uint64_t job_id);
   void Run(uint64_t job_id, std::shared_ptr<Script> script);
   absl::Status RunSteps(uint64_t job_id, Script& script);
-  absl::Status RunOneStep(uint64_t job_id, uint32_t index, const std::string& statement,
-                          Script& script);
+  // Runs the next statements; returns the number of the first one that is left.
+  absl::StatusOr<uint32_t> RunFrom(uint64_t job_id, uint32_t index,
+                                   const std::vector<std::string>& statements, Script& script);
+  absl::Status RecordSteps(uint64_t job_id, uint32_t index, const ScriptRunResult& run,
+                           const Script& script);
+  // It belongs to a stream that an earlier process has created.
+  std::optional<v1::StepStatus> StreamOfStep(uint64_t job_id, uint32_t index) const;
   absl::Status WaitForStreams(uint64_t job_id, Script& script);
   absl::Status UpdateStep(uint64_t job_id, uint32_t index,
                           const std::function<void(v1::JobRecord&, v1::StepStatus&)>& change);

@@ -5,10 +5,13 @@
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/logging/log.h"
+#include "common/net/rpc_status.h"
 #include "common/storage/file_system.h"
 #include "common/storage/staged_commit.h"
+#include "coordinator/job/stale_files.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
+#include "coordinator/scheduler/followed_files.h"
 #include "coordinator/scheduler/placement.h"
 
 // Attempts of streaming jobs: how they start, restart and end.
@@ -103,6 +106,9 @@ absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
   attempt.settings["checkpoint_folder"] = parts_.checkpoints.JobFolder(attempt.job_id);
   attempt.memory_bytes_max = stream.spec.memory_bytes_max;
   attempt.scans = stream.spec.scans;
+  for (ScanSplits& scan : attempt.scans) {
+    scan.follows = FollowsFiles(*attempt.plan, scan.scan_id);
+  }
   if (stream.durable_epoch > 0) {
     MR_ASSIGN_OR_RETURN(v1::CheckpointManifest manifest,
                         parts_.checkpoints.ReadManifest(stream.manifest));
@@ -118,8 +124,13 @@ absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
     }
     attempt.restore = std::move(manifest);
   }
+  const absl::Status cleaned = RemoveStaleFiles(*attempt.plan, attempt.job_id, stream.attempt + 1);
+  if (!cleaned.ok()) LogError("job", "cannot remove staged files of an earlier attempt", cleaned);
   if (stream.serve_only) {
-    for (ScanSplits& scan : attempt.scans) scan.splits.clear();
+    for (ScanSplits& scan : attempt.scans) {
+      scan.splits.clear();
+      scan.follows = false;
+    }
   }
   return attempt;
 }
@@ -211,6 +222,7 @@ void StreamJobs::OnEnded(uint64_t job_id, uint32_t attempt, const AttemptOutcome
       ++stream->failures <= kFailuresMax) {
     Log(LogLevel::kWarning, "job", "streaming job will be restarted",
         {{"job", job_id}, {"reason", outcome.status.message()}});
+    stream->last_error = outcome.status;
     ScheduleRestart(*stream);
     return;
   }
@@ -236,6 +248,11 @@ void StreamJobs::FailStream(Stream& stream, const absl::Status& error) {
       record.set_error_message(std::string(error.message()));
       record.set_error_sqlstate(std::string(SqlStateCode(GetErrorDetail(error).state)));
       record.set_ended_at_micros(parts_.clock.WallMicros());
+      for (v1::StepStatus& step : *record.mutable_steps()) {
+        step.set_state(v1::STEP_STATE_FAILED);
+        step.set_ended_at_micros(record.ended_at_micros());
+        ToProto(error, step.mutable_error());
+      }
     });
     if (!updated.ok()) LogError("job", "cannot record the failure of a job", updated);
   });

@@ -76,6 +76,8 @@ struct StreamJobs::Stream {
   int failures = 0;
   bool start_queued = false;
   absl::Status error;
+  // Why the newest attempt that was not the last one had ended.
+  absl::Status last_error;
   std::vector<v1::TaskProgress> last_tasks;
 };
 

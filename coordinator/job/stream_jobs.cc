@@ -278,9 +278,25 @@ JobCutOffer OfferOf(uint64_t job_id, StreamPhase phase, const JobEpochs& epochs)
 }  // namespace
 
 absl::StatusOr<BoundViews> StreamJobs::BindViews(const std::set<ViewRead>& reads) {
+  MutexLock lock(mutex_);
+  return BindLocked(reads);
+}
+
+absl::StatusOr<BoundViews> StreamJobs::AwaitViews(const std::set<ViewRead>& reads,
+                                                  int64_t timeout_micros, Cancellation& token) {
+  const int64_t deadline = parts_.clock.MonotonicMicros() + timeout_micros;
+  absl::StatusOr<BoundViews> bound = BoundViews();
+  MR_RETURN_IF_ERROR(Wait(token, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<bool> {
+    bound = BindLocked(reads);
+    return bound.ok() || GetErrorDetail(bound.status()).retry != Retry::kSafe ||
+           parts_.clock.MonotonicMicros() >= deadline;
+  }));
+  return bound;
+}
+
+absl::StatusOr<BoundViews> StreamJobs::BindLocked(const std::set<ViewRead>& reads) {
   BoundViews bound;
   if (reads.empty()) return bound;
-  MutexLock lock(mutex_);
   // Reads with the same AS OF share a cut.
   std::map<uint64_t, std::vector<std::pair<ViewRead, Stream*>>> groups;
   for (const ViewRead& read : reads) {
@@ -345,6 +361,7 @@ StreamView StreamJobs::ViewOf(const Stream& stream) const {
   if (stream.epochs != nullptr) view.published = stream.epochs->published();
   view.complete = !view.published.empty() && view.published.back().kind == EpochKind::kFinal;
   view.error = stream.error;
+  view.last_error = stream.error.ok() ? stream.last_error : stream.error;
   view.kept_rows = stream.kept_rows.rows();
   view.tasks = parts_.runs.Progress(stream.spec.job_id);
   if (view.tasks.empty()) view.tasks = stream.last_tasks;

@@ -73,6 +73,8 @@ struct StreamView {
   // The final epoch is published: every row of the input is in.
   bool complete = false;
   absl::Status error;
+  // Why the job was restarted last, or its final error.
+  absl::Status last_error;
   // Malformed rows kept up to the newest published epoch; never null.
   std::shared_ptr<const std::vector<v1::KeptRow>> kept_rows;
   std::vector<v1::TaskProgress> tasks;
@@ -129,6 +131,9 @@ class StreamJobs {
 
   // 55000 while a view is not readable (retry safe if it will be).
   absl::StatusOr<BoundViews> BindViews(const std::set<ViewRead>& reads);
+  // The same; waits up to `timeout_micros` for views that will be readable.
+  absl::StatusOr<BoundViews> AwaitViews(const std::set<ViewRead>& reads, int64_t timeout_micros,
+                                        Cancellation& token);
   // Every running job has published an epoch that was started after the call.
   absl::Status Flush(Cancellation& token);
   // Waits until `done` says so or fails; it is asked after every change. 57014 after
@@ -166,6 +171,8 @@ class StreamJobs {
 
   // stream_jobs.cc
   Stream* Find(uint64_t job_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<BoundViews> BindLocked(const std::set<ViewRead>& reads)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   StreamView ViewOf(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Wait(Cancellation& token, const std::function<absl::StatusOr<bool>()>& done);
 

@@ -53,6 +53,7 @@ absl::StatusOr<WorkerId> WorkerRegistry::Join(const v1::WorkerHello& hello,
     link->Send(std::move(message));
     links_[id] = std::move(link);
     listener = listener_;
+    joined_.NotifyAll();
   }
   Lose(replaced, WorkerLost(absl::StrCat("worker ", hello.name(), " has reconnected")));
   if (listener != nullptr) listener->OnWorkerJoined(id);
@@ -137,6 +138,11 @@ bool WorkerRegistry::Send(WorkerId worker, v1::CoordinatorMessage message) {
 std::vector<WorkerEntry> WorkerRegistry::Active() const {
   MutexLock lock(mutex_);
   return state_.Active();
+}
+
+void WorkerRegistry::AwaitActive(std::chrono::microseconds at_most) const {
+  MutexLock lock(mutex_);
+  if (state_.Active().empty()) joined_.WaitFor(mutex_, at_most);
 }
 
 std::vector<WorkerEntry> WorkerRegistry::All() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -77,6 +78,8 @@ class WorkerRegistry {
 
   std::vector<WorkerEntry> Active() const;
   std::vector<WorkerEntry> All() const;
+  // Returns when a worker is active or has joined, and at the latest after `at_most`.
+  void AwaitActive(std::chrono::microseconds at_most) const;
   const MembershipOptions& options() const { return options_; }
 
  private:
@@ -90,6 +93,7 @@ class WorkerRegistry {
   const std::string version_;
 
   mutable Mutex mutex_;
+  mutable CondVar joined_;
   MembershipState state_ ABSL_GUARDED_BY(mutex_);
   std::map<WorkerId, std::shared_ptr<WorkerLink>> links_ ABSL_GUARDED_BY(mutex_);
   WorkerListener* listener_ ABSL_GUARDED_BY(mutex_) = nullptr;

@@ -1,5 +1,7 @@
 #include "coordinator/planner/describe_node.h"
 
+#include <limits>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -182,7 +184,8 @@ Details OverDetails(const v1::OverNode& op, const Schema& input) {
 }
 
 Details GroupTopNDetails(const v1::GroupTopNNode& op, const Schema& input) {
-  Details details{absl::StrCat("limit: ", op.limit())};
+  const bool all = op.limit() == std::numeric_limits<uint64_t>::max();
+  Details details{all ? std::string("no limit") : absl::StrCat("limit: ", op.limit())};
   if (op.partition_keys_size() > 0) {
     details.push_back(absl::StrCat("partition: ", ColumnList(op.partition_keys(), input)));
   }

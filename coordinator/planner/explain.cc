@@ -1,6 +1,7 @@
 #include "coordinator/planner/explain.h"
 
 #include <map>
+#include <set>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -122,14 +123,46 @@ void AppendExchange(const v1::Output& output, absl::Span<const v1::TaskProgress>
 
 }  // namespace
 
+namespace {
+
+// For each fragment the steps of the script whose results need it; producers come first.
+std::vector<std::set<uint32_t>> StepsServed(const v1::PhysicalPlan& plan) {
+  std::vector<std::set<uint32_t>> steps(static_cast<size_t>(plan.fragments_size()));
+  for (int i = plan.fragments_size() - 1; i >= 0; --i) {
+    std::set<uint32_t>& served = steps[static_cast<size_t>(i)];
+    for (const v1::Output& output : plan.fragments(i).outputs()) {
+      if (output.distribution() == v1::DISTRIBUTION_RESULT) continue;
+      const std::set<uint32_t>& further = steps[output.consumer_fragment()];
+      served.insert(further.begin(), further.end());
+    }
+    if (served.empty()) served.insert(plan.fragments(i).step());
+  }
+  return steps;
+}
+
+// ", step 3" or ", shared by steps 3, 4"; nothing if the plan is that of a single step.
+std::string StepsText(const std::set<uint32_t>& served, const std::set<uint32_t>& all) {
+  if (all.size() < 2) return "";
+  return absl::StrCat(served.size() == 1 ? ", step " : ", shared by steps ",
+                      absl::StrJoin(served, ", ", [](std::string* out, uint32_t step) {
+                        absl::StrAppend(out, step + 1);
+                      }));
+}
+
+}  // namespace
+
 std::string ExplainText(const v1::PhysicalPlan& plan, absl::Span<const v1::TaskProgress> tasks) {
   const TotalsByNode totals = AddUp(tasks);
+  const std::vector<std::set<uint32_t>> steps = StepsServed(plan);
+  std::set<uint32_t> all_steps;
+  for (const v1::Fragment& fragment : plan.fragments()) all_steps.insert(fragment.step());
   std::string text;
   if (plan.streaming()) absl::StrAppend(&text, "Streaming, ", plan.num_shards(), " shards\n");
   for (int i = plan.fragments_size() - 1; i >= 0; --i) {
     const v1::Fragment& fragment = plan.fragments(i);
     absl::StrAppend(&text, "Fragment ", fragment.id(), ": ", Plural(fragment.parallelism(), "task"),
-                    ", ", OutputsText(fragment), "\n");
+                    StepsText(steps[static_cast<size_t>(i)], all_steps), ", ",
+                    OutputsText(fragment), "\n");
     AppendNode(fragment.root(), totals, 1, &text);
     AppendTasks(fragment, tasks, &text);
     for (const v1::Output& output : fragment.outputs()) {

@@ -5,6 +5,7 @@
 #include "coordinator/planner/rules/distinct_aggregate.h"
 #include "coordinator/planner/rules/empty_input.h"
 #include "coordinator/planner/rules/filter_pushdown.h"
+#include "coordinator/planner/rules/interval_keys.h"
 #include "coordinator/planner/rules/join_build_side.h"
 #include "coordinator/planner/rules/join_keys.h"
 #include "coordinator/planner/rules/join_order.h"
@@ -12,12 +13,13 @@
 #include "coordinator/planner/rules/projection_merging.h"
 #include "coordinator/planner/rules/semi_join_pushdown.h"
 #include "coordinator/planner/rules/semi_join_reduction.h"
+#include "coordinator/planner/rules/stream_not_in.h"
 
 namespace millrace {
 
 LogicalPtr OptimizeLogical(const LogicalPtr& query, const OptimizeOptions& options) {
   const CardinalityEstimator estimator(options.statistics);
-  LogicalPtr plan = MergeProjections(FoldConstants(query));
+  LogicalPtr plan = MergeProjections(FoldConstants(CompareIntervalKeysByLength(query)));
   plan = RemoveEmptyInputs(FoldConstants(PushDownFilters(plan)));
   // A projection between joins keeps them from being ordered together.
   plan = MergeProjections(plan);

@@ -90,7 +90,8 @@ class PhysicalBuilder {
   absl::StatusOr<Relation> StreamTopN(const LogicalLimit& limit, const LogicalPtr& input,
                                       const std::vector<SortKey>& keys);
   absl::StatusOr<Relation> BuildOver(const LogicalOver& over);
-  absl::Status CheckStreamOver(const LogicalOver& over, const Relation& input) const;
+  // Whether rows can wait for the watermark and then be final.
+  absl::Status CheckEventTimeOver(const LogicalOver& over, const Relation& input) const;
   Relation SpreadByPartition(Relation input, const std::vector<int>& keys);
   absl::StatusOr<Relation> BuildGroupTopN(const GroupTopNMatch& match, bool with_number);
   // Makes every key a plain column, projected behind the others if need be.

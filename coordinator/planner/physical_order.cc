@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/expr/function_registry.h"
+#include "common/plan/partial_columns.h"
 #include "coordinator/planner/physical_builder.h"
 #include "coordinator/planner/rules/logical_build.h"
 
@@ -13,6 +15,8 @@ void SetKeys(const std::vector<SortKey>& keys,
              google::protobuf::RepeatedPtrField<v1::SortKey>* out) {
   for (const SortKey& key : keys) ToProto(key, out->Add());
 }
+
+constexpr uint64_t kAllRows = std::numeric_limits<uint64_t>::max();
 
 uint64_t RowsNeeded(const LogicalLimit& limit) {
   const uint64_t rest = std::numeric_limits<uint64_t>::max() - limit.offset;
@@ -53,6 +57,29 @@ bool LooksAhead(const OverCall& call) {
     }
   }
   return call.frame.end > FrameBoundKind::kCurrentRow;
+}
+
+bool HasDistance(FrameBoundKind kind) {
+  return kind == FrameBoundKind::kPreceding || kind == FrameBoundKind::kFollowing;
+}
+
+bool CountsMonths(const Value& offset) {
+  const auto* interval = std::get_if<IntervalParts>(&offset.value);
+  return interval != nullptr && interval->months != 0;
+}
+
+// True if what the event-time operator keeps of a partition tells the call's value.
+bool FitsEventTime(const OverCall& call) {
+  const OverFrame& frame = call.frame;
+  if (LooksAhead(call) || CountsMonths(frame.start_offset) || CountsMonths(frame.end_offset)) {
+    return false;
+  }
+  const bool from_first = frame.start == FrameBoundKind::kUnboundedPreceding;
+  const bool distance = HasDistance(frame.start) || HasDistance(frame.end);
+  if (frame.unit == FrameUnit::kGroups && distance) return false;
+  if (frame.unit == FrameUnit::kRange && from_first && HasDistance(frame.end)) return false;
+  if (!call.aggregate.has_value()) return call.ranking != "nth_value" || !from_first;
+  return !call.aggregate->distinct && (!from_first || SupportsPartial(*call.aggregate));
 }
 
 absl::Status NotInStream(absl::string_view what, absl::string_view hint) {
@@ -133,9 +160,6 @@ absl::StatusOr<Relation> PhysicalBuilder::BuildTopN(const LogicalLimit& limit,
 absl::StatusOr<Relation> PhysicalBuilder::StreamTopN(const LogicalLimit& limit,
                                                      const LogicalPtr& input,
                                                      const std::vector<SortKey>& keys) {
-  if (limit.offset != 0 || !limit.limit.has_value()) {
-    return NotInStream("OFFSET in a stream", "filter by row_number() instead");
-  }
   MR_ASSIGN_OR_RETURN(Relation built, Build(input));
   const int width = built.width();
   std::vector<SortKey> plain = keys;
@@ -143,17 +167,35 @@ absl::StatusOr<Relation> PhysicalBuilder::StreamTopN(const LogicalLimit& limit,
   Relation top = OnTop(fragments_->ToSingle(std::move(built)), [&](v1::PlanNode* node) {
     v1::GroupTopNNode* op = node->mutable_group_top_n();
     SetKeys(plain, op->mutable_order_keys());
-    op->set_limit(*limit.limit);
+    op->set_limit(limit.limit.has_value() ? RowsNeeded(limit) : kAllRows);
+    op->set_with_number(limit.offset != 0);
   });
   top.changing = true;
   top.times.clear();
+  if (limit.offset != 0) {
+    const SqlType int8 = SqlType::Of(TypeId::kInt64);
+    top.schema.push_back({"row_number", int8});
+    const Value skipped{int8, static_cast<int64_t>(std::min<uint64_t>(
+                                  limit.offset, std::numeric_limits<int64_t>::max()))};
+    MR_ASSIGN_OR_RETURN(
+        const ExprPtr behind,
+        BuildOperator(">", {MakeColumn(top.width() - 1, int8), MakeLiteral(skipped)}, 0));
+    top = Filter(std::move(top), behind);
+  }
   if (top.width() == width) return top;
   return ProjectColumns(std::move(top), ShiftMapping(width, 0));
 }
 
 absl::StatusOr<Relation> PhysicalBuilder::BuildOver(const LogicalOver& over) {
   MR_ASSIGN_OR_RETURN(Relation input, Build(over.inputs[0]));
-  if (options_.streaming) MR_RETURN_IF_ERROR(CheckStreamOver(over, input));
+  bool event_time = options_.streaming;
+  if (options_.streaming) {
+    const absl::Status fits = CheckEventTimeOver(over, input);
+    // Rows that wait for the watermark come out once. Otherwise partitions are evaluated again when
+    // they change, which no window's end brings to an end.
+    if (!fits.ok() && options_.emit_on_window_close) return fits;
+    event_time = fits.ok();
+  }
   const int width = input.width();
   std::vector<SortKey> keys = over.order_keys;
   input = PlainKeys(std::move(input), &keys);
@@ -164,8 +206,12 @@ absl::StatusOr<Relation> PhysicalBuilder::BuildOver(const LogicalOver& over) {
     for (int key : over.partition_keys) op->add_partition_keys(key);
     SetKeys(keys, op->mutable_order_keys());
     for (const OverCall& call : over.calls) *op->add_calls() = OverCallProto(call, input_schema);
-    op->set_event_time(options_.streaming);
+    op->set_event_time(event_time);
   });
+  if (options_.streaming && !event_time) {
+    result.changing = true;
+    result.times.clear();
+  }
   std::vector<int> visible = ShiftMapping(width, 0);
   for (size_t i = 0; i < over.calls.size(); ++i) {
     visible.push_back(result.width());
@@ -181,8 +227,8 @@ Relation PhysicalBuilder::SpreadByPartition(Relation input, const std::vector<in
   return fragments_->ToHash(std::move(input), keys);
 }
 
-absl::Status PhysicalBuilder::CheckStreamOver(const LogicalOver& over,
-                                              const Relation& input) const {
+absl::Status PhysicalBuilder::CheckEventTimeOver(const LogicalOver& over,
+                                                 const Relation& input) const {
   if (input.changing) {
     return NotInStream("OVER on rows that can change in a stream",
                        "let the rows below be final, for example with emit = 'on_window_close'");
@@ -203,9 +249,9 @@ absl::Status PhysicalBuilder::CheckStreamOver(const LogicalOver& over,
         "ORDER BY the watermark's column, or keep the first rows of each group by "
         "row_number() <= n");
   }
-  if (std::any_of(over.calls.begin(), over.calls.end(), LooksAhead)) {
-    return NotInStream("OVER in a stream with a frame or function that looks at later rows",
-                       "end the frame at CURRENT ROW");
+  if (!std::all_of(over.calls.begin(), over.calls.end(), FitsEventTime)) {
+    return NotInStream("OVER in a stream with a frame or function that needs all rows",
+                       "let the frame begin at a number of rows or a time, and end at CURRENT ROW");
   }
   return absl::OkStatus();
 }

@@ -113,6 +113,14 @@ ViewTraits ViewTraitsOf(const v1::PhysicalPlan& plan, uint64_t view_id) {
   return {};
 }
 
+std::vector<uint64_t> FileSinksOf(const v1::PhysicalPlan& plan) {
+  std::vector<uint64_t> sinks;
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    if (fragment.root().has_file_sink()) sinks.push_back(fragment.root().file_sink().object_id());
+  }
+  return sinks;
+}
+
 std::map<uint32_t, uint32_t> ScansFeeding(const v1::PhysicalPlan& plan, uint64_t object_id) {
   std::map<uint32_t, uint32_t> scans;
   for (const v1::Fragment& fragment : plan.fragments()) {

@@ -106,6 +106,9 @@ struct ViewTraits {
 // The traits of a view that a streaming plan keeps.
 ViewTraits ViewTraitsOf(const v1::PhysicalPlan& plan, uint64_t view_id);
 
+// The outside tables that a streaming plan writes to.
+std::vector<uint64_t> FileSinksOf(const v1::PhysicalPlan& plan);
+
 // The scans whose rows reach the sink of a catalog object (a view, or a table that is inserted
 // into): scan id → fragment. Empty if the plan has no such sink.
 std::map<uint32_t, uint32_t> ScansFeeding(const v1::PhysicalPlan& plan, uint64_t object_id);

@@ -26,7 +26,8 @@ std::vector<WorkerId> SlotOrder(const std::vector<SlotOffer>& offers) {
 }  // namespace
 
 absl::StatusOr<std::vector<v1::TaskPlacement>> PlaceTasks(const v1::PhysicalPlan& plan,
-                                                          const std::vector<SlotOffer>& offers) {
+                                                          const std::vector<SlotOffer>& offers,
+                                                          uint64_t turn) {
   const std::vector<WorkerId> order = SlotOrder(offers);
   if (order.empty()) {
     ErrorDetail detail;
@@ -37,11 +38,15 @@ absl::StatusOr<std::vector<v1::TaskPlacement>> PlaceTasks(const v1::PhysicalPlan
     return MakeError(detail, "no worker is connected");
   }
   std::vector<v1::TaskPlacement> placements;
+  const bool one_worker =
+      !plan.streaming() && std::all_of(plan.fragments().begin(), plan.fragments().end(),
+                                       [](const auto& f) { return f.parallelism() == 1; });
   uint32_t singles = 0;
   for (const v1::Fragment& fragment : plan.fragments()) {
     MR_CHECK(fragment.parallelism() > 0);
     const uint32_t width = fragment.parallelism();
-    const uint32_t first = width == 1 ? singles++ : 0;
+    uint64_t first = width == 1 ? singles++ : 0;
+    if (one_worker) first = turn;
     for (uint32_t task = 0; task < width; ++task) {
       v1::TaskPlacement placement;
       placement.set_fragment(fragment.id());

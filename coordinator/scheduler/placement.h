@@ -23,10 +23,12 @@ struct SlotOffer {
 // Where every task of a plan runs. Tasks of a fragment go round the workers, each worker as often
 // as it has slots, so that every worker gets a task of each fragment that is wide enough; task i of
 // two fragments of equal width share a worker (FORWARD stays in one process). Fragments of one task
-// take turns among the workers. Streaming: task i of P owns a contiguous range of the shards. 53000
-// (retry safe) without workers. Pure.
+// take turns among the workers. A bounded plan of nothing but such fragments stays on one worker,
+// which `turn` chooses. Streaming: task i of P owns a contiguous range of the shards. 53000 (retry
+// safe) without workers. Pure.
 absl::StatusOr<std::vector<v1::TaskPlacement>> PlaceTasks(const v1::PhysicalPlan& plan,
-                                                          const std::vector<SlotOffer>& offers);
+                                                          const std::vector<SlotOffer>& offers,
+                                                          uint64_t turn = 0);
 
 // The parallelism of a statement that does not set one.
 uint32_t DefaultParallelism(const std::vector<SlotOffer>& offers);

@@ -126,6 +126,12 @@ absl::StatusOr<std::vector<v1::Split>> SplitEnumerator::FileSplits(const v1::Sca
   MR_ASSIGN_OR_RETURN(FileOptions options, ParseFileOptions(ToOptionMap(scan.options())));
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(options.path));
   MR_ASSIGN_OR_RETURN(std::vector<FileInfo> files, ListFiles(*file_system, options.path));
+  // An empty folder is an empty table; a pattern without a match is rather a slip of the pen.
+  if (files.empty() && options.path.find_first_of("*?[") != std::string::npos) {
+    return MakeError(SqlState::kUndefinedFile,
+                     absl::StrCat("no file matches \"", options.path, "\""),
+                     "is the pattern right? A stream waits for files with follow = true");
+  }
   for (const FileInfo& file : files) MR_RETURN_IF_ERROR(path_policy_.CheckFile(file.path));
   MR_ASSIGN_OR_RETURN(std::vector<v1::Split> splits,
                       EnumerateFileSplits(*file_system, std::move(files), options, ModeOf(order)));
@@ -157,9 +163,9 @@ absl::StatusOr<std::vector<v1::Split>> SplitEnumerator::FollowedSplits(
       finished.push_back(std::move(file));
     }
   }
-  MR_ASSIGN_OR_RETURN(std::vector<v1::Split> whole,
-                      EnumerateFileSplits(*file_system, std::move(finished), options,
-                                          SplitMode::kWholeFiles));
+  MR_ASSIGN_OR_RETURN(
+      std::vector<v1::Split> whole,
+      EnumerateFileSplits(*file_system, std::move(finished), options, SplitMode::kWholeFiles));
   SetMinTimes(*file_system, scan, &whole);
   std::move(whole.begin(), whole.end(), std::back_inserter(splits));
   for (size_t i = 0; i < splits.size(); ++i) splits[i].set_id(i);
@@ -177,8 +183,7 @@ absl::StatusOr<std::vector<v1::Split>> SplitEnumerator::RowsSoFar(
       finished.push_back(std::move(file));
       continue;
     }
-    MR_ASSIGN_OR_RETURN(std::optional<v1::Split> lines,
-                        CompleteLines(*file_system, options, file));
+    MR_ASSIGN_OR_RETURN(std::optional<v1::Split> lines, CompleteLines(*file_system, options, file));
     if (lines.has_value()) splits.push_back(*std::move(lines));
   }
   MR_ASSIGN_OR_RETURN(std::vector<v1::Split> whole,

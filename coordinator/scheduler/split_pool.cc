@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/check.h"
 #include "common/base/status.h"
 #include "millrace/v1/control.pb.h"
 
@@ -94,7 +95,8 @@ void SplitPool::Add(std::vector<v1::Split> splits) {
 
 std::vector<std::pair<uint32_t, WorkerId>> SplitPool::TakeWaiting() {
   if (free_.empty()) return {};
-  return {std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.end())};
+  const std::map<uint32_t, WorkerId> waiting = std::exchange(waiting_, {});
+  return {waiting.begin(), waiting.end()};
 }
 
 std::vector<uint32_t> SplitPool::TakeTasksToEnd() {
@@ -130,7 +132,10 @@ size_t SplitPool::num_unassigned() const {
 
 ScanSplits ResumeSplits(ScanSplits splits, const std::vector<v1::SplitPosition>& positions) {
   std::map<uint64_t, const v1::SplitPosition*> by_id;
-  for (const v1::SplitPosition& position : positions) by_id[position.split_id()] = &position;
+  for (const v1::SplitPosition& position : positions) {
+    by_id[position.split_id()] = &position;
+    splits.next_id = std::max(splits.next_id, position.split_id() + 1);
+  }
   std::vector<v1::Split> left;
   for (v1::Split& split : splits.splits) {
     auto it = by_id.find(split.id());
@@ -151,6 +156,8 @@ ScanSplits ResumeSplits(ScanSplits splits, const std::vector<v1::SplitPosition>&
         splits.ended_files.push_back(position->path());
         continue;
       }
+      // Nothing was read: the file appears again, under another number.
+      if (position->offset() == 0 && position->head_bytes() == 0) continue;
       v1::Split& split = left.emplace_back();
       split.set_id(id);
       split.mutable_file()->set_path(position->path());

@@ -31,11 +31,13 @@ struct ScanSplits {
   uint32_t fragment = 0;
   SplitOrder order = SplitOrder::kAny;
   std::vector<v1::Split> splits;
-  // Files may still appear: the scan has no end. With kEventTime one task reads all of them, because
-  // a task that waits for its first file would hold the watermark for ever.
+  // Files may still appear: the scan has no end. With kEventTime one task reads all of them,
+  // because a task that waits for its first file would hold the watermark for ever.
   bool follows = false;
   // Files that were read to their end before a restart.
   std::vector<std::string> ended_files;
+  // Splits that appear get ids from here on, or above those of `splits`.
+  uint64_t next_id = 0;
 };
 
 // Hands out the splits of one scan of one attempt. Pure.
@@ -57,8 +59,8 @@ class SplitPool {
 
   SplitPool(ScanSplits splits, uint32_t num_tasks);
 
-  // What a task on `worker` reads next, now that it has read what it had; empty with end = true when
-  // there is nothing.
+  // What a task on `worker` reads next, now that it has read what it had; empty with end = true
+  // when there is nothing.
   Answer Request(uint32_t task_index, WorkerId worker);
   News news() const;
   // follows: splits of files that have appeared; those of known files are dropped. They get ids of

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +12,7 @@
 #include "common/storage/staged_commit.h"
 #include "coordinator/gather/result_gather.h"
 #include "coordinator/job/bounded_run.h"
+#include "coordinator/job/stale_files.h"
 #include "coordinator/scheduler/placement.h"
 #include "coordinator/service/ipc_rows.h"
 #include "coordinator/service/session_settings.h"
@@ -92,16 +92,7 @@ bool BoundedRunner::MayRetry(const absl::Status& status, uint32_t number) const 
 
 // Views of a job that is restarting become readable again; a short wait is better than an error.
 absl::StatusOr<BoundViews> BoundedRunner::BindViews(const v1::PhysicalPlan& plan) {
-  const std::set<ViewRead> reads = ViewReadsOf(plan);
-  const int64_t deadline = parts_.clock.MonotonicMicros() + kWaitForClusterMicros;
-  while (true) {
-    absl::StatusOr<BoundViews> views = parts_.streams.BindViews(reads);
-    if (views.ok() || GetErrorDetail(views.status()).retry != Retry::kSafe) return views;
-    if (parts_.clock.MonotonicMicros() >= deadline) return views;
-    context_.cancellation.CheckDeadline(parts_.clock);
-    MR_RETURN_IF_ERROR(context_.cancellation.status());
-    std::this_thread::sleep_for(kPause);
-  }
+  return parts_.streams.AwaitViews(ViewReadsOf(plan), kWaitForClusterMicros, context_.cancellation);
 }
 
 // A cluster that has just started, or has just lost its last worker, gets some time.
@@ -110,7 +101,7 @@ absl::Status BoundedRunner::WaitForWorker() {
   while (parts_.registry.Active().empty() && parts_.clock.MonotonicMicros() < deadline) {
     context_.cancellation.CheckDeadline(parts_.clock);
     MR_RETURN_IF_ERROR(context_.cancellation.status());
-    std::this_thread::sleep_for(kPause);
+    parts_.registry.AwaitActive(kPause);
   }
   return absl::OkStatus();  // Without workers the placement tells what is wrong.
 }
@@ -137,6 +128,7 @@ absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& quer
   MR_ASSIGN_OR_RETURN(const BoundViews views, BindViews(*query.plan));
   MR_ASSIGN_OR_RETURN(AttemptSpec spec, MakeSpec(query, views));
   spec.job_id = job_id;
+  spec.script_job_id = context_.parent_job_id;
   spec.attempt = number;
   MR_RETURN_IF_ERROR(WaitForWorker());
   Attempt attempt{job_id, number, {}, std::make_shared<BoundedRun>()};
@@ -159,6 +151,8 @@ absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& quer
   absl::Status status = outcome.status.ok() ? gathered : outcome.status;
   if (!status.ok()) {
     AbortStaged(result.staged_files);
+    const absl::Status cleaned = RemoveStaleFiles(*query.plan, job_id, number + 1);
+    if (!cleaned.ok()) LogError("job", "cannot remove staged files", cleaned);
     return status;
   }
   RecordBadRows(*query.plan, job_id, result, std::move(outcome.kept_rows));
@@ -215,8 +209,7 @@ absl::Status BoundedRunner::Gather(const v1::PhysicalPlan& plan, const Attempt& 
       // The task's own error, or the loss of its worker, tells more than the broken stream.
       const int64_t now = parts_.clock.MonotonicMicros();
       if (explain_deadline == INT64_MAX) explain_deadline = now + kExplainMicros;
-      if (attempt.run->failed() || now >= explain_deadline) return progress.status();
-      std::this_thread::sleep_for(kPause);
+      if (attempt.run->AwaitFailed(kPause) || now >= explain_deadline) return progress.status();
       continue;
     }
     if (*progress == ResultGather::Progress::kEnd) return absl::OkStatus();

@@ -13,6 +13,7 @@
 #include "coordinator/metadata/rocksdb_metadata_store.h"
 #include "coordinator/service/cluster_service.h"
 #include "coordinator/service/control_service.h"
+#include "coordinator/service/file_watch.h"
 #include "coordinator/service/job_service.h"
 #include "coordinator/service/recovery.h"
 #include "coordinator/service/request_limits.h"
@@ -29,8 +30,12 @@ namespace {
 constexpr size_t kThreadsMax = 256;
 constexpr int64_t kEpochTickMicros = 5'000;
 constexpr int64_t kExpiryTickMicros = 200'000;
+// Definitions say how often their files are looked at; this is the grid.
+constexpr int64_t kFileTickMicros = 50'000;
 // Numbers that are reserved durably at a time.
 constexpr uint64_t kIdBlock = 64;
+// Every statement takes one.
+constexpr uint64_t kJobIdBlock = 1024;
 constexpr uint64_t kEpochBlock = 4096;
 // Request ids that a repeated request is compared with.
 constexpr size_t kRequestsRemembered = 1024;
@@ -128,6 +133,7 @@ struct CoordinatorServer::Parts {
                  }}),
         events(runs, streams, channels, registry),
         splits(path_policy, data_dir),
+        file_watch(runs, splits, clock),
         statistics(path_policy, data_dir) {}
 
   const Clock& clock;
@@ -135,7 +141,7 @@ struct CoordinatorServer::Parts {
   const PathPolicy path_policy;
   const std::string cluster_id;
   const std::string data_dir;
-  IdAllocator job_ids{*store, "job", kIdBlock};
+  IdAllocator job_ids{*store, "job", kJobIdBlock};
   IdAllocator object_ids{*store, "object", kIdBlock};
   IdAllocator worker_ids{*store, "worker", kIdBlock};
   IdAllocator epoch_ids{*store, "epoch", kEpochBlock};
@@ -149,6 +155,7 @@ struct CoordinatorServer::Parts {
   StreamJobs streams;
   WorkerEvents events;
   const SplitEnumerator splits;
+  FileWatch file_watch;
   SourceStatistics statistics;
   BadRowsOfStatements bad_rows;
   StatementThreads threads{kThreadsMax};
@@ -164,6 +171,7 @@ struct CoordinatorServer::Parts {
   std::unique_ptr<ClusterService> cluster_service;
   std::optional<PeriodicTask> epoch_ticks;
   std::optional<PeriodicTask> expiry_ticks;
+  std::optional<PeriodicTask> file_ticks;
   std::unique_ptr<grpc::Server> control_server;
   std::unique_ptr<grpc::Server> client_server;
 
@@ -241,6 +249,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
     registry.ExpireSilent();
     runs.ExpireCancellations();
   });
+  file_ticks.emplace(kFileTickMicros, [this] { file_watch.Tick(); });
   return absl::OkStatus();
 }
 
@@ -251,6 +260,7 @@ void CoordinatorServer::Parts::Stop() {
   // Calls that are still there at the deadline are cancelled, which cancels their statements.
   if (client_server != nullptr) client_server->Shutdown(deadline);
   epoch_ticks.reset();
+  file_ticks.reset();
   registry.CloseAll(MakeError(SqlState::kCannotConnectNow, "the coordinator is shutting down"));
   if (control_server != nullptr) control_server->Shutdown(deadline);
   // With nobody connected, every statement has ended or is about to.

@@ -1,14 +1,17 @@
 #include "coordinator/service/definition_statements.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "common/connector_spec/connector_options.h"
 #include "common/logging/log.h"
 #include "coordinator/catalog/drop_plan.h"
+#include "coordinator/planner/planner.h"
 #include "coordinator/planner/rules/logical_build.h"
 #include "coordinator/service/file_definition.h"
 #include "coordinator/service/late_rows_view.h"
@@ -243,6 +246,52 @@ absl::Status DefinitionStatements::CheckNotWritten(const std::vector<CatalogObje
   return absl::OkStatus();
 }
 
+// Views of one job are dropped together, with the job.
+absl::StatusOr<std::vector<CatalogObjectPtr>> DefinitionStatements::WithTheirJobs(
+    std::vector<uint64_t> ids, DropBehavior behavior) {
+  while (true) {
+    MR_ASSIGN_OR_RETURN(std::vector<CatalogObjectPtr> objects,
+                        PlanDrop(*moment_.catalog, ids, behavior));
+    std::set<uint64_t> planned;
+    for (const CatalogObjectPtr& object : objects) planned.insert(object->id());
+    const size_t named = ids.size();
+    for (const CatalogObjectPtr& object : objects) {
+      if (object->kind() != v1::OBJECT_KIND_MATERIALIZED_VIEW) continue;
+      std::vector<CatalogObjectPtr> others = moment_.catalog->List(object->kind());
+      std::erase_if(others, [&](const CatalogObjectPtr& other) {
+        return other->job_id() != object->job_id() || planned.contains(other->id());
+      });
+      if (behavior == DropBehavior::kRestrict) {
+        MR_RETURN_IF_ERROR(CheckDroppedAlone(*object, others));
+      }
+      for (const CatalogObjectPtr& other : others) {
+        if (planned.insert(other->id()).second) ids.push_back(other->id());
+      }
+    }
+    if (ids.size() == named) return objects;
+  }
+}
+
+// `others`: what else the view's job keeps and is not dropped with it.
+absl::Status DefinitionStatements::CheckDroppedAlone(const v1::CatalogObject& view,
+                                                     const std::vector<CatalogObjectPtr>& others) {
+  std::vector<std::string> kept;
+  for (const CatalogObjectPtr& other : others) kept.push_back(DescribeObject(*other));
+  const std::optional<v1::JobRecord> record = parts_.job_store.Get(view.job_id());
+  const std::optional<StreamView> stream = parts_.streams.View(view.job_id());
+  if (record.has_value() && IsLive(*record) && stream.has_value()) {
+    for (const uint64_t id : FileSinksOf(*stream->plan)) {
+      const CatalogObjectPtr sink = moment_.catalog->FindById(id);
+      if (sink != nullptr) kept.push_back(absl::StrCat("the INSERT into ", sink->name()));
+    }
+  }
+  if (kept.empty()) return absl::OkStatus();
+  return MakeError(SqlState::kDependentObjects,
+                   absl::StrCat("cannot drop ", DescribeObject(view),
+                                " alone, because it is one job with ", absl::StrJoin(kept, ", ")),
+                   "drop the job's views together, or use DROP ... CASCADE, which ends the job");
+}
+
 absl::Status DefinitionStatements::RemoveOutside(const v1::CatalogObject& object) {
   if (object.kind() == v1::OBJECT_KIND_MATERIALIZED_VIEW) {
     return parts_.streams.Drop(object.job_id());
@@ -254,8 +303,7 @@ absl::StatusOr<StatementResult> DefinitionStatements::Drop(const BoundDrop& stat
   MR_ASSIGN_OR_RETURN(const std::vector<uint64_t> ids, ResolveDrop(statement));
   MR_ASSIGN_OR_RETURN(
       const std::vector<CatalogObjectPtr> objects,
-      PlanDrop(*moment_.catalog, ids,
-               statement.cascade ? DropBehavior::kCascade : DropBehavior::kRestrict));
+      WithTheirJobs(ids, statement.cascade ? DropBehavior::kCascade : DropBehavior::kRestrict));
   MR_RETURN_IF_ERROR(CheckNotWritten(objects));
   StatementResult result = Done(DropTag(statement.object_class));
   std::vector<uint64_t> dropped;

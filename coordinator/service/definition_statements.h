@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/catalog/drop_plan.h"
 #include "coordinator/logical_plan/bound_statement.h"
 #include "coordinator/service/cluster_parts.h"
 #include "coordinator/service/query_planning.h"
@@ -26,6 +27,10 @@ class DefinitionStatements {
  private:
   absl::StatusOr<v1::CatalogObject> OutsideTable(const BoundCreateTable& statement);
   absl::StatusOr<std::vector<uint64_t>> ResolveDrop(const BoundDrop& statement);
+  absl::StatusOr<std::vector<CatalogObjectPtr>> WithTheirJobs(std::vector<uint64_t> ids,
+                                                              DropBehavior behavior);
+  absl::Status CheckDroppedAlone(const v1::CatalogObject& view,
+                                 const std::vector<CatalogObjectPtr>& others);
   absl::Status CheckNotWritten(const std::vector<CatalogObjectPtr>& objects);
   absl::Status RemoveOutside(const v1::CatalogObject& object);
 

@@ -149,8 +149,8 @@ absl::Status ExecuteCall::SendOutcome(const absl::StatusOr<StatementResult>& res
 RunOutcome ExecuteCall::RunFrom(absl::Span<const std::string> statements) {
   const std::string& request_id = request_.request_id();
   RunOutcome run;
-  if (std::optional<StatementResult> done = requests_.Find(request_id, index_)) {
-    run.results.push_back(*std::move(done));
+  if (std::optional<StatementResult> before = requests_.Find(request_id, index_)) {
+    run.results.push_back(*std::move(before));
   } else {
     ClientSink sink(writer_);
     // Its own, because a statement's timeout ends the statement and not the call.
@@ -162,15 +162,15 @@ RunOutcome ExecuteCall::RunFrom(absl::Span<const std::string> statements) {
     RunOptions options;
     options.keep_going = request_.keep_going();
     options.find = [&](size_t offset) { return requests_.Find(request_id, At(offset)); };
-    options.record_of = [&](size_t offset, const StatementResult& done) {
-      return requests_.RecordOf(request_id, At(offset), done);
+    options.record_of = [&](size_t offset, const StatementResult& result) {
+      return requests_.RecordOf(request_id, At(offset), result);
     };
     run = executor_.ExecuteRun(statements, context, options);
     for (size_t i = 0; i < run.results.size(); ++i) {
       if (!run.results[i].ok()) continue;
-      const absl::Status done = requests_.Done(request_id, At(i), *run.results[i]);
-      if (done.ok() || run.failed.has_value()) continue;
-      run.results[i] = done;
+      const absl::Status recorded = requests_.Done(request_id, At(i), *run.results[i]);
+      if (recorded.ok() || run.failed.has_value()) continue;
+      run.results[i] = recorded;
       run.failed = i;
     }
   }

@@ -2,8 +2,8 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +13,7 @@
 #include "coordinator/service/blocking_writer.h"
 #include "coordinator/service/job_status.h"
 #include "coordinator/service/request_limits.h"
+#include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
 namespace {
@@ -29,14 +30,26 @@ grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context, const absl
   return reactor;
 }
 
+// By id, by its name, or by the name of a view that it keeps.
+absl::StatusOr<v1::JobRecord> FindJob(const std::string& job, const ClusterParts& parts) {
+  absl::StatusOr<v1::JobRecord> found = parts.job_store.Find(job);
+  if (found.ok()) return found;
+  const CatalogObjectPtr view = parts.catalog.Snapshot()->Find(job);
+  if (view == nullptr || view->job_id() == 0) return found;
+  const std::optional<v1::JobRecord> record = parts.job_store.Get(view->job_id());
+  if (!record.has_value()) return found;
+  return *record;
+}
+
 bool AtItsEnd(const v1::JobStatus& status) {
   return status.state() != v1::JOB_STATE_CREATED && status.state() != v1::JOB_STATE_RUNNING;
 }
 
 absl::Status WatchUntilEnd(const std::string& job, const ClusterParts& parts,
                            BlockingWriter<v1::WatchJobResponse>& writer) {
-  MR_ASSIGN_OR_RETURN(const v1::JobRecord found, parts.job_store.Find(job));
+  MR_ASSIGN_OR_RETURN(const v1::JobRecord found, FindJob(job, parts));
   std::string last;
+  uint64_t seen = 0;
   while (true) {
     const std::optional<v1::JobRecord> record = parts.job_store.Get(found.id());
     if (!record.has_value()) return absl::OkStatus();  // Dropped meanwhile.
@@ -49,7 +62,8 @@ absl::Status WatchUntilEnd(const std::string& job, const ClusterParts& parts,
       last = std::move(now);
     }
     if (at_end) return absl::OkStatus();
-    std::this_thread::sleep_for(kWatchInterval);
+    // A change of a record is told at once; counters come with heartbeats.
+    seen = parts.job_store.AwaitChange(seen, kWatchInterval);
     MR_RETURN_IF_ERROR(writer.cancellation().status());
   }
 }
@@ -79,7 +93,7 @@ grpc::ServerUnaryReactor* JobService::Submit(grpc::CallbackServerContext* contex
 grpc::ServerUnaryReactor* JobService::Get(grpc::CallbackServerContext* context,
                                           const v1::GetJobRequest* request,
                                           v1::GetJobResponse* response) {
-  const absl::StatusOr<v1::JobRecord> record = parts_.job_store.Find(request->job());
+  const absl::StatusOr<v1::JobRecord> record = FindJob(request->job(), parts_);
   if (record.ok()) *response->mutable_status() = StatusOfJob(*record, parts_);
   return Reply(context, record.status());
 }
@@ -90,6 +104,7 @@ grpc::ServerUnaryReactor* JobService::List(grpc::CallbackServerContext* context,
   const uint32_t limit = request->limit() == 0 ? kListDefault : request->limit();
   for (const v1::JobRecord& record : parts_.job_store.List()) {
     if (static_cast<uint32_t>(response->jobs_size()) >= limit) break;
+    if (record.parent_job_id() != 0) continue;  // Part of a script, which is one job.
     v1::JobStatus* status = response->add_jobs();
     *status = StatusOfJob(record, parts_);
     status->clear_tasks();
@@ -115,7 +130,7 @@ grpc::ServerUnaryReactor* JobService::Stop(grpc::CallbackServerContext* context,
     Cancellation waiter;
     waiter.SetDeadline(parts_.clock.MonotonicMicros() + kStopTimeoutMicros,
                        MakeError(SqlState::kQueryCanceled, "the job has not stopped in time"));
-    const absl::StatusOr<v1::JobRecord> record = parts_.job_store.Find(job);
+    const absl::StatusOr<v1::JobRecord> record = FindJob(job, parts_);
     absl::Status status = record.status();
     if (status.ok()) {
       status = record->streaming() ? parts_.streams.Stop(record->id(), waiter)
@@ -133,7 +148,7 @@ grpc::ServerUnaryReactor* JobService::Cancel(grpc::CallbackServerContext* contex
                                              v1::CancelJobResponse*) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const auto cancel = [this, reactor, job = request->job()] {
-    const absl::StatusOr<v1::JobRecord> record = parts_.job_store.Find(job);
+    const absl::StatusOr<v1::JobRecord> record = FindJob(job, parts_);
     absl::Status status = record.status();
     if (status.ok()) {
       status = record->streaming() ? parts_.streams.Cancel(record->id(), CancelledByUser())
@@ -149,7 +164,7 @@ grpc::ServerUnaryReactor* JobService::Cancel(grpc::CallbackServerContext* contex
 grpc::ServerUnaryReactor* JobService::GetPlan(grpc::CallbackServerContext* context,
                                               const v1::GetJobPlanRequest* request,
                                               v1::GetJobPlanResponse* response) {
-  const absl::StatusOr<v1::JobRecord> record = parts_.job_store.Find(request->job());
+  const absl::StatusOr<v1::JobRecord> record = FindJob(request->job(), parts_);
   if (!record.ok()) return Reply(context, record.status());
   std::string text;
   for (const StreamView& stream : parts_.streams.Views()) {

@@ -1,6 +1,9 @@
 #include "coordinator/service/job_status.h"
 
 #include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -10,6 +13,8 @@
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
 #include "coordinator/planner/explain.h"
+#include "coordinator/service/step_counters.h"
+#include "millrace/v1/plan.pb.h"
 
 namespace millrace {
 namespace {
@@ -34,19 +39,41 @@ v1::StepState StepStateOf(const v1::JobRecord& record, const StreamView& stream)
                                                    : v1::STEP_STATE_FAILED;
 }
 
-void AddStream(const StreamView& stream, uint32_t step, v1::JobStatus* status) {
+// The tasks of a job and the titles of its fragments.
+void AddTasks(AttemptTasks attempt, const uint32_t* only_step, v1::JobStatus* status) {
+  NameTasks(&attempt, only_step);
+  for (const v1::Fragment& fragment : attempt.plan->fragments()) {
+    v1::FragmentStatus* out = status->add_fragments();
+    out->set_job_id(attempt.job_id);
+    out->set_fragment(fragment.id());
+    out->set_title(FragmentTitle(fragment));
+    out->set_parallelism(fragment.parallelism());
+    out->set_step(only_step != nullptr ? *only_step : fragment.step());
+  }
+  for (v1::TaskProgress& task : attempt.tasks) *status->add_tasks() = std::move(task);
+}
+
+AttemptTasks TasksOf(const StreamView& stream) {
+  return {stream.job_id, stream.plan, stream.tasks};
+}
+
+void AddStream(const StreamView& stream, v1::JobStatus* status) {
   if (!stream.published.empty()) {
     status->set_published_epoch(std::max(status->published_epoch(), stream.published.back().epoch));
   }
   status->set_durable_epoch(std::max(status->durable_epoch(), stream.durable_epoch));
-  for (const v1::TaskProgress& task : stream.tasks) *status->add_tasks() = task;
-  for (const v1::Fragment& fragment : stream.plan->fragments()) {
-    v1::FragmentStatus* out = status->add_fragments();
-    out->set_fragment(fragment.id());
-    out->set_title(FragmentTitle(fragment));
-    out->set_parallelism(fragment.parallelism());
-    out->set_step(step);
+  AddTasks(TasksOf(stream), /*only_step=*/nullptr, status);
+}
+
+// A stream's own record and that of the script that created it both list its steps.
+void FillStreamStep(const v1::JobRecord& record, const StreamView& stream, v1::StepStatus* step) {
+  step->set_state(StepStateOf(record, stream));
+  if (!stream.last_error.ok() && !step->has_error()) {
+    ToProto(stream.last_error, step->mutable_error());
   }
+  AttemptTasks attempt = TasksOf(stream);
+  NameTasks(&attempt, /*only_step=*/nullptr);
+  CountStreamStep(stream, attempt, step);
 }
 
 void AddRecord(const v1::JobRecord& record, v1::JobStatus* status) {
@@ -69,28 +96,32 @@ v1::JobStatus StatusOfJob(const v1::JobRecord& record, const ClusterParts& parts
   AddRecord(record, &status);
   if (record.streaming()) {
     const std::optional<StreamView> stream = parts.streams.View(record.id());
-    if (!stream.has_value()) return status;
-    AddStream(*stream, 0, &status);
-    v1::StepStatus* step = status.add_steps();
-    step->set_title(record.sql());
-    step->set_state(StepStateOf(record, *stream));
-    step->set_job_id(record.id());
-    step->set_started_at_micros(record.created_at_micros());
-    step->set_ended_at_micros(record.ended_at_micros());
-    if (!stream->published.empty()) step->set_rows(RowsRead(stream->published.back().positions));
+    if (stream.has_value()) AddStream(*stream, &status);
+    for (const v1::StepStatus& step : record.steps()) {
+      v1::StepStatus* out = status.add_steps();
+      *out = step;
+      if (stream.has_value()) FillStreamStep(record, *stream, out);
+      if (out->ended_at_micros() == 0) out->set_ended_at_micros(record.ended_at_micros());
+    }
     return status;
   }
+  std::set<uint64_t> shown;
   for (const v1::StepStatus& step : record.steps()) {
     v1::StepStatus* out = status.add_steps();
     *out = step;
+    const bool first = shown.insert(step.job_id()).second;
     const std::optional<StreamView> stream = parts.streams.View(step.job_id());
-    if (!stream.has_value()) {
-      for (const v1::TaskProgress& task : parts.runs.Progress(step.job_id())) {
-        *status.add_tasks() = task;
-      }
+    if (stream.has_value()) {
+      if (first) AddStream(*stream, &status);
+      FillStreamStep(parts.job_store.Get(step.job_id()).value_or(record), *stream, out);
       continue;
     }
-    AddStream(*stream, step.index(), &status);
+    AttemptTasks attempt = parts.runs.LastTasks(step.job_id());
+    if (attempt.plan == nullptr) continue;
+    const uint32_t index = step.index();
+    NameTasks(&attempt, &index);
+    CountBoundedStep(attempt, out);
+    if (first) AddTasks(std::move(attempt), &index, &status);
   }
   return status;
 }

@@ -1,6 +1,7 @@
 #include "coordinator/service/query_planning.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,29 @@ absl::StatusOr<LogicalPtr> ExpandViews(const LogicalPtr& query, const StatementM
   return expanded;
 }
 
+// So few combinations of rows are read faster by one task than tasks are started for them.
+constexpr double kOneTaskRowsMax = 50'000;
+
+// The rows that the scans of a query can be combined to, at most; infinity unless it reads nothing
+// but constants and stored tables.
+double RowCombinations(const LogicalNode& node) {
+  if (node.kind == LogicalKind::kValues) {
+    return static_cast<double>(std::max<size_t>(As<LogicalValues>(node).rows.size(), 1));
+  }
+  if (node.kind == LogicalKind::kScan) {
+    const v1::CatalogObject& object = *As<LogicalScan>(node).object;
+    if (object.kind() != v1::OBJECT_KIND_TABLE) return std::numeric_limits<double>::infinity();
+    double rows = 1;
+    for (const v1::TableSegment& segment : object.table_version().segments()) {
+      rows += static_cast<double>(segment.rows());
+    }
+    return rows;
+  }
+  double combinations = 1;
+  for (const LogicalPtr& input : node.inputs) combinations *= RowCombinations(*input);
+  return combinations;
+}
+
 // One file is written by one task.
 bool WritesSingleFile(const PlanTarget& target) {
   const auto* file = std::get_if<FileSinkTarget>(&target);
@@ -100,6 +124,10 @@ absl::StatusOr<PlanPtr> PlanStatement(PlanRequest request, const ClusterParts& p
     };
   }
   MR_ASSIGN_OR_RETURN(const LogicalPtr plan, FillSystemViews(request.query, parts));
+  if (context.settings.find("parallelism") == context.settings.end() &&
+      RowCombinations(*plan) <= kOneTaskRowsMax) {
+    options.parallelism = 1;
+  }
   // The rows of a view lie on all workers, and each must have a task that reads them.
   if (ReadsView(*plan)) {
     options.parallelism = std::max(options.parallelism, static_cast<uint32_t>(offers.size()));
@@ -137,6 +165,10 @@ absl::StatusOr<PlanPtr> PlanStreamJob(std::vector<StreamRequest> requests,
 bool IsUnbounded(const LogicalNode& query) {
   if (query.kind == LogicalKind::kScan) {
     const v1::CatalogObject& object = *As<LogicalScan>(query).object;
+    if (object.connector() == "file") {
+      const auto options = ParseFileOptions(ToOptionMap(object.options()));
+      return options.ok() && options->follow;
+    }
     return object.connector() == "datagen" && !object.options().contains("rows");
   }
   return std::any_of(query.inputs.begin(), query.inputs.end(),

@@ -25,29 +25,46 @@ absl::StatusOr<std::vector<std::string>> ScriptSteps::Split(const std::string& s
   return statements;
 }
 
-absl::StatusOr<ScriptStepResult> ScriptSteps::RunStep(const v1::JobRecord& job, uint32_t index,
-                                                      const std::string& statement,
-                                                      Cancellation& cancellation,
-                                                      const std::function<void(uint64_t)>& on_job) {
+ScriptRunResult ScriptSteps::RunSteps(const v1::JobRecord& job, uint32_t index,
+                                      absl::Span<const std::string> statements,
+                                      Cancellation& cancellation,
+                                      const std::function<void(uint64_t)>& on_job) {
+  ScriptRunResult out;
   const std::string request = RequestOf(job);
-  MR_RETURN_IF_ERROR(requests_.Begin(request, job.sql()));
-  absl::StatusOr<StatementResult> result = RunOnce(job, index, statement, cancellation, on_job);
+  if (const absl::Status begun = requests_.Begin(request, job.sql()); !begun.ok()) {
+    out.steps.push_back(begun);
+    out.failed = 0;
+    return out;
+  }
+  RunOutcome run = RunOnce(job, index, statements, cancellation, on_job);
   requests_.End(request);
-  MR_RETURN_IF_ERROR(result.status());
-  ScriptStepResult step;
-  step.rows = result->rows;
-  step.stored_at = std::move(result->stored_at);
-  step.stream_job_id = result->stream_job_id;
-  step.settings = std::move(result->settings);
-  return step;
+  out.failed = run.failed;
+  for (absl::StatusOr<StatementResult>& result : run.results) {
+    if (!result.ok()) {
+      out.steps.push_back(result.status());
+      continue;
+    }
+    ScriptStepResult step;
+    step.rows = result->rows;
+    step.stored_at = std::move(result->stored_at);
+    step.stream_job_id = result->stream_job_id;
+    step.settings = std::move(result->settings);
+    out.steps.push_back(std::move(step));
+  }
+  return out;
 }
 
-absl::StatusOr<StatementResult> ScriptSteps::RunOnce(const v1::JobRecord& job, uint32_t index,
-                                                     const std::string& statement,
-                                                     Cancellation& cancellation,
-                                                     const std::function<void(uint64_t)>& on_job) {
+RunOutcome ScriptSteps::RunOnce(const v1::JobRecord& job, uint32_t index,
+                                absl::Span<const std::string> statements,
+                                Cancellation& cancellation,
+                                const std::function<void(uint64_t)>& on_job) {
   const std::string request = RequestOf(job);
-  if (std::optional<StatementResult> done = requests_.Find(request, index)) return *std::move(done);
+  const auto at = [index](size_t offset) { return index + static_cast<uint32_t>(offset); };
+  RunOutcome run;
+  if (std::optional<StatementResult> done = requests_.Find(request, index)) {
+    run.results.push_back(*std::move(done));
+    return run;
+  }
   NullResultSink nowhere;
   StatementContext context{{job.settings().begin(), job.settings().end()},
                            job.working_directory(),
@@ -56,12 +73,20 @@ absl::StatusOr<StatementResult> ScriptSteps::RunOnce(const v1::JobRecord& job, u
                            job.id(),
                            index,
                            on_job};
-  context.record_of = [this, &request, index](const StatementResult& done) {
-    return requests_.RecordOf(request, index, done);
+  RunOptions options;
+  options.find = [&](size_t offset) { return requests_.Find(request, at(offset)); };
+  options.record_of = [&](size_t offset, const StatementResult& result) {
+    return requests_.RecordOf(request, at(offset), result);
   };
-  MR_ASSIGN_OR_RETURN(StatementResult result, executor_.Execute(statement, context));
-  MR_RETURN_IF_ERROR(requests_.Done(request, index, result));
-  return result;
+  run = executor_.ExecuteRun(statements, context, options);
+  for (size_t i = 0; i < run.results.size(); ++i) {
+    if (!run.results[i].ok()) continue;
+    const absl::Status recorded = requests_.Done(request, at(i), *run.results[i]);
+    if (recorded.ok() || run.failed.has_value()) continue;
+    run.results[i] = recorded;
+    run.failed = i;
+  }
+  return run;
 }
 
 }  // namespace millrace

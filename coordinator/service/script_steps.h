@@ -19,15 +19,15 @@ class ScriptSteps final : public ScriptStepRunner {
       : executor_(executor), requests_(requests) {}
 
   absl::StatusOr<std::vector<std::string>> Split(const std::string& script) override;
-  absl::StatusOr<ScriptStepResult> RunStep(const v1::JobRecord& job, uint32_t index,
-                                           const std::string& statement, Cancellation& cancellation,
-                                           const std::function<void(uint64_t)>& on_job) override;
+  ScriptRunResult RunSteps(const v1::JobRecord& job, uint32_t index,
+                           absl::Span<const std::string> statements, Cancellation& cancellation,
+                           const std::function<void(uint64_t)>& on_job) override;
 
  private:
-  // Runs it, or gives back what it did in an earlier process.
-  absl::StatusOr<StatementResult> RunOnce(const v1::JobRecord& job, uint32_t index,
-                                          const std::string& statement, Cancellation& cancellation,
-                                          const std::function<void(uint64_t)>& on_job);
+  // Runs them, or gives back what the first one did in an earlier process.
+  RunOutcome RunOnce(const v1::JobRecord& job, uint32_t index,
+                     absl::Span<const std::string> statements, Cancellation& cancellation,
+                     const std::function<void(uint64_t)>& on_job);
 
   StatementExecutor& executor_;
   RequestMemory& requests_;

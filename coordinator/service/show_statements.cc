@@ -50,10 +50,12 @@ TextRows Sinks(const CatalogSnapshot& catalog, const ClusterParts& parts) {
   TextRows rows;
   rows.columns = {"name", "kind", "job"};
   for (const v1::JobRecord& record : parts.job_store.List()) {
-    if (!record.streaming() || record.object_ids().empty()) continue;
-    const CatalogObjectPtr sink = catalog.FindById(record.object_ids(record.object_ids_size() - 1));
-    if (sink == nullptr || sink->kind() != v1::OBJECT_KIND_SOURCE) continue;
-    rows.rows.push_back({sink->name(), KindName(*sink), record.name()});
+    const std::optional<StreamView> stream = parts.streams.View(record.id());
+    if (!stream.has_value()) continue;
+    for (const uint64_t id : FileSinksOf(*stream->plan)) {
+      const CatalogObjectPtr sink = catalog.FindById(id);
+      if (sink != nullptr) rows.rows.push_back({sink->name(), KindName(*sink), record.name()});
+    }
   }
   return rows;
 }
@@ -62,6 +64,7 @@ TextRows Jobs(const ClusterParts& parts) {
   TextRows rows;
   rows.columns = {"id", "name", "state", "published_epoch", "durable_epoch"};
   for (const v1::JobRecord& record : parts.job_store.List()) {
+    if (record.parent_job_id() != 0) continue;  // Part of a script.
     const v1::JobStatus status = StatusOfJob(record, parts);
     rows.rows.push_back({status.id(), status.name(), JobStateName(status.state()),
                          absl::StrCat(status.published_epoch()),

@@ -297,6 +297,7 @@ class StatementExecutor::Script {
     return std::move(outcome_);
   }
 
+  // With keep_going only the statement itself fails.
   void Take(absl::StatusOr<StatementResult> result) {
     if (!result.ok()) {
       outcome_.failed = outcome_.results.size();
@@ -312,9 +313,10 @@ class StatementExecutor::Script {
       StatementContext context = context_of(i, notices);
       Run run(parts_, context, statements_[i], group_.Catalog());
       const absl::StatusOr<BoundStatement> bound = run.Bind();
-      absl::StatusOr<StatementResult> result = bound.status();
+      absl::StatusOr<StatementResult> result = StatementResult();
       if (!bound.ok()) {
         if (!LooksLikeStream(statements_[i])) return;
+        result = bound.status();
       } else if (IsStream(*bound)) {
         result = run.AddTo(group_, *bound);
       } else if (IsDefinition(*bound)) {
@@ -368,22 +370,25 @@ class StatementExecutor::Script {
     };
     const absl::Status started = group_.Start(moment, [this] { return Records(); });
     if (started.ok()) return;
-    // It is the job's error, so it is that of each of its statements.
-    for (size_t i = outcome_.results.size(); i-- > 0;) {
-      if (!IsMember(i)) continue;
-      outcome_.results[i] = started;
-      outcome_.failed = i;
+    size_t failed = outcome_.results.size();
+    while (failed-- > 0) {
+      if (IsMember(failed)) outcome_.failed = failed;
     }
+    if (const std::optional<uint32_t> step = group_.failed_step(); step.has_value()) {
+      outcome_.failed = *step - context_.step;
+    }
+    Undo();
+    outcome_.results[*outcome_.failed] = started;
   }
 
-  // The statements before the one that failed are not done either.
+  // What belongs to the job is not done.
   void Undo() {
     for (size_t i = 0; i < outcome_.results.size(); ++i) {
       if (!IsMember(i)) continue;
       outcome_.results[i] = MakeError(
           SqlState::kQueryCanceled,
-          absl::StrCat("not created, because statement ", *outcome_.failed - i,
-                       " further on in the script has failed, which belongs to the same job"));
+          absl::StrCat("not created, because statement ", context_.step + *outcome_.failed + 1,
+                       " of the script has failed, which belongs to the same job"));
     }
   }
 
@@ -397,6 +402,11 @@ class StatementExecutor::Script {
 
 RunOutcome StatementExecutor::ExecuteRun(absl::Span<const std::string> statements,
                                          StatementContext& context, const RunOptions& options) {
+  if (options.record_of) {
+    context.record_of = [&options](const StatementResult& result) {
+      return options.record_of(0, result);
+    };
+  }
   return Script(parts_, statements, context, options).Execute();
 }
 

@@ -223,8 +223,21 @@ absl::Status StreamGroup::Deploy(PlanPtr plan, const CatalogSnapshot& catalog) {
   if (context_.on_job) context_.on_job(job_id_);
   absl::Status status = parts_.streams.Start(std::move(spec));
   if (status.ok()) status = parts_.streams.WaitFirstEpoch(job_id_, context_.cancellation);
-  if (!status.ok()) DropStream();
+  if (!status.ok()) {
+    FindFailedStep();
+    DropStream();
+  }
   return status;
+}
+
+void StreamGroup::FindFailedStep() {
+  const std::optional<StreamView> stream = parts_.streams.View(job_id_);
+  if (!stream.has_value()) return;
+  for (const v1::TaskProgress& task : stream->tasks) {
+    if (task.state() != v1::TASK_STATE_FAILED) continue;
+    failed_step_ = stream->plan->fragments(static_cast<int>(task.fragment())).step();
+    return;
+  }
 }
 
 void StreamGroup::DropStream() {

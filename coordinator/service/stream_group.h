@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,9 @@ class StreamGroup {
   bool Creates(uint64_t object_id) const;
   bool empty() const { return members_.empty(); }
 
+  // After Start has failed: the statement whose task has failed, if it is known.
+  std::optional<uint32_t> failed_step() const { return failed_step_; }
+
   // Plans, deploys, and returns when the first epoch is published: all views are there. After an
   // error nothing of the group is left. `also` gives the records that are written with the views; it
   // is not called if there are none.
@@ -76,6 +80,7 @@ class StreamGroup {
   absl::Status CompleteViews(const v1::PhysicalPlan& plan,
                              const std::function<std::vector<MetadataWrite>()>& also);
   StatementResult ResultOf(const Member& member) const;
+  void FindFailedStep();
   void DropStream();
   void Undo();
 
@@ -86,6 +91,7 @@ class StreamGroup {
   // The views, as they will be.
   std::vector<CatalogObjectPtr> views_;
   bool started_ = false;
+  std::optional<uint32_t> failed_step_;
 };
 
 // Whether an INSERT ends by itself, and how it gives out windows.

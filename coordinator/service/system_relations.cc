@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "coordinator/planner/rules/logical_build.h"
 #include "coordinator/scheduler/placement.h"
 #include "coordinator/service/job_status.h"
+#include "coordinator/service/step_counters.h"
 #include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
@@ -53,27 +56,110 @@ std::vector<SystemRow> JobRows(const ClusterParts& parts) {
 std::vector<SystemRow> StepRows(const ClusterParts& parts) {
   std::vector<SystemRow> rows;
   for (const v1::JobRecord& record : parts.job_store.List()) {
-    for (const v1::StepStatus& step : record.steps()) {
+    const v1::JobStatus status = StatusOfJob(record, parts);
+    for (const v1::StepStatus& step : status.steps()) {
       rows.push_back({Bigint(record.id()), Text(record.name()), Bigint(step.index()),
                       Text(step.title()), Text(StepStateName(step.state())), Bigint(step.rows()),
                       TextOrNull(step.stored_at()), TimeOrNull(step.started_at_micros()),
-                      TimeOrNull(step.ended_at_micros()), TextOrNull(step.error().message())});
+                      TimeOrNull(step.ended_at_micros()), TextOrNull(step.error().message()),
+                      TextOrNull(absl::StrJoin(step.worker_ids(), ", ")), Bigint(step.rows_in()),
+                      EventTime(step.has_watermark(), step.watermark_micros()),
+                      Bigint(step.epoch()), Bigint(step.late_rows()), Bigint(step.bad_rows()),
+                      Bigint(step.epoch_rows_touched())});
     }
   }
   return rows;
 }
 
+// Of all jobs: streams, statements that run, and a script's last ones.
+std::vector<AttemptTasks> AllTasks(const ClusterParts& parts) {
+  std::vector<AttemptTasks> all;
+  std::set<uint64_t> streams;
+  for (const StreamView& stream : parts.streams.Views()) {
+    streams.insert(stream.job_id);
+    all.push_back({stream.job_id, stream.plan, stream.tasks});
+  }
+  for (AttemptTasks& attempt : parts.runs.AllTasks()) {
+    if (!streams.contains(attempt.job_id)) all.push_back(std::move(attempt));
+  }
+  for (AttemptTasks& attempt : all) NameTasks(&attempt, /*only_step=*/nullptr);
+  return all;
+}
+
+SystemRow TaskRow(const v1::TaskProgress& task) {
+  return {Bigint(task.job_id()),
+          Bigint(task.attempt()),
+          Bigint(task.fragment()),
+          Bigint(task.task_index()),
+          Bigint(task.worker_id()),
+          Text(TaskStateName(task.state())),
+          Bigint(task.rows_in()),
+          Bigint(task.rows_out()),
+          Bigint(task.remote_bytes_out()),
+          Bigint(task.local_bytes_out()),
+          Bigint(task.busy_micros()),
+          EventTime(task.has_watermark(), task.watermark_micros()),
+          Bigint(task.epoch()),
+          Bigint(task.late_rows()),
+          Bigint(task.bad_rows()),
+          Bigint(task.state_rows()),
+          TextOrNull(task.waiting_for()),
+          Bigint(task.step()),
+          Bigint(task.remote_bytes_in()),
+          Bigint(task.local_bytes_in()),
+          Bigint(task.rows_touched()),
+          Bigint(task.epoch_rows_touched()),
+          TextOrNull(task.error().message())};
+}
+
 std::vector<SystemRow> TaskRows(const ClusterParts& parts) {
   std::vector<SystemRow> rows;
-  for (const v1::TaskProgress& task : parts.runs.AllProgress()) {
-    rows.push_back({Bigint(task.job_id()), Bigint(task.attempt()), Bigint(task.fragment()),
-                    Bigint(task.task_index()), Bigint(task.worker_id()),
-                    Text(TaskStateName(task.state())), Bigint(task.rows_in()),
-                    Bigint(task.rows_out()), Bigint(task.remote_bytes_out()),
-                    Bigint(task.local_bytes_out()), Bigint(task.busy_micros()),
-                    EventTime(task.has_watermark(), task.watermark_micros()), Bigint(task.epoch()),
-                    Bigint(task.late_rows()), Bigint(task.bad_rows()), Bigint(task.state_rows()),
-                    TextOrNull(task.waiting_for())});
+  for (const AttemptTasks& attempt : AllTasks(parts)) {
+    for (const v1::TaskProgress& task : attempt.tasks) rows.push_back(TaskRow(task));
+  }
+  return rows;
+}
+
+std::vector<SystemRow> OperatorRows(const ClusterParts& parts) {
+  std::vector<SystemRow> rows;
+  for (const AttemptTasks& attempt : AllTasks(parts)) {
+    for (const v1::TaskProgress& task : attempt.tasks) {
+      for (const v1::OperatorProgress& progress : task.operators()) {
+        rows.push_back({Bigint(task.job_id()), Bigint(task.attempt()), Bigint(task.fragment()),
+                        Bigint(task.task_index()), Bigint(task.worker_id()),
+                        Bigint(progress.node_id()), Text(progress.name()),
+                        Bigint(progress.rows_in()), Bigint(progress.rows_out()),
+                        Bigint(progress.busy_micros()), Bigint(progress.state_rows()),
+                        Bigint(progress.rows_touched()), Bigint(progress.epoch_rows_touched())});
+      }
+    }
+  }
+  return rows;
+}
+
+std::string EpochKindName(EpochKind kind) {
+  switch (kind) {
+    case EpochKind::kPlain:
+      return "plain";
+    case EpochKind::kCheckpoint:
+      return "checkpoint";
+    case EpochKind::kFinal:
+      return "final";
+  }
+  return "unknown";
+}
+
+// The published epochs that are kept.
+std::vector<SystemRow> EpochRows(const ClusterParts& parts) {
+  std::vector<SystemRow> rows;
+  for (const StreamView& job : parts.streams.Views()) {
+    for (const PublishedEpoch& epoch : job.published) {
+      rows.push_back(
+          {Bigint(job.job_id), Text(job.name), Bigint(epoch.epoch), Text(EpochKindName(epoch.kind)),
+           Bigint(RowsRead(epoch.positions)), Bigint(epoch.rows_touched),
+           Bigint(epoch.view_rows_changed),
+           EventTime(epoch.watermark_micros.has_value(), epoch.watermark_micros.value_or(0))});
+    }
   }
   return rows;
 }
@@ -205,6 +291,8 @@ absl::StatusOr<std::vector<SystemRow>> RowsOf(const std::string& view, const Clu
   if (view == "millrace.jobs") return JobRows(parts);
   if (view == "millrace.steps") return StepRows(parts);
   if (view == "millrace.tasks") return TaskRows(parts);
+  if (view == "millrace.operators") return OperatorRows(parts);
+  if (view == "millrace.epochs") return EpochRows(parts);
   if (view == "millrace.positions") return PositionRows(parts);
   if (view == "millrace.workers") return WorkerRows(parts);
   if (view == "millrace.late_rows") return LateRows(parts);

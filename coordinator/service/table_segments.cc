@@ -49,9 +49,8 @@ void RemoveFiles(const std::vector<v1::StagedFile>& files) {
   }
 }
 
-absl::StatusOr<std::vector<v1::TableSegment>> CommitSegments(const ClusterParts& parts,
+absl::StatusOr<std::vector<v1::TableSegment>> StagedSegments(const ClusterParts& parts,
                                                              const BoundedResult& result) {
-  MR_RETURN_IF_ERROR(CommitFiles(result));
   MR_FAILPOINT("table.before_version");
   const std::string prefix = JoinPath(parts.data_dir, "");
   std::vector<v1::TableSegment> segments;

@@ -22,13 +22,13 @@ absl::Status RemoveTableFolder(const std::string& data_dir, uint64_t object_id);
 // The sink of a stored table; makes its folder.
 absl::StatusOr<TableSinkTarget> MakeTableTarget(const ClusterParts& parts, uint64_t object_id,
                                                 const Schema& columns);
-// Renames the staged segments; they become part of the table only by the catalog's
-// compare-and-swap after it. They have no positions yet.
-absl::StatusOr<std::vector<v1::TableSegment>> CommitSegments(const ClusterParts& parts,
+// What a run into the table's sink has written, durable and under final names. It becomes part of
+// the table only by the catalog's compare-and-swap. The segments have no positions yet.
+absl::StatusOr<std::vector<v1::TableSegment>> StagedSegments(const ClusterParts& parts,
                                                              const BoundedResult& result);
 // Gives the files that a run has staged their names.
 absl::Status CommitFiles(const BoundedResult& result);
-// Removes committed files that no version holds.
+// Removes the files of a run whose segments no version holds.
 void RemoveFiles(const std::vector<v1::StagedFile>& files);
 
 }  // namespace millrace

@@ -180,7 +180,7 @@ absl::Status TableUpkeep::CompactRange(const v1::CatalogObject& table, SegmentRa
   BoundedRunner runner(parts_, context);
   MR_ASSIGN_OR_RETURN(const BoundedResult result,
                       runner.RunSink({std::move(plan), moment.catalog}));
-  MR_ASSIGN_OR_RETURN(std::vector<v1::TableSegment> segments, CommitSegments(parts_, result));
+  MR_ASSIGN_OR_RETURN(std::vector<v1::TableSegment> segments, StagedSegments(parts_, result));
   absl::StatusOr<uint64_t> revision = InternalError("a compaction must leave one segment");
   if (segments.size() == 1) {
     const auto& versions = part->table_version();

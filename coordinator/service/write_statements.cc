@@ -78,7 +78,7 @@ absl::StatusOr<StatementResult> WriteStatements::CreateTableAs(
     MR_ASSIGN_OR_RETURN(TableSinkTarget target,
                         MakeTableTarget(parts_, id, statement.plan->output));
     MR_ASSIGN_OR_RETURN(const BoundedResult run, RunInto(statement.plan, std::move(target)));
-    MR_ASSIGN_OR_RETURN(const std::vector<v1::TableSegment> segments, CommitSegments(parts_, run));
+    MR_ASSIGN_OR_RETURN(const std::vector<v1::TableSegment> segments, StagedSegments(parts_, run));
     StatementResult stored =
         Stored("CREATE TABLE AS", run.rows, absl::StrCat("table ", statement.name));
     MR_RETURN_IF_ERROR(parts_.catalog.CompleteCreate(
@@ -108,7 +108,7 @@ absl::StatusOr<StatementResult> WriteStatements::InsertIntoTable(const v1::Catal
   MR_ASSIGN_OR_RETURN(TableSinkTarget sink,
                       MakeTableTarget(parts_, target.id(), ColumnsOf(target)));
   MR_ASSIGN_OR_RETURN(const BoundedResult run, RunInto(plan, std::move(sink)));
-  MR_ASSIGN_OR_RETURN(const std::vector<v1::TableSegment> segments, CommitSegments(parts_, run));
+  MR_ASSIGN_OR_RETURN(const std::vector<v1::TableSegment> segments, StagedSegments(parts_, run));
   StatementResult stored = Stored(std::move(tag), run.rows, absl::StrCat("table ", target.name()));
   const absl::Status appended =
       parts_.catalog.AppendSegments(target.id(), segments, RecordOf(context_, stored));

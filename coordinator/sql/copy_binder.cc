@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/connector_spec/file_options.h"
@@ -11,6 +12,7 @@
 #include "coordinator/logical_plan/new_node.h"
 #include "coordinator/sql/cast_output.h"
 #include "coordinator/sql/from_binder.h"
+#include "coordinator/sql/not_null_check.h"
 #include "coordinator/sql/parse_tree.h"
 #include "coordinator/sql/query_binder.h"
 #include "coordinator/sql/statement_binder.h"
@@ -53,6 +55,36 @@ absl::Status CompleteFormat(const std::string& path, int32_t path_position, Boun
   return absl::OkStatus();
 }
 
+// From PostgreSQL's options to those of files: NULL names the one text that means NULL.
+absl::Status CompleteCsvOptions(BoundOptions* options) {
+  auto& values = options->values;
+  const auto header = values.find("header");
+  if (header != values.end() && absl::EqualsIgnoreCase(header->second, "match")) {
+    return WithPosition(NotSupported("HEADER MATCH"), options->positions.at("header"));
+  }
+  const auto null = values.find("null");
+  if (null == values.end()) return absl::OkStatus();
+  for (const char* name : {"delimiter", "quote"}) {
+    const auto character = values.find(name);
+    const std::string text =
+        character != values.end() ? character->second : (name[0] == 'd' ? "," : "\"");
+    if (!absl::StrContains(null->second, text)) continue;
+    return WithPosition(
+        MakeError(SqlState::kInvalidParameterValue, absl::StrCat("COPY ", name,
+                                                                 " must not appear in the NULL "
+                                                                 "specification")),
+        options->positions.at("null"));
+  }
+  if (null->second.find_first_of("\r\n") != std::string::npos) {
+    return WithPosition(MakeError(SqlState::kInvalidParameterValue,
+                                  "COPY null representation cannot use newline or carriage return"),
+                        options->positions.at("null"));
+  }
+  values["null_only"] = null->second;
+  values.erase(null);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<BoundCopyTo> StatementBinder::BindCopyTo(const PgQuery__CopyStmt& copy) {
@@ -78,6 +110,10 @@ absl::StatusOr<BoundCopyTo> StatementBinder::BindCopyTo(const PgQuery__CopyStmt&
   }
   MR_ASSIGN_OR_RETURN(BoundOptions options, ReadOptions(copy.options, copy.n_options));
   MR_RETURN_IF_ERROR(CompleteFormat(bound.path, bound.path_position, &options));
+  if (options.values["format"] == "csv") {
+    MR_RETURN_IF_ERROR(CompleteCsvOptions(&options));
+    options.values.emplace("header", "false");
+  }
   bound.options = std::move(options.values);
   return bound;
 }
@@ -90,14 +126,11 @@ absl::StatusOr<BoundCopyFrom> StatementBinder::BindCopyFrom(const PgQuery__CopyS
   }
   BoundCopyFrom bound;
   MR_ASSIGN_OR_RETURN(bound.target, WritableTable(*copy.relation));
-  // Nothing would check the rows; see INSERT.
-  if (!bound.target->not_null_columns().empty()) {
-    return Refuse("COPY into a table with NOT NULL columns", copy.relation->location);
-  }
   const std::string path = copy.filename;
   const int32_t path_position = PathPosition(statement_);
   MR_ASSIGN_OR_RETURN(BoundOptions options, ReadOptions(copy.options, copy.n_options));
   MR_RETURN_IF_ERROR(CompleteFormat(path, path_position, &options));
+  if (options.values["format"] == "csv") MR_RETURN_IF_ERROR(CompleteCsvOptions(&options));
   const std::vector<std::string> names = StringsOf(Nodes(copy.n_attlist, copy.attlist));
   std::vector<int32_t> positions;
   for (const std::string& name : names) positions.push_back(PositionOfName(name));
@@ -121,7 +154,9 @@ absl::StatusOr<BoundCopyFrom> StatementBinder::BindCopyFrom(const PgQuery__CopyS
   }
   LogicalPtr plan = NewScan(std::move(source), std::nullopt, path_position);
   MR_ASSIGN_OR_RETURN(plan, CastOutput(std::move(plan), types, CastContext::kAssignment));
-  MR_ASSIGN_OR_RETURN(bound.plan, FillColumns(std::move(plan), *bound.target, columns));
+  MR_ASSIGN_OR_RETURN(plan, FillColumns(std::move(plan), *bound.target, columns));
+  MR_ASSIGN_OR_RETURN(bound.plan, WithNotNullChecks(std::move(plan), *bound.target,
+                                                    PositionOf(copy.relation->location)));
   return bound;
 }
 

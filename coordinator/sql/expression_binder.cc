@@ -53,6 +53,11 @@ bool ExpressionBinder::below_aggregation() const {
          clause_ == Clause::kValues || clause_ == Clause::kFilter;
 }
 
+bool ExpressionBinder::may_correlate() const {
+  return below_aggregation() || clause_ == Clause::kSelect || clause_ == Clause::kHaving ||
+         clause_ == Clause::kOrderBy;
+}
+
 absl::Status ExpressionBinder::Refuse(absl::string_view what, int32_t location) const {
   return WithPosition(NotSupported(what), PositionOf(location));
 }
@@ -138,7 +143,10 @@ absl::StatusOr<ExprPtr> ExpressionBinder::BindRareNode(const PgQuery__Node& node
     case PG_QUERY__NODE__NODE_A_INDIRECTION:
       return Refuse("a subscript or a field of a row", location);
     case PG_QUERY__NODE__NODE_PARAM_REF:
-      return Refuse(absl::StrCat("parameter $", node.param_ref->number), location);
+      return WithPosition(
+          MakeError(SqlState::kUndefinedParameter,
+                    absl::StrCat("there is no parameter $", node.param_ref->number)),
+          PositionOf(location));
     case PG_QUERY__NODE__NODE_NAMED_ARG_EXPR:
       return Refuse("an argument by name", location);
     case PG_QUERY__NODE__NODE_GROUPING_FUNC:

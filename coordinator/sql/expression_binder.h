@@ -69,6 +69,8 @@ class ExpressionBinder {
   SelectParts* parts() const { return parts_; }
   // Subqueries of this clause join the plan below the aggregation.
   bool below_aggregation() const;
+  // Subqueries of this clause may use columns of the query.
+  bool may_correlate() const;
 
  private:
   friend class FunctionBinder;
@@ -92,6 +94,7 @@ class ExpressionBinder {
   absl::StatusOr<ExprPtr> BindBetween(const PgQuery__AExpr& expr);
   absl::StatusOr<ExprPtr> BindIn(const PgQuery__AExpr& expr);
   absl::StatusOr<ExprPtr> BindLike(const PgQuery__AExpr& expr);
+  absl::StatusOr<ExprPtr> BindSimilar(const PgQuery__AExpr& expr);
   absl::StatusOr<ExprPtr> BindBoolExpr(const PgQuery__BoolExpr& expr);
   absl::StatusOr<ExprPtr> BindCase(const PgQuery__CaseExpr& expr);
   absl::StatusOr<ExprPtr> BindNullTest(const PgQuery__NullTest& test);

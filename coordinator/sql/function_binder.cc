@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "common/expr/function_registry.h"
 #include "coordinator/sql/expression_binder.h"
 #include "coordinator/sql/parse_tree.h"
+#include "coordinator/sql/special_functions.h"
 #include "coordinator/sql/statement_limits.h"
 #include "coordinator/sql/window_definition.h"
 
@@ -54,6 +56,7 @@ class FunctionBinder {
 absl::StatusOr<ExprPtr> FunctionBinder::Bind() {
   MR_RETURN_IF_ERROR(CheckName());
   if (call_.func_variadic) return Refuse("VARIADIC");
+  if (IsMissingFunction(name_)) return Refuse(absl::StrCat("function ", name_));
   if (call_.agg_within_group) return Refuse("WITHIN GROUP");
   const bool aggregate = IsAggregateName(name_);
   const bool ranking = IsRankingName(name_);
@@ -97,12 +100,27 @@ absl::Status FunctionBinder::CheckPlain() const {
 }
 
 absl::StatusOr<std::vector<ExprPtr>> FunctionBinder::BindArguments() {
-  return binder_.BindAll(call_.args, call_.n_args);
+  const ParseNodes nodes = Nodes(call_.n_args, call_.args);
+  const bool named = std::any_of(nodes.begin(), nodes.end(), [](const ParseNode* node) {
+    return IsNode(node, PG_QUERY__NODE__NODE_NAMED_ARG_EXPR);
+  });
+  if (!named) return binder_.BindAll(call_.args, call_.n_args);
+  std::vector<ExprPtr> args;
+  std::vector<std::string> names;
+  for (const ParseNode* node : nodes) {
+    const bool has_name = IsNode(node, PG_QUERY__NODE__NODE_NAMED_ARG_EXPR);
+    names.emplace_back(has_name ? node->named_arg_expr->name : "");
+    MR_ASSIGN_OR_RETURN(ExprPtr arg, binder_.Bind(has_name ? node->named_arg_expr->arg : node));
+    args.push_back(std::move(arg));
+  }
+  return OrderNamedArguments(name_, std::move(args), names, position_);
 }
 
 absl::StatusOr<ExprPtr> FunctionBinder::BindScalar() {
   MR_RETURN_IF_ERROR(CheckPlain());
   MR_ASSIGN_OR_RETURN(std::vector<ExprPtr> args, BindArguments());
+  MR_ASSIGN_OR_RETURN(ExprPtr special, BuildSpecialFunction(name_, args, position_));
+  if (special != nullptr) return special;
   return BuildFunctionCall(name_, std::move(args), position_);
 }
 

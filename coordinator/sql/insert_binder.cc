@@ -11,6 +11,7 @@
 #include "coordinator/logical_plan/new_node.h"
 #include "coordinator/sql/cast_output.h"
 #include "coordinator/sql/from_binder.h"
+#include "coordinator/sql/not_null_check.h"
 #include "coordinator/sql/parse_tree.h"
 #include "coordinator/sql/query_binder.h"
 #include "coordinator/sql/statement_binder.h"
@@ -30,31 +31,6 @@ Schema ColumnsOf(const v1::CatalogObject& table, const std::vector<int>& columns
 
 absl::Status TooMany(absl::string_view message, int32_t position) {
   return WithPosition(MakeError(SqlState::kSyntaxError, message), position);
-}
-
-// A NULL among the constants for a column that takes none. Rows that are computed would have to be
-// checked where they are stored, which no sink does yet: they are refused, so that none slips in.
-absl::Status CheckNotNull(const LogicalNode& plan, const v1::CatalogObject& table,
-                          int32_t position) {
-  if (plan.kind != LogicalKind::kValues) {
-    if (table.not_null_columns().empty()) return absl::OkStatus();
-    return WithPosition(
-        WithHint(NotSupported("INSERT of a query into a table with NOT NULL columns"),
-                 "create the table without NOT NULL"),
-        position);
-  }
-  for (const uint32_t column : table.not_null_columns()) {
-    for (const std::vector<ExprPtr>& row : static_cast<const LogicalValues&>(plan).rows) {
-      const Expr& value = *row[column];
-      if (value.kind != ExprKind::kLiteral || !value.literal.is_null()) continue;
-      return WithPosition(MakeError(SqlState::kNotNullViolation,
-                                    absl::StrCat("null value in column \"",
-                                                 table.columns(column).name(), "\" of relation \"",
-                                                 table.name(), "\" violates not-null constraint")),
-                          value.position != 0 ? value.position : position);
-    }
-  }
-  return absl::OkStatus();
 }
 
 // What a column gets that an INSERT leaves out.
@@ -190,8 +166,9 @@ absl::StatusOr<BoundInsert> StatementBinder::BindDefaultRow(BoundInsert bound,
                         PositionOf(location));
   }
   MR_ASSIGN_OR_RETURN(std::vector<ExprPtr> row, DefaultsOf(*bound.target, columns));
-  bound.plan = NewValues(ColumnsOf(*bound.target, columns), {std::move(row)});
-  MR_RETURN_IF_ERROR(CheckNotNull(*bound.plan, *bound.target, PositionOf(location)));
+  MR_ASSIGN_OR_RETURN(
+      bound.plan, WithNotNullChecks(NewValues(ColumnsOf(*bound.target, columns), {std::move(row)}),
+                                    *bound.target, PositionOf(location)));
   return bound;
 }
 
@@ -251,8 +228,9 @@ absl::StatusOr<BoundInsert> StatementBinder::BindInsert(const PgQuery__InsertStm
   };
   MR_ASSIGN_OR_RETURN(LogicalPtr cast, CastOutput(plan, types, CastContext::kAssignment, explain));
   const std::vector<int> filled(columns.begin(), columns.begin() + static_cast<int64_t>(width));
-  MR_ASSIGN_OR_RETURN(bound.plan, FillColumns(std::move(cast), *bound.target, filled));
-  MR_RETURN_IF_ERROR(CheckNotNull(*bound.plan, *bound.target, PositionOf(location)));
+  MR_ASSIGN_OR_RETURN(LogicalPtr rows, FillColumns(std::move(cast), *bound.target, filled));
+  MR_ASSIGN_OR_RETURN(bound.plan,
+                      WithNotNullChecks(std::move(rows), *bound.target, PositionOf(location)));
   return bound;
 }
 

@@ -1,6 +1,7 @@
 #include "coordinator/sql/literals.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -24,15 +25,31 @@ constexpr int32_t kMaxNumericDigits = kMaxNumericPrecision;
 constexpr int32_t kAllFields = 0x7FFF;
 constexpr int32_t FieldBit(IntervalUnit unit) { return 1 << static_cast<int32_t>(unit); }
 
+// Written with an exponent, and with no more digits than a double keeps.
+bool HasExponent(absl::string_view text) {
+  constexpr size_t kDigitsOfDouble = 15;
+  const size_t exponent = text.find_first_of("eE");
+  return exponent != absl::string_view::npos && exponent <= kDigitsOfDouble;
+}
+
 absl::StatusOr<ExprPtr> BindNumber(absl::string_view text, int32_t position) {
   int64_t integer = 0;
   if (absl::SimpleAtoi(text, &integer)) {
-    return MakeLiteral(Value{SqlType::Of(TypeId::kInt64), integer}, position);
+    // The parser leaves the least integer to us: -2147483648.
+    const bool fits = integer >= std::numeric_limits<int32_t>::min() &&
+                      integer <= std::numeric_limits<int32_t>::max();
+    return MakeLiteral(Value{SqlType::Of(fits ? TypeId::kInt32 : TypeId::kInt64), integer},
+                       position);
   }
   int32_t scale = 0;
   __int128 unscaled = 0;
   const bool is_number = NumericLiteralScale(text, &scale);
   if (!is_number || scale > kMaxNumericDigits || !ParseNumeric(text, scale, &unscaled)) {
+    // 1e308 is too large for numeric; with an exponent it hardly means anything but a double.
+    double real = 0;
+    if (HasExponent(text) && ParseFloat64(text, &real)) {
+      return MakeLiteral(Value{SqlType::Of(TypeId::kFloat64), real}, position);
+    }
     return WithPosition(
         MakeError(SqlState::kNumericOutOfRange,
                   absl::StrCat("the number ", text, " has more digits than numeric can hold (",

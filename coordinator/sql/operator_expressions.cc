@@ -9,6 +9,7 @@
 #include "common/types/utf8.h"
 #include "coordinator/sql/expression_binder.h"
 #include "coordinator/sql/parse_tree.h"
+#include "coordinator/sql/row_comparison.h"
 
 // The members of ExpressionBinder for operators and for the forms that PostgreSQL's grammar spells
 // out.
@@ -62,11 +63,29 @@ absl::StatusOr<std::string> WithBackslashes(absl::string_view pattern, absl::str
   return result;
 }
 
+// PostgreSQL fails when the matching comes to a lone escape character; a constant pattern that ends
+// in one is refused before.
+absl::Status CheckPatternEnd(const Expr& pattern) {
+  const auto* text = pattern.kind == ExprKind::kLiteral
+                         ? std::get_if<std::string>(&pattern.literal.value)
+                         : nullptr;
+  if (text == nullptr) return absl::OkStatus();
+  size_t num_escapes = 0;
+  while (num_escapes < text->size() && (*text)[text->size() - 1 - num_escapes] == '\\') {
+    ++num_escapes;
+  }
+  if (num_escapes % 2 == 0) return absl::OkStatus();
+  return WithPosition(MakeError(SqlState::kInvalidEscapeSequence,
+                                "LIKE pattern must not end with escape character"),
+                      pattern.position);
+}
+
 }  // namespace
 
 absl::StatusOr<ExprPtr> ExpressionBinder::BindOperatorExpr(const PgQuery__AExpr& expr) {
   if (IsRow(expr.lexpr) || IsRow(expr.rexpr)) {
-    return Refuse("a comparison of row values", expr.location);
+    return expr.kind == PG_QUERY__A__EXPR__KIND__AEXPR_IN ? BindRowInList(*this, expr)
+                                                          : BindRowComparison(*this, expr);
   }
   switch (expr.kind) {
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP:
@@ -89,7 +108,7 @@ absl::StatusOr<ExprPtr> ExpressionBinder::BindOperatorExpr(const PgQuery__AExpr&
     case PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE:
       return BindLike(expr);
     case PG_QUERY__A__EXPR__KIND__AEXPR_SIMILAR:
-      return WithHint(Refuse("SIMILAR TO", expr.location), "Write ~ with a regular expression.");
+      return BindSimilar(expr);
     case PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN:
     case PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN:
     case PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN_SYM:
@@ -97,7 +116,7 @@ absl::StatusOr<ExprPtr> ExpressionBinder::BindOperatorExpr(const PgQuery__AExpr&
       return BindBetween(expr);
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP_ANY:
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP_ALL:
-      return WithHint(Refuse("ANY or ALL over an array", expr.location), "Write IN (…).");
+      return BindArrayComparison(*this, expr);
     default:
       return Refuse("this operator", expr.location);
   }
@@ -148,9 +167,6 @@ absl::StatusOr<ExprPtr> ExpressionBinder::BindIn(const PgQuery__AExpr& expr) {
   const bool negated = LastName(Nodes(expr.n_name, expr.name)) == "<>";
   MR_ASSIGN_OR_RETURN(ExprPtr needle, Bind(expr.lexpr));
   const ParseNodes items = ItemsOf(expr.rexpr);
-  for (const ParseNode* item : items) {
-    if (IsRow(item)) return Refuse("a comparison of row values", LocationOf(item));
-  }
   MR_ASSIGN_OR_RETURN(std::vector<ExprPtr> list, BindAll(items.data(), items.size()));
   return BuildInList(std::move(needle), std::move(list), negated, PositionOf(expr.location));
 }
@@ -164,6 +180,7 @@ absl::StatusOr<ExprPtr> ExpressionBinder::BindLike(const PgQuery__AExpr& expr) {
                                          expr.rexpr->func_call->funcname)) == "like_escape";
   if (!has_escape) {
     MR_ASSIGN_OR_RETURN(ExprPtr pattern, Bind(expr.rexpr));
+    MR_RETURN_IF_ERROR(CheckPatternEnd(*pattern));
     return BuildOperator(op, {std::move(value), std::move(pattern)}, position);
   }
   const PgQuery__FuncCall& call = *expr.rexpr->func_call;
@@ -179,7 +196,18 @@ absl::StatusOr<ExprPtr> ExpressionBinder::BindLike(const PgQuery__AExpr& expr) {
                       std::get<std::string>(args[1]->literal.value), args[1]->position));
   ExprPtr literal =
       MakeLiteral(Value{SqlType::Of(TypeId::kText), std::move(pattern)}, args[0]->position);
+  // An empty escape text turns escaping off.
+  MR_RETURN_IF_ERROR(CheckPatternEnd(*literal));
   return BuildOperator(op, {std::move(value), std::move(literal)}, position);
+}
+
+absl::StatusOr<ExprPtr> ExpressionBinder::BindSimilar(const PgQuery__AExpr& expr) {
+  MR_ASSIGN_OR_RETURN(ExprPtr value, Bind(expr.lexpr));
+  // The grammar has put similar_to_escape() around the pattern.
+  MR_ASSIGN_OR_RETURN(ExprPtr regex, Bind(expr.rexpr));
+  const bool negated = LastName(Nodes(expr.n_name, expr.name)) == "!~";
+  return BuildOperator(negated ? "!~" : "~", {std::move(value), std::move(regex)},
+                       PositionOf(expr.location));
 }
 
 absl::StatusOr<ExprPtr> ExpressionBinder::BindBoolExpr(const PgQuery__BoolExpr& expr) {
@@ -227,9 +255,11 @@ absl::StatusOr<ExprPtr> ExpressionBinder::BindCase(const PgQuery__CaseExpr& expr
 }
 
 absl::StatusOr<ExprPtr> ExpressionBinder::BindNullTest(const PgQuery__NullTest& test) {
-  if (IsRow(test.arg)) return Refuse("IS NULL of a row value", test.location);
-  MR_ASSIGN_OR_RETURN(ExprPtr arg, Bind(test.arg));
   const bool is_null = test.nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NULL;
+  if (IsRow(test.arg)) {
+    return BindRowNullTest(*this, *test.arg, is_null, PositionOf(test.location));
+  }
+  MR_ASSIGN_OR_RETURN(ExprPtr arg, Bind(test.arg));
   return BuildIsTest(is_null ? "null" : "not_null", std::move(arg), PositionOf(test.location));
 }
 

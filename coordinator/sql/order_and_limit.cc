@@ -1,5 +1,6 @@
 #include "coordinator/sql/order_and_limit.h"
 
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -67,19 +68,43 @@ absl::StatusOr<std::optional<size_t>> NamedColumn(const LogicalNode& plan, const
   return found;
 }
 
+// The first rows of an order, and those behind them that it cannot tell from the last one.
+absl::StatusOr<LogicalPtr> LimitWithTies(const LogicalPtr& sorted, int64_t limit, int64_t offset) {
+  const SqlType bigint = SqlType::Of(TypeId::kInt64);
+  const std::vector<SortKey> keys = static_cast<const LogicalSort&>(*sorted).keys;
+  const LogicalPtr& input = sorted->inputs[0];
+  OverCall rank;
+  rank.ranking = "rank";
+  rank.type = bigint;
+  const size_t width = input->output.size();
+  LogicalPtr ranked = NewOver(input, {}, keys, {rank});
+  const int64_t last = offset > std::numeric_limits<int64_t>::max() - limit
+                           ? std::numeric_limits<int64_t>::max()
+                           : offset + limit;
+  MR_ASSIGN_OR_RETURN(
+      ExprPtr first_ones,
+      BuildOperator(
+          "<=", {MakeColumn(static_cast<int>(width), bigint), MakeLiteral(Value{bigint, last})},
+          0));
+  LogicalPtr kept = NewPrefix(NewFilter(std::move(ranked), std::move(first_ones)), width);
+  kept = NewSort(std::move(kept), keys);
+  return offset == 0 ? kept
+                     : NewLimit(std::move(kept), std::nullopt, static_cast<uint64_t>(offset));
+}
+
 }  // namespace
 
 absl::StatusOr<LogicalPtr> BindLimit(LogicalPtr plan, const PgQuery__SelectStmt& select,
                                      const QueryEnvironment& environment) {
-  if (select.limit_option == PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_WITH_TIES) {
-    return WithPosition(NotSupported("FETCH FIRST … WITH TIES"),
-                        environment.PositionOf(LocationOf(select.limit_count)));
-  }
   MR_ASSIGN_OR_RETURN(const std::optional<int64_t> offset,
                       BindCount(select.limit_offset, Clause::kOffset, environment));
   MR_ASSIGN_OR_RETURN(const std::optional<int64_t> limit,
                       BindCount(select.limit_count, Clause::kLimit, environment));
   if (!limit.has_value() && offset.value_or(0) == 0) return plan;
+  const bool with_ties = select.limit_option == PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_WITH_TIES;
+  if (with_ties && limit.has_value() && plan->kind == LogicalKind::kSort) {
+    return LimitWithTies(std::move(plan), *limit, offset.value_or(0));
+  }
   std::optional<uint64_t> rows;
   if (limit.has_value()) rows = static_cast<uint64_t>(*limit);
   return NewLimit(std::move(plan), rows, static_cast<uint64_t>(offset.value_or(0)));

@@ -26,6 +26,9 @@ SqlState StateOfMessage(absl::string_view message) {
                            "not yet implemented", "unsupported"}) {
     if (absl::StrContains(message, part)) return SqlState::kFeatureNotSupported;
   }
+  for (const char* part : {"frame start cannot be", "frame end cannot be", "frame starting from"}) {
+    if (absl::StrContains(message, part)) return SqlState::kWindowingError;
+  }
   return SqlState::kSyntaxError;
 }
 

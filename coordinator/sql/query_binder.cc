@@ -13,6 +13,7 @@
 #include "coordinator/sql/order_and_limit.h"
 #include "coordinator/sql/parse_tree.h"
 #include "coordinator/sql/select_binder.h"
+#include "coordinator/sql/set_operation.h"
 #include "coordinator/sql/values_binder.h"
 
 namespace millrace {
@@ -48,47 +49,53 @@ int32_t FirstPosition(const PgQuery__SelectStmt& select, const QueryEnvironment&
 }
 
 // The common type of column `index` of all members.
-absl::StatusOr<SqlType> UnionType(const std::vector<LogicalPtr>& plans, size_t index) {
+absl::StatusOr<SqlType> UnionType(const std::vector<LogicalPtr>& plans, size_t index,
+                                  absl::string_view what) {
   std::vector<ExprPtr> exprs;
   for (const LogicalPtr& plan : plans) {
     const ExprPtr expr = OutputExpr(*plan, index);
     const SqlType type = plan->output[index].type;
     exprs.push_back(MakeLiteral(Value::Null(type), expr == nullptr ? 0 : expr->position));
   }
-  return CommonType(exprs, "UNION", exprs.back()->position);
+  return CommonType(exprs, what, exprs.back()->position);
 }
 
 absl::StatusOr<LogicalPtr> BindSetOperation(const PgQuery__SelectStmt& select,
                                             const QueryEnvironment& environment) {
   const int32_t right_position = FirstPosition(*select.rarg, environment);
-  if (select.op == PG_QUERY__SET_OPERATION__SETOP_INTERSECT) {
-    return WithPosition(WithHint(NotSupported("INTERSECT"), "Write IN or EXISTS."), right_position);
-  }
-  if (select.op == PG_QUERY__SET_OPERATION__SETOP_EXCEPT) {
-    return WithPosition(WithHint(NotSupported("EXCEPT"), "Write NOT IN or NOT EXISTS."),
-                        right_position);
-  }
+  const bool unites = select.op == PG_QUERY__SET_OPERATION__SETOP_UNION;
+  const bool intersects = select.op == PG_QUERY__SET_OPERATION__SETOP_INTERSECT;
+  const char* what = unites ? "UNION" : intersects ? "INTERSECT" : "EXCEPT";
   const bool distinct = !select.all;
   std::vector<const PgQuery__SelectStmt*> members;
-  CollectMembers(select, distinct, &members);
+  if (unites) {
+    CollectMembers(select, distinct, &members);
+  } else {
+    members = {select.larg, select.rarg};
+  }
   std::vector<LogicalPtr> plans;
   for (const PgQuery__SelectStmt* member : members) {
     MR_ASSIGN_OR_RETURN(LogicalPtr plan, BindQuery(*member, environment));
     if (!plans.empty() && plan->output.size() != plans[0]->output.size()) {
-      return WithPosition(MakeError(SqlState::kSyntaxError,
-                                    "each UNION query must have the same number of columns"),
-                          FirstPosition(*member, environment));
+      return WithPosition(
+          MakeError(SqlState::kSyntaxError,
+                    absl::StrCat("each ", what, " query must have the same number of columns")),
+          FirstPosition(*member, environment));
     }
     plans.push_back(std::move(plan));
   }
   std::vector<SqlType> types;
   for (size_t i = 0; i < plans[0]->output.size(); ++i) {
-    absl::StatusOr<SqlType> type = UnionType(plans, i);
+    absl::StatusOr<SqlType> type = UnionType(plans, i, what);
     if (!type.ok()) return WithPosition(type.status(), right_position);
     types.push_back(*type);
   }
   for (LogicalPtr& plan : plans) {
     MR_ASSIGN_OR_RETURN(plan, CastOutput(std::move(plan), types, CastContext::kImplicit));
+  }
+  if (!unites) {
+    const auto operation = intersects ? SetOperation::kIntersect : SetOperation::kExcept;
+    return CombineSets(operation, select.all, plans[0], plans[1]);
   }
   LogicalPtr united = NewUnionAll(std::move(plans));
   return distinct ? NewDistinct(std::move(united)) : united;

@@ -11,6 +11,7 @@
 #include "coordinator/logical_plan/new_node.h"
 #include "coordinator/sql/aggregate_plan.h"
 #include "coordinator/sql/correlation.h"
+#include "coordinator/sql/distinct_on.h"
 #include "coordinator/sql/expr_rewrite.h"
 #include "coordinator/sql/expression_binder.h"
 #include "coordinator/sql/from_binder.h"
@@ -40,7 +41,7 @@ class SelectBinder {
  private:
   absl::Status CheckSupported() const;
   absl::Status BindClauses();
-  absl::Status ReadDistinct();
+  void ReadDistinct();
 
   absl::Status BuildWhere();
   absl::Status TakeCorrelated(std::vector<ExprPtr>* conjuncts);
@@ -72,6 +73,9 @@ class SelectBinder {
   std::vector<ExprPtr> group_keys_;
   std::vector<OrderItem> order_;
   bool distinct_ = false;
+  // DISTINCT ON and its expressions.
+  bool has_distinct_on_ = false;
+  std::vector<OrderItem> distinct_on_;
 
   LogicalPtr plan_;
   // Conditions of WHERE with columns of the query around, and the columns that the plan exports for
@@ -82,7 +86,7 @@ class SelectBinder {
 
 absl::StatusOr<LogicalPtr> SelectBinder::Bind() {
   MR_RETURN_IF_ERROR(CheckSupported());
-  MR_RETURN_IF_ERROR(ReadDistinct());
+  ReadDistinct();
   MR_RETURN_IF_ERROR(BindClauses());
   plan_ = from_.plan;
   MR_RETURN_IF_ERROR(BuildWhere());
@@ -102,18 +106,11 @@ absl::Status SelectBinder::CheckSupported() const {
   return absl::OkStatus();
 }
 
-absl::Status SelectBinder::ReadDistinct() {
-  if (select_.n_distinct_clause == 0) return absl::OkStatus();
+void SelectBinder::ReadDistinct() {
+  if (select_.n_distinct_clause == 0) return;
   const ParseNode* first = select_.distinct_clause[0];
   const bool plain = first == nullptr || first->node_case == PG_QUERY__NODE__NODE__NOT_SET;
-  if (!plain) {
-    return WithPosition(
-        WithHint(NotSupported("DISTINCT ON"),
-                 "Write row_number() OVER (PARTITION BY …) and keep the rows with 1."),
-        environment_.PositionOf(LocationOf(first)));
-  }
-  distinct_ = true;
-  return absl::OkStatus();
+  (plain ? distinct_ : has_distinct_on_) = true;
 }
 
 absl::Status SelectBinder::BindClauses() {
@@ -144,6 +141,10 @@ absl::Status SelectBinder::BindClauses() {
   }
   ExpressionBinder order_binder(environment_, from_.scope, Clause::kOrderBy, &parts_);
   MR_ASSIGN_OR_RETURN(order_, BindOrderBy(order_binder, select_, distinct_, &targets_));
+  if (has_distinct_on_) {
+    MR_ASSIGN_OR_RETURN(distinct_on_, BindDistinctOn(order_binder, select_, &targets_));
+    MR_RETURN_IF_ERROR(CheckDistinctOn(distinct_on_, order_));
+  }
   ExpressionBinder group_binder(environment_, from_.scope, Clause::kGroupBy, &parts_);
   MR_ASSIGN_OR_RETURN(group_keys_, BindGroupBy(group_binder, select_, &targets_));
   return absl::OkStatus();
@@ -180,7 +181,7 @@ absl::Status SelectBinder::TakeCorrelated(std::vector<ExprPtr>* conjuncts) {
   if (!correlated()) return absl::OkStatus();
   const bool simple = select_.n_group_clause == 0 && select_.having_clause == nullptr &&
                       select_.limit_count == nullptr && select_.limit_offset == nullptr &&
-                      parts_.windows.empty() && !(distinct_ && aggregates());
+                      parts_.windows.empty() && !has_distinct_on_ && !(distinct_ && aggregates());
   if (simple) return absl::OkStatus();
   return WithPosition(
       NotSupported("a correlated subquery with GROUP BY, HAVING, LIMIT or window functions"),
@@ -191,6 +192,7 @@ template <typename Visit>
 absl::Status SelectBinder::ForEachResultExpr(const Visit& visit) {
   for (SelectTarget& target : targets_) MR_RETURN_IF_ERROR(visit(&target.expr));
   for (OrderItem& item : order_) MR_RETURN_IF_ERROR(visit(&item.key.expr));
+  for (OrderItem& item : distinct_on_) MR_RETURN_IF_ERROR(visit(&item.key.expr));
   for (ExprPtr& conjunct : having_.conjuncts) MR_RETURN_IF_ERROR(visit(&conjunct));
   for (SemiJoin& join : having_.semi_joins) {
     for (ExprPtr& operand : join.operands) MR_RETURN_IF_ERROR(visit(&operand));
@@ -217,6 +219,20 @@ absl::Status SelectBinder::ResolveResultPlaceholders(int base,
     *expr = ResolvePlaceholders(*expr, base, columns);
     return absl::OkStatus();
   });
+}
+
+// The join condition of a subquery in the result: its columns of this query become group keys.
+absl::StatusOr<ExprPtr> AboveAggregation(const ExprPtr& correlation,
+                                         const AggregatePlan& aggregation) {
+  const auto replace = [&](const ExprPtr& part) -> absl::StatusOr<ExprPtr> {
+    const bool outer = part->kind == ExprKind::kColumn && UsesOuterColumns(*part);
+    if (!outer) return ExprPtr();
+    const ExprPtr own =
+        MakeColumn(part->column_index - kOuterColumnBase, part->type, part->position);
+    MR_ASSIGN_OR_RETURN(const ExprPtr key, aggregation.Rewrite(own));
+    return MakeColumn(kOuterColumnBase + key->column_index, key->type, part->position);
+  };
+  return RewriteExpr(correlation, replace);
 }
 
 absl::Status SelectBinder::BuildAggregation() {
@@ -247,6 +263,10 @@ absl::Status SelectBinder::BuildAggregation() {
     MR_ASSIGN_OR_RETURN(*expr, aggregation.Rewrite(*expr));
     return absl::OkStatus();
   }));
+  for (SubqueryItem& item : parts_.result_subqueries.items()) {
+    if (item.correlation == nullptr) continue;
+    MR_ASSIGN_OR_RETURN(item.correlation, AboveAggregation(item.correlation, aggregation));
+  }
   plan_ = aggregation.plan();
   return absl::OkStatus();
 }
@@ -325,18 +345,21 @@ absl::StatusOr<LogicalPtr> SelectBinder::BuildResult() {
     names.emplace_back("outer_key");
   }
   const size_t num_visible = exprs.size();
+  const auto column_of = [&](const OrderItem& item) {
+    if (item.target >= 0) return item.target;
+    exprs.push_back(item.key.expr);
+    names.push_back(absl::StrCat("order", exprs.size() - num_visible));
+    return static_cast<int>(exprs.size()) - 1;
+  };
   std::vector<SortKey> sort_keys;
   for (const OrderItem& item : order_) {
-    int column = item.target;
-    if (column < 0) {
-      column = static_cast<int>(exprs.size());
-      exprs.push_back(item.key.expr);
-      names.push_back(absl::StrCat("order", sort_keys.size() + 1));
-    }
+    const int column = column_of(item);
     SortKey key = item.key;
     key.expr = MakeColumn(column, exprs[column]->type);
     sort_keys.push_back(std::move(key));
   }
+  std::vector<int> first_by;
+  for (const OrderItem& item : distinct_on_) first_by.push_back(column_of(item));
   if (distinct_) {
     for (ExprPtr& expr : exprs) {
       if (expr->type.id != TypeId::kUnknown) continue;
@@ -346,6 +369,9 @@ absl::StatusOr<LogicalPtr> SelectBinder::BuildResult() {
   }
   plan_ = NewProject(std::move(plan_), std::move(exprs), names);
   if (distinct_) plan_ = NewDistinct(std::move(plan_));
+  if (has_distinct_on_) {
+    MR_ASSIGN_OR_RETURN(plan_, KeepFirstRows(std::move(plan_), std::move(first_by), sort_keys));
+  }
   if (!sort_keys.empty()) plan_ = NewSort(std::move(plan_), std::move(sort_keys));
   MR_ASSIGN_OR_RETURN(plan_, BindLimit(std::move(plan_), select_, environment_));
   return NewPrefix(std::move(plan_), num_visible);

@@ -39,18 +39,24 @@ struct WindowItem {
 
 // What a subquery gives to the expression that it stands in. kScalar: the value of its only column.
 // kExists: whether it has a row. kMark: `operand IN (subquery)`, with all three truth values.
-enum class SubqueryKind : uint8_t { kScalar, kExists, kMark };
+// kBounds: `operand op ANY (subquery)` or ALL, likewise.
+enum class SubqueryKind : uint8_t { kScalar, kExists, kMark, kBounds };
 
 struct SubqueryItem {
   SubqueryKind kind = SubqueryKind::kScalar;
   LogicalPtr plan;
-  // kMark.
+  // kMark, kBounds.
   ExprPtr operand;
+  // kBounds: "<", "<=", ">", ">=", or "=" for ALL; and whether it is ALL.
+  std::string comparison;
+  bool for_all = false;
   int32_t position = 0;
-  // A correlated kScalar: the plan's columns behind the first are the inner sides of the equalities
+  // A correlated kScalar or kExists: the plan's last columns are the inner sides of the equalities
   // with outer columns; this is the join condition, over the outer row with kOuterColumnBase and
   // the plan's columns. Null: not correlated.
   ExprPtr correlation;
+  // The plan's second column counts the rows behind the value, of which there may be one only.
+  bool counts_rows = false;
   // What a correlated subquery gives where it has no row: NULL, or for count a value. Null: NULL.
   ExprPtr value_without_rows;
 };

@@ -6,6 +6,8 @@
 #include "common/base/status.h"
 #include "common/expr/function_registry.h"
 #include "coordinator/logical_plan/new_node.h"
+#include "coordinator/sql/correlation.h"
+#include "coordinator/sql/expr_rewrite.h"
 #include "coordinator/sql/expression_binder.h"
 #include "coordinator/sql/parse_tree.h"
 #include "coordinator/sql/query_binder.h"
@@ -187,9 +189,43 @@ absl::Status PredicateBinder::AddIn(const PgQuery__SubLink& link, bool negated) 
   return absl::OkStatus();
 }
 
+// operand op ANY (subquery) and ALL for the operators of order; null for others.
+absl::StatusOr<ExprPtr> BindBounds(ExpressionBinder& binder, const PgQuery__SubLink& link,
+                                   SubqueryList& list) {
+  std::string op(LastName(Nodes(link.n_oper_name, link.oper_name)));
+  SubqueryItem item;
+  item.for_all = link.sub_link_type == PG_QUERY__SUB_LINK_TYPE__ALL_SUBLINK;
+  // a <> ANY (…) is NOT a = ALL (…).
+  const bool negated = op == "<>" && !item.for_all;
+  if (negated) {
+    op = "=";
+    item.for_all = true;
+  }
+  const bool by_order = op == "<" || op == "<=" || op == ">" || op == ">=";
+  if (!by_order && !(op == "=" && item.for_all)) return ExprPtr();
+  item.kind = SubqueryKind::kBounds;
+  item.comparison = std::move(op);
+  item.position = binder.environment().PositionOf(link.location);
+  MR_ASSIGN_OR_RETURN(item.operand, binder.Bind(link.testexpr));
+  MR_ASSIGN_OR_RETURN(item.plan, BindInner(binder, *link.subselect, nullptr));
+  MR_RETURN_IF_ERROR(CheckColumns(binder, link, 1, item.plan->output.size()));
+  const int32_t position = item.position;
+  // Whether the two can be compared is to be known now.
+  const SqlType type = item.plan->output[0].type;
+  MR_RETURN_IF_ERROR(
+      BuildOperator(item.comparison, {item.operand, MakeColumn(0, type, position)}, position)
+          .status());
+  ExprPtr value = list.Add(std::move(item), SqlType::Of(TypeId::kBoolean));
+  return negated ? BuildNot(std::move(value), position) : value;
+}
+
 absl::StatusOr<ExprPtr> BindMark(ExpressionBinder& binder, const PgQuery__SubLink& link,
                                  SubqueryList& list) {
   const absl::string_view op = SetOperator(link);
+  if (op.empty() && !IsRow(link.testexpr)) {
+    MR_ASSIGN_OR_RETURN(ExprPtr bounds, BindBounds(binder, link, list));
+    if (bounds != nullptr) return bounds;
+  }
   if (op.empty()) {
     const absl::string_view written = LastName(Nodes(link.n_oper_name, link.oper_name));
     const bool any = link.sub_link_type == PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK;
@@ -212,22 +248,96 @@ absl::StatusOr<ExprPtr> BindMark(ExpressionBinder& binder, const PgQuery__SubLin
   return op == "<>" ? BuildNot(std::move(value), position) : value;
 }
 
+// The inner sides of the correlation's equalities as columns first, first + 1, … of a projection
+// whose other columns are `exprs`; sets item->correlation.
+absl::StatusOr<LogicalPtr> ProjectKeys(const Correlation& correlation, std::vector<ExprPtr> exprs,
+                                       int first, SubqueryItem* item) {
+  MR_ASSIGN_OR_RETURN(const CorrelationKeys split, SplitEqualities(correlation.conjuncts));
+  std::vector<ExprPtr> columns;
+  for (const ExprPtr& key : split.keys) {
+    columns.push_back(MakeColumn(first + static_cast<int>(columns.size()), key->type));
+    exprs.push_back(key);
+  }
+  std::vector<ExprPtr> conjuncts;
+  for (const ExprPtr& conjunct : split.conjuncts) {
+    conjuncts.push_back(ResolvePlaceholders(conjunct, kInputSubqueryBase, columns));
+  }
+  item->correlation = MakeConjunction(conjuncts);
+  const std::vector<std::string> names(exprs.size(), "outer_key");
+  return NewProject(item->plan, std::move(exprs), names);
+}
+
+// A correlated subquery without an aggregate: one row for each key, with its value and the number of
+// rows, of which an outer row may find one only.
+absl::Status CountRowsByKey(const Correlation& correlation, SubqueryItem* item) {
+  const SqlType type = item->plan->output[0].type;
+  constexpr int kFirstKey = 2;
+  MR_ASSIGN_OR_RETURN(
+      LogicalPtr rows,
+      ProjectKeys(correlation, {MakeColumn(0, type, item->position)}, kFirstKey, item));
+  const int num_keys = static_cast<int>(rows->output.size()) - 1;
+  MR_ASSIGN_OR_RETURN(
+      const ResolvedAggregate least,
+      ResolveAggregate("min", {MakeColumn(0, type, item->position)}, item->position));
+  AggregateCall value;
+  value.function = least.function;
+  value.args = {0};
+  value.type = least.type;
+  AggregateCall count;
+  count.type = SqlType::Of(TypeId::kInt64);
+  std::vector<int> keys;
+  for (int i = 0; i < num_keys; ++i) keys.push_back(i + 1);
+  LogicalPtr groups = NewAggregate(std::move(rows), keys, {std::move(value), std::move(count)});
+  // The value has the type that the subquery gave it.
+  MR_ASSIGN_OR_RETURN(ExprPtr first, BuildCast(MakeColumn(num_keys, least.type), type,
+                                               CastContext::kExplicit, item->position));
+  std::vector<ExprPtr> exprs = {std::move(first),
+                                MakeColumn(num_keys + 1, SqlType::Of(TypeId::kInt64))};
+  std::vector<std::string> names = {item->plan->output[0].name, "count"};
+  for (int i = 0; i < num_keys; ++i) {
+    exprs.push_back(MakeColumn(i, groups->output[i].type));
+    names.emplace_back("outer_key");
+  }
+  item->plan = NewProject(std::move(groups), std::move(exprs), names);
+  item->counts_rows = true;
+  return absl::OkStatus();
+}
+
+// EXISTS anywhere in an expression.
+absl::StatusOr<ExprPtr> BindExists(ExpressionBinder& binder, const PgQuery__SubLink& link,
+                                   SubqueryList& list) {
+  Correlation correlation;
+  SubqueryItem item;
+  item.kind = SubqueryKind::kExists;
+  item.position = binder.environment().PositionOf(link.location);
+  MR_ASSIGN_OR_RETURN(item.plan, BindInner(binder, *link.subselect,
+                                           binder.may_correlate() ? &correlation : nullptr));
+  if (correlation.one_row_per_key) {
+    return Refuse(binder, "EXISTS over a correlated aggregate", link.location);
+  }
+  if (!correlation.conjuncts.empty()) {
+    MR_ASSIGN_OR_RETURN(LogicalPtr keys, ProjectKeys(correlation, {}, 0, &item));
+    item.plan = NewDistinct(std::move(keys));
+  }
+  return list.Add(std::move(item), SqlType::Of(TypeId::kBoolean));
+}
+
 absl::StatusOr<ExprPtr> BindScalarSubquery(ExpressionBinder& binder, const PgQuery__SubLink& link,
                                            SubqueryList& list) {
   Correlation correlation;
-  Correlation* allowed = binder.below_aggregation() ? &correlation : nullptr;
+  Correlation* allowed = binder.may_correlate() ? &correlation : nullptr;
   SubqueryItem item;
   item.position = binder.environment().PositionOf(link.location);
   MR_ASSIGN_OR_RETURN(item.plan, BindInner(binder, *link.subselect, allowed));
   MR_RETURN_IF_ERROR(
       CheckColumns(binder, link, 1, item.plan->output.size() - correlation.num_exported));
-  if (!correlation.conjuncts.empty() && !correlation.one_row_per_key) {
-    return Refuse(binder, "a correlated subquery that is not an aggregate without GROUP BY",
-                  link.location);
-  }
-  item.correlation = MakeConjunction(correlation.conjuncts);
-  item.value_without_rows = correlation.value_without_rows;
   const SqlType type = item.plan->output[0].type;
+  if (!correlation.conjuncts.empty() && !correlation.one_row_per_key) {
+    MR_RETURN_IF_ERROR(CountRowsByKey(correlation, &item));
+  } else {
+    item.correlation = MakeConjunction(correlation.conjuncts);
+  }
+  item.value_without_rows = correlation.value_without_rows;
   return list.Add(std::move(item), type);
 }
 
@@ -264,13 +374,8 @@ absl::StatusOr<ExprPtr> BindSubLink(ExpressionBinder& binder, const PgQuery__Sub
   SubqueryList& list = binder.below_aggregation() ? binder.parts()->input_subqueries
                                                   : binder.parts()->result_subqueries;
   switch (link.sub_link_type) {
-    case PG_QUERY__SUB_LINK_TYPE__EXISTS_SUBLINK: {
-      SubqueryItem item;
-      item.kind = SubqueryKind::kExists;
-      item.position = binder.environment().PositionOf(link.location);
-      MR_ASSIGN_OR_RETURN(item.plan, BindInner(binder, *link.subselect, nullptr));
-      return list.Add(std::move(item), SqlType::Of(TypeId::kBoolean));
-    }
+    case PG_QUERY__SUB_LINK_TYPE__EXISTS_SUBLINK:
+      return BindExists(binder, link, list);
     case PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK:
       return BindScalarSubquery(binder, link, list);
     case PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK:

@@ -3,6 +3,7 @@
 
 #include "common/base/status.h"
 #include "common/expr/function_registry.h"
+#include "common/expr/internal_calls.h"
 #include "coordinator/logical_plan/new_node.h"
 #include "coordinator/sql/expr_rewrite.h"
 #include "coordinator/sql/select_parts.h"
@@ -92,6 +93,57 @@ absl::StatusOr<LogicalPtr> AttachExists(LogicalPtr input, const SubqueryItem& it
   return NewJoin(JoinType::kInner, std::move(input), std::move(count), nullptr);
 }
 
+// `operand > ANY (plan)` and the like: the least and the largest value decide, and the numbers of
+// rows and of NULLs where those do not.
+absl::StatusOr<LogicalPtr> AttachBounds(LogicalPtr input, const SubqueryItem& item,
+                                        ExprPtr* value) {
+  const int32_t position = item.position;
+  const int width = static_cast<int>(input->output.size());
+  const SqlType type = item.plan->output[0].type;
+  std::vector<AggregateCall> calls = {Count({}), Count({0})};
+  for (const char* name : {"min", "max"}) {
+    MR_ASSIGN_OR_RETURN(const ResolvedAggregate bound,
+                        ResolveAggregate(name, {MakeColumn(0, type, position)}, position));
+    AggregateCall call;
+    call.function = bound.function;
+    call.args = {0};
+    call.type = bound.type;
+    calls.push_back(std::move(call));
+  }
+  const SqlType bound_type = calls.back().type;
+  LogicalPtr joined = NewJoin(JoinType::kInner, std::move(input),
+                              NewAggregate(item.plan, {}, std::move(calls)), nullptr);
+  const ExprPtr rows = MakeColumn(width, kBigint);
+  const ExprPtr given = MakeColumn(width + 1, kBigint);
+  const ExprPtr least = MakeColumn(width + 2, bound_type, position);
+  const ExprPtr largest = MakeColumn(width + 3, bound_type, position);
+  const bool upward = item.comparison[0] == '>';
+  ExprPtr decides;
+  if (item.comparison == "=") {
+    // Equal to all of them: to the least and to the largest.
+    MR_ASSIGN_OR_RETURN(ExprPtr low, BuildOperator("=", {item.operand, least}, position));
+    MR_ASSIGN_OR_RETURN(ExprPtr high, BuildOperator("=", {item.operand, largest}, position));
+    MR_ASSIGN_OR_RETURN(decides, BuildAnd({std::move(low), std::move(high)}, position));
+  } else {
+    const ExprPtr& bound = upward == item.for_all ? largest : least;
+    MR_ASSIGN_OR_RETURN(decides, BuildOperator(item.comparison, {item.operand, bound}, position));
+  }
+  if (item.for_all) {
+    MR_ASSIGN_OR_RETURN(decides, BuildNot(std::move(decides), position));
+  }
+  MR_ASSIGN_OR_RETURN(ExprPtr empty, BuildOperator("=", {rows, Bigint(0)}, position));
+  MR_ASSIGN_OR_RETURN(ExprPtr no_operand, BuildIsTest("null", item.operand, position));
+  MR_ASSIGN_OR_RETURN(ExprPtr some_null, BuildOperator("<", {given, rows}, position));
+  MR_ASSIGN_OR_RETURN(ExprPtr open,
+                      BuildOr({std::move(no_operand), std::move(some_null)}, position));
+  const ExprPtr unknown = MakeLiteral(Value::Null(kBoolean), position);
+  MR_ASSIGN_OR_RETURN(*value,
+                      BuildCase({std::move(empty), std::move(decides), std::move(open)},
+                                {MakeBoolean(item.for_all), MakeBoolean(!item.for_all), unknown},
+                                MakeBoolean(item.for_all), position));
+  return joined;
+}
+
 // A correlated subquery gives one row for each value of its keys; an outer row without one takes
 // the value of an empty subquery.
 absl::StatusOr<LogicalPtr> AttachCorrelated(LogicalPtr input, const SubqueryItem& item,
@@ -100,7 +152,9 @@ absl::StatusOr<LogicalPtr> AttachCorrelated(LogicalPtr input, const SubqueryItem
   const ExprPtr condition = OverJoinedRow(item.correlation, width);
   const int last = width + static_cast<int>(item.plan->output.size());
   LogicalPtr right = item.plan;
-  if (item.value_without_rows != nullptr) {
+  const bool exists = item.kind == SubqueryKind::kExists;
+  const bool marks = exists || item.value_without_rows != nullptr;
+  if (marks) {
     std::vector<ExprPtr> exprs;
     std::vector<std::string> names;
     for (size_t i = 0; i < right->output.size(); ++i) {
@@ -112,7 +166,12 @@ absl::StatusOr<LogicalPtr> AttachCorrelated(LogicalPtr input, const SubqueryItem
     right = NewProject(std::move(right), std::move(exprs), names);
   }
   *value = MakeColumn(width, item.plan->output[0].type, item.position);
-  if (item.value_without_rows != nullptr) {
+  if (item.counts_rows) {
+    *value = BuildSingleRowCheck(*value, MakeColumn(width + 1, kBigint), item.position);
+  }
+  if (exists) {
+    MR_ASSIGN_OR_RETURN(*value, BuildIsTest("not_null", MakeColumn(last, kBoolean), item.position));
+  } else if (item.value_without_rows != nullptr) {
     MR_ASSIGN_OR_RETURN(ExprPtr missing,
                         BuildIsTest("null", MakeColumn(last, kBoolean), item.position));
     MR_ASSIGN_OR_RETURN(
@@ -141,6 +200,8 @@ absl::StatusOr<LogicalPtr> SubqueryList::AttachOne(LogicalPtr input, const Subqu
   switch (item.kind) {
     case SubqueryKind::kMark:
       return AttachMark(std::move(input), item, value);
+    case SubqueryKind::kBounds:
+      return AttachBounds(std::move(input), item, value);
     case SubqueryKind::kExists:
       return AttachExists(std::move(input), item, value);
     case SubqueryKind::kScalar:

@@ -14,8 +14,9 @@
 #include "coordinator/sql/from_binder.h"
 #include "coordinator/sql/literals.h"
 #include "coordinator/sql/parse_tree.h"
+#include "coordinator/sql/series_binder.h"
 
-// FromBinder::BindFunction: tumble, hop and cumulate in FROM.
+// FromBinder::BindFunction: tumble, hop, cumulate and generate_series in FROM.
 
 namespace millrace {
 namespace {
@@ -242,13 +243,22 @@ absl::StatusOr<FromPlan> FromBinder::BindFunction(const PgQuery__RangeFunction& 
   if (!plain) return WithPosition(NotSupported("this form of a function in FROM"), position);
   const PgQuery__FuncCall& call = *parts[0]->func_call;
   const std::string name(LastName(Nodes(call.n_funcname, call.funcname)));
+  if (name == "generate_series") {
+    FromPlan from;
+    MR_ASSIGN_OR_RETURN(from.plan, BindSeries(call, environment_));
+    from.scope = ScopeOf(*from.plan, name);
+    // An alias for the table is one for its only column, too.
+    const bool renames = function.alias != nullptr && function.alias->n_colnames == 0;
+    if (renames) from.scope.items()[0].columns[0].name = function.alias->aliasname;
+    return ApplyAlias(std::move(from), function.alias, location);
+  }
   const FunctionForm* form = nullptr;
   for (const FunctionForm& known : Forms()) {
     if (name == known.name) form = &known;
   }
   if (form == nullptr) {
     return WithPosition(WithHint(NotSupported(absl::StrCat("function ", name, " in FROM")),
-                                 "FROM takes the window functions tumble, hop and cumulate."),
+                                 "FROM takes tumble, hop, cumulate and generate_series."),
                         position);
   }
   WindowFunctionBinder binder(environment_, call, *form);

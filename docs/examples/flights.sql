@@ -53,6 +53,7 @@ COPY (SELECT * FROM route_history ORDER BY flights DESC, origin, dest)
   TO 'data/flights/out/route_history.parquet' (FORMAT parquet);
 
 -- 4. and 5. The live stream: kept up to date while it comes in, and stored --------------------------------
+-- The four views and the sink are one job: every flight is read once, and all of them stand at the same moment.
 
 -- Delays per carrier and hour.
 CREATE MATERIALIZED VIEW carrier_hourly AS

@@ -26,6 +26,13 @@ class RecordingFileSystem final : public FileSystem {
     }
     return -1;
   }
+  // Place of the last one, or −1.
+  int FindLast(const std::string& prefix) const {
+    for (size_t i = calls_.size(); i > 0; --i) {
+      if (calls_[i - 1].rfind(prefix, 0) == 0) return static_cast<int>(i - 1);
+    }
+    return -1;
+  }
   // The `n`-th changing call from now on (1 = the next) fails with 53100.
   void FailAt(int n) { calls_until_failure_ = n; }
 

@@ -54,6 +54,12 @@ inline void CheckCommit(const SinkContract& contract) {
     EXPECT_GE(recorder.Find(absl::StrCat("create ", file.staged_path())), 0);
     EXPECT_GT(synced, recorder.Find(absl::StrCat("create ", file.staged_path())));
     EXPECT_GT(renamed, synced);
+    // The last byte is written before the fsync, and the staged name is durable before the rename.
+    EXPECT_LT(recorder.FindLast(absl::StrCat("write ", file.staged_path())), synced);
+    const std::string sync_folder = absl::StrCat("sync-folder ", FolderOf(file.staged_path()));
+    EXPECT_GT(recorder.Find(sync_folder), synced);
+    EXPECT_LT(recorder.Find(sync_folder), renamed);
+    EXPECT_GT(recorder.FindLast(sync_folder), renamed);
     EXPECT_EQ(recorder.calls().back().rfind("sync-folder ", 0), 0U) << "folder not fsynced last";
     const auto info = local.Stat(file.final_path());
     ASSERT_OK(info);
@@ -64,6 +70,55 @@ inline void CheckCommit(const SinkContract& contract) {
   EXPECT_EQ(folder.Names(), committed);
   EXPECT_TRUE(sink->Close().ok());
   EXPECT_EQ(folder.Names(), committed) << "close must not touch what is prepared";
+}
+
+// A stream: what one epoch has prepared is committed while the next one is being written.
+inline void CheckEpochs(const SinkContract& contract) {
+  LocalFileSystem local;
+  RecordingFileSystem recorder(local);
+  TempFolder folder;
+  const auto sink = contract.make(recorder, folder.path());
+  ASSERT_OK(WriteAll(*sink, contract.batches));
+  const auto first = sink->Prepare(4);
+  ASSERT_OK(first);
+  for (const Batch& batch : contract.batches) ASSERT_OK(sink->Write(batch));
+  ASSERT_OK(CommitStagedFiles(recorder, *first));
+  EXPECT_EQ(ListFiles(local, folder.path())->size(), first->size());
+  const auto second = sink->Prepare(5);
+  ASSERT_OK(second);
+  ASSERT_OK(CommitStagedFiles(recorder, *second));
+  EXPECT_TRUE(sink->Close().ok());
+  EXPECT_EQ(ListFiles(local, folder.path())->size(), first->size() + second->size());
+  for (const v1::StagedFile& file : *second) {
+    EXPECT_LT(recorder.Find(absl::StrCat("sync ", file.staged_path())),
+              recorder.Find(absl::StrCat("rename ", file.staged_path())));
+  }
+}
+
+// Lets each changing call of the commit fail in turn: a final name holds a whole file or nothing,
+// and the commit can be repeated.
+inline void CheckCommitFailures(const SinkContract& contract) {
+  LocalFileSystem local;
+  for (int n = 1; n < 1000; ++n) {
+    SCOPED_TRACE(n);
+    RecordingFileSystem faulty(local);
+    TempFolder folder;
+    const auto sink = contract.make(faulty, folder.path());
+    ASSERT_OK(WriteAll(*sink, contract.batches));
+    const auto staged = sink->Prepare(0);
+    ASSERT_OK(staged);
+    faulty.FailAt(n);
+    const absl::Status status = CommitStagedFiles(faulty, *staged);
+    for (const v1::StagedFile& file : *staged) {
+      const auto info = local.Stat(file.final_path());
+      EXPECT_TRUE(!info.ok() || info->size_bytes == file.size_bytes());
+    }
+    if (status.ok()) return;
+    EXPECT_EQ(GetErrorDetail(status).state, SqlState::kDiskFull) << status;
+    ASSERT_OK(CommitStagedFiles(local, *staged));
+    EXPECT_EQ(ListFiles(local, folder.path())->size(), staged->size());
+  }
+  FAIL() << "the commit never succeeds";
 }
 
 inline void CheckAbort(const SinkContract& contract) {
@@ -112,6 +167,8 @@ inline void CheckFailures(const SinkContract& contract) {
 
 inline void CheckSinkContract(const SinkContract& contract) {
   CheckCommit(contract);
+  CheckEpochs(contract);
+  CheckCommitFailures(contract);
   CheckAbort(contract);
   CheckFailures(contract);
 }

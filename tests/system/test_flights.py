@@ -4,6 +4,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 
 import duckdb
 import pyarrow.parquet as pq
@@ -11,6 +12,8 @@ import pytest
 from comparison import assert_same_rows, comparable, rows_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+DEADLINE_S = 60
 
 HISTORY = "read_csv('{data}/history/*.csv', nullstr='NA', union_by_name=false)"
 LIVE = "read_csv('{data}/live/*.csv', nullstr='NA')"
@@ -82,6 +85,11 @@ def job(cluster, data, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     connection = SqlClient(cluster.address)
     final = rows_of(connection.execute(script(data, out)))
+    # Files appear when the last epoch is durable.
+    deadline = time.monotonic() + DEADLINE_S
+    while rows_of(connection.execute("SELECT count(*) FROM millrace.jobs WHERE state <> 'finished'")) != [(0,)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     yield connection, final, out
     connection.close()
 
@@ -100,6 +108,19 @@ def test_stored_result_equals_duckdb(job, oracle, name):
 def test_copied_files_hold_the_table(job, file, name):
     actual = parquet_rows(job[2] / file)
     assert_same_rows(actual, rows_of(job[0].execute(f"SELECT * FROM {name}")), file)
+
+
+def test_views_and_sink_are_one_job_that_reads_each_flight_once(job, oracle):
+    connection = job[0]
+    assert rows_of(connection.execute("SELECT name FROM millrace.jobs")) == [("carrier_hourly",)]
+    read = rows_of(
+        connection.execute(
+            """SELECT source, sum(rows) FROM millrace.positions
+               WHERE epoch = (SELECT max(epoch) FROM millrace.positions) GROUP BY source"""
+        )
+    )
+    assert read == [("live", *oracle.execute("SELECT count(*) FROM live").fetchone())]
+    assert len(rows_of(connection.execute("SELECT * FROM millrace.steps"))) == 5
 
 
 def test_closed_windows_are_in_files_once(job, oracle):

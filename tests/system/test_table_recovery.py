@@ -18,7 +18,7 @@ class Writer(threading.Thread):
 
     def __init__(self, address: str, first: int) -> None:
         super().__init__()
-        self._client = SqlClient(address, timeout_s=30)
+        self._client = SqlClient(address, timeout_s=3)
         self.first = first
         self.next = first
         self.acknowledged_one = threading.Event()
@@ -60,7 +60,7 @@ def test_acknowledged_rows_survive_kills_of_everything(data_dir):
             writer.start()
             assert writer.acknowledged_one.wait(60)
             writer.join(timeout=generator.uniform(0.05, 1.2))
-            cluster.kill()
+            cluster.crash()
             writer.join()
             certain |= set(range(writer.first, writer.next))
             possible.add(writer.next)
@@ -91,7 +91,7 @@ def test_what_a_crash_leaves_on_the_disk_goes_at_the_next_start(data_dir):
         held = files_below(data_dir)
         folder = next(iter(held)).parent
         client.close()
-        cluster.kill()
+        cluster.crash()
         (folder / "_staging-99-1-part-1.parquet").write_bytes(b"half")
         (folder / "part-99-1-0-0-0.parquet").write_bytes(b"never committed")
         orphan = folder.parent / "424242"
@@ -113,7 +113,7 @@ def test_a_repeated_request_does_nothing_twice_also_after_a_restart(data_dir):
         script = "CREATE TABLE t (a integer); INSERT INTO t VALUES (1), (2); INSERT INTO t SELECT a FROM t"
         for repeated in range(4):
             if repeated == 2:
-                cluster.kill()
+                cluster.crash()
                 cluster = DevCluster(BUILD, data_dir)
             client = SqlClient(cluster.address)
             results = client.execute(script, request_id="load-1")

@@ -17,6 +17,7 @@
 #include "worker/operators/sink_operator.h"
 #include "worker/operators/sort_operator.h"
 #include "worker/operators/streaming/changing_group_top_n_operator.h"
+#include "worker/operators/streaming/changing_over_operator.h"
 #include "worker/operators/streaming/watermark_over_operator.h"
 #include "worker/operators/top_n_operator.h"
 #include "worker/operators/union_all_operator.h"
@@ -50,6 +51,7 @@ absl::StatusOr<std::unique_ptr<Operator>> CreateOperator(const v1::PlanNode& nod
       return UnionAllOperator::Create(node);
     case v1::PlanNode::kOver:
       if (node.over().event_time()) return WatermarkOverOperator::Create(node);
+      if (node.changing()) return ChangingOverOperator::Create(node);
       return OverOperator::Create(node);
     case v1::PlanNode::kGroupTopN:
       if (node.changing()) return ChangingGroupTopNOperator::Create(node);

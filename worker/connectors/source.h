@@ -37,8 +37,8 @@ struct BadRow {
   std::string reason;
 };
 
-// Files that grow, and others that appear: how often to look, and after how long without rows a file
-// does not hold back the watermark.
+// Files that grow, and others that appear: how often to look, and after how long without rows a
+// file does not hold back the watermark.
 struct FollowPolicy {
   int64_t interval_micros = 1'000'000;
   int64_t idle_timeout_micros = 30'000'000;

@@ -1,4 +1,6 @@
-#include <string>
+#include <cstring>
+#include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "arrow/array.h"
@@ -133,31 +135,28 @@ class MinMaxAccumulator final : public Accumulator {
   FlatVector<int32_t> scratch_;
 };
 
-// min and max of text and bytea. A value is copied only when it becomes the best of its group.
+// min and max of text and bytea. A value is copied only when it becomes the best of its group, into
+// one buffer for all groups.
 class TextMinMaxAccumulator final : public Accumulator {
  public:
   explicit TextMinMaxAccumulator(const AccumulatorSpec& spec)
       : is_min_(spec.function == AggregateFunction::kMin), type_(spec.arg_types[0]) {}
 
   void Resize(uint32_t num_groups) override {
-    if (num_groups <= values_.size()) return;
-    // A vector grows by what is asked for; groups come a few at a time.
-    if (num_groups > values_.capacity()) values_.reserve(num_groups + num_groups / 2);
-    values_.resize(num_groups);
-    present_.Resize(num_groups, 0);
+    if (num_groups > entries_.size()) entries_.Resize(num_groups, Entry{});
   }
 
   absl::Status Update(absl::Span<const ColumnView> args, const AccumulatorRows& rows) override {
     const ColumnView& column = args[0];
     ForEachRow(WithoutNulls(column, rows, &scratch_), [&](int64_t row, uint32_t group, auto) {
       const std::string_view value = column.Text(row);
-      std::string& best = values_[group];
-      const int order = CompareTexts(value, best);
-      if (present_[group] != 0 && (is_min_ ? order >= 0 : order <= 0)) return;
-      text_bytes_ += static_cast<int64_t>(value.size()) - static_cast<int64_t>(best.size());
-      best.assign(value);
-      present_[group] = 1;
+      if (entries_[group].present) {
+        const int order = CompareTexts(value, Best(group));
+        if (is_min_ ? order >= 0 : order <= 0) return;
+      }
+      SetBest(group, value);
     });
+    if (unused_bytes_ > kCompactBytesMin && unused_bytes_ * 2 > bytes_.size()) Compact();
     return absl::OkStatus();
   }
 
@@ -169,10 +168,10 @@ class TextMinMaxAccumulator final : public Accumulator {
                        std::vector<std::shared_ptr<arrow::Array>>* columns) const override {
     TextOutput out(static_cast<int64_t>(groups.size()));
     for (const uint32_t group : groups) {
-      if (present_[group] == 0) {
-        out.AppendNull();
+      if (entries_[group].present) {
+        out.Append(Best(group));
       } else {
-        out.Append(values_[group]);
+        out.AppendNull();
       }
     }
     columns->push_back(out.Finish(ToArrowType(type_)));
@@ -187,27 +186,60 @@ class TextMinMaxAccumulator final : public Accumulator {
   }
 
   void Retain(absl::Span<const uint32_t> survivors) override {
-    size_t kept = 0;
-    for (const uint32_t group : survivors) {
-      if (kept != group) values_[kept] = std::move(values_[group]);
-      ++kept;
-    }
-    values_.resize(kept);
-    present_.Retain(survivors);
-    text_bytes_ = 0;
-    for (const std::string& value : values_) text_bytes_ += static_cast<int64_t>(value.size());
+    entries_.Retain(survivors);
+    Compact();
   }
-  int64_t bytes() const override {
-    return static_cast<int64_t>(values_.capacity() * sizeof(std::string)) + present_.bytes() +
-           text_bytes_;
-  }
+  int64_t bytes() const override { return entries_.bytes() + bytes_.bytes(); }
 
  private:
+  // Fewer unused bytes are not worth moving the others.
+  static constexpr int64_t kCompactBytesMin = 64 << 10;
+
+  // The value lies at `begin`; a shorter one may take its place.
+  struct Entry {
+    int64_t begin = 0;
+    uint32_t length = 0;
+    uint32_t room = 0;
+    bool present = false;
+  };
+
+  std::string_view Best(uint32_t group) const {
+    return {bytes_.data() + entries_[group].begin, entries_[group].length};
+  }
+
+  void SetBest(uint32_t group, std::string_view value) {
+    Entry& entry = entries_[group];
+    const auto length = static_cast<uint32_t>(value.size());
+    if (length > entry.room) {
+      unused_bytes_ += entry.room;
+      entry.begin = bytes_.size();
+      entry.room = length;
+      bytes_.Append(value.data(), length);
+    } else if (length > 0) {
+      std::memcpy(bytes_.data() + entry.begin, value.data(), length);
+    }
+    entry.length = length;
+    entry.present = true;
+  }
+
+  void Compact() {
+    FlatVector<char> kept;
+    for (Entry& entry : entries_) {
+      const int64_t begin = kept.size();
+      if (entry.length > 0) kept.Append(bytes_.data() + entry.begin, entry.length);
+      entry.begin = begin;
+      entry.room = entry.length;
+    }
+    bytes_ = std::move(kept);
+    unused_bytes_ = 0;
+  }
+
   const bool is_min_;
   const SqlType type_;
-  std::vector<std::string> values_;
-  FlatVector<uint8_t> present_;
-  int64_t text_bytes_ = 0;
+  FlatVector<Entry> entries_;
+  FlatVector<char> bytes_;
+  // Of values that were replaced by longer ones.
+  int64_t unused_bytes_ = 0;
   FlatVector<int32_t> scratch_;
 };
 

@@ -12,6 +12,7 @@ namespace millrace {
 absl::StatusOr<std::unique_ptr<Operator>> OverOperator::Create(const v1::PlanNode& node) {
   MR_ASSIGN_OR_RETURN(OverPlan plan, OverPlan::From(node));
   if (plan.event_time) return InternalError("OVER in event time waits for watermarks");
+  if (node.inputs(0).changing()) return NotSupported("OVER on rows that may be taken back");
   return std::unique_ptr<Operator>(new OverOperator(std::move(plan)));
 }
 

@@ -102,7 +102,6 @@ absl::StatusOr<OverPlan> OverPlan::From(const v1::PlanNode& node) {
     plan.calls.push_back(std::move(call));
   }
   plan.event_time = over.event_time();
-  if (node.inputs(0).changing()) return NotSupported("OVER on rows that may be taken back");
   return plan;
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "absl/container/flat_hash_map.h"
 #include "arrow/array.h"
 #include "common/base/status.h"
 #include "worker/kernels/array_output.h"
@@ -201,23 +200,36 @@ absl::Status SymmetricJoinOperator::EmitWeighted(Batch rows, FlatVector<int64_t>
   return absl::OkStatus();
 }
 
+bool SymmetricJoinOperator::IsInChanged(uint32_t row) const {
+  const uint32_t position = position_in_changed_[row];
+  return position < changed_.size() && changed_[position] == row;
+}
+
 absl::Status SymmetricJoinOperator::CountMatches(const Pairs& pairs, Emitter& out) {
   JoinSide& other = *sides_[1 - input_];
   const bool counts_other = NeedsCounts(1 - input_);
   // Matches of the stored rows before this chunk, in order of their first pair.
-  absl::flat_hash_map<uint32_t, int64_t> before;
-  std::vector<uint32_t> changed;
+  changed_.clear();
+  matches_before_.clear();
+  if (counts_other && position_in_changed_.size() < other.rows().num_rows()) {
+    position_in_changed_.Resize(other.rows().num_rows(), 0);
+  }
   for (size_t i = 0; i < pairs.batch_rows.size(); ++i) {
     const uint32_t stored = pairs.stored_rows[i];
     batch_matches_[pairs.batch_rows[i]] += other.multiplicity(stored);
     if (!counts_other) continue;
-    if (before.try_emplace(stored, other.matches(stored)).second) changed.push_back(stored);
+    if (!IsInChanged(stored)) {
+      position_in_changed_[stored] = static_cast<uint32_t>(changed_.size());
+      changed_.push_back(stored);
+      matches_before_.push_back(other.matches(stored));
+    }
     other.SetMatches(stored, other.matches(stored) + WeightOf(pairs.batch_rows[i]));
   }
   std::vector<uint32_t> rows;
   FlatVector<int64_t> weights;
-  for (const uint32_t row : changed) {
-    const bool was_matched = before[row] != 0;
+  for (size_t i = 0; i < changed_.size(); ++i) {
+    const uint32_t row = changed_[i];
+    const bool was_matched = matches_before_[i] != 0;
     const bool is_matched = other.matches(row) != 0;
     if (was_matched == is_matched) continue;
     const int64_t was = EmitsAlone(1 - input_, was_matched) ? 1 : 0;
@@ -248,7 +260,7 @@ absl::Status SymmetricJoinOperator::FinishBatch(Emitter& out) {
   }
   batch_ = Batch();
   next_row_ = 0;
-  return memory_->Update(sides_[0]->bytes() + sides_[1]->bytes());
+  return memory_->Update(sides_[0]->bytes() + sides_[1]->bytes() + position_in_changed_.bytes());
 }
 
 Batch SymmetricJoinOperator::AloneColumns(InputIndex side, const Batch& rows) const {

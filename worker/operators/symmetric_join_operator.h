@@ -46,6 +46,7 @@ class SymmetricJoinOperator final : public Operator {
   absl::Status EmitPairs(const Pairs& pairs, Emitter& out);
   // Counts matches on both sides and gives out what outer, semi and anti joins owe for them.
   absl::Status CountMatches(const Pairs& pairs, Emitter& out);
+  bool IsInChanged(uint32_t row) const;
   // The batch has met all rows of the other side: stores its rows, and gives out those that have no
   // match.
   absl::Status FinishBatch(Emitter& out);
@@ -75,6 +76,11 @@ class SymmetricJoinOperator final : public Operator {
   bool row_started_ = false;
   // Matches of each row of the batch so far.
   std::vector<int64_t> batch_matches_;
+  // Scratch of CountMatches: stored rows whose matches changed, what they had before, and, by stored
+  // row, where it stands in changed_ if it is there.
+  std::vector<uint32_t> changed_;
+  std::vector<int64_t> matches_before_;
+  FlatVector<uint32_t> position_in_changed_;
 };
 
 }  // namespace millrace

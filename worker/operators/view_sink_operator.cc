@@ -65,6 +65,10 @@ absl::Status ViewSinkOperator::Open(OperatorContext& context) {
   part_ = ViewPart{view_, context.job, context.attempt, context.task_index};
   std::vector<Batch> rows;
   if (context.restored_epoch.value() != 0) MR_RETURN_IF_ERROR(Restore(&rows));
+  for (const Batch& batch : rows) {
+    const int64_t* weights = batch.raw_weights();
+    stored_rows_ = std::accumulate(weights, weights + batch.num_rows(), stored_rows_);
+  }
   return context.views->Open(part_, types_, std::move(rows), context.restored_epoch);
 }
 
@@ -112,7 +116,10 @@ absl::StatusOr<Progress> ViewSinkOperator::ProcessBarrier(const Barrier& barrier
   for (const Batch& batch : changes) {
     changes_since_checkpoint_.Add(batch);
     context_->counters->view_rows_changed += static_cast<uint64_t>(batch.num_rows());
+    const int64_t* weights = batch.raw_weights();
+    stored_rows_ = std::accumulate(weights, weights + batch.num_rows(), stored_rows_);
   }
+  context_->counters->state_rows = static_cast<uint64_t>(std::max<int64_t>(stored_rows_, 0));
   epoch_changes_ = RowMultiset(types_);
   MR_RETURN_IF_ERROR(context_->views->Seal(part_, Epoch(barrier.epoch), std::move(changes)));
   if (barrier.checkpoint || barrier.final) MR_RETURN_IF_ERROR(WriteState());

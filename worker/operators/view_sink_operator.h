@@ -53,6 +53,8 @@ class ViewSinkOperator final : public Operator {
 
   OperatorContext* context_ = nullptr;
   ViewPart part_;
+  // Rows of this part of the view.
+  int64_t stored_rows_ = 0;
   RowMultiset epoch_changes_;
   RowMultiset changes_since_checkpoint_;
   // Scratch.

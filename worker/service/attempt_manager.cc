@@ -172,6 +172,11 @@ void AttemptManager::Build(const std::shared_ptr<const v1::DeployAttempt>& deplo
   message.mutable_deployed()->set_attempt(key.second);
   if (!attempt.ok()) ToProto(attempt.status(), message.mutable_deployed()->mutable_error());
   SendToCoordinator(std::move(message));
+  if (!attempt.ok() || !deploy->start()) return;
+  for (const v1::SplitAssignment& assignment : deploy->assignments()) {
+    (*attempt)->Assign(assignment);
+  }
+  (*attempt)->Start();
 }
 
 void AttemptManager::Cancel(const v1::CancelAttempt& cancel) {

@@ -138,6 +138,7 @@ TEST(TwoWorkersTest, ErrorOfATaskReachesTheReaderAndTheCoordinator) {
   }
   EXPECT_EQ(failed, 1);
   cluster.Cancel(1);
+  EXPECT_THAT(cluster.WaitFor(v1::WorkerMessage::kCancelled, 2), SizeIs(2));
   EXPECT_ERROR(cluster.FetchRows(1, 0), SqlState::kObjectNotInPrerequisiteState, "no result");
 }
 

@@ -7,6 +7,9 @@
 #include <arrow/record_batch.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -19,6 +22,24 @@
 
 namespace millrace {
 
+namespace {
+
+// gRPC 1.51 shares one completion queue between all callback servers and channels of a process, and now and
+// then frees it twice when the last of them goes while its threads are still busy. Real processes end then; a
+// process with many clusters, one after the other, keeps a server that never goes.
+void KeepCallbackQueue() {
+  static const grpc::Server* const kServer = [] {
+    static v1::DataService::CallbackService service;
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials());
+    builder.RegisterService(&service);
+    return builder.BuildAndStart().release();
+  }();
+  EXPECT_NE(kServer, nullptr);
+}
+
+}  // namespace
+
 class WorkerCluster::Outbox final : public ControlOutbox {
  public:
   Outbox(WorkerCluster& cluster, uint32_t worker) : cluster_(cluster), worker_(worker) {}
@@ -30,6 +51,7 @@ class WorkerCluster::Outbox final : public ControlOutbox {
 };
 
 WorkerCluster::WorkerCluster(uint32_t slots) {
+  KeepCallbackQueue();
   char name[] = "/tmp/millrace-workers-XXXXXX";
   folder_ = mkdtemp(name);
   for (uint32_t id = 1; id <= kNumWorkers; ++id) {

@@ -107,6 +107,7 @@ absl::StatusOr<std::unique_ptr<Sink>> CreateTableSink(const v1::TableSinkNode& n
   spec.options.format = FileFormat::kParquet;
   spec.options.compression = Compression::kLz4;
   spec.options.rows_per_file = kSegmentRows;
+  spec.final_names = true;
   return std::make_unique<FileSink>(std::move(spec), file_system);
 }
 

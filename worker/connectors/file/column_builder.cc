@@ -72,10 +72,11 @@ class BuilderBase : public ColumnBuilder {
 
   size_t AppendCsv(const CsvColumn& column, size_t first, size_t last) final {
     Derived& self = static_cast<Derived&>(*this);
-    const bool plain = !column.has_quotes && column.dialect->null_strings.empty();
+    const bool plain =
+        !column.has_quotes && column.dialect->null_strings.empty() && column.dialect->empty_is_null;
     for (size_t row = first; row < last; ++row) {
       const absl::string_view field = column.field(row);
-      if (field.empty() || (!plain && IsCsvNull(field, *column.dialect))) {
+      if (plain ? field.empty() : IsCsvNull(field, *column.dialect)) {
         self.AppendNull();
       } else if (plain ? !self.AppendValue(field) : !AppendQuotable(column, field)) {
         return row;
@@ -100,16 +101,18 @@ class BuilderBase : public ColumnBuilder {
   bool AppendQuotable(const CsvColumn& column, absl::string_view field) {
     Derived& self = static_cast<Derived&>(*this);
     const char quote = column.dialect->quote;
+    const char escape = column.dialect->escape;
     if (!column.has_quotes || std::memchr(field.data(), quote, field.size()) == nullptr) {
       return self.AppendValue(field);
     }
     // The usual case, one pair of quotes around the field, needs no copy.
     const absl::string_view inner = field.substr(1, std::max<size_t>(field.size(), 2) - 2);
     if (field.size() >= 2 && field.front() == quote && field.back() == quote &&
-        (inner.empty() || std::memchr(inner.data(), quote, inner.size()) == nullptr)) {
+        (inner.empty() || (std::memchr(inner.data(), quote, inner.size()) == nullptr &&
+                           std::memchr(inner.data(), escape, inner.size()) == nullptr))) {
       return self.AppendValue(inner);
     }
-    Unquote(field, quote, &scratch_);
+    Unquote(field, *column.dialect, &scratch_);
     return self.AppendValue(scratch_);
   }
 

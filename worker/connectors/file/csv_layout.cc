@@ -4,6 +4,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/status.h"
 
 namespace millrace {
 namespace {
@@ -23,7 +26,8 @@ std::optional<uint32_t> FindName(const std::vector<std::string>& header, const s
 
 }  // namespace
 
-CsvLayout MakeCsvLayout(const FileScan& scan, const CsvFileHead& head) {
+absl::StatusOr<CsvLayout> MakeCsvLayout(const FileScan& scan, const CsvFileHead& head,
+                                        const std::string& path) {
   CsvLayout layout;
   std::vector<uint32_t> place_of_column;
   if (scan.options.header != CsvHeader::kNo) {
@@ -36,6 +40,15 @@ CsvLayout MakeCsvLayout(const FileScan& scan, const CsvFileHead& head) {
   const bool by_name = place_of_column.size() == scan.columns.size() &&
                        scan.options.header != CsvHeader::kNo && !head.first_row.empty();
   const bool has_header = by_name || scan.options.header == CsvHeader::kYes;
+  if (has_header && !by_name && !head.first_row.empty() &&
+      head.first_row.size() != scan.columns.size()) {
+    const Field& missing = scan.columns[place_of_column.size()];
+    return MakeError(SqlState::kBadCopyFileFormat,
+                     absl::StrCat("the header of \"", path, "\" does not name the column \"",
+                                  missing.name, "\" and has ", head.first_row.size(),
+                                  " fields, the table ", scan.columns.size(), " columns"),
+                     absl::StrCat("its fields are ", absl::StrJoin(head.first_row, ", ")));
+  }
   layout.rows_begin = has_header ? head.first_row_end : head.mark_bytes;
   if (by_name) {
     layout.field_names = head.first_row;

@@ -25,6 +25,8 @@ struct CsvLayout {
 // By the options and the file's first line. With header = 'auto' the first line is a header if
 // every declared column is named in it. Where a header names every declared column, in whatever
 // order and among others, fields are found by name; else fields are the declared columns in turn.
-CsvLayout MakeCsvLayout(const FileScan& scan, const CsvFileHead& head);
+// 22P04 if a header neither names the declared columns nor has as many fields.
+absl::StatusOr<CsvLayout> MakeCsvLayout(const FileScan& scan, const CsvFileHead& head,
+                                        const std::string& path);
 
 }  // namespace millrace

@@ -71,7 +71,7 @@ absl::StatusOr<bool> CsvSource::ReadLayout(const v1::FileSplit& file) {
     if (unfinished) return false;
   }
   MR_RETURN_IF_ERROR(head.status());
-  layout_ = MakeCsvLayout(scan_, *head);
+  MR_ASSIGN_OR_RETURN(layout_, MakeCsvLayout(scan_, *head, file.path()));
   layout_file_ = FileInfo{file.path(), file.size_bytes(), file.mtime_micros(), false};
   return true;
 }
@@ -246,7 +246,7 @@ absl::Status CsvSource::ExplainField(size_t output, size_t row) const {
   std::string value(ColumnOf(output).field(row));
   if (reader_->index().has_quotes) {
     const std::string field = std::exchange(value, "");
-    Unquote(field, scan_.options.csv.quote, &value);
+    Unquote(field, scan_.options.csv, &value);
   }
   return batch_.column(output).ExplainFailure(value);
 }

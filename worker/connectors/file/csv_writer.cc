@@ -65,7 +65,7 @@ class CsvWriter final : public FileWriter {
     }
     text_.push_back(dialect_.quote);
     for (const char c : value) {
-      if (c == dialect_.quote) text_.push_back(c);
+      if (c == dialect_.quote || c == dialect_.escape) text_.push_back(dialect_.escape);
       text_.push_back(c);
     }
     text_.push_back(dialect_.quote);

@@ -40,9 +40,15 @@ absl::Status FileSink::BeginFile() {
     return InternalError("several tasks write to one file");
   }
   auto next = std::make_unique<OpenFile>();
-  const std::string stem = absl::StrCat("part-", spec_.object_id, "-", spec_.task_index, "-",
-                                        num_staged_++, FileSuffix(spec_.options));
-  next->staged_path = StagedPath(JoinPath(folder_, stem), spec_.job_id, spec_.attempt);
+  const std::string name =
+      absl::StrCat(spec_.task_index, "-", num_staged_++, FileSuffix(spec_.options));
+  if (spec_.final_names) {
+    next->staged_path =
+        JoinPath(folder_, absl::StrCat("part-", spec_.job_id, "-", spec_.attempt, "-", name));
+  } else {
+    const std::string stem = absl::StrCat("part-", spec_.object_id, "-", name);
+    next->staged_path = StagedPath(JoinPath(folder_, stem), spec_.job_id, spec_.attempt);
+  }
   MR_ASSIGN_OR_RETURN(next->file, file_system_.Create(next->staged_path));
   // From here on Abort knows of the file.
   open_file_ = std::move(next);
@@ -110,7 +116,8 @@ absl::StatusOr<std::vector<v1::StagedFile>> FileSink::Prepare(uint64_t epoch) {
   // The names too must survive a crash before anybody relies on them.
   MR_RETURN_IF_ERROR(file_system_.SyncFolder(folder_));
   for (size_t i = 0; i < complete_.size(); ++i) {
-    complete_[i].set_final_path(FinalPath(epoch, i));
+    complete_[i].set_final_path(spec_.final_names ? complete_[i].staged_path()
+                                                  : FinalPath(epoch, i));
   }
   return std::exchange(complete_, {});
 }

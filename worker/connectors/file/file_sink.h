@@ -25,6 +25,9 @@ struct FileSinkSpec {
   uint64_t job_id = 0;
   uint32_t attempt = 0;
   uint32_t task_index = 0;
+  // Segments of a stored table: what counts is in the table's version, so files get their final
+  // names at once, which no other attempt uses, and nothing is renamed.
+  bool final_names = false;
 };
 
 // Writes files of one task under staged names in the target's folder. Prepare fsyncs them and tells

@@ -1,5 +1,6 @@
 #include "worker/connectors/file/row_group_filter.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -74,10 +75,15 @@ bool FloatMayPass(Test test, double min, double max, double constant) {
   return Overlaps(test, min, max, constant);
 }
 
-// `value` in the constant's unit, rounded down as the reader does; false if it overflows.
-bool Scale(int64_t value, int64_t unit_factor, int64_t* out) {
-  if (unit_factor > 0) return !__builtin_mul_overflow(value, unit_factor, out);
-  *out = FloorDiv(value, -unit_factor);
+// A range in the constant's unit; false if it overflows. The reader cuts digits off towards zero,
+// so a range is widened to both sides.
+bool ScaleRange(int64_t min, int64_t max, int64_t unit_factor, int64_t* low, int64_t* high) {
+  if (unit_factor > 0) {
+    return !__builtin_mul_overflow(min, unit_factor, low) &&
+           !__builtin_mul_overflow(max, unit_factor, high);
+  }
+  *low = std::min(FloorDiv(min, -unit_factor), min / -unit_factor);
+  *high = std::max(FloorDiv(max, -unit_factor), max / -unit_factor);
   return true;
 }
 
@@ -108,8 +114,8 @@ bool MayPass(const ColumnBound& bound, const ParquetRange& range, int64_t unit_f
     const auto* value = std::get_if<int64_t>(&constant);
     int64_t low = 0;
     int64_t high = 0;
-    if (value == nullptr || !Scale(*min, unit_factor, &low) ||
-        !Scale(std::get<int64_t>(range.max), unit_factor, &high)) {
+    if (value == nullptr ||
+        !ScaleRange(*min, std::get<int64_t>(range.max), unit_factor, &low, &high)) {
       return true;
     }
     return Overlaps(bound.test, low, high, *value);

@@ -1,8 +1,6 @@
 #include "worker/operators/streaming/changing_group_top_n_operator.h"
 
 #include <algorithm>
-#include <cstring>
-#include <numeric>
 
 #include "absl/memory/memory.h"
 #include "arrow/array.h"
@@ -15,8 +13,6 @@
 namespace millrace {
 namespace {
 
-// Entries that are restored together.
-constexpr size_t kRestoreRows = 8192;
 // Rows of a partition beyond twice the limit before those behind the n-th are looked for.
 constexpr uint64_t kSpareRows = 64;
 
@@ -24,10 +20,6 @@ std::vector<SqlType> TypesOfSchema(const Schema& schema) {
   std::vector<SqlType> types;
   for (const Field& field : schema) types.push_back(field.type);
   return types;
-}
-
-absl::Status Corrupt() {
-  return MakeError(SqlState::kDataCorrupted, "stored state of a top-n has a wrong form");
 }
 
 }  // namespace
@@ -56,46 +48,8 @@ absl::Status ChangingGroupTopNOperator::Open(OperatorContext& context) {
   MR_ASSIGN_OR_RETURN(key_reader_,
                       SortKeyReader::Create({}, plan_.order_keys, plan_.input, context.eval));
   if (context.state == nullptr) return absl::OkStatus();
-  MR_RETURN_IF_ERROR(Restore());
+  MR_RETURN_IF_ERROR(rows_.Restore(*context.state, context.node_id, *key_reader_));
   return memory_->Update(rows_.bytes());
-}
-
-absl::Status ChangingGroupTopNOperator::Restore() {
-  std::vector<std::string> rows;
-  std::vector<int64_t> multiplicities;
-  const auto flush = [&] {
-    absl::Status status = RestoreRows(rows, multiplicities);
-    rows.clear();
-    multiplicities.clear();
-    return status;
-  };
-  const absl::Status restored = context_->state->Restore(
-      context_->node_id,
-      [&](uint32_t, absl::string_view key, absl::string_view value) -> absl::Status {
-        int64_t multiplicity = 0;
-        if (value.size() != sizeof(multiplicity)) return Corrupt();
-        std::memcpy(&multiplicity, value.data(), sizeof(multiplicity));
-        rows.emplace_back(key);
-        multiplicities.push_back(multiplicity);
-        return rows.size() < kRestoreRows ? absl::OkStatus() : flush();
-      });
-  MR_RETURN_IF_ERROR(restored);
-  return flush();
-}
-
-absl::Status ChangingGroupTopNOperator::RestoreRows(const std::vector<std::string>& rows,
-                                                    const std::vector<int64_t>& multiplicities) {
-  if (rows.empty()) return absl::OkStatus();
-  Batch batch;
-  MR_RETURN_IF_ERROR(rows_.Decode(rows, &batch));
-  MR_RETURN_IF_ERROR(key_reader_->Read(batch));
-  rows_.FindPartitions(batch, &partitions_);
-  std::vector<int32_t> all(rows.size());
-  std::iota(all.begin(), all.end(), 0);
-  std::vector<uint32_t> stored;
-  rows_.FindRows(batch, partitions_, key_reader_->keys(), all, &stored);
-  for (size_t i = 0; i < stored.size(); ++i) rows_.SetStored(stored[i], multiplicities[i]);
-  return absl::OkStatus();
 }
 
 void ChangingGroupTopNOperator::SelectRows(const Batch& batch, std::vector<int32_t>* selected) {

@@ -57,9 +57,6 @@ class ChangingGroupTopNOperator final : public Operator {
 
   explicit ChangingGroupTopNOperator(Plan plan);
 
-  absl::Status Restore();
-  absl::Status RestoreRows(const std::vector<std::string>& rows,
-                           const std::vector<int64_t>& multiplicities);
   // The rows that can be among the first n of their partition.
   void SelectRows(const Batch& batch, std::vector<int32_t>* selected);
   void Touch(uint32_t partition);

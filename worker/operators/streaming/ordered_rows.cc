@@ -14,6 +14,8 @@ namespace {
 
 // Fewer dead rows than this are not worth moving the others.
 constexpr int64_t kCompactRowsMin = 4096;
+// Entries that are restored together.
+constexpr size_t kRestoreRows = 8192;
 // What a row costs in an order, about.
 constexpr int64_t kOrderEntryBytes = 8;
 
@@ -47,8 +49,8 @@ void OrderedRows::FindPartitions(const Batch& batch, std::vector<uint32_t>* part
 }
 
 void OrderedRows::FindRows(const Batch& batch, const std::vector<uint32_t>& partitions,
-                        const EncodedRows& keys, absl::Span<const int32_t> key_rows,
-                        std::vector<uint32_t>* rows) {
+                           const EncodedRows& keys, absl::Span<const int32_t> key_rows,
+                           std::vector<uint32_t>* rows) {
   const auto n = static_cast<uint32_t>(batch.num_rows());
   rows->resize(n);
   const uint32_t before = row_table_.size();
@@ -141,19 +143,52 @@ void OrderedRows::AppendEntries(uint32_t num_shards, std::vector<StateEntry>* en
   dirty_.clear();
 }
 
-absl::Status OrderedRows::Decode(const std::vector<std::string>& rows, Batch* batch) const {
+absl::Status OrderedRows::Restore(TaskStateStore& state, uint32_t node_id, SortKeyReader& reader) {
+  std::vector<std::string> rows;
+  std::vector<int64_t> multiplicities;
+  const auto flush = [&] {
+    absl::Status status = EnterStored(rows, multiplicities, reader);
+    rows.clear();
+    multiplicities.clear();
+    return status;
+  };
+  MR_RETURN_IF_ERROR(state.Restore(
+      node_id, [&](uint32_t, absl::string_view key, absl::string_view value) -> absl::Status {
+        int64_t multiplicity = 0;
+        if (value.size() != sizeof(multiplicity)) {
+          return MakeError(SqlState::kDataCorrupted, "stored state of rows has a wrong form");
+        }
+        std::memcpy(&multiplicity, value.data(), sizeof(multiplicity));
+        rows.emplace_back(key);
+        multiplicities.push_back(multiplicity);
+        return rows.size() < kRestoreRows ? absl::OkStatus() : flush();
+      }));
+  return flush();
+}
+
+absl::Status OrderedRows::EnterStored(const std::vector<std::string>& rows,
+                                      const std::vector<int64_t>& multiplicities,
+                                      SortKeyReader& reader) {
+  if (rows.empty()) return absl::OkStatus();
   const std::vector<std::string_view> views(rows.begin(), rows.end());
   std::vector<std::shared_ptr<arrow::Array>> columns;
   MR_RETURN_IF_ERROR(codec_.Decode(views, &columns));
-  *batch = Batch(std::move(columns), static_cast<int64_t>(rows.size()));
+  const Batch batch(std::move(columns), static_cast<int64_t>(rows.size()));
+  MR_RETURN_IF_ERROR(reader.Read(batch));
+  std::vector<uint32_t> partitions;
+  FindPartitions(batch, &partitions);
+  std::vector<int32_t> all(rows.size());
+  std::iota(all.begin(), all.end(), 0);
+  std::vector<uint32_t> stored;
+  FindRows(batch, partitions, reader.keys(), all, &stored);
+  for (size_t i = 0; i < stored.size(); ++i) {
+    const uint32_t row = stored[i];
+    num_dead_ -= multiplicities_[row] == 0 ? 1 : 0;
+    multiplicities_[row] = multiplicities[i];
+    is_stored_[row] = 1;
+    if (multiplicities[i] > 0) orders_[partitions_[row]].insert(row);
+  }
   return absl::OkStatus();
-}
-
-void OrderedRows::SetStored(uint32_t row, int64_t multiplicity) {
-  num_dead_ -= multiplicities_[row] == 0 ? 1 : 0;
-  multiplicities_[row] = multiplicity;
-  is_stored_[row] = 1;
-  if (multiplicity > 0) orders_[partitions_[row]].insert(row);
 }
 
 bool OrderedRows::Compact(FlatVector<uint32_t>* new_rows) {

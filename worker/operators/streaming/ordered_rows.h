@@ -11,6 +11,7 @@
 #include "worker/kernels/column_store.h"
 #include "worker/kernels/group_table.h"
 #include "worker/kernels/row_codec.h"
+#include "worker/operators/sort_key_reader.h"
 #include "worker/state/task_state_store.h"
 
 namespace millrace {
@@ -56,10 +57,8 @@ class OrderedRows {
 
   // What changed since the last call.
   void AppendEntries(uint32_t num_shards, std::vector<StateEntry>* entries);
-  // The columns of stored rows.
-  absl::Status Decode(const std::vector<std::string>& rows, Batch* batch) const;
-  // Sets the multiplicity of a row that was read from the store.
-  void SetStored(uint32_t row, int64_t multiplicity);
+  // Reads back what was written; `reader` encodes the order keys. Only before any other row.
+  absl::Status Restore(TaskStateStore& state, uint32_t node_id, SortKeyReader& reader);
 
   // Frees what dead rows hold, once they are many. Row r then becomes (*new_rows)[r]; false if
   // nothing changed.
@@ -76,6 +75,9 @@ class OrderedRows {
   using Order = absl::btree_set<uint32_t, RowLess>;
 
   void MarkDirty(uint32_t row);
+  // Enters rows as AppendEntries encoded them.
+  absl::Status EnterStored(const std::vector<std::string>& rows,
+                           const std::vector<int64_t>& multiplicities, SortKeyReader& reader);
 
   const std::vector<int> partition_columns_;
   const std::vector<int> all_columns_;

@@ -35,6 +35,40 @@ TEST(StatusTextTest, ShowsStepsTasksAndTheLastError) {
   EXPECT_THAT(text, HasSubstr("error 22012: division by zero"));
   EXPECT_THAT(text, HasSubstr("table daily"));
   EXPECT_THAT(text, HasSubstr("1000"));
+  EXPECT_THAT(text, HasSubstr("1970-01-01 00:00:00"));
+}
+
+TEST(StatusTextTest, ErrorsNameTheirPlace) {
+  v1::JobStatus job;
+  auto* task = job.add_tasks();
+  task->set_job_id(7);
+  task->set_fragment(2);
+  task->set_task_index(1);
+  task->set_state(v1::TASK_STATE_FAILED);
+  task->mutable_error()->set_message("events.csv:7: \"x\" is no integer");
+  task->mutable_error()->mutable_detail()->set_sqlstate("22P02");
+  auto* step = job.add_steps();
+  step->mutable_error()->set_message("division by zero");
+  step->mutable_error()->mutable_detail()->set_sqlstate("22012");
+  step->mutable_error()->mutable_detail()->set_position(8);
+  step->mutable_error()->mutable_detail()->set_hint("use nullif");
+  const std::string text = JobText(job);
+  EXPECT_THAT(text, HasSubstr("task 7/2.1 error 22P02: events.csv:7: \"x\" is no integer\n"));
+  EXPECT_THAT(text,
+              HasSubstr("step 1 error 22012: division by zero, at character 8 (use nullif)\n"));
+}
+
+TEST(StatusTextTest, FragmentsOfDifferentJobsHaveTheirOwnTitles) {
+  v1::JobStatus job;
+  for (uint64_t id : {8, 9}) {
+    auto* fragment = job.add_fragments();
+    fragment->set_job_id(id);
+    fragment->set_title(id == 8 ? "Scan" : "ViewSink");
+    job.add_tasks()->set_job_id(id);
+  }
+  const std::string text = JobText(job);
+  EXPECT_THAT(text, HasSubstr("Scan"));
+  EXPECT_THAT(text, HasSubstr("ViewSink"));
 }
 
 TEST(StatusTextTest, JsonHasAllFieldsOnOneLine) {

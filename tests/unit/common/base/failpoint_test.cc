@@ -12,7 +12,7 @@ absl::Status Passes() {
   return absl::OkStatus();
 }
 
-#ifdef MILLRACE_FAILPOINTS
+#if defined(MILLRACE_FAILPOINTS) && MILLRACE_FAILPOINTS
 
 TEST(FailpointTest, FailsOnlyWhileEnabled) {
   EXPECT_TRUE(Passes().ok());

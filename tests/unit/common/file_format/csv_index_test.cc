@@ -89,9 +89,38 @@ TEST(CsvIndexTest, UnquotesValues) {
                                                        {"a\"b,c\"d", "ab,cd"},
                                                        {"plain", "plain"}};
   for (const auto& [field, expected] : cases) {
-    Unquote(field, '"', &value);
+    Unquote(field, CsvDialect(), &value);
     EXPECT_EQ(value, expected) << field;
   }
+}
+
+TEST(CsvIndexTest, EscapeCharacterOfItsOwn) {
+  CsvDialect dialect;
+  dialect.escape = '\\';
+  // Outside of quotes it is nothing special.
+  std::string text = R"("a\",b,",\"x\\",c\
+"\x",d
+)";
+  const size_t size = text.size();
+  text.append(64, '\0');
+  CsvIndex index;
+  IndexCsv(absl::string_view(text).substr(0, size), dialect, &index);
+  ASSERT_EQ(index.num_rows(), 2);
+  ASSERT_EQ(index.num_fields(0), 2);
+  std::string value;
+  Unquote(CsvField(text, index, 0, 0), dialect, &value);
+  EXPECT_EQ(value, R"(a",b,,"x\)");
+  EXPECT_EQ(CsvField(text, index, 0, 1), "c\\");
+  Unquote(CsvField(text, index, 1, 0), dialect, &value);
+  EXPECT_EQ(value, "\\x");
+}
+
+TEST(CsvIndexTest, AnotherNullStringLeavesEmptyFieldsAlone) {
+  CsvDialect dialect;
+  dialect.null_strings = {"NA"};
+  dialect.empty_is_null = false;
+  EXPECT_FALSE(IsCsvNull("", dialect));
+  EXPECT_TRUE(IsCsvNull("NA", dialect));
 }
 
 TEST(CsvIndexTest, NullIsEmptyOrANullString) {

@@ -188,6 +188,27 @@ TEST_F(AttemptRunsTest, HeartbeatsUpdateCountersButNotTheEnd) {
   EXPECT_EQ(tasks[1].rows_in(), 99);
 }
 
+TEST_F(AttemptRunsTest, CountersOfAScriptsStepAreKeptAndNameTheFailedTask) {
+  AttemptSpec spec;
+  spec.job_id = 6;
+  spec.script_job_id = 3;
+  spec.plan = OneFragmentPlan(2);
+  ASSERT_TRUE(cluster_.runs_.Start(std::move(spec), recorder_).ok());
+  cluster_.registry_.Disconnect(two_, absl::UnavailableError("eof"));
+  v1::WorkerMessage answer;
+  answer.mutable_cancelled()->set_job_id(6);
+  answer.mutable_cancelled()->set_attempt(1);
+  cluster_.registry_.Receive(one_, answer);
+  EXPECT_TRUE(cluster_.runs_.Progress(6).empty());
+  const AttemptTasks last = cluster_.runs_.LastTasks(6);
+  ASSERT_EQ(last.tasks.size(), 2);
+  EXPECT_EQ(last.tasks[0].state(), v1::TASK_STATE_CANCELLED);
+  EXPECT_EQ(last.tasks[1].state(), v1::TASK_STATE_FAILED);
+  EXPECT_NE(last.tasks[1].error().message(), "");
+  EXPECT_EQ(cluster_.runs_.AllTasks().size(), 1);
+  EXPECT_EQ(cluster_.runs_.LastTasks(7).plan, nullptr);
+}
+
 TEST_F(AttemptRunsTest, WithoutWorkersNothingStarts) {
   cluster_.registry_.Disconnect(one_, absl::UnavailableError("eof"));
   cluster_.registry_.Disconnect(two_, absl::UnavailableError("eof"));

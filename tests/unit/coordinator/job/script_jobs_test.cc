@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "gmock/gmock.h"
@@ -27,9 +28,32 @@ class WordRunner final : public ScriptStepRunner {
     return std::vector<std::string>(absl::StrSplit(script, ' ', absl::SkipEmpty()));
   }
 
-  absl::StatusOr<ScriptStepResult> RunStep(const v1::JobRecord& job, uint32_t,
-                                           const std::string& statement, Cancellation& cancellation,
-                                           const std::function<void(uint64_t)>& on_job) override {
+  ScriptRunResult RunSteps(const v1::JobRecord& job, uint32_t,
+                           absl::Span<const std::string> statements, Cancellation& cancellation,
+                           const std::function<void(uint64_t)>& on_job) override {
+    ScriptRunResult run;
+    for (const std::string& statement : statements) {
+      run.steps.push_back(RunWord(job, statement, cancellation, on_job));
+      if (!run.steps.back().ok()) run.failed = run.steps.size() - 1;
+      // Words that begin with "view" are one job.
+      if (run.failed.has_value() || !absl::StartsWith(statement, "view")) break;
+    }
+    return run;
+  }
+
+  // Until `count` statements have begun.
+  void AwaitRan(size_t count) {
+    MutexLock lock(mutex_);
+    while (ran.size() < count) changed_.Wait(mutex_);
+  }
+
+  std::vector<std::string> ran;
+  std::vector<std::pair<std::string, std::string>> settings;
+
+ private:
+  absl::StatusOr<ScriptStepResult> RunWord(const v1::JobRecord& job, const std::string& statement,
+                                           Cancellation& cancellation,
+                                           const std::function<void(uint64_t)>& on_job) {
     {
       MutexLock lock(mutex_);
       ran.push_back(statement);
@@ -47,16 +71,6 @@ class WordRunner final : public ScriptStepRunner {
     return result;
   }
 
-  // Until `count` statements have begun.
-  void AwaitRan(size_t count) {
-    MutexLock lock(mutex_);
-    while (ran.size() < count) changed_.Wait(mutex_);
-  }
-
-  std::vector<std::string> ran;
-  std::vector<std::pair<std::string, std::string>> settings;
-
- private:
   absl::Status WaitForCancellation(Cancellation& cancellation) {
     Cancellation::Registration wake(cancellation, [this](const absl::Status&) {
       MutexLock lock(mutex_);
@@ -108,6 +122,24 @@ class ScriptJobsTest : public ::testing::Test {
   ScriptJobs scripts_{
       ScriptJobs::Parts{store_, streams_, job_ids_, runner_, threads_, cluster_.clock_}};
 };
+
+TEST_F(ScriptJobsTest, StepsOfOneJobAreRecordedTogether) {
+  const v1::JobRecord record = RunToEnd("a view1 view2 b");
+  EXPECT_THAT(runner_.ran, ElementsAre("a", "view1", "view2", "b"));
+  EXPECT_EQ(record.state(), v1::JOB_STATE_FINISHED);
+  ASSERT_EQ(record.steps_size(), 4);
+  EXPECT_EQ(record.steps(2).stored_at(), "table view2");
+  EXPECT_EQ(record.committed_steps(), 4);
+}
+
+TEST_F(ScriptJobsTest, AFailingStepOfAJobFailsTheScriptThere) {
+  const v1::JobRecord record = RunToEnd("view1 fail b");
+  EXPECT_EQ(record.state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(record.committed_steps(), 0);
+  EXPECT_EQ(record.steps(1).state(), v1::STEP_STATE_FAILED);
+  EXPECT_EQ(record.steps(2).state(), v1::STEP_STATE_WAITING);
+  EXPECT_EQ(record.error_message(), "division by zero");
+}
 
 TEST_F(ScriptJobsTest, StatementsRunInOrderAndAreRecorded) {
   const v1::JobRecord record = RunToEnd("a b");

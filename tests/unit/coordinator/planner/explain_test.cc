@@ -24,8 +24,6 @@ v1::TaskProgress Progress(uint32_t fragment, uint32_t task, uint32_t worker) {
   progress.set_rows_in(100);
   progress.set_rows_out(1);
   progress.set_busy_micros(1500);
-  progress.set_local_bytes_out(8);
-  progress.set_remote_bytes_out(16);
   return progress;
 }
 
@@ -39,15 +37,30 @@ TEST(ExplainTest, ShowsCountersOfOperatorsTasksAndExchanges) {
   for (v1::TaskProgress& task : tasks) {
     v1::OperatorProgress* progress = task.add_operators();
     progress->set_node_id(ScanNodeId(plan));
+    progress->set_rows_in(110);
     progress->set_rows_out(100);
     progress->set_busy_micros(1000);
+    v1::ExchangeProgress* sent = task.add_exchanges();
+    sent->set_exchange_id(plan.fragments(0).outputs(0).exchange_id());
+    sent->set_rows_out(1);
+    sent->set_busy_micros(100);
+    (task.worker_id() == 1) ? sent->set_local_bytes_out(8) : sent->set_remote_bytes_out(16);
   }
+  tasks.push_back(Progress(1, 0, 1));
+  v1::ExchangeProgress* received = tasks.back().add_exchanges();
+  received->set_exchange_id(plan.fragments(0).outputs(0).exchange_id());
+  received->set_rows_in(2);
+  received->set_local_bytes_in(8);
+  received->set_remote_bytes_in(16);
   const std::string text = ExplainText(plan, tasks);
-  EXPECT_NE(text.find("Scan [files (file); columns: a] (in 0, out 200, 2.0 ms)\n"
+  EXPECT_NE(text.find("Scan [files (file); columns: a] (in 220, out 200, 2.0 ms; by task in/out "
+                      "110/100, 110/100)\n"
                       "  task 0 on worker 1: in 100, out 1, busy 1.5 ms\n"
                       "  task 1 on worker 2: in 100, out 1, busy 1.5 ms\n"
-                      "  exchange from worker 1: 8 bytes local, 16 bytes remote\n"
-                      "  exchange from worker 2: 8 bytes local, 16 bytes remote\n"),
+                      "  exchange to fragment 1, worker 1: sent 1 row, 8 bytes local, 0 bytes "
+                      "remote; received 2 rows, 8 bytes local, 16 bytes remote; 0.1 ms\n"
+                      "  exchange to fragment 1, worker 2: sent 1 row, 0 bytes local, 16 bytes "
+                      "remote; received 0 rows, 0 bytes local, 0 bytes remote; 0.1 ms\n"),
             std::string::npos)
       << text;
 }

@@ -1,6 +1,7 @@
 #include "common/base/status.h"
 #include "coordinator/planner/explain.h"
 #include "coordinator/planner/planner.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "millrace/v1/plan.pb.h"
 #include "tests/support/planner/logical_fixture.h"
@@ -8,6 +9,8 @@
 namespace millrace {
 namespace {
 
+using ::testing::HasSubstr;
+using ::testing::Not;
 using F = AggregateFunction;
 
 PlanOptions ViewOptions() {
@@ -288,11 +291,15 @@ TEST(PlannerStreamingTest, JoinsWithoutAnEqualityMeetInOneTask) {
             "    Scan [l (file); columns: k; watermark: ts - 5000000 us]\n");
 }
 
-TEST(PlannerStreamingTest, NotInIsRefused) {
-  const LogicalPtr join = NewJoin(JoinType::kNullAwareAnti, Clicks("l"), Pick(Clicks("r"), {"k"}),
-                                  Eq(MakeColumn(0, Int()), MakeColumn(3, Int())));
-  EXPECT_EQ(Explained(join),
-            "0A000: NOT IN is not supported in a stream\nHINT: use NOT EXISTS with an equality");
+// What NOT IN wants to know of the subquery as a whole is one row.
+TEST(PlannerStreamingTest, NotInIsTwoAntiJoins) {
+  const LogicalPtr join =
+      NewJoin(JoinType::kNullAwareAnti, Pick(Clicks("l"), {"k"}), Pick(Clicks("r"), {"k"}),
+              Eq(MakeColumn(0, Int()), MakeColumn(1, Int())));
+  const std::string plan = Explained(join);
+  EXPECT_THAT(plan, HasSubstr("bool_or(is_null)"));
+  EXPECT_THAT(plan, HasSubstr("anti; k = k"));
+  EXPECT_THAT(plan, HasSubstr("any_null or any_null is not null and k is null"));
 }
 
 LogicalPtr RunningCount(const LogicalPtr& input, const std::string& order) {
@@ -314,21 +321,31 @@ TEST(PlannerStreamingTest, OverFollowsEventTime) {
             "  Scan [clicks (file); columns: k, url, ts; watermark: ts - 5000000 us]\n");
 }
 
-TEST(PlannerStreamingTest, OverInAnotherOrderIsRefused) {
-  EXPECT_EQ(Explained(RunningCount(Clicks(), "url")).substr(0, 6), "0A000:");
-  EXPECT_EQ(Explained(RunningCount(Clicks("c", false), "ts")).substr(0, 6), "55000:");
-  const LogicalPtr counts = NewAggregate(Clicks(), {0, 2}, {CountStar()});
-  EXPECT_EQ(Explained(RunningCount(counts, "ts")).substr(0, 6), "0A000:");
-}
-
-TEST(PlannerStreamingTest, OverThatLooksAheadIsRefused) {
-  const LogicalPtr clicks = Clicks();
+LogicalPtr Lead(const LogicalPtr& input) {
   OverCall lead;
   lead.ranking = "lead";
   lead.args = {0};
   lead.type = Int();
-  EXPECT_EQ(Explained(NewOver(clicks, {0}, {Asc(Col(clicks, "ts"))}, {lead})).substr(0, 6),
-            "0A000:");
+  return NewOver(input, {0}, {Asc(Col(input, "ts"))}, {lead});
+}
+
+TEST(PlannerStreamingTest, OverThatIsNeverFinalChanges) {
+  const LogicalPtr counts = NewAggregate(Clicks(), {0, 2}, {CountStar()});
+  for (const LogicalPtr& query :
+       {RunningCount(Clicks(), "url"), RunningCount(Clicks("c", false), "ts"),
+        RunningCount(counts, "ts"), Lead(Clicks())}) {
+    const std::string plan = Explained(query);
+    EXPECT_THAT(plan, HasSubstr("Over ["));
+    EXPECT_THAT(plan, Not(HasSubstr("event time")));
+    EXPECT_FALSE(TraitsOf(query).append_only);
+  }
+}
+
+TEST(PlannerStreamingTest, ClosingNeedsOverThatBecomesFinal) {
+  EXPECT_EQ(Explained(RunningCount(Clicks(), "url"), OnCloseOptions()).substr(0, 6), "0A000:");
+  EXPECT_EQ(Explained(RunningCount(Clicks("c", false), "ts"), OnCloseOptions()).substr(0, 6),
+            "55000:");
+  EXPECT_EQ(Explained(Lead(Clicks()), OnCloseOptions()).substr(0, 6), "0A000:");
 }
 
 TEST(PlannerStreamingTest, TheFirstRowsOfAGroupMayBeInAnyOrder) {
@@ -363,7 +380,9 @@ TEST(PlannerStreamingTest, ALimitKeepsTheFirstRows) {
             "      Exchange [from fragment 0]\n"
             "Fragment 0: 2 tasks, single to fragment 1\n"
             "  Scan [clicks (file); columns: k; watermark: ts - 5000000 us]\n");
-  EXPECT_EQ(Explained(NewLimit(clicks, 3, 1)).substr(0, 6), "0A000:");
+  const std::string skipping = Explained(NewLimit(clicks, std::nullopt, 2));
+  EXPECT_THAT(skipping, HasSubstr("Filter [row_number > 2]"));
+  EXPECT_THAT(skipping, HasSubstr("GroupTopN [no limit; numbered]"));
 }
 
 TEST(PlannerStreamingTest, AViewReadsTheChangesOfAnother) {

@@ -49,11 +49,21 @@ TEST(PlacementTest, TwoWorkersBothGetTasksOfEachWideFragment) {
 }
 
 TEST(PlacementTest, FragmentsOfOneTaskTakeTurns) {
-  const auto placed = PlaceTasks(PlanOf({1, 1, 1}), {{WorkerId(1), 2}, {WorkerId(2), 2}});
+  const auto placed = PlaceTasks(PlanOf({1, 2, 1, 1}), {{WorkerId(1), 2}, {WorkerId(2), 2}});
   ASSERT_TRUE(placed.ok());
   EXPECT_THAT(WorkersOfFragment(*placed, 0), ElementsAre(1));
-  EXPECT_THAT(WorkersOfFragment(*placed, 1), ElementsAre(2));
-  EXPECT_THAT(WorkersOfFragment(*placed, 2), ElementsAre(1));
+  EXPECT_THAT(WorkersOfFragment(*placed, 2), ElementsAre(2));
+  EXPECT_THAT(WorkersOfFragment(*placed, 3), ElementsAre(1));
+}
+
+TEST(PlacementTest, SmallBoundedPlansStayOnOneWorkerEachOnAnother) {
+  const std::vector<SlotOffer> offers = {{WorkerId(1), 2}, {WorkerId(2), 2}};
+  const v1::PhysicalPlan plan = PlanOf({1, 1});
+  EXPECT_THAT(WorkersOf(*PlaceTasks(plan, offers, 6)), ElementsAre(WorkerId(1)));
+  EXPECT_THAT(WorkersOf(*PlaceTasks(plan, offers, 7)), ElementsAre(WorkerId(2)));
+  v1::PhysicalPlan stream = plan;
+  stream.set_streaming(true);
+  EXPECT_EQ(WorkersOf(*PlaceTasks(stream, offers, 7)).size(), 2);
 }
 
 TEST(PlacementTest, MoreTasksThanSlotsAreFine) {

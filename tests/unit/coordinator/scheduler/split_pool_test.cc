@@ -107,5 +107,89 @@ TEST(SplitPoolTest, ResumeLeavesOutWhatHasEndedAndBeginsWithWhatWasBegun) {
   EXPECT_FALSE(left.splits[1].has_resume());
 }
 
+TEST(SplitPoolTest, TasksWithSplitsShareTheRate) {
+  SplitPool pool(Splits(3), 4);
+  EXPECT_EQ(pool.news().active_tasks, 3U);
+  for (uint32_t task = 0; task < 4; ++task) pool.Request(task, kWorker1);
+  EXPECT_EQ(pool.news().active_tasks, 3U);
+  pool.Request(1, kWorker1);
+  EXPECT_EQ(pool.news().active_tasks, 2U);
+  pool.Request(0, kWorker1);
+  pool.Request(2, kWorker1);
+  EXPECT_EQ(pool.news().active_tasks, 1U);
+}
+
+TEST(SplitPoolTest, UnassignedSplitsTellTheirLeastTime) {
+  ScanSplits splits = Splits(3, SplitOrder::kEventTime);
+  splits.splits[0].set_min_time_micros(10);
+  splits.splits[2].set_min_time_micros(-5);
+  SplitPool pool(std::move(splits), 2);
+  EXPECT_EQ(pool.news().unassigned_min_time_micros, std::nullopt);
+  pool.Request(0, kWorker1);
+  EXPECT_EQ(pool.news().unassigned_min_time_micros, std::nullopt);
+  pool.Request(1, kWorker1);
+  EXPECT_EQ(pool.news().unassigned_min_time_micros, -5);
+}
+
+std::vector<v1::Split> FilesNamed(const std::vector<std::string>& paths) {
+  std::vector<v1::Split> splits;
+  for (const std::string& path : paths) {
+    splits.emplace_back().mutable_file()->set_path(path);
+    splits.back().mutable_file()->set_follow(true);
+  }
+  return splits;
+}
+
+TEST(SplitPoolTest, FollowedScansHaveNoEndAndTakeNewFilesOnce) {
+  ScanSplits splits;
+  splits.follows = true;
+  splits.splits = FilesNamed({"a"});
+  SplitPool pool(std::move(splits), 2);
+  EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(0));
+  EXPECT_FALSE(pool.Request(0, kWorker1).end);
+  EXPECT_FALSE(pool.Request(1, kWorker2).end);
+  EXPECT_THAT(pool.TakeWaiting(), IsEmpty());
+  pool.Add(FilesNamed({"a", "b", "b"}));
+  EXPECT_EQ(pool.num_unassigned(), 1U);
+  EXPECT_THAT(pool.TakeWaiting(), ElementsAre(std::pair(0U, kWorker1), std::pair(1U, kWorker2)));
+  EXPECT_THAT(Ids(pool.Request(1, kWorker2).splits), ElementsAre(1));
+}
+
+TEST(SplitPoolTest, OneTaskFollowsFilesWithAnEventTime) {
+  ScanSplits splits;
+  splits.follows = true;
+  splits.order = SplitOrder::kEventTime;
+  splits.splits = FilesNamed({"a", "b"});
+  SplitPool pool(std::move(splits), 2);
+  EXPECT_TRUE(pool.Request(1, kWorker2).end);
+  EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(0));
+  EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(1));
+  EXPECT_THAT(pool.TakeTasksToEnd(), IsEmpty());
+  EXPECT_EQ(pool.news().unassigned_min_time_micros, INT64_MAX);
+}
+
+TEST(SplitPoolTest, ResumeKnowsTheFilesThatAppearedSinceTheStart) {
+  ScanSplits splits;
+  splits.follows = true;
+  splits.splits = FilesNamed({"a"});
+  std::vector<v1::SplitPosition> positions(3);
+  for (size_t i = 0; i < positions.size(); ++i) positions[i].set_split_id(i);
+  positions[0].set_path("a");
+  positions[0].set_ended(true);
+  positions[1].set_path("b");
+  positions[1].set_offset(7);
+  positions[1].set_head_bytes(7);
+  positions[2].set_path("c.parquet");
+  positions[2].set_ended(true);
+  splits = ResumeSplits(std::move(splits), positions);
+  ASSERT_EQ(splits.splits.size(), 1U);
+  EXPECT_TRUE(splits.splits[0].file().follow());
+  EXPECT_EQ(splits.splits[0].resume().offset(), 7U);
+  SplitPool pool(std::move(splits), 1);
+  pool.Add(FilesNamed({"a", "b", "c.parquet", "d"}));
+  EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(1));
+  EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(3));
+}
+
 }  // namespace
 }  // namespace millrace

@@ -95,6 +95,12 @@ class ChainDriverTest : public ::testing::Test {
     chain_.operators.push_back(
         {static_cast<uint32_t>(ops_.size()), std::move(op), num_inputs, target});
   }
+  CollectingOutput* AddOutput() {
+    auto output = std::make_unique<CollectingOutput>();
+    CollectingOutput* added = output.get();
+    chain_.outputs.push_back(std::move(output));
+    return added;
+  }
   void Script(int input, std::vector<StreamMessage> messages) {
     for (auto& message : messages) inputs_[input]->script.push_back(std::move(message));
   }
@@ -210,6 +216,34 @@ TEST_F(ChainDriverTest, EndsWhenAllOutputsAreClosed) {
   ASSERT_OK(result);
   EXPECT_EQ(*result, DriveResult::kFinished);
   EXPECT_EQ(inputs_[0]->closed, CloseReason::kFinished);
+}
+
+TEST_F(ChainDriverTest, EveryOutputGetsEverything) {
+  Build(1, true);
+  CollectingOutput* second = AddOutput();
+  Script(0, {Rows("1"), Watermark{5}, Rows("2"), Barrier{.epoch = 3, .final = true}});
+  auto result = Run();
+  ASSERT_OK(result);
+  EXPECT_EQ(*result, DriveResult::kFinished);
+  EXPECT_THAT(output_->log, ElementsAre("b:1", "w:5", "b:2", "!3", "end"));
+  EXPECT_EQ(second->log, output_->log);
+  EXPECT_THAT(passed_, ElementsAre(3));
+  EXPECT_EQ(driver_->rows_out(), 2);
+}
+
+TEST_F(ChainDriverTest, OneFullOutputStopsAll) {
+  Build(1, true);
+  CollectingOutput* second = AddOutput();
+  second->room = 1;
+  Script(0, {Rows("1 | 2"), Barrier{1}});
+  ASSERT_OK(Run());
+  EXPECT_EQ(driver_->waiting_for(), "output");
+  EXPECT_THAT(output_->log, ElementsAre("b:1"));
+  EXPECT_THAT(passed_, IsEmpty());
+  second->room = -1;
+  ASSERT_OK(Run());
+  EXPECT_THAT(output_->log, ElementsAre("b:1", "b:2", "!1"));
+  EXPECT_EQ(second->log, output_->log);
 }
 
 TEST_F(ChainDriverTest, EmitsHeldRowsAtTheEndOfAllInputs) {

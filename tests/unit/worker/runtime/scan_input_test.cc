@@ -226,5 +226,135 @@ TEST_F(ScanInputTest, KeepsToTheRate) {
   EXPECT_EQ(std::get<Batch>(**message).num_rows(), 3);
 }
 
+TEST_F(ScanInputTest, SharesTheRateWithTheTasksThatHaveWork) {
+  options_.rows_per_second = 100;
+  options_.num_tasks = 4;
+  std::vector<const char*> rows(200, "1");
+  Create({rows});
+  v1::SplitAssignment assignment;
+  assignment.add_splits();
+  assignment.set_active_tasks(2);
+  mailbox_->Assign(assignment);
+  size_t num_rows = 0;
+  const auto rows_in = [&](int64_t micros) {
+    const size_t before = num_rows;
+    for (int64_t step = 0; step < micros; step += 10'000) {
+      clock_.Advance(10'000);
+      while (true) {
+        const auto message = input_->Poll();
+        if (!message.ok() || !message->has_value()) break;
+        if (const auto* batch = std::get_if<Batch>(&**message)) {
+          num_rows += static_cast<size_t>(batch->num_rows());
+        }
+      }
+    }
+    return num_rows - before;
+  };
+  EXPECT_NEAR(static_cast<double>(rows_in(1'000'000)), 50, 3);
+  v1::SplitAssignment news;
+  news.set_active_tasks(1);
+  mailbox_->Assign(news);
+  EXPECT_NEAR(static_cast<double>(rows_in(1'000'000)), 100, 3);
+}
+
+TEST_F(ScanInputTest, GivesOutTheLateRowsOnly) {
+  options_.late_rows_only = true;
+  CreateWithTime({{"10 | 5", "20", "7 | null"}});
+  Assign({0}, true);
+  const std::vector<std::string> log = Drain();
+  EXPECT_THAT(log, ElementsAre("b:5", "w:10", "w:20", "b:7", "w:max"));
+}
+
+TEST_F(ScanInputTest, WaitingSplitsHoldTheWatermarkAtTheirLeastTime) {
+  CreateWithTime({{"10"}, {"20"}});
+  v1::SplitAssignment assignment;
+  for (const int id : {0, 1}) {
+    v1::Split* split = assignment.add_splits();
+    split->set_id(static_cast<uint64_t>(id));
+    split->set_min_time_micros(3 + id);
+  }
+  assignment.set_unassigned_min_time_micros(5);
+  mailbox_->Assign(assignment);
+  EXPECT_THAT(Drain(), ElementsAre("w:3", "b:10", "w:4", "b:20", "w:5"));
+}
+
+// One file that grows: rows are those that the test has put in.
+class GrowingSource final : public Source {
+ public:
+  explicit GrowingSource(std::vector<std::deque<Batch>>* files) : files_(*files) {}
+
+  absl::Status Open(const v1::Split& split) override {
+    ++opened;
+    position_ = split.resume();
+    position_.set_split_id(split.id());
+    return absl::OkStatus();
+  }
+  absl::StatusOr<PollResult> Poll(const PollBudget&, Batch* batch) override {
+    *batch = Batch();
+    std::deque<Batch>& file = files_.at(position_.split_id());
+    if (file.empty()) return PollResult::kIdle;
+    *batch = std::move(file.front());
+    file.pop_front();
+    position_.set_rows(position_.rows() + static_cast<uint64_t>(batch->num_rows()));
+    return PollResult::kRows;
+  }
+  v1::SplitPosition Position() const override { return position_; }
+  FollowPolicy follow_policy() const override { return {1'000'000, 30'000'000}; }
+  absl::Status Close() override { return absl::OkStatus(); }
+
+  int opened = 0;
+
+ private:
+  std::vector<std::deque<Batch>>& files_;
+  v1::SplitPosition position_;
+};
+
+TEST_F(ScanInputTest, FollowedSplitsTakeTurns) {
+  const Schema schema = TextSchema("int8 k");
+  std::vector<std::deque<Batch>> files(2);
+  files[0].push_back(TextBatch("1", schema));
+  files[1].push_back(TextBatch("2", schema));
+  options_.streaming = true;
+  auto source = std::make_unique<GrowingSource>(&files);
+  GrowingSource* growing = source.get();
+  options_.source = std::move(source);
+  input_ = std::make_unique<ScanInput>(std::move(options_));
+  ASSERT_OK(input_->Open());
+  const auto drain = [&] {
+    CollectingOutput log;
+    while (true) {
+      auto message = input_->Poll();
+      EXPECT_TRUE(message.ok()) << message.status();
+      if (!message.ok() || !message->has_value()) break;
+      const auto* batch = std::get_if<Batch>(&**message);
+      if (batch != nullptr && batch->num_rows() == 0) continue;
+      EXPECT_TRUE(log.Send(**message).ok());
+    }
+    return log.log;
+  };
+  v1::SplitAssignment assignment;
+  for (const uint64_t id : {0, 1}) {
+    assignment.add_splits()->set_id(id);
+    assignment.mutable_splits(static_cast<int>(id))->mutable_file()->set_follow(true);
+  }
+  mailbox_->Assign(assignment);
+  EXPECT_THAT(drain(), ElementsAre("b:1", "b:2"));
+  EXPECT_EQ(growing->opened, 2);
+  EXPECT_EQ(input_->waiting_for(), "input");
+  ASSERT_EQ(timers_.wake_times.size(), 1U);
+  files[0].push_back(TextBatch("3", schema));
+  // Not before it is time to look.
+  EXPECT_THAT(drain(), IsEmpty());
+  clock_.Advance(1'000'000);
+  EXPECT_THAT(drain(), ElementsAre("b:3"));
+  EXPECT_EQ(growing->opened, 4);
+  mailbox_->Inject(Barrier{9, false, false});
+  EXPECT_THAT(drain(), ElementsAre("!9"));
+  const v1::EpochAck ack = Ack(9);
+  EXPECT_FALSE(ack.ended());
+  ASSERT_EQ(ack.scans(0).positions_size(), 2);
+  EXPECT_EQ(ack.scans(0).positions(0).rows() + ack.scans(0).positions(1).rows(), 3U);
+}
+
 }  // namespace
 }  // namespace millrace

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/unit/worker/connectors/file/scan_fixture.h"
+#include "worker/connectors/file/bad_row_log.h"
 
 namespace millrace {
 namespace {
@@ -242,6 +243,80 @@ TEST_F(CsvSourceTest, CountsRowsWithoutColumns) {
 TEST_F(CsvSourceTest, EmptyFilesHaveNoRows) {
   EXPECT_THAT(*Read(TableOf("", IdAndName())), IsEmpty());
   EXPECT_THAT(*Read(TableOf("id,name\n", IdAndName())), IsEmpty());
+}
+
+TEST_F(CsvSourceTest, KeptRowsAreTextWhateverTheFileHolds) {
+  const Scan scan = TableOf("1\xFF,a\n2," + std::string(3000, 'x') + ",y\n", IdAndName(),
+                            {{"bad_rows", "keep"}, {"header", "false"}});
+  EXPECT_THAT(*Read(scan), IsEmpty());
+  ASSERT_EQ(kept_rows_.size(), 2U);
+  EXPECT_EQ(kept_rows_[0].text, "1\\xFF,a");
+  EXPECT_EQ(kept_rows_[0].position, 0U);
+  EXPECT_THAT(kept_rows_[0].reason, HasSubstr("\\xFF"));
+  EXPECT_EQ(kept_rows_[1].position, 5U);
+  EXPECT_EQ(kept_rows_[1].text.size(), BadRowLog::kTextBytesMax + std::string("…").size());
+  EXPECT_ERROR(Read(TableOf("1\xFF,a\n", IdAndName(), {{"header", "false"}})),
+               SqlState::kInvalidTextRepresentation, "\\xFF");
+}
+
+TEST_F(CsvSourceTest, HeaderOfAnotherTableIsAnError) {
+  const auto rows = Read(TableOf("a,b,c\n", IdAndName(), {{"header", "true"}}));
+  EXPECT_ERROR(rows, SqlState::kBadCopyFileFormat, "does not name the column \"id\"");
+  EXPECT_THAT(GetErrorDetail(rows.status()).hint, HasSubstr("a, b, c"));
+}
+
+// Opens the split again, as the scan does after each look at a file that grows.
+class FollowedCsvTest : public CsvSourceTest {
+ protected:
+  void Begin(const std::string& text) {
+    scan_ = TableOf(text, IdAndName(), {{"follow", "true"}});
+    source_ = *MakeSource(scan_);
+    split_.mutable_file()->set_path(folder_.Path("t.csv"));
+    split_.mutable_file()->set_follow(true);
+  }
+  absl::StatusOr<std::vector<std::string>> Look() {
+    MR_RETURN_IF_ERROR(source_->Open(split_));
+    std::vector<std::string> rows;
+    while (true) {
+      Batch batch;
+      MR_ASSIGN_OR_RETURN(const PollResult result, source_->Poll({}, &batch));
+      for (std::string& row : RowsAsText(batch, IdAndName())) rows.push_back(std::move(row));
+      EXPECT_NE(result, PollResult::kEnd);
+      if (result == PollResult::kIdle && batch.num_rows() == 0) break;
+    }
+    *split_.mutable_resume() = source_->Position();
+    return rows;
+  }
+
+  Scan scan_;
+  std::unique_ptr<Source> source_;
+  v1::Split split_;
+};
+
+TEST_F(FollowedCsvTest, ReadsLinesWhenTheirLineFeedIsThere) {
+  Begin("");
+  EXPECT_THAT(*Look(), IsEmpty());
+  folder_.Write("t.csv", "id,na");
+  EXPECT_THAT(*Look(), IsEmpty());
+  folder_.Write("t.csv", "id,name\n1,a\n2,");
+  EXPECT_THAT(*Look(), ElementsAre("1|a"));
+  EXPECT_THAT(*Look(), IsEmpty());
+  folder_.Write("t.csv", "id,name\n1,a\n2,\"b\nc");
+  EXPECT_THAT(*Look(), IsEmpty());
+  folder_.Write("t.csv", "id,name\n1,a\n2,\"b\nc\"\n3,d\n");
+  EXPECT_THAT(*Look(), ElementsAre("2|b\nc", "3|d"));
+  EXPECT_EQ(split_.resume().rows(), 3U);
+}
+
+TEST_F(FollowedCsvTest, CutAndReplacedFilesAreErrors) {
+  Begin("id,name\n1,a\n2,b\n");
+  EXPECT_THAT(*Look(), ElementsAre("1|a", "2|b"));
+  folder_.Write("t.csv", "id,name\n1,a\n");
+  EXPECT_ERROR(Look(), SqlState::kObjectNotInPrerequisiteState, "cut short");
+  folder_.Write("t.csv", "id,name\n7,a\n8,b\n9,c\n");
+  EXPECT_ERROR(Look(), SqlState::kObjectNotInPrerequisiteState, "replaced");
+  ASSERT_OK(file_system_.Remove(folder_.Path("t.csv")));
+  EXPECT_ERROR(Look(), SqlState::kUndefinedFile, "t.csv");
 }
 
 }  // namespace

@@ -197,13 +197,18 @@ TEST_F(FileSinkTest, RefusesWhatAFileCannotTake) {
 }
 
 TEST_F(FileSinkTest, PassesTheSinkContract) {
-  for (const char* format : {"csv", "json", "parquet"}) {
+  for (const auto& [format, compression] :
+       {std::pair("csv", "none"), std::pair("csv", "gzip"), std::pair("json", "none"),
+        std::pair("json", "zstd"), std::pair("parquet", "zstd")}) {
     SCOPED_TRACE(format);
     SinkContract contract;
-    contract.make = [&](FileSystem& file_system, const std::string& folder) {
+    contract.make = [&, sink_format = format, sink_compression = compression](
+                        FileSystem& file_system, const std::string& folder) {
       v1::FileSinkNode node;
-      node.mutable_options()->insert(
-          {{"path", folder}, {"format", format}, {"rows_per_file", "2"}});
+      node.mutable_options()->insert({{"path", folder},
+                                      {"format", sink_format},
+                                      {"compression", sink_compression},
+                                      {"rows_per_file", "2"}});
       for (const Field& field : IdAndName()) ToProto(field, node.add_columns());
       return *CreateSink(node, SinkTask{1, 1, 0}, file_system);
     };

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "arrow/api.h"
 #include "arrow/io/file.h"
+#include "common/types/text_parse.h"
 #include "parquet/arrow/writer.h"
 #include "tests/unit/worker/connectors/file/scan_fixture.h"
 #include "worker/connectors/file/file_scan.h"
@@ -242,6 +243,19 @@ TEST_F(ParquetSourceTest, DamagedFilesAreErrors) {
   for (size_t i = 4; i < 104; ++i) bytes[i] = '\xFF';
   folder_.Write("t.parquet", bytes);
   EXPECT_ERROR(Read(TableOf({{"a", Type(TypeId::kInt64)}})), SqlState::kDataCorrupted, "t.parquet");
+}
+
+TEST_F(ParquetSourceTest, NanosecondsBeforeTheEpochPassTheirOwnFilter) {
+  const auto nanos = arrow::timestamp(arrow::TimeUnit::NANO);
+  WriteFile({{"ts", ArrayOf<arrow::TimestampBuilder, int64_t>(nanos, {-1'500, -500})}});
+  Scan scan = TableOf({{"ts", Type(TypeId::kTimestamp)}});
+  for (const std::string& row : *Read(scan)) {
+    SCOPED_TRACE(row);
+    int64_t micros = 0;
+    ASSERT_TRUE(ParseTimestamp(row, &micros)) << row;
+    scan.filter = Compare("eq(timestamp,timestamp)", 0, Value{Type(TypeId::kTimestamp), micros});
+    EXPECT_EQ(Read(scan)->size(), 2U) << "the row group is skipped";
+  }
 }
 
 }  // namespace

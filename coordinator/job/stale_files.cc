@@ -1,0 +1,40 @@
+#include "coordinator/job/stale_files.h"
+
+#include <set>
+#include <string>
+
+#include "common/base/status.h"
+#include "common/connector_spec/file_options.h"
+#include "common/storage/file_system.h"
+#include "common/storage/staged_commit.h"
+#include "coordinator/scheduler/placement.h"
+#include "millrace/v1/plan.pb.h"
+
+namespace millrace {
+namespace {
+
+void AddFolder(const v1::PlanNode& node, std::set<std::string>& folders) {
+  if (node.has_table_sink()) folders.insert(node.table_sink().staging_path());
+  if (!node.has_file_sink()) return;
+  const auto options = ParseFileOptions(ToOptionMap(node.file_sink().options()));
+  if (!options.ok()) return;  // Of a sink that writes no files.
+  folders.insert(options->names_single_file() ? FolderOf(options->path) : options->path);
+}
+
+}  // namespace
+
+absl::Status RemoveStaleFiles(const v1::PhysicalPlan& plan, uint64_t job_id, uint32_t attempt) {
+  std::set<std::string> folders;
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    ForEachNode(fragment.root(),
+                [&folders](const v1::PlanNode& node) { AddFolder(node, folders); });
+  }
+  absl::Status first_error;
+  for (const std::string& folder : folders) {
+    MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(folder));
+    first_error.Update(RemoveStaleStagedFiles(*file_system, folder, job_id, attempt));
+  }
+  return first_error;
+}
+
+}  // namespace millrace

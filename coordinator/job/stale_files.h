@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace millrace {
+
+namespace v1 {
+class PhysicalPlan;
+}  // namespace v1
+
+// Removes the files that attempts of the job before `attempt` have staged in the folders of the
+// plan's sinks and never committed: a worker that was lost could not do it. What a checkpoint has
+// promised to commit must be committed before. Idempotent.
+absl::Status RemoveStaleFiles(const v1::PhysicalPlan& plan, uint64_t job_id, uint32_t attempt);
+
+}  // namespace millrace

@@ -1,0 +1,158 @@
+"""Crashes while files are written and committed: no half file is ever visible, and a restart gives the exact result."""
+
+import contextlib
+import csv
+import pathlib
+
+import pytest
+from conftest import rows_of, wait_until, write_events
+from support.sql_client import StatementFailed
+
+NUM_FILES = 3
+ROWS_PER_FILE = 3000
+
+
+def visible(folder: pathlib.Path) -> list[pathlib.Path]:
+    """What others see: staged files have names that begin with a dot."""
+    return sorted(path for path in folder.glob("*") if not path.name.startswith("."))
+
+
+def ids_in(folder: pathlib.Path) -> list[int]:
+    """The ids in all visible files, each of which must be a whole one."""
+    ids = []
+    for path in visible(folder):
+        text = path.read_text()
+        assert text.startswith("id,") and text.endswith("\n"), path
+        rows = list(csv.DictReader(text.splitlines()))
+        assert all(row["id"] and row["k"] for row in rows), path
+        ids += [int(row["id"]) for row in rows]
+    return ids
+
+
+def define(client, source, target, options=""):
+    client.execute(
+        f"""CREATE TABLE events (id bigint, k integer, ts timestamp, WATERMARK FOR ts AS ts - INTERVAL '5 seconds')
+            WITH (connector = 'file', path = '{source}/*.csv'{options})"""
+    )
+    client.execute(
+        f"""CREATE TABLE copies (id bigint, k integer)
+            WITH (connector = 'file', path = '{target}/', format = 'csv', header = 'true')"""
+    )
+
+
+@pytest.fixture
+def folders(tmp_path):
+    num_rows = write_events(tmp_path / "events", NUM_FILES, ROWS_PER_FILE)
+    (tmp_path / "out").mkdir()
+    return tmp_path / "events", tmp_path / "out", num_rows
+
+
+def test_a_worker_dies_before_a_batch_file_is_synced(cluster, connect, folders):
+    source, target, num_rows = folders
+    cluster.start_coordinator()
+    worker = cluster.start_worker(failpoints="file_sink.before_sync=abort")
+    client = connect(cluster)
+    define(client, source, target)
+    with pytest.raises(StatementFailed):
+        client.execute("INSERT INTO copies SELECT id, k FROM events")
+    assert worker.wait_for_death() != 0
+    assert visible(target) == []
+
+    cluster.start_worker()
+    client.execute("INSERT INTO copies SELECT id, k FROM events")
+    assert sorted(ids_in(target)) == list(range(num_rows))
+
+
+def test_a_statement_goes_on_with_the_workers_that_are_left(cluster, connect, folders):
+    source, target, num_rows = folders
+    cluster.start_coordinator()
+    cluster.start_worker()
+    worker = cluster.start_worker(failpoints="file_sink.before_sync=abort")
+    client = connect(cluster)
+    define(client, source, target)
+    client.execute("SET parallelism = 4; INSERT INTO copies SELECT id, k FROM events")
+    assert worker.wait_for_death() != 0
+    assert sorted(ids_in(target)) == list(range(num_rows))
+
+
+def test_the_coordinator_dies_before_it_commits_a_batch_file(cluster, connect, folders):
+    source, target, num_rows = folders
+    coordinator = cluster.start_coordinator(failpoints="storage.before_commit_rename=abort")
+    cluster.start_worker()
+    client = connect(cluster)
+    define(client, source, target)
+    with pytest.raises(StatementFailed):
+        client.execute("INSERT INTO copies SELECT id, k FROM events")
+    assert coordinator.wait_for_death() != 0
+    assert visible(target) == []
+
+    cluster.stop()
+    cluster.start_coordinator()
+    cluster.start_worker()
+    client = connect(cluster)
+    # The definitions are durable.
+    client.execute("INSERT INTO copies SELECT id, k FROM events")
+    assert sorted(ids_in(target)) == list(range(num_rows))
+
+
+STREAM = """
+    INSERT INTO copies SELECT max(id) AS id, k FROM tumble(events, ts, INTERVAL '1 minute')
+    GROUP BY window_start, window_end, k EMIT ON WINDOW CLOSE
+"""
+# Each file has every key in every minute, so each window's largest id comes from the last file.
+EXPECTED = sorted((NUM_FILES - 1) * ROWS_PER_FILE + row for row in range(ROWS_PER_FILE) if row % 600 >= 550)
+
+
+def finished(client) -> bool:
+    rows = rows_of(client.execute("SELECT state FROM millrace.jobs WHERE name = 'insert_into_copies'"))
+    assert rows and rows[0][0] != "failed", rows
+    return rows[0][0] == "finished"
+
+
+@pytest.mark.parametrize(
+    "failpoint",
+    [
+        "file_sink.before_sync=abort",
+        "storage.before_commit_rename=abort",
+        # One file of several has its name already.
+        "storage.before_commit_rename=2*abort",
+    ],
+)
+def test_a_worker_dies_in_a_stream_that_writes_files(cluster, connect, folders, failpoint):
+    source, target, _ = folders
+    cluster.start_coordinator()
+    cluster.start_worker()
+    worker = cluster.start_worker(failpoints=failpoint)
+    client = connect(cluster)
+    client.execute("SET parallelism = 4; SET epoch_interval = '100 ms'; SET checkpoint_interval = '200 ms'")
+    define(client, source, target, options=", rows_per_second = '6000'")
+    client.execute(STREAM)
+    worker.wait_for_death()
+    seen = ids_in(target)
+    assert len(seen) == len(set(seen)) and set(seen) <= set(EXPECTED)
+
+    cluster.start_worker()
+    wait_until(lambda: finished(client), "the end of the stream")
+    assert sorted(ids_in(target)) == EXPECTED
+
+
+def test_the_coordinator_dies_while_a_stream_commits(cluster, connect, folders):
+    """The restarted one finishes the commit that the last checkpoint had begun."""
+    source, target, _ = folders
+    coordinator = cluster.start_coordinator(failpoints="checkpoint.before_sink_commit=abort")
+    cluster.start_worker()
+    client = connect(cluster)
+    client.execute("SET epoch_interval = '100 ms'; SET checkpoint_interval = '200 ms'")
+    define(client, source, target, options=", rows_per_second = '6000'")
+    # It may die before it has answered.
+    with contextlib.suppress(StatementFailed):
+        client.execute(STREAM)
+    assert coordinator.wait_for_death() != 0
+    assert set(ids_in(target)) <= set(EXPECTED)
+
+    cluster.stop()
+    cluster.start_coordinator()
+    cluster.start_worker()
+    client = connect(cluster)
+    wait_until(lambda: finished(client), "the end of the stream")
+    assert sorted(ids_in(target)) == EXPECTED

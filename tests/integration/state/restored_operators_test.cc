@@ -1,0 +1,310 @@
+// Every operator with state over the real state store: at random checkpoints all memory is dropped,
+// and a new attempt goes on from the checkpoint's files. What comes out must be what comes out of
+// an operator that was never stopped.
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/storage/local_file_system.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "millrace/v1/control.pb.h"
+#include "millrace/v1/plan.pb.h"
+#include "tests/support/operators/operator_harness.h"
+#include "tests/support/operators/text_batch.h"
+#include "worker/operators/hash_aggregate_operator.h"
+#include "worker/operators/hash_join_operator.h"
+#include "worker/operators/streaming/changing_group_top_n_operator.h"
+#include "worker/operators/streaming/changing_over_operator.h"
+#include "worker/operators/streaming/watermark_over_operator.h"
+#include "worker/state/job_state_store.h"
+#include "worker/state/state_resources.h"
+
+namespace millrace {
+namespace {
+
+namespace fs = std::filesystem;
+using Create = absl::StatusOr<std::unique_ptr<Operator>> (*)(const v1::PlanNode&);
+
+constexpr uint32_t kNumShards = 8;
+constexpr int64_t kWindow = 10;
+const SqlType kInt4 = SqlType::Of(TypeId::kInt32);
+const SqlType kInt8 = SqlType::Of(TypeId::kInt64);
+
+// Key, time, window end, value, text.
+Schema Input() { return TextSchema("int8 k, timestamp ts, timestamp w, int4 v, text s"); }
+enum Column { kK, kTs, kW, kV, kS };
+
+struct Subject {
+  std::string name;
+  Create create;
+  v1::PlanNode node;
+  int num_inputs = 1;
+  // Rows may be taken back as long as their window is open.
+  bool retracts = true;
+};
+
+v1::PlanNode NodeOver(int num_inputs, bool changing_input, bool changing) {
+  v1::PlanNode node;
+  node.set_id(7);
+  node.set_changing(changing);
+  for (int i = 0; i < num_inputs; ++i) {
+    SetOutput(Input(), node.add_inputs());
+    node.mutable_inputs(i)->set_changing(changing_input);
+  }
+  return node;
+}
+
+AggregateCall Call(AggregateFunction function, std::vector<int> args, SqlType type) {
+  AggregateCall call;
+  call.function = function;
+  call.args = std::move(args);
+  call.type = type;
+  return call;
+}
+
+Subject WindowAggregate(bool on_close) {
+  v1::PlanNode node = NodeOver(1, true, !on_close);
+  v1::HashAggregateNode* op = node.mutable_hash_aggregate();
+  op->add_keys(kW);
+  op->add_keys(kK);
+  op->set_window_end_key(0);
+  op->set_phase(v1::AGGREGATE_PHASE_SINGLE);
+  op->set_emit(on_close ? v1::EMIT_MODE_ON_WINDOW_CLOSE : v1::EMIT_MODE_CHANGES);
+  AggregateCall distinct = Call(AggregateFunction::kCount, {kS}, kInt8);
+  distinct.distinct = true;
+  for (const AggregateCall& call :
+       {Call(AggregateFunction::kCountStar, {}, kInt8), Call(AggregateFunction::kSum, {kV}, kInt8),
+        Call(AggregateFunction::kMax, {kS}, Input()[kS].type), distinct}) {
+    ToProto(call, op->add_aggregates());
+    v1::AggregateArgTypes* types = op->add_arg_types();
+    for (const int arg : call.args) ToProto(Input()[arg].type, types->add_types());
+  }
+  return {on_close ? "aggregate on window close" : "window aggregate",
+          &HashAggregateOperator::Create, std::move(node)};
+}
+
+Subject Join(v1::JoinType type, bool windowed) {
+  v1::PlanNode node = NodeOver(2, true, true);
+  v1::HashJoinNode* op = node.mutable_hash_join();
+  op->set_type(type);
+  for (const int key : {kK, kW}) {
+    op->add_left_keys(key);
+    op->add_right_keys(key);
+  }
+  op->set_symmetric(true);
+  if (windowed) op->set_window_end_key(1);
+  return {absl::StrCat(v1::JoinType_Name(type), windowed ? " on windows" : ""),
+          &HashJoinOperator::Create, std::move(node), 2};
+}
+
+Subject TopN(bool with_number) {
+  v1::PlanNode node = NodeOver(1, true, true);
+  v1::GroupTopNNode* op = node.mutable_group_top_n();
+  op->add_partition_keys(kK);
+  ToProto(SortKey{MakeColumn(kV, kInt4)}, op->add_order_keys());
+  op->set_limit(3);
+  op->set_with_number(with_number);
+  return {with_number ? "numbered top-n" : "top-n", &ChangingGroupTopNOperator::Create,
+          std::move(node)};
+}
+
+void AddOverCall(const AggregateCall& aggregate, v1::FrameBound::Kind start, v1::OverNode* over) {
+  v1::OverCall* call = over->add_calls();
+  ToProto(aggregate, call->mutable_aggregate());
+  ToProto(aggregate.type, call->mutable_type());
+  for (const int arg : aggregate.args) ToProto(Input()[arg].type, call->add_arg_types());
+  call->mutable_frame()->set_unit(v1::Frame::UNIT_ROWS);
+  call->mutable_frame()->mutable_start()->set_kind(start);
+  if (start == v1::FrameBound::KIND_PRECEDING) {
+    ToProto(Value{kInt8, int64_t{3}}, call->mutable_frame()->mutable_start()->mutable_offset());
+  }
+  call->mutable_frame()->mutable_end()->set_kind(v1::FrameBound::KIND_CURRENT_ROW);
+}
+
+Subject Over(bool event_time) {
+  v1::PlanNode node = NodeOver(1, !event_time, !event_time);
+  v1::OverNode* over = node.mutable_over();
+  over->add_partition_keys(kK);
+  ToProto(SortKey{MakeColumn(kTs, Input()[kTs].type)}, over->add_order_keys());
+  over->set_event_time(event_time);
+  using Bound = v1::FrameBound;
+  AddOverCall(Call(AggregateFunction::kSum, {kV}, kInt8), Bound::KIND_PRECEDING, over);
+  AddOverCall(Call(AggregateFunction::kCountStar, {}, kInt8), Bound::KIND_UNBOUNDED_PRECEDING,
+              over);
+  AddOverCall(Call(AggregateFunction::kMin, {kS}, Input()[kS].type), Bound::KIND_PRECEDING, over);
+  return {event_time ? "OVER in event time" : "OVER of changing rows",
+          event_time ? &WatermarkOverOperator::Create : &ChangingOverOperator::Create,
+          std::move(node), 1, !event_time};
+}
+
+// What happens in an epoch.
+struct Step {
+  std::vector<Batch> batches;
+  int64_t watermark = 0;
+  bool checkpoint = false;
+  // After the checkpoint.
+  bool restart = false;
+};
+
+std::string RandomRow(std::mt19937& random, int64_t time) {
+  const std::string value = random() % 6 == 0 ? "null" : absl::StrCat(random() % 9);
+  const std::string key = random() % 9 == 0 ? "null" : absl::StrCat(random() % 4);
+  return absl::StrCat(key, " ", time, " ", (time / kWindow + 1) * kWindow, " ", value, " s",
+                      random() % 5);
+}
+
+std::vector<Step> RandomSteps(const Subject& subject, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<std::pair<int64_t, std::string>> present[2];
+  std::vector<Step> steps;
+  int64_t watermark = 0;
+  for (int i = 0; i < 40; ++i) {
+    Step step;
+    for (int input = 0; input < subject.num_inputs; ++input) {
+      auto& rows = present[input];
+      // What the watermark has passed is final.
+      std::erase_if(rows,
+                    [&](const auto& row) { return row.first / kWindow * kWindow <= watermark; });
+      std::vector<std::string> changes;
+      for (size_t n = random() % 10; n > 0; --n) {
+        if (subject.retracts && !rows.empty() && random() % 3 == 0) {
+          const size_t at = random() % rows.size();
+          changes.push_back("- " + rows[at].second);
+          rows.erase(rows.begin() + static_cast<int64_t>(at));
+          continue;
+        }
+        const int64_t time = watermark + 1 + static_cast<int64_t>(random() % 25);
+        rows.emplace_back(time, RandomRow(random, time));
+        changes.push_back((subject.retracts ? "+ " : "") + rows.back().second);
+      }
+      step.batches.push_back(TextBatch(absl::StrJoin(changes, " | "), Input()));
+    }
+    if (random() % 2 == 0) watermark += static_cast<int64_t>(random() % 8);
+    step.watermark = watermark;
+    step.restart = random() % 4 == 0;
+    step.checkpoint = step.restart || random() % 3 == 0;
+    steps.push_back(std::move(step));
+  }
+  steps.back().watermark = Watermark::kMaxWatermark;
+  return steps;
+}
+
+class RestoredOperatorsTest : public testing::TestWithParam<std::function<Subject()>> {
+ protected:
+  RestoredOperatorsTest() {
+    std::string pattern = (fs::temp_directory_path() / "mr-restored-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~RestoredOperatorsTest() override { fs::remove_all(folder_); }
+
+  // A new attempt: a new database, made from the last checkpoint.
+  void Restart(const Subject& subject) {
+    harness_.reset();
+    task_.reset();
+    store_.reset();
+    JobStateOptions options;
+    options.job = JobId(1);
+    options.attempt = AttemptId(++attempt_);
+    options.worker = WorkerId(attempt_);
+    options.local_folder = absl::StrCat(folder_, "/local-", attempt_);
+    options.checkpoint_folder = folder_ + "/checkpoints/job-1";
+    options.num_shards = kNumShards;
+    options.tasks = {{0, 0, 0, kNumShards}};
+    auto opened = JobStateStore::Open(options, manifest_.has_value() ? &*manifest_ : nullptr,
+                                      resources_, file_system_);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+    task_ = store_->ForTask(0, 0);
+    harness_ = std::make_unique<OperatorHarness>(subject.create(subject.node), task_.get());
+  }
+
+  void Checkpoint() {
+    auto files = store_->Checkpoint(Epoch(++epoch_));
+    ASSERT_TRUE(files.ok()) << files.status();
+    manifest_.emplace();
+    manifest_->set_epoch(epoch_);
+    for (const auto& file : *files) *manifest_->add_files() = file;
+  }
+
+  static void Feed(const Step& step, OperatorHarness& harness) {
+    for (size_t input = 0; input < step.batches.size(); ++input) {
+      if (step.batches[input].num_rows() > 0) {
+        harness.Push(step.batches[input], static_cast<InputIndex>(input));
+      }
+    }
+    harness.Watermark(step.watermark);
+    harness.Barrier(step.checkpoint);
+  }
+
+  std::map<std::string, int64_t> RunWithRestarts(const Subject& subject,
+                                                 const std::vector<Step>& steps) {
+    std::vector<Batch> output;
+    Restart(subject);
+    for (const Step& step : steps) {
+      Feed(step, *harness_);
+      for (Batch& batch : harness_->Take()) output.push_back(std::move(batch));
+      if (step.checkpoint) Checkpoint();
+      if (!step.restart) continue;
+      Restart(subject);
+      // Sources say again where they stand.
+      harness_->Watermark(step.watermark);
+      EXPECT_TRUE(harness_->Take().empty());
+      ++restarts_;
+    }
+    EXPECT_EQ(harness_->counters().late_rows, 0u);
+    return ConsolidatedRows(output);
+  }
+
+  static std::map<std::string, int64_t> RunThrough(const Subject& subject,
+                                                   const std::vector<Step>& steps) {
+    OperatorHarness harness(subject.create(subject.node));
+    for (const Step& step : steps) Feed(step, harness);
+    return ConsolidatedRows(harness.Take());
+  }
+
+  std::string folder_;
+  LocalFileSystem file_system_;
+  StateResources resources_{8 << 20, 8 << 20};
+  std::optional<v1::CheckpointManifest> manifest_;
+  uint32_t attempt_ = 0;
+  uint64_t epoch_ = 0;
+  int restarts_ = 0;
+  std::unique_ptr<JobStateStore> store_;
+  std::unique_ptr<TaskStateStore> task_;
+  std::unique_ptr<OperatorHarness> harness_;
+};
+
+TEST_P(RestoredOperatorsTest, DroppedMemoryChangesNothing) {
+  const Subject subject = GetParam()();
+  for (uint32_t seed = 1; seed <= 4; ++seed) {
+    SCOPED_TRACE(absl::StrCat(subject.name, ", seed ", seed));
+    manifest_.reset();
+    const std::vector<Step> steps = RandomSteps(subject, seed);
+    const auto expected = RunThrough(subject, steps);
+    EXPECT_FALSE(expected.empty());
+    ASSERT_EQ(RunWithRestarts(subject, steps), expected);
+  }
+  EXPECT_GT(restarts_, 8);
+}
+
+INSTANTIATE_TEST_SUITE_P(WindowAggregate, RestoredOperatorsTest,
+                         testing::Values([] { return WindowAggregate(false); },
+                                         [] { return WindowAggregate(true); }));
+INSTANTIATE_TEST_SUITE_P(Join, RestoredOperatorsTest,
+                         testing::Values([] { return Join(v1::JOIN_TYPE_INNER, true); },
+                                         [] { return Join(v1::JOIN_TYPE_FULL, false); },
+                                         [] { return Join(v1::JOIN_TYPE_ANTI, false); }));
+INSTANTIATE_TEST_SUITE_P(Over, RestoredOperatorsTest,
+                         testing::Values([] { return Over(true); }, [] { return Over(false); }));
+INSTANTIATE_TEST_SUITE_P(TopN, RestoredOperatorsTest,
+                         testing::Values([] { return TopN(true); }, [] { return TopN(false); }));
+
+}  // namespace
+}  // namespace millrace

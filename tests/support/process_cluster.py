@@ -1,0 +1,120 @@
+"""A coordinator and workers as single processes on loopback, each with failpoints of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+READY = re.compile(rb"^ready (.*)$", re.MULTILINE)
+FAILPOINTS = "MILLRACE_FAILPOINTS"
+
+
+@dataclass
+class Process:
+    """One running program, and what it said when it was ready."""
+
+    popen: subprocess.Popen[bytes]
+    log: Path
+    ready: dict[str, str]
+
+    def wait_for_death(self, timeout_s: float = 60.0) -> int:
+        return self.popen.wait(timeout_s)
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+
+    def stop(self, timeout_s: float = 20.0) -> None:
+        if self.popen.poll() is not None:
+            return
+        self.popen.send_signal(signal.SIGTERM)
+        try:
+            self.popen.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+class ProcessCluster:
+    """Starts processes one by one; the system chooses the ports. `failpoints` as in common/base/failpoint.h."""
+
+    START_TIMEOUT_S = 90.0
+
+    def __init__(self, build: Path, folder: Path) -> None:
+        self._build = build
+        self._folder = folder
+        self._num_started = 0
+        self.coordinator: Process | None = None
+        self.workers: list[Process] = []
+
+    @property
+    def address(self) -> str:
+        assert self.coordinator is not None
+        return self.coordinator.ready["client"]
+
+    def start_coordinator(self, failpoints: str = "", arguments: tuple[str, ...] = ()) -> Process:
+        """The data folder stays over restarts."""
+        self.coordinator = self._start(
+            "coordinator",
+            [
+                "millrace-coordinator",
+                *("--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"),
+                *("--data-dir", str(self._folder / "data"), "--allowed-path", "/"),
+                *arguments,
+            ],
+            failpoints,
+        )
+        return self.coordinator
+
+    def start_worker(self, failpoints: str = "", slots: int = 2) -> Process:
+        assert self.coordinator is not None
+        name = f"worker-{self._num_started}"
+        worker = self._start(
+            name,
+            [
+                "millrace-worker",
+                *("--coordinator", self.coordinator.ready["control"], "--listen", "127.0.0.1:0"),
+                *("--slots", str(slots), "--name", name, "--data-dir", str(self._folder / name)),
+            ],
+            failpoints,
+        )
+        self.workers.append(worker)
+        return worker
+
+    def _start(self, name: str, command: list[str], failpoints: str) -> Process:
+        self._num_started += 1
+        self._folder.mkdir(parents=True, exist_ok=True)
+        out = self._folder / f"{name}-{self._num_started}.out"
+        log = self._folder / f"{name}-{self._num_started}.log"
+        environment = {key: value for key, value in os.environ.items() if key != FAILPOINTS}
+        if failpoints:
+            environment[FAILPOINTS] = failpoints
+        with out.open("wb") as out_file, log.open("wb") as log_file:
+            popen = subprocess.Popen(
+                [str(self._build / "bin" / command[0]), *command[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=out_file,
+                stderr=log_file,
+                env=environment,
+            )
+        deadline = time.monotonic() + self.START_TIMEOUT_S
+        while time.monotonic() < deadline and popen.poll() is None:
+            ready = READY.search(out.read_bytes())
+            if ready:
+                words = [word.split("=", 1) for word in ready.group(1).decode().split()]
+                return Process(popen, log, {word[0]: word[1] for word in words if len(word) == 2})
+            time.sleep(0.02)
+        popen.kill()
+        popen.wait()
+        raise RuntimeError(f"{name} did not start:\n{log.read_text(errors='replace')[-4000:]}")
+
+    def stop(self) -> None:
+        for worker in self.workers:
+            worker.stop()
+        self.workers.clear()
+        if self.coordinator is not None:
+            self.coordinator.stop()

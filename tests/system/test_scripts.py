@@ -1,0 +1,240 @@
+"""A script's streaming statements are one job: they read each source once and stop, fail and recover together."""
+
+import json
+import pathlib
+import random
+import subprocess
+import time
+
+import duckdb
+import pytest
+from comparison import assert_same_rows, rows_of
+from conftest import BUILD
+from support.dev_cluster import DevCluster
+from support.sql_client import SqlClient, StatementFailed
+
+NUM_ROWS = 20_000
+DEADLINE_S = 60
+
+# The same text for Millrace and DuckDB.
+VIEWS = {
+    "totals": "SELECT k, count(*) AS n, sum(v) AS s FROM events GROUP BY k",
+    "large": "SELECT id, k, v FROM events WHERE v > 50 AND id % 2 = 0",
+    "by_group": "SELECT g, min(v) AS lo, max(v) AS hi FROM events WHERE v > 50 GROUP BY g",
+    "paired": "SELECT a.k, a.n, b.n AS m FROM (SELECT k, count(*) AS n FROM events GROUP BY k) a "
+    "JOIN (SELECT k, count(*) AS n FROM events WHERE v > 50 GROUP BY k) b ON a.k = b.k",
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("script-events")
+    generator = random.Random(5)
+    for part in range(2):
+        lines = ["id,k,g,v"]
+        lines += [
+            f"{row},k{generator.randrange(300)},{generator.randrange(7)},{generator.randrange(100)}"
+            for row in range(part, NUM_ROWS, 2)
+        ]
+        (folder / f"part-{part}.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(files):
+    connection = duckdb.connect()
+    connection.execute(f"CREATE TABLE events AS SELECT * FROM read_csv('{files}/*.csv')")
+    return {name: connection.execute(query).fetchall() for name, query in VIEWS.items()}
+
+
+def definition(files, rate: int = 0) -> str:
+    speed = f", rows_per_second = '{rate}'" if rate else ""
+    return (
+        "CREATE TABLE events (id bigint, k text, g integer, v integer) "
+        f"WITH (connector = 'file', path = '{files}/*.csv'{speed});\n"
+    )
+
+
+def script(files, rate: int = 0) -> str:
+    views = [f"CREATE MATERIALIZED VIEW {name} AS {query};\n" for name, query in VIEWS.items()]
+    return definition(files, rate) + "".join(views)
+
+
+def drop_all(client) -> None:
+    client.execute("DROP TABLE IF EXISTS events CASCADE")
+
+
+def millrace(cluster, *arguments: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [BUILD / "bin" / "millrace", *arguments, "--server", cluster.address],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+def job_status(cluster, job: str) -> dict:
+    return json.loads(millrace(cluster, "job", "get", job, "--json"))
+
+
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("parallelism", [1, 2, 4])
+def test_four_views_over_one_source_read_each_row_once(client, files, expected, parallelism):
+    client.execute(f"SET parallelism = {parallelism}")
+    try:
+        results = client.execute(script(files))
+        jobs = {result.job_id for result in results if result.job_id}
+        assert len(jobs) == 1
+        for name in VIEWS:
+            client.execute(f"CALL millrace.wait_for('{name}', 'complete', 'true', '60 s')")
+            assert_same_rows(rows_of(client.execute(f"SELECT * FROM {name}")), expected[name], name)
+        read = rows_of(
+            client.execute(
+                f"""SELECT count(DISTINCT source), sum(rows) FROM millrace.positions
+                    WHERE job_id = {jobs.pop()} GROUP BY epoch ORDER BY epoch DESC LIMIT 1"""
+            )
+        )
+        assert read == [(1, NUM_ROWS)]
+    finally:
+        drop_all(client)
+
+
+def test_a_view_of_its_own_gives_the_same(client, files, expected):
+    client.execute(definition(files))
+    try:
+        for name, query in VIEWS.items():
+            client.execute(f"CREATE MATERIALIZED VIEW {name} AS {query}")
+            client.execute(f"CALL millrace.wait_for('{name}', 'complete', 'true', '60 s')")
+            assert_same_rows(rows_of(client.execute(f"SELECT * FROM {name}")), expected[name], name)
+        assert len(rows_of(client.execute("SELECT id FROM millrace.jobs WHERE state = 'finished'"))) >= 4
+    finally:
+        drop_all(client)
+
+
+def test_all_views_of_a_script_show_one_cut(client, files):
+    client.execute(
+        definition(files, rate=8000)
+        + "CREATE MATERIALIZED VIEW one AS SELECT count(*) AS n FROM events;"
+        + "CREATE MATERIALIZED VIEW two AS SELECT k, count(*) AS n FROM events GROUP BY k;"
+        + "CREATE MATERIALIZED VIEW three AS SELECT sum(n) AS n FROM two;"
+    )
+    try:
+        seen = set()
+
+        def at_the_end() -> bool:
+            row = rows_of(
+                client.execute("SELECT one.n, t.n, three.n FROM one, (SELECT sum(n) AS n FROM two) t, three")
+            )[0]
+            assert len({int(n or 0) for n in row}) == 1, row
+            seen.add(row)
+            return row[0] == NUM_ROWS
+
+        wait_for(at_the_end)
+        assert len(seen) > 2
+    finally:
+        drop_all(client)
+
+
+def test_one_bad_view_keeps_the_others_from_being_created(client, files):
+    bad = definition(files) + (
+        "CREATE MATERIALIZED VIEW first AS SELECT k FROM events;\n"
+        "CREATE MATERIALIZED VIEW second AS SELECT nobody FROM events;\n"
+    )
+    try:
+        with pytest.raises(StatementFailed) as failure:
+            client.execute(bad)
+        assert failure.value.sqlstate == "42703"
+        assert bad[failure.value.position - 1 :].startswith("nobody")
+        assert rows_of(client.execute("SHOW VIEWS")) == []
+        # The definition before them stays, and the name is free again.
+        client.execute("CREATE MATERIALIZED VIEW first AS SELECT count(*) AS n FROM events")
+    finally:
+        drop_all(client)
+
+
+def test_a_view_that_fails_at_work_takes_the_script_with_it(client, files):
+    try:
+        with pytest.raises(StatementFailed) as failure:
+            client.execute(
+                definition(files)
+                + "CREATE MATERIALIZED VIEW first AS SELECT k FROM events;"
+                + "CREATE MATERIALIZED VIEW second AS SELECT 1 / (v - v) AS x FROM events;"
+            )
+        assert failure.value.sqlstate == "22012"
+        assert rows_of(client.execute("SHOW VIEWS")) == []
+    finally:
+        drop_all(client)
+
+
+def test_views_of_a_script_are_dropped_together(client, files):
+    client.execute(script(files))
+    try:
+        with pytest.raises(StatementFailed) as failure:
+            client.execute("DROP MATERIALIZED VIEW totals")
+        assert failure.value.sqlstate == "2BP01"
+        assert "materialized view large" in failure.value.message
+        client.execute(f"DROP MATERIALIZED VIEW {', '.join(VIEWS)}")
+        assert rows_of(client.execute("SHOW VIEWS")) == []
+        client.execute("CREATE MATERIALIZED VIEW totals AS SELECT 1 AS x FROM events")
+    finally:
+        drop_all(client)
+
+
+def test_a_submitted_script_is_one_job(cluster, client, files, tmp_path):
+    path = tmp_path / "script.sql"
+    path.write_text(script(files, rate=2000))
+    try:
+        millrace(cluster, "job", "submit", str(path), "--name", "fused")
+
+        def all_run() -> bool:
+            status = job_status(cluster, "fused")
+            assert status["state"] == "JOB_STATE_RUNNING" or status["state"] == "JOB_STATE_CREATED", status
+            states = [step["state"] for step in status.get("steps", [])]
+            return states == ["STEP_STATE_FINISHED"] + ["STEP_STATE_RUNNING"] * len(VIEWS)
+
+        wait_for(all_run)
+        status = job_status(cluster, "fused")
+        streams = {step["job_id"] for step in status["steps"] if "job_id" in step}
+        assert len(streams) == 1
+        assert {task["job_id"] for task in status["tasks"]} == streams
+        listed = [line.split()[1] for line in millrace(cluster, "job", "list").splitlines()[1:]]
+        assert "fused" in listed and "totals" not in listed
+        plan = millrace(cluster, "job", "plan", "fused")
+        assert plan.count("Scan [events") == 1
+        assert "shared by steps 2, 3, 4, 5" in plan
+        millrace(cluster, "job", "stop", "fused")
+        assert job_status(cluster, "fused")["state"] == "JOB_STATE_STOPPED"
+        assert job_status(cluster, "by_group")["state"] == "JOB_STATE_STOPPED"
+        assert len(rows_of(client.execute("SELECT * FROM totals"))) > 0
+    finally:
+        drop_all(client)
+
+
+def test_a_script_goes_on_after_a_crash(files, expected, tmp_path):
+    """The group's checkpoint and the script's steps survive the loss of all processes."""
+    data_dir = tmp_path / "crash"
+    running = DevCluster(BUILD, data_dir)
+    try:
+        path = tmp_path / "script.sql"
+        path.write_text("SET checkpoint_interval = '200 ms';\n" + script(files, rate=4000))
+        millrace(running, "job", "submit", str(path), "--name", "fused")
+        wait_for(lambda: int(job_status(running, "fused").get("durable_epoch", 0)) > 0)
+        running.crash()
+        running = DevCluster(BUILD, data_dir)
+        client = SqlClient(running.address)
+        for name in VIEWS:
+            client.execute(f"CALL millrace.wait_for('{name}', 'complete', 'true', '60 s')")
+            assert_same_rows(rows_of(client.execute(f"SELECT * FROM {name}")), expected[name], name)
+        wait_for(lambda: job_status(running, "fused")["state"] == "JOB_STATE_FINISHED")
+        assert len(rows_of(client.execute("SELECT id FROM millrace.jobs"))) == 2
+        client.close()
+    finally:
+        running.stop()
