@@ -3,12 +3,13 @@
 #
 #   tests/run.sh                       all tiers (under an hour on two cores; minutes with a warm build)
 #   tests/run.sh checks unit sql       only these tiers, and the builds they need
+#   tests/run.sh sql-view              the SQL cases through materialized views over streams
 #   tests/run.sh --list                the tiers
 #   tests/run.sh --skip asan,tsan      all but these
 set -euo pipefail
 cd "$(dirname "$0")/.."
 case "${1:-}" in
-  -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
 deploy/setup.sh
 exec .venv/bin/python tests/support/run_tiers.py "$@"

@@ -22,7 +22,8 @@ constexpr int kSafeBits = 126;
 
 absl::Status NumericOverflow() {
   return MakeError(SqlState::kNumericOutOfRange, "value has more digits than numeric can hold (38)",
-                   "Round the operands to fewer digits after the decimal point.");
+                   "Round the operands to fewer digits after the decimal point, or cast them to "
+                   "double precision.");
 }
 
 absl::Status DivisionByZero() { return MakeError(SqlState::kDivisionByZero, "division by zero"); }

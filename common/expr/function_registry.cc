@@ -88,17 +88,39 @@ int32_t MaxScale(absl::Span<const ExprPtr> args) {
   return scale;
 }
 
-// A product has the digits of both factors behind the point, as in PostgreSQL, where the declared
-// precisions leave room for them. Otherwise 20 are kept (or as many as a factor has), so that there
-// is room for 18 digits before the point; the kernel rounds there.
-int32_t ScaleOfProduct(const SqlType& a, const SqlType& b) {
-  constexpr int32_t kMinProductScale = 20;
-  const int32_t exact = a.scale + b.scale;
-  if (exact <= kMinProductScale) return exact;
-  int32_t room = std::max({a.scale, b.scale, kMinProductScale});
-  if (a.precision > 0 && b.precision > 0) {
-    const int32_t whole_digits = (a.precision - a.scale) + (b.precision - b.scale);
-    room = std::max(room, kMaxNumericPrecision - whole_digits);
+// The value of a numeric constant; false if `expr` is none.
+bool NumericConstant(const Expr& expr, __int128* value) {
+  if (!expr.type.is_numeric() || !IsConstant(expr)) return false;
+  const auto constant = EvaluateConstant(expr);
+  if (!constant.ok() || constant->is_null()) return false;
+  *value = std::get<__int128>(constant->value);
+  return true;
+}
+
+// Digits that the expression can have before the point; −1 if that is not known.
+int32_t WholeDigits(const Expr& expr) {
+  __int128 value = 0;
+  if (!NumericConstant(expr, &value)) {
+    return expr.type.precision > 0 ? expr.type.precision - expr.type.scale : -1;
+  }
+  int32_t digits = -expr.type.scale;
+  for (; value != 0; value /= 10) ++digits;
+  return std::max(digits, 0);
+}
+
+// A product has the digits of both factors behind the point, as in PostgreSQL, up to 20 of them, and
+// more where what is known of the factors leaves room. Otherwise it keeps 16, as plain numeric does,
+// or as many as a factor has, so that there is room for 22 digits before the point; the kernel
+// rounds.
+int32_t ScaleOfProduct(const Expr& a, const Expr& b) {
+  constexpr int32_t kExactProductScale = 20;
+  const int32_t exact = a.type.scale + b.type.scale;
+  if (exact <= kExactProductScale) return exact;
+  int32_t room = std::max({a.type.scale, b.type.scale, kUnconstrainedNumericScale});
+  const int32_t a_whole = WholeDigits(a);
+  const int32_t b_whole = WholeDigits(b);
+  if (a_whole >= 0 && b_whole >= 0) {
+    room = std::max(room, kMaxNumericPrecision - a_whole - b_whole);
   }
   return std::min(exact, room);
 }
@@ -130,10 +152,9 @@ int32_t ScaleOfQuotient(absl::Span<const ExprPtr> args) {
   const int32_t largest = MaxScale(args);
   NumericShape shapes[2];
   for (size_t i = 0; i < 2; ++i) {
-    if (!IsConstant(*args[i])) return std::max(kUnconstrainedNumericScale, largest);
-    const auto value = EvaluateConstant(*args[i]);
-    if (!value.ok() || value->is_null()) return std::max(kUnconstrainedNumericScale, largest);
-    shapes[i] = ShapeOf(std::get<__int128>(value->value), args[i]->type.scale);
+    __int128 value = 0;
+    if (!NumericConstant(*args[i], &value)) return std::max(kUnconstrainedNumericScale, largest);
+    shapes[i] = ShapeOf(value, args[i]->type.scale);
   }
   int32_t weight = shapes[0].weight - shapes[1].weight;
   if (shapes[0].first_digit <= shapes[1].first_digit) --weight;
@@ -181,7 +202,7 @@ SqlType ResultType(const FunctionEntry& entry, absl::Span<const ExprPtr> args) {
     case ScaleRule::kMax:
       return numeric(MaxScale(args));
     case ScaleRule::kSum:
-      return numeric(ScaleOfProduct(args[0]->type, args[1]->type));
+      return numeric(ScaleOfProduct(*args[0], *args[1]));
     case ScaleRule::kDivide:
       return numeric(ScaleOfQuotient(args));
     case ScaleRule::kInexact:

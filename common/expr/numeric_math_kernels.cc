@@ -165,6 +165,29 @@ ArrayOr MapPair(const KernelCall& call) {
   return MapRows<__int128, __int128, __int128>(call, apply);
 }
 
+// Up to 33!, which has 37 digits.
+ArrayOr Factorial(const KernelCall& call) {
+  return MapRows<__int128, int64_t>(call, [](int64_t n, __int128* out) -> absl::Status {
+    constexpr int64_t kLargest = 33;
+    if (n < 0) {
+      return MakeError(SqlState::kNumericOutOfRange, "factorial of a negative number is undefined");
+    }
+    if (n > kLargest) return NumericOverflow();
+    *out = 1;
+    for (int64_t i = 2; i <= n; ++i) *out *= i;
+    return absl::OkStatus();
+  });
+}
+
+// The digits behind the point without the zeros at their end.
+ArrayOr MinScale(const KernelCall& call) {
+  const int32_t scale = call.args[0].type.scale;
+  return MapRows<int32_t, __int128>(call, [=](__int128 value, int32_t* out) {
+    *out = value == 0 ? 0 : scale;
+    for (; *out > 0 && value % 10 == 0; value /= 10) --*out;
+  });
+}
+
 absl::Status WidthBucket(__float128 x, __float128 low, __float128 high, int32_t count,
                          int32_t* out) {
   if (count <= 0) {
@@ -225,6 +248,9 @@ void AddNumericMathFunctions(FunctionTable* table) {
     table->Add(name + "(numeric,numeric)->numeric", MapPair<Power>, "a to the power of b", costly,
                ScaleRule::kInexact);
   }
+  table->Add("factorial(int8)->numeric", Factorial, "n!", costly, ScaleRule::kZero);
+  table->Add("min_scale(numeric)->int4", MinScale, "digits after the point that are needed",
+             kCostly);
   table->Add("width_bucket(numeric,numeric,numeric,int4)->int4", WidthBucketKernel,
              "bucket of equal width", costly);
 }

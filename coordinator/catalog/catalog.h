@@ -46,7 +46,8 @@ class Catalog {
 
   // Adds `object` (its id is assigned here) in the state it carries: READY can be seen at once,
   // CREATING has its name reserved only. 42P07 if the name is taken, 42P01 if something that it
-  // depends on is gone; a view may depend on one that its own job is creating. `also` is written if the object is READY.
+  // depends on is gone; a view may depend on one that its own job is creating. `also` is written if
+  // the object is READY.
   absl::StatusOr<CatalogObjectPtr> Create(v1::CatalogObject object, const Extra& also = {});
   // CREATING → READY, after `complete` has changed the record (may be null). In one transaction.
   using Change = std::function<void(v1::CatalogObject&)>;

@@ -14,7 +14,8 @@ absl::Status NotReady(uint64_t job_id) {
   detail.blame = Blame::kExternal;
   detail.retry = Retry::kSafe;
   detail.hint = "the job is starting, or restarting after a failure; try again";
-  return MakeError(detail, absl::StrCat("job ", job_id, " has published no epoch that can be read"));
+  return MakeError(detail,
+                   absl::StrCat("job ", job_id, " has published no epoch that can be read"));
 }
 
 }  // namespace

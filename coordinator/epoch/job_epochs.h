@@ -64,8 +64,8 @@ class JobEpochs {
 
   // True if another epoch may be started now.
   bool CanStart() const { return in_flight_.size() < kInFlightMax && !final_started_; }
-  // `epoch` must be larger than all before. `positions`: how far it reads what the coordinator hands
-  // out itself.
+  // `epoch` must be larger than all before. `positions`: how far it reads what the coordinator
+  // hands out itself.
   void Start(uint64_t epoch, EpochKind kind, PositionMap positions = {});
   // The cluster passed `epoch`, and this job had nothing to do for it: readers may use it as if it
   // were published.

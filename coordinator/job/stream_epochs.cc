@@ -84,7 +84,8 @@ std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
   }
   if (now < stream.next_epoch_micros && !stream.epoch_forced) return std::nullopt;
   const bool first = epochs.published().empty();
-  if (!first && now >= stream.next_checkpoint_micros && stream.checkpoint->idle() &&
+  if (!first && (now >= stream.next_checkpoint_micros || LogIsLong(stream)) &&
+      stream.checkpoint->idle() &&
       RowsRead(epochs.published().back().positions) != stream.durable_rows) {
     return EpochKind::kCheckpoint;
   }
@@ -272,7 +273,8 @@ void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifes
     const Stream* stream = Find(job_id);
     if (stream == nullptr || stream->attempt != manifest.attempt()) return;
     if (stream->phase == StreamPhase::kCancelled) return;
-    stopped = (stream->stop_requested && !stream->epochs->sources_ended()) || stream->serve_only;
+    const bool ended = stream->epochs->sources_ended() && stream->tables.empty();
+    stopped = (stream->stop_requested && !ended) || stream->serve_only;
   }
   v1::JobState state = v1::JOB_STATE_RUNNING;
   if (kind == EpochKind::kFinal) state = stopped ? v1::JOB_STATE_STOPPED : v1::JOB_STATE_FINISHED;

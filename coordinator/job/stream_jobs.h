@@ -194,6 +194,7 @@ class StreamJobs {
   static void FindTables(Stream& stream);
   static void RestoreTables(Stream& stream, const PositionMap& positions);
   static PositionMap TablePositions(const Stream& stream);
+  static bool LogIsLong(const Stream& stream);
   static void ReleaseTables(Stream& stream, const PublishedEpoch& published);
   void HandOutLog(Stream& stream, FollowedTable& table, HandOut which)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

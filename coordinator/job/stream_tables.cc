@@ -88,6 +88,14 @@ void StreamJobs::HandOutLog(Stream& stream, FollowedTable& table, HandOut which)
   stream.tables_changed = true;
 }
 
+// Compaction waits for checkpoints, and a table of many small segments is slow to read.
+bool StreamJobs::LogIsLong(const Stream& stream) {
+  constexpr uint64_t kLongLog = 128;
+  return std::any_of(stream.tables.begin(), stream.tables.end(), [](const FollowedTable& table) {
+    return table.position >= table.durable_position + kLongLog;
+  });
+}
+
 void StreamJobs::ReleaseTables(Stream& stream, const PublishedEpoch& published) {
   for (FollowedTable& table : stream.tables) {
     const auto read = published.positions.find({table.scan_id, 0});

@@ -19,7 +19,8 @@ namespace millrace {
 
 LogicalPtr OptimizeLogical(const LogicalPtr& query, const OptimizeOptions& options) {
   const CardinalityEstimator estimator(options.statistics);
-  LogicalPtr plan = MergeProjections(FoldConstants(CompareIntervalKeysByLength(query)));
+  LogicalPtr plan = options.streaming ? SplitStreamNotIn(query) : query;
+  plan = MergeProjections(FoldConstants(CompareIntervalKeysByLength(plan)));
   plan = RemoveEmptyInputs(FoldConstants(PushDownFilters(plan)));
   // A projection between joins keeps them from being ordered together.
   plan = MergeProjections(plan);

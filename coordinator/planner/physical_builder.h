@@ -85,6 +85,8 @@ class PhysicalBuilder {
 
   // physical_order.cc
   absl::StatusOr<Relation> BuildSort(const LogicalSort& sort);
+  // The order with ties broken by the whole row, for rows that are skipped.
+  absl::StatusOr<Relation> BuildTotalSort(const LogicalSort& sort);
   absl::StatusOr<Relation> BuildLimit(const LogicalLimit& limit);
   absl::StatusOr<Relation> BuildTopN(const LogicalLimit& limit, const LogicalSort& sort);
   absl::StatusOr<Relation> StreamTopN(const LogicalLimit& limit, const LogicalPtr& input,

@@ -115,6 +115,17 @@ absl::StatusOr<Relation> PhysicalBuilder::BuildSort(const LogicalSort& sort) {
   return ProjectColumns(std::move(sorted), ShiftMapping(width, 0));
 }
 
+absl::StatusOr<Relation> PhysicalBuilder::BuildTotalSort(const LogicalSort& sort) {
+  LogicalSort total = sort;
+  for (int column = 0; column < Width(sort); ++column) {
+    const bool is_key = std::any_of(sort.keys.begin(), sort.keys.end(), [&](const SortKey& key) {
+      return key.expr->kind == ExprKind::kColumn && key.expr->column_index == column;
+    });
+    if (!is_key) total.keys.push_back({MakeColumn(column, sort.output[column].type), false, false});
+  }
+  return BuildSort(total);
+}
+
 absl::StatusOr<Relation> PhysicalBuilder::BuildLimit(const LogicalLimit& limit) {
   const LogicalNode& below = *limit.inputs[0];
   if (options_.streaming) {
@@ -125,7 +136,9 @@ absl::StatusOr<Relation> PhysicalBuilder::BuildLimit(const LogicalLimit& limit) 
   if (below.kind == LogicalKind::kSort && limit.limit.has_value()) {
     return BuildTopN(limit, As<LogicalSort>(below));
   }
-  MR_ASSIGN_OR_RETURN(Relation input, Build(limit.inputs[0]));
+  const bool skips_sorted = below.kind == LogicalKind::kSort && limit.offset > 0;
+  MR_ASSIGN_OR_RETURN(Relation input, skips_sorted ? BuildTotalSort(As<LogicalSort>(below))
+                                                   : Build(limit.inputs[0]));
   if (!input.single() && limit.limit.has_value()) {
     input = OnTop(std::move(input),
                   [&](v1::PlanNode* node) { node->mutable_limit()->set_limit(RowsNeeded(limit)); });

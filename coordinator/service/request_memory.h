@@ -19,8 +19,8 @@ namespace millrace {
 // What statements of recent requests have done, so that a client that repeats a request (because it
 // has lost the answer, or the server was restarted) does not do anything twice. What changes the
 // catalog or a stored table is recorded in the transaction of the change; what is done outside
-// (files), right after it. SET is remembered in memory only, it may be repeated. Bounded: the oldest
-// requests are forgotten. Thread-safe.
+// (files), right after it. SET is remembered in memory only, it may be repeated. Bounded: the
+// oldest requests are forgotten. Thread-safe.
 class RequestMemory {
  public:
   static constexpr size_t kIdBytesMax = 256;

@@ -46,7 +46,11 @@ bool HasEnded(const StreamView& stream, const Scans& scans, const PublishedEpoch
 }
 
 bool IsComplete(const StreamView& stream, const Scans& scans, const CatalogSnapshot& tables) {
-  if (stream.complete) return true;
+  if (stream.complete) {
+    // What the job writes outside is there too: whoever waits may end the cluster.
+    return FileSinksOf(*stream.plan).empty() ||
+           stream.durable_epoch >= stream.published.back().epoch;
+  }
   const auto& published = stream.published;
   if (!HasEnded(stream, scans, published.back()) || !HasReadTables(stream, scans, tables)) {
     return false;

@@ -70,9 +70,9 @@ absl::Status CompleteCsvOptions(BoundOptions* options) {
         character != values.end() ? character->second : (name[0] == 'd' ? "," : "\"");
     if (!absl::StrContains(null->second, text)) continue;
     return WithPosition(
-        MakeError(SqlState::kInvalidParameterValue, absl::StrCat("COPY ", name,
-                                                                 " must not appear in the NULL "
-                                                                 "specification")),
+        MakeError(SqlState::kFeatureNotSupported, absl::StrCat("COPY ", name,
+                                                               " must not appear in the NULL "
+                                                               "specification")),
         options->positions.at("null"));
   }
   if (null->second.find_first_of("\r\n") != std::string::npos) {

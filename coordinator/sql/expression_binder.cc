@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "common/expr/function_registry.h"
 #include "coordinator/sql/literals.h"
@@ -183,7 +184,14 @@ absl::StatusOr<ExprPtr> ExpressionBinder::BindColumn(const PgQuery__ColumnRef& r
           absl::StrCat(std::string(StringOf(fields[0])), ".", std::string(StringOf(fields[1]))),
           position);
     default:
-      return Refuse("a reference to another database", ref.location);
+      if (fields.size() == kSchemaTableColumn + 1) {
+        return Refuse("a reference to another database", ref.location);
+      }
+      return WithPosition(
+          MakeError(SqlState::kSyntaxError,
+                    absl::StrCat("improper qualified name (too many dotted names): ",
+                                 absl::StrJoin(StringsOf(fields), "."))),
+          position);
   }
 }
 

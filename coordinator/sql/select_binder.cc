@@ -345,21 +345,23 @@ absl::StatusOr<LogicalPtr> SelectBinder::BuildResult() {
     names.emplace_back("outer_key");
   }
   const size_t num_visible = exprs.size();
-  const auto column_of = [&](const OrderItem& item) {
+  const auto column_of = [&](const OrderItem& item, absl::string_view name, size_t number) {
     if (item.target >= 0) return item.target;
     exprs.push_back(item.key.expr);
-    names.push_back(absl::StrCat("order", exprs.size() - num_visible));
+    names.push_back(absl::StrCat(name, number));
     return static_cast<int>(exprs.size()) - 1;
   };
   std::vector<SortKey> sort_keys;
   for (const OrderItem& item : order_) {
-    const int column = column_of(item);
+    const int column = column_of(item, "order", sort_keys.size() + 1);
     SortKey key = item.key;
     key.expr = MakeColumn(column, exprs[column]->type);
     sort_keys.push_back(std::move(key));
   }
   std::vector<int> first_by;
-  for (const OrderItem& item : distinct_on_) first_by.push_back(column_of(item));
+  for (const OrderItem& item : distinct_on_) {
+    first_by.push_back(column_of(item, "first_by", first_by.size() + 1));
+  }
   if (distinct_) {
     for (ExprPtr& expr : exprs) {
       if (expr->type.id != TypeId::kUnknown) continue;

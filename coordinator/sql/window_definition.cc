@@ -220,6 +220,15 @@ absl::StatusOr<Value> WindowBinder::BindOffset(const PgQuery__Node* node,
         position);
   }
   MR_ASSIGN_OR_RETURN(const SqlType type, OffsetType(window, unit, position));
+  const bool fits = expr->type.id == TypeId::kUnknown || expr->type.id == type.id ||
+                    (expr->type.is_number() && type.is_number());
+  if (!fits && window.frame.unit == FrameUnit::kRange) {
+    return WithPosition(
+        NotSupported(absl::StrCat("RANGE with offset PRECEDING/FOLLOWING for column type ",
+                                  TypeName(SqlType::Of(window.order[0].expr->type.id)),
+                                  " and offset type ", TypeName(SqlType::Of(expr->type.id)))),
+        position);
+  }
   MR_ASSIGN_OR_RETURN(expr, BuildCast(std::move(expr), type, CastContext::kImplicit, position));
   MR_ASSIGN_OR_RETURN(Value value, ConstantValue(*expr, environment_));
   if (value.is_null()) {

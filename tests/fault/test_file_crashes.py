@@ -13,8 +13,8 @@ ROWS_PER_FILE = 3000
 
 
 def visible(folder: pathlib.Path) -> list[pathlib.Path]:
-    """What others see: staged files have names that begin with a dot."""
-    return sorted(path for path in folder.glob("*") if not path.name.startswith("."))
+    """What others see: readers leave out names that begin with a dot or an underscore, as staged files have."""
+    return sorted(path for path in folder.glob("*") if path.name[0] not in "._")
 
 
 def ids_in(folder: pathlib.Path) -> list[int]:

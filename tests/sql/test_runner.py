@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from runner import comparison, slt
+from runner.arrival import SHAPES, Arrival, write_arrival
 from runner.engine import Query, Refused, Result, SqlError, Table
 from runner.file_run import FileRun, FileRunner
 from runner.text_format import column_texts, format_interval
@@ -149,6 +151,48 @@ def test_misspelt_records_are_refused(tmp_path: Path, text: str) -> None:
 )
 def test_values_that_count_as_equal(letter: str, expected: str, actual: str, same: bool) -> None:
     assert comparison.same_value(letter, expected, actual) is same
+
+
+def test_views_are_asked_for_queries_over_tables_only(tmp_path: Path) -> None:
+    text = (
+        "load t people.csv id integer\n\nstatement error 42601\nBAD\n\nquery I\nSELECT 1\n----\n1\n\n"
+        "query I\nSELECT id FROM t\n----\n1\n\nstatement ok\nCREATE TABLE v AS SELECT 1\n\n"
+        "query I\nSELECT x FROM v\n----\n1\n"
+    )
+    one = Result("I", [["1"]])
+    engine = ScriptedEngine({"SELECT id FROM t": one, "SELECT x FROM v": one, "CREATE TABLE v AS SELECT 1": Result()})
+    engine.streams_only = True
+    path = tmp_path / "case.slt"
+    path.write_text(text, encoding="utf-8")
+    result = FileRunner(engine).run(path, tmp_path)
+    assert (result.passed, result.failures) == (2, [])
+    assert [query.sql for query in engine.begun] == ["SELECT id FROM t", "SELECT x FROM v"]
+
+
+def test_refused_queries_are_no_failures_but_counted(tmp_path: Path) -> None:
+    result = run(tmp_path, "query I\nQ\n----\n1\n", {"Q": Refused("0A000", "Q is not supported")})
+    assert (result.passed, result.failed) == (0, 0)
+    assert result.refused == {"Q is not supported": ["case.slt:1"]}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_arriving_files_hold_the_rows_of_the_table(tmp_path: Path, shape: str) -> None:
+    source = tmp_path / "source.csv"
+    rows = [f"{number},x{number},2024-01-01 00:{59 - number:02}:00" for number in range(40)]
+    source.write_text("\n".join(["id,name,ts", *rows, "40,,"]) + "\n", encoding="utf-8")
+    table = Table("t", source, "id integer, name text, ts timestamp")
+    arrival = Arrival(tmp_path / "out", "csv", shape, random.Random(7))
+    statements = write_arrival(table, arrival)
+    files = sorted(arrival.folder.rglob("*.csv"))
+    came = [line.replace('"', "") for path in files for line in path.read_text().splitlines()[1:]]
+    if shape == "plain":
+        assert sorted(came) == sorted([*rows, "40,,"])
+        assert len(statements) == 1 and "WATERMARK FOR ts" in statements[0]
+        return
+    gone = {line for line in came if "," not in line}
+    kept = [line for line in came if "," in line and line.rsplit(",", 1)[1] not in gone]
+    assert sorted(line.rsplit(",", 1)[0] for line in kept) == sorted([*rows, "40,,"])
+    assert len(gone) == 21 and len(came) == 41 + 2 * 21
 
 
 def test_rewrite_replaces_results_only(tmp_path: Path) -> None:

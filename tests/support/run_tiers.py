@@ -242,6 +242,10 @@ TIERS: dict[str, tuple[str, Callable[[], Outcome]]] = {
     "unit": ("release", lambda: gtests("release", test_folders("unit"))),
     "integration": ("release", lambda: gtests("release", test_folders("integration"))),
     "sql": ("release", lambda: pytest_tier("sql", "tests/sql", [], 20 * 60)),
+    "sql-view": (
+        "release",
+        lambda: pytest_tier("sql-view", "tests/sql/cases", ["--slt-mode=view"], 20 * 60),
+    ),
     "oracle": (
         "",
         lambda: pytest_tier("oracle", "tests/sql/cases", ["--slt-engine=postgres"], 10 * 60),

@@ -75,9 +75,7 @@ class SqlClient:
 
     def execute(self, sql: str, request_id: str = "") -> list[StatementResult]:
         """Runs the statements of a text. Raises StatementFailed."""
-        request = message_class("millrace.v1.ExecuteRequest")(
-            sql=sql, settings=self.settings, request_id=request_id
-        )
+        request = message_class("millrace.v1.ExecuteRequest")(sql=sql, settings=self.settings, request_id=request_id)
         results: list[StatementResult] = []
         schema_message = b""
         try:

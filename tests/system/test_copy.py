@@ -11,10 +11,12 @@ from support.sql_client import StatementFailed
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[1] / "support" / "postgres.sh"
 COLUMNS = "i integer, t text, n numeric(8, 2), b boolean, d date, ts timestamp"
-ROWS = """(1, 'plain', 1.50, true, DATE '2024-02-29', TIMESTAMP '2024-01-01 10:00:00.25'), (2, '', 0, false, NULL, NULL),
-          (3, NULL, NULL, NULL, NULL, NULL), (4, 'a,b;c|d', -12.25, true, DATE '1999-12-31', NULL),
-          (5, 'say "hi"', 3, NULL, NULL, NULL), (6, E'two\\nlines', 4, NULL, NULL, NULL), (7, 'NA', 5, NULL, NULL, NULL),
-          (8, E'back\\\\slash', 6, NULL, NULL, NULL), (9, '''quoted''', 7, NULL, NULL, NULL), (10, ' spaces ', 8, NULL, NULL, NULL),
+ROWS = """(1, 'plain', 1.50, true, DATE '2024-02-29', TIMESTAMP '2024-01-01 10:00:00.25'),
+          (2, '', 0, false, NULL, NULL), (3, NULL, NULL, NULL, NULL, NULL),
+          (4, 'a,b;c|d', -12.25, true, DATE '1999-12-31', NULL), (5, 'say "hi"', 3, NULL, NULL, NULL),
+          (6, E'two\\nlines', 4, NULL, NULL, NULL), (7, 'NA', 5, NULL, NULL, NULL),
+          (8, E'back\\\\slash', 6, NULL, NULL, NULL), (9, '''quoted''', 7, NULL, NULL, NULL),
+          (10, ' spaces ', 8, NULL, NULL, NULL),
           (11, 'ünïcode €', 9, NULL, NULL, NULL), (12, E'tab\\there', 10, NULL, NULL, NULL)"""
 
 WRITTEN = [

@@ -110,7 +110,7 @@ def running(client, cluster, files, tmp_path):
     wait_for(settled, lambda: status_of(cluster, job))
     yield job
     millrace(cluster, "cancel", job)
-    client.execute("DROP MATERIALIZED VIEW IF EXISTS per_key; DROP MATERIALIZED VIEW IF EXISTS few; DROP TABLE events")
+    client.execute("DROP TABLE events CASCADE")
 
 
 def test_a_running_stream_shows_what_its_steps_and_tasks_have_done(cluster, running):
@@ -134,9 +134,11 @@ def test_a_running_stream_shows_what_its_steps_and_tasks_have_done(cluster, runn
     for task in status["tasks"]:
         assert task["state"] == "TASK_STATE_RUNNING"
         assert int(task["epoch"]) > 0
-        assert task["watermark_micros"] == str(micros)
-        assert "error" not in task or task["error"] is None
+        # A task without a file of its own holds nobody up: its time is at the end.
+        assert task["watermark_micros"] in (str(micros), str(2**63 - 1))
+        assert task.get("error") is None
     sinks = tasks_with(status, "ViewSink")
+    assert {task["watermark_micros"] for task in sinks} == {str(micros)}
     assert counted(sinks, "ViewSink", "state_rows") == NUM_KEYS + NUM_ROWS // 10
     assert {task["step"] for task in sinks} == {2, 3}
 
@@ -152,7 +154,8 @@ def test_the_text_is_readable(cluster, running):
     assert re.search(rf"\s1,2\s+{NUM_ROWS}\s+{NUM_KEYS}\s+0\s+0\s+{WATERMARK}\s+\d+\s", step), step
     tasks = [line for line in lines if re.match(r"\d+/\d+\.\d+ ", line)]
     assert len(tasks) == len(status_of(cluster, running)["tasks"])
-    assert all(str(WATERMARK) in line for line in tasks)
+    assert all(str(WATERMARK) in line or " end " in line for line in tasks)
+    assert all(str(WATERMARK) in line for line in tasks if "ViewSink" in line)
 
 
 def test_the_system_views_say_the_same(client, cluster, running):
@@ -166,7 +169,7 @@ def test_the_system_views_say_the_same(client, cluster, running):
         (2, "running", NUM_ROWS, NUM_KEYS, "1, 2", WATERMARK, None),
         (3, "running", NUM_ROWS, NUM_ROWS // 10, "1, 2", WATERMARK, None),
     ]
-    [(stream,)] = rows_of(client.execute(f"SELECT DISTINCT job_id FROM millrace.tasks WHERE watermark = '{WATERMARK}'"))
+    stream = rows_of(client.execute(f"SELECT max(job_id) FROM millrace.tasks WHERE watermark = '{WATERMARK}'"))[0][0]
     operators = dict(
         rows_of(
             client.execute(
@@ -178,11 +181,11 @@ def test_the_system_views_say_the_same(client, cluster, running):
     assert operators["Scan"] == NUM_ROWS
     tasks = rows_of(
         client.execute(
-            f"""SELECT state, min(epoch) > 0, count(error), count(DISTINCT worker_id), count(DISTINCT watermark)
+            f"""SELECT state, min(epoch) > 0, count(error) AS errors, count(DISTINCT worker_id) AS workers
                 FROM millrace.tasks WHERE job_id = {stream} GROUP BY state"""
         )
     )
-    assert tasks == [("running", True, 0, 2, 1)]
+    assert tasks == [("running", True, 0, 2)]
     jobs = rows_of(client.execute(f"SELECT state, published_epoch > 0, error FROM millrace.jobs WHERE id = {running}"))
     assert jobs == [("running", True, None)]
 

@@ -2,6 +2,8 @@
 
 import os
 import random
+import socket
+import subprocess
 import threading
 
 import pytest
@@ -79,6 +81,89 @@ def test_acknowledged_rows_survive_kills_of_everything(data_dir):
             possible = set()
     finally:
         client.close()
+        cluster.stop()
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class SeparateProcesses:
+    """A coordinator on ports that stay, and two workers that outlive it."""
+
+    def __init__(self, folder) -> None:
+        self._folder = folder
+        folder.mkdir()
+        self._ports = free_ports(2)
+        self.address = f"127.0.0.1:{self._ports[0]}"
+        self._processes = {}
+        self.start_coordinator()
+        for number in (1, 2):
+            self._start(
+                "millrace-worker",
+                number,
+                ["--coordinator", f"127.0.0.1:{self._ports[1]}", "--data-dir", str(folder / f"worker{number}")],
+            )
+
+    def _start(self, binary: str, number: int, arguments: list[str]) -> None:
+        with (self._folder / f"{binary}{number}.log").open("ab") as log:
+            command = [str(BUILD / "bin" / binary), *arguments, "--exit-with-parent"]
+            self._processes[binary, number] = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def start_coordinator(self) -> None:
+        listen = ["--listen", self.address, "--control-listen", f"127.0.0.1:{self._ports[1]}"]
+        intervals = ["--epoch-interval", "30 ms", "--checkpoint-interval", "150 ms"]
+        self._start("millrace-coordinator", 0, [*listen, *intervals, "--data-dir", str(self._folder / "coordinator")])
+
+    def kill_coordinator(self) -> None:
+        self._processes["millrace-coordinator", 0].kill()
+        self._processes["millrace-coordinator", 0].wait()
+
+    def stop(self) -> None:
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+
+
+def test_acknowledged_rows_survive_kills_of_the_coordinator_alone(tmp_path):
+    generator = random.Random(5)
+    cluster = SeparateProcesses(tmp_path / "cluster")
+    acknowledged: set[int] = set()
+    possible: set[int] = set()
+    first = 0
+    try:
+        client = SqlClient(cluster.address)
+        client.execute("CREATE TABLE log (n bigint, weight integer)")
+        client.execute("CREATE MATERIALIZED VIEW sums AS SELECT n, count(*) AS c, sum(weight) AS w FROM log GROUP BY n")
+        for _ in range(KILLS):
+            writer = Writer(cluster.address, first)
+            writer.start()
+            assert writer.acknowledged_one.wait(60)
+            writer.join(timeout=generator.uniform(0.02, 0.6))
+            cluster.kill_coordinator()
+            writer.join()
+            acknowledged |= set(range(writer.first, writer.next))
+            possible.add(writer.next)
+            first = writer.next + 1
+            cluster.start_coordinator()
+            table = rows_of(client.execute("SELECT n, count(*), sum(weight) FROM log GROUP BY n"))
+            numbers = {n for n, _, _ in table}
+            assert acknowledged <= numbers <= acknowledged | possible
+            assert all(row[1:] == (2, 0) for row in table)
+            client.execute("FLUSH")
+            assert sorted(rows_of(client.execute("SELECT * FROM sums"))) == sorted(table)
+            acknowledged = numbers
+            possible = set()
+        client.close()
+    finally:
         cluster.stop()
 
 

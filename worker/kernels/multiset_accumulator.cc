@@ -30,8 +30,8 @@ class MultisetAccumulator final : public Accumulator {
     const bool with_nulls = spec_.function == AggregateFunction::kSingleValue;
     const AccumulatorRows taken = with_nulls ? rows : WithoutNulls(args[0], rows, &scratch_);
     ForEachRow(taken, [&](int64_t row, uint32_t group, auto weight) {
-      Key key{group, EncodeValue(args, row)};
-      Change(std::move(key), weight);
+      EncodeValue(args, row);
+      Change({group, encoded_}, weight);
     });
     if (spec_.function != AggregateFunction::kSingleValue || spec_.changing) {
       return absl::OkStatus();
@@ -71,12 +71,12 @@ class MultisetAccumulator final : public Accumulator {
     Changed changed;
     uint32_t next = 0;
     for (const uint32_t group : survivors) {
-      for (auto i = values_.lower_bound({group, {}}); i != values_.end() && i->first.first == group;
-           ++i) {
+      for (auto i = values_.lower_bound(KeyView{group, {}});
+           i != values_.end() && i->first.first == group; ++i) {
         kept.emplace_hint(kept.end(), Key{next, i->first.second}, i->second);
       }
-      for (auto i = changed_.lower_bound({group, {}}); i != changed_.end() && i->first == group;
-           ++i) {
+      for (auto i = changed_.lower_bound(KeyView{group, {}});
+           i != changed_.end() && i->first == group; ++i) {
         changed.emplace_hint(changed.end(), next, i->second);
       }
       ++next;
@@ -105,8 +105,18 @@ class MultisetAccumulator final : public Accumulator {
 
  private:
   using Key = std::pair<uint32_t, std::string>;
-  using Values = absl::btree_map<Key, int64_t>;
-  using Changed = absl::btree_set<Key>;
+  // Finds a key without a copy of its bytes.
+  using KeyView = std::pair<uint32_t, std::string_view>;
+  struct KeyLess {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      if (a.first != b.first) return a.first < b.first;
+      return std::string_view(a.second) < std::string_view(b.second);
+    }
+  };
+  using Values = absl::btree_map<Key, int64_t, KeyLess>;
+  using Changed = absl::btree_set<Key, KeyLess>;
   static constexpr char kIsValue = 0;
   // Behind all values: min and max never see it, string_agg has none.
   static constexpr char kIsNull = 1;
@@ -115,25 +125,29 @@ class MultisetAccumulator final : public Accumulator {
     return static_cast<int64_t>(key.second.size()) + int64_t{48};
   }
 
-  std::string EncodeValue(absl::Span<const ColumnView> args, int64_t row) const {
-    if (args[0].IsNull(row)) return std::string(1, kIsNull);
-    std::string value(1, kIsValue);
-    AppendOrdered(args[0], row, &value);
+  // Into encoded_.
+  void EncodeValue(absl::Span<const ColumnView> args, int64_t row) {
+    const bool is_null = args[0].IsNull(row);
+    encoded_.assign(1, is_null ? kIsNull : kIsValue);
+    if (is_null) return;
+    AppendOrdered(args[0], row, &encoded_);
     if (spec_.function == AggregateFunction::kStringAgg) {
       // Value, end marker, delimiter. Text holds no zero byte; for bytea the marker only orders.
-      const auto length = static_cast<uint32_t>(value.size() - 1);
-      value.push_back('\0');
-      if (!args[1].IsNull(row)) value.append(args[1].Text(row));
-      value.append(reinterpret_cast<const char*>(&length), sizeof(length));
+      const auto length = static_cast<uint32_t>(encoded_.size() - 1);
+      encoded_.push_back('\0');
+      if (!args[1].IsNull(row)) encoded_.append(args[1].Text(row));
+      encoded_.append(reinterpret_cast<const char*>(&length), sizeof(length));
     }
-    return value;
   }
 
-  void Change(Key key, int64_t weight) {
-    const auto [at, is_new] = values_.try_emplace(std::move(key), 0);
-    if (is_new) bytes_ += BytesOf(at->first);
+  void Change(KeyView key, int64_t weight) {
+    auto at = values_.find(key);
+    if (at == values_.end()) {
+      at = values_.try_emplace(Key(key), 0).first;
+      bytes_ += BytesOf(at->first);
+    }
     at->second += weight;
-    if (spec_.changing) changed_.insert(at->first);
+    if (spec_.changing && !changed_.contains(key)) changed_.insert(Key(key));
     if (at->second != 0) return;
     bytes_ -= BytesOf(at->first);
     values_.erase(at);
@@ -142,12 +156,12 @@ class MultisetAccumulator final : public Accumulator {
   // The value that counts of a group: the first, or the last for max.
   Values::const_iterator Find(uint32_t group) const {
     if (spec_.function == AggregateFunction::kMax) {
-      auto at = values_.lower_bound({group + 1, {}});
+      auto at = values_.lower_bound(KeyView{group + 1, {}});
       if (at == values_.begin()) return values_.end();
       --at;
       return at->first.first == group ? at : values_.end();
     }
-    const auto at = values_.lower_bound({group, {}});
+    const auto at = values_.lower_bound(KeyView{group, {}});
     return at != values_.end() && at->first.first == group ? at : values_.end();
   }
 
@@ -173,8 +187,8 @@ class MultisetAccumulator final : public Accumulator {
     for (const uint32_t group : groups) {
       bool first = true;
       joined.clear();
-      for (auto i = values_.lower_bound({group, {}}); i != values_.end() && i->first.first == group;
-           ++i) {
+      for (auto i = values_.lower_bound(KeyView{group, {}});
+           i != values_.end() && i->first.first == group; ++i) {
         const std::string_view encoded = i->first.second;
         uint32_t length = 0;
         std::memcpy(&length, encoded.data() + encoded.size() - sizeof(length), sizeof(length));
@@ -202,6 +216,7 @@ class MultisetAccumulator final : public Accumulator {
   Changed changed_;
   int64_t bytes_ = 0;
   FlatVector<int32_t> scratch_;
+  std::string encoded_;
 };
 
 }  // namespace

@@ -29,12 +29,16 @@ absl::Status LogScanInput::Open() {
 void LogScanInput::ReadMailbox() {
   *incoming_ = ScanMailbox::Content();
   options_.mailbox->Take(incoming_.get());
+  if (incoming_->assigned && !initial_splits_.has_value()) {
+    // The first barrier comes later than the first assignment.
+    initial_splits_ =
+        incoming_->barriers.empty() ? incoming_->splits.size() : incoming_->splits_before.front();
+  }
   for (size_t i = 0; i < incoming_->barriers.size(); ++i) {
     barriers_.push_back({incoming_->barriers[i], splits_received_ + incoming_->splits_before[i]});
   }
   splits_received_ += incoming_->splits.size();
   for (v1::Split& split : incoming_->splits) splits_.push_back(std::move(split));
-  if (incoming_->assigned && !initial_splits_.has_value()) initial_splits_ = splits_received_;
 }
 
 bool LogScanInput::MayBeginSplit() const {

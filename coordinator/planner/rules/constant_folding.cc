@@ -150,6 +150,10 @@ ExprPtr FoldConstantsInExpr(const ExprPtr& expr) {
   if (IsTrivial(*folded) || !IsConstant(*folded)) return folded;
   absl::StatusOr<Value> value = EvaluateConstant(*folded);
   if (!value.ok()) return folded;
+  // repeat('a', 1000000000) is better made where it is needed than sent around in plans.
+  constexpr size_t kMaxFoldedBytes = size_t{64} << 10;
+  const auto* text = std::get_if<std::string>(&value->value);
+  if (text != nullptr && text->size() > kMaxFoldedBytes) return folded;
   value->type = folded->type;
   return MakeLiteral(*std::move(value), folded->position);
 }

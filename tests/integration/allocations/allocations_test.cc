@@ -24,8 +24,8 @@ namespace {
 // Both fit into one chunk of every operator.
 constexpr int64_t kFewRows = 400;
 constexpr int64_t kManyRows = 10 * kFewRows;
-// Vectors that are made anew for a batch double four times more for ten times the rows.
-constexpr uint64_t kMoreAllowed = 40;
+// Vectors that are made anew for a batch grow some more times for ten times the rows.
+constexpr uint64_t kMoreAllowed = 80;
 
 const SqlType kBigint = SqlType::Of(TypeId::kInt64);
 const SqlType kDouble = SqlType::Of(TypeId::kFloat64);

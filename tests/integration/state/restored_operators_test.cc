@@ -33,6 +33,8 @@ namespace fs = std::filesystem;
 using Create = absl::StatusOr<std::unique_ptr<Operator>> (*)(const v1::PlanNode&);
 
 constexpr uint32_t kNumShards = 8;
+// Few: each checkpoint is synced to disk.
+constexpr int kNumSteps = 14;
 constexpr int64_t kWindow = 10;
 const SqlType kInt4 = SqlType::Of(TypeId::kInt32);
 const SqlType kInt8 = SqlType::Of(TypeId::kInt64);
@@ -165,7 +167,7 @@ std::vector<Step> RandomSteps(const Subject& subject, uint32_t seed) {
   std::vector<std::pair<int64_t, std::string>> present[2];
   std::vector<Step> steps;
   int64_t watermark = 0;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < kNumSteps; ++i) {
     Step step;
     for (int input = 0; input < subject.num_inputs; ++input) {
       auto& rows = present[input];
@@ -283,7 +285,7 @@ class RestoredOperatorsTest : public testing::TestWithParam<std::function<Subjec
 
 TEST_P(RestoredOperatorsTest, DroppedMemoryChangesNothing) {
   const Subject subject = GetParam()();
-  for (uint32_t seed = 1; seed <= 4; ++seed) {
+  for (uint32_t seed = 1; seed <= 2; ++seed) {
     SCOPED_TRACE(absl::StrCat(subject.name, ", seed ", seed));
     manifest_.reset();
     const std::vector<Step> steps = RandomSteps(subject, seed);
@@ -291,7 +293,7 @@ TEST_P(RestoredOperatorsTest, DroppedMemoryChangesNothing) {
     EXPECT_FALSE(expected.empty());
     ASSERT_EQ(RunWithRestarts(subject, steps), expected);
   }
-  EXPECT_GT(restarts_, 8);
+  EXPECT_GE(restarts_, 4);
 }
 
 INSTANTIATE_TEST_SUITE_P(WindowAggregate, RestoredOperatorsTest,

@@ -54,9 +54,7 @@ def write_arrival(table: Table, arrival: Arrival) -> list[str]:
     columns = f"{table.columns}, slt_row integer"
     return [
         _define(f"{table.name}_rows", columns, columns, _cut(mixed, arrival.chance), arrival),
-        _define(
-            f"{table.name}_gone", "slt_row integer", "slt_row integer", _cut(gone, arrival.chance), arrival
-        ),
+        _define(f"{table.name}_gone", "slt_row integer", "slt_row integer", _cut(gone, arrival.chance), arrival),
         f"CREATE VIEW {table.name} AS SELECT {', '.join(names)} FROM {table.name}_rows r "
         f"WHERE NOT EXISTS (SELECT 1 FROM {table.name}_gone g WHERE g.slt_row = r.slt_row)",
     ]

@@ -137,7 +137,6 @@ class FileRunner:
             return ""
         return f"error {sqlstate} expected, it gave {len(result.rows)} rows: {result.rows[:3]}"
 
-
     def _run_sql(self, record: slt.Record) -> Result:
         if record.kind == "query":
             return self._engine.query(self._query_of(record))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,9 @@ from .millrace_engine import MillraceEngine, run_statement
 # Views that are built at the same time: each of them waits most of the time.
 NUM_SESSIONS = 6
 EPOCH_INTERVAL = "20 ms"
+ON_CLOSE = "WITH (emit = 'on_window_close')"
+# Queries that event time may bring to an end.
+TIMED = re.compile(r"\b(tumble|hop|cumulate|session|over)\b", re.IGNORECASE)
 # What a stream refuses on purpose: not supported, or it would need a watermark.
 REFUSED = ("0A000", "55000")
 
@@ -91,15 +95,25 @@ class ViewEngine(MillraceEngine):
         # The columns of a view have names of their own, those of a SELECT may repeat.
         columns = ", ".join(f"c{number}" for number in range(1, query.num_columns + 1))
         head = f"{view} ({columns})" if columns else view
-        try:
-            run_statement(session, f"CREATE MATERIALIZED VIEW {head} AS {query.sql}")
-        except SqlError as error:
-            raise Refused(error.sqlstate, error.message) if error.sqlstate in REFUSED else error from None
+        self._create(session, head, query)
         try:
             run_statement(session, f"CALL millrace.wait_for('{view}', 'complete', 'true', '60 s')")
             return run_statement(session, f"SELECT * FROM {view}")
         finally:
             run_statement(session, f"DROP MATERIALIZED VIEW {view}")
+
+    def _create(self, session: SqlClient, head: str, query: Query) -> None:
+        # Rows that only come may also be given out once, when their window is over.
+        emissions = [ON_CLOSE, ""] if self._shape == "plain" and TIMED.search(query.sql) else [""]
+        for emission in emissions:
+            try:
+                run_statement(session, f"CREATE MATERIALIZED VIEW {head} {emission} AS {query.sql}")
+                return
+            except SqlError as error:
+                if error.sqlstate not in REFUSED:
+                    raise
+                refused = Refused(error.sqlstate, error.message)
+        raise refused
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)

@@ -98,8 +98,17 @@ absl::StatusOr<PollResult> CsvSource::Poll(const PollBudget& budget, Batch* batc
 
 absl::StatusOr<bool> CsvSource::NextBlock() {
   if (is_last_block_) return false;
-  MR_ASSIGN_OR_RETURN(const bool more, reader_->Next());
-  if (!more) return false;
+  const absl::StatusOr<bool> more = reader_->Next();
+  if (GetErrorDetail(more.status()).state == SqlState::kBadCopyFileFormat) {
+    // The rest of the file is one row that does not end.
+    LineCounter lines(file_system_, split_.path(), ReadCompression(scan_.options, split_.path()));
+    return MakeError(SqlState::kBadCopyFileFormat,
+                     absl::StrCat(split_.path(), " line ", lines.LineAt(reader_->offset()),
+                                  ": unterminated quoted field"),
+                     "is a closing quote missing? The rest of the file is one row");
+  }
+  MR_RETURN_IF_ERROR(more.status());
+  if (!*more) return false;
   MR_ASSIGN_OR_RETURN(const size_t num_rows, RowsInRange());
   SelectRows(num_rows);
   const absl::string_view text = reader_->text();
@@ -265,8 +274,11 @@ absl::Status CsvSource::ReportRow(size_t index_row, absl::string_view column,
 }
 
 void CsvSource::UpdatePosition() {
-  if (reader_ == nullptr || reader_->text().empty()) return;
-  if (next_row_ < first_fields_.size()) {
+  if (reader_ == nullptr) return;
+  if (reader_->text().empty()) {
+    // Before the first block and behind the last one.
+    split_.MoveTo(reader_->offset());
+  } else if (next_row_ < first_fields_.size()) {
     split_.MoveTo(reader_->offset() + reader_->index().row_begin(index_rows_[next_row_]));
   } else {
     split_.MoveTo(reader_->offset() + reader_->text().size());

@@ -46,7 +46,46 @@ TEST(BuildOperator, KnowsScalesOfNumerics) {
   EXPECT_EQ(
       Op("*", MakeColumn(0, SqlType::Numeric(38, 30)), MakeColumn(0, SqlType::Numeric(38, 30)))
           ->type,
-      SqlType::Numeric(0, 32));
+      SqlType::Numeric(0, 30));
+  const auto plain = MakeColumn(0, SqlType::Numeric(0, kUnconstrainedNumericScale));
+  EXPECT_EQ(Op("*", plain, plain)->type, SqlType::Numeric(0, kUnconstrainedNumericScale));
+  EXPECT_EQ(Op("*", plain, a)->type, SqlType::Numeric(0, 18));
+  EXPECT_EQ(
+      Op("*", MakeColumn(0, SqlType::Numeric(18, 15)), MakeColumn(0, SqlType::Numeric(18, 15)))
+          ->type,
+      SqlType::Numeric(0, 30));
+}
+
+// As PostgreSQL's select_div_scale: at least 16 significant digits where the operands are known.
+TEST(BuildOperator, ChoosesScaleOfConstantQuotients) {
+  EXPECT_EQ(Eval(Op("/", Int(1), Number("3.0"))), "0.33333333333333333333");
+  EXPECT_EQ(Eval(Op("/", Int(100), Number("3.0"))), "33.3333333333333333");
+  EXPECT_EQ(Eval(Op("/", Number("12345.678"), Int(3))), "4115.2260000000000000");
+  EXPECT_EQ(Eval(Op("/", Number("0"), Number("3.0"))), "0.00000000000000000000");
+}
+
+TEST(BuildOperator, RoundsProductsOfPlainNumerics) {
+  const auto plain = [](const char* text) {
+    return Cast(Number(text), SqlType::Numeric(0, kUnconstrainedNumericScale));
+  };
+  EXPECT_EQ(Eval(Op("*", plain("123456789.25"), plain("2000000.5"))).substr(0, 18),
+            "246913640228394.62");
+}
+
+TEST(BuildOperator, TakesRootsOfDoubles) {
+  EXPECT_EQ(Op("|/", Number("16.0"))->type, T(TypeId::kFloat64));
+  EXPECT_EQ(Eval(Op("|/", Number("16.0"))), "4");
+}
+
+TEST(BuildFunctionCall, GivesNullIfTheTypeThatIsCompared) {
+  EXPECT_EQ(Fn("nullif", {Null(), Int(1)})->type, T(TypeId::kInt32));
+  EXPECT_TRUE(Fn("nullif", {Int(1), Number("2.0")})->type.is_numeric());
+  EXPECT_EQ(Fn("nullif", {Int(1), BigInt(2)})->type, T(TypeId::kInt32));
+}
+
+TEST(BuildFunctionCall, NamesTheNearestFunction) {
+  const auto unknown = BuildFunctionCall("uper", {Quoted("x")}, 1);
+  EXPECT_EQ(GetErrorDetail(unknown.status()).hint, "Perhaps you meant \"upper\".");
 }
 
 TEST(BuildFunctionCall, ReportsWhatDoesNotExist) {

@@ -15,7 +15,7 @@ TEST(RegexPattern, RefusesWhatRe2CannotDo) {
 TEST(RegexPattern, TranslatesSimilarTo) {
   EXPECT_EQ(*SimilarToRegex("a%(b|c)_", "\\"), "^(?:a.*(?:b|c).)$");
   EXPECT_EQ(*SimilarToRegex("a.b#%", "#"), "^(?:a\\.b\\%)$");
-  EXPECT_ERROR(SimilarToRegex("a", "##"), SqlState::kInvalidParameterValue, "escape");
+  EXPECT_ERROR(SimilarToRegex("a", "##"), SqlState::kInvalidEscapeSequence, "escape");
 }
 
 TEST(RegexPattern, MatchesTheLongestAlternative) {

@@ -106,11 +106,13 @@ TEST(CsvIndexTest, EscapeCharacterOfItsOwn) {
   CsvIndex index;
   IndexCsv(absl::string_view(text).substr(0, size), dialect, &index);
   ASSERT_EQ(index.num_rows(), 2);
-  ASSERT_EQ(index.num_fields(0), 2);
+  ASSERT_EQ(index.num_fields(0), 3);
   std::string value;
   Unquote(CsvField(text, index, 0, 0), dialect, &value);
-  EXPECT_EQ(value, R"(a",b,,"x\)");
-  EXPECT_EQ(CsvField(text, index, 0, 1), "c\\");
+  EXPECT_EQ(value, R"(a",b,)");
+  Unquote(CsvField(text, index, 0, 1), dialect, &value);
+  EXPECT_EQ(value, R"(\x\)");
+  EXPECT_EQ(CsvField(text, index, 0, 2), "c\\");
   Unquote(CsvField(text, index, 1, 0), dialect, &value);
   EXPECT_EQ(value, "\\x");
 }

@@ -37,11 +37,11 @@ class AttemptRunsTest : public ::testing::Test {
     two_ = cluster_.Join();
   }
 
-  void StartAttempt(uint64_t num_splits = 3) {
+  void StartAttempt(uint64_t num_splits = 3, uint32_t num_tasks = 2) {
     AttemptSpec spec;
     spec.job_id = 5;
     spec.attempt = 2;
-    spec.plan = OneFragmentPlan(2);
+    spec.plan = OneFragmentPlan(num_tasks);
     spec.scans.emplace_back();
     spec.scans[0].scan_id = 7;
     for (uint64_t i = 0; i < num_splits; ++i) spec.scans[0].splits.emplace_back().set_id(i);
@@ -119,6 +119,26 @@ TEST_F(AttemptRunsTest, SplitsGoToWhoeverAsks) {
   EXPECT_EQ(last.splits(0).id(), 2);
   EXPECT_TRUE(last.end());
   EXPECT_TRUE(AskForSplits(one_, 0).end());
+}
+
+TEST_F(AttemptRunsTest, OneWorkerGetsItsSplitsWithTheTasksAndStartsThemItself) {
+  StartAttempt(/*num_splits=*/20, /*num_tasks=*/1);
+  // Job 5 takes its turn on the second worker.
+  EXPECT_TRUE(cluster_.link(one_).Take().empty());
+  const auto sent = cluster_.link(two_).Take();
+  ASSERT_EQ(sent.size(), 1);
+  EXPECT_TRUE(sent[0].deploy().start());
+  ASSERT_EQ(sent[0].deploy().assignments_size(), 1);
+  EXPECT_EQ(sent[0].deploy().assignments(0).splits_size(), 20);
+  EXPECT_TRUE(sent[0].deploy().assignments(0).end());
+  v1::WorkerMessage deployed;
+  deployed.mutable_deployed()->set_job_id(5);
+  deployed.mutable_deployed()->set_attempt(2);
+  cluster_.registry_.Receive(two_, deployed);
+  EXPECT_THAT(recorder_->events, ElementsAre("started"));
+  EXPECT_TRUE(cluster_.link(two_).Take().empty());
+  Finish(two_, 0);
+  EXPECT_THAT(recorder_->events, ElementsAre("started", "ended"));
 }
 
 TEST_F(AttemptRunsTest, FailureCancelsTheOthersAndIsTheOutcome) {

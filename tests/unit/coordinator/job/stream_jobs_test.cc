@@ -18,8 +18,8 @@
 namespace millrace {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 constexpr uint64_t kJob = 5;
 constexpr uint64_t kView = 11;
@@ -384,7 +384,7 @@ TEST_F(StreamJobsTest, FirstEpochHasWhatAStoredTableHadAtTheStart) {
   StartTableJob();
   Pump();
   Step(0);
-  EXPECT_THAT(assigned_, ElementsAre(0, 1, 2));
+  EXPECT_THAT(assigned_, UnorderedElementsAre(0, 1, 2));
   EXPECT_EQ(ReadOfTable(), 3);
   EXPECT_EQ(RowsRead(jobs_->View(kJob)->published.back().positions), 30);
 }
@@ -398,7 +398,7 @@ TEST_F(StreamJobsTest, CommitsAreHandedOutOnceAndStandInTheNextEpoch) {
   jobs_->OnTableChanged(3);
   jobs_->OnTableChanged(4);
   Pump();
-  EXPECT_THAT(assigned_, ElementsAre(0, 1));
+  EXPECT_THAT(assigned_, UnorderedElementsAre(0, 1));
   EXPECT_EQ(ReadOfTable(), 0);
   Step(0);
   EXPECT_EQ(ReadOfTable(), 2);
@@ -444,7 +444,7 @@ TEST_F(StreamJobsTest, RestartGoesOnInTheLogWhereTheCheckpointStands) {
     std::this_thread::yield();
   }
   while (jobs_->View(kJob)->published.empty()) Step(0);
-  EXPECT_THAT(assigned_, ElementsAre(1, 2));
+  EXPECT_THAT(assigned_, UnorderedElementsAre(1, 2));
   EXPECT_EQ(ReadOfTable(), 3);
 }
 

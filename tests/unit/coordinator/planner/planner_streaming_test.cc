@@ -382,7 +382,7 @@ TEST(PlannerStreamingTest, ALimitKeepsTheFirstRows) {
             "  Scan [clicks (file); columns: k; watermark: ts - 5000000 us]\n");
   const std::string skipping = Explained(NewLimit(clicks, std::nullopt, 2));
   EXPECT_THAT(skipping, HasSubstr("Filter [row_number > 2]"));
-  EXPECT_THAT(skipping, HasSubstr("GroupTopN [no limit; numbered]"));
+  EXPECT_THAT(skipping, HasSubstr("GroupTopN [no limit; with number]"));
 }
 
 TEST(PlannerStreamingTest, AViewReadsTheChangesOfAnother) {

@@ -82,7 +82,7 @@ TEST(SharedSubplansTest, ConditionsOfAllStayInTheScan) {
   };
   const std::string text = Explained({over(10, "a"), over(10, "b")});
   EXPECT_EQ(CountOf(text, "Scan ["), 1) << text;
-  EXPECT_NE(text.find("filter: k > 1 AND k < 10"), std::string::npos) << text;
+  EXPECT_NE(text.find("filter: (k > 1) AND (k < 10)"), std::string::npos) << text;
   EXPECT_NE(text.find("Filter [url = 'a']"), std::string::npos) << text;
   EXPECT_NE(text.find("Filter [url = 'b']"), std::string::npos) << text;
 }

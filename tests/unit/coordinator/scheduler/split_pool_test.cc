@@ -135,6 +135,7 @@ std::vector<v1::Split> FilesNamed(const std::vector<std::string>& paths) {
   std::vector<v1::Split> splits;
   for (const std::string& path : paths) {
     splits.emplace_back().mutable_file()->set_path(path);
+    splits.back().set_id(splits.size() - 1);
     splits.back().mutable_file()->set_follow(true);
   }
   return splits;

@@ -21,7 +21,7 @@ constexpr ErrorCase kStatementErrors[] = {
     {"CREATE TABLE t (a int)", "42P07@14"},
     {"CREATE TABLE n (a int, a text)", "42701@24"},
     {"CREATE TABLE n (a int DEFAULT b)", "0A000@31"},
-    {"CREATE TABLE n (a int DEFAULT (SELECT 1))", "0A000@32"},
+    {"CREATE TABLE n (a int DEFAULT (SELECT 1))", "0A000@31"},
     {"CREATE TABLE n (a int DEFAULT DATE '2020-01-01')", "42804@31"},
     {"CREATE TABLE n (a int DEFAULT 1 DEFAULT 2)", "42601@41"},
     {"CREATE TABLE n (a int DEFAULT 1) WITH (connector = 'file', path = 'x.csv')", "0A000@14"},

@@ -249,7 +249,8 @@ TEST_F(ParquetSourceTest, NanosecondsBeforeTheEpochPassTheirOwnFilter) {
   const auto nanos = arrow::timestamp(arrow::TimeUnit::NANO);
   WriteFile({{"ts", ArrayOf<arrow::TimestampBuilder, int64_t>(nanos, {-1'500, -500})}});
   Scan scan = TableOf({{"ts", Type(TypeId::kTimestamp)}});
-  for (const std::string& row : *Read(scan)) {
+  const std::vector<std::string> rows = *Read(scan);
+  for (const std::string& row : rows) {
     SCOPED_TRACE(row);
     int64_t micros = 0;
     ASSERT_TRUE(ParseTimestamp(row, &micros)) << row;
