@@ -103,6 +103,9 @@ void MultiplyIn64Bits(const DecimalColumn& a, const DecimalColumn& b, int64_t n,
   }
 }
 
+// A product that is rounded must keep so many digits; with fewer it would say little or nothing.
+constexpr __int128 kLeastRounded = PowerOfTen(9);
+
 // The product brought down by `drop` digits, rounded half away from zero.
 bool CheckedProduct(__int128 a, __int128 b, int32_t drop, __int128* out) {
   __int128 product = 0;
@@ -112,7 +115,8 @@ bool CheckedProduct(__int128 a, __int128 b, int32_t drop, __int128* out) {
       return FitsDecimal(product);
     }
     *out = DivideRounded(product, PowerOfTen(drop));
-    return FitsDecimal(*out);
+    const bool says_enough = *out >= kLeastRounded || *out <= -kLeastRounded;
+    return says_enough || product % PowerOfTen(drop) == 0;
   }
   if (drop == 0) return false;
   // More than 38 digits before the zeros are dropped.
@@ -126,7 +130,9 @@ bool CheckedProduct(__int128 a, __int128 b, int32_t drop, __int128* out) {
   const arrow::BasicDecimal256 unit = to256(PowerOfTen(drop));
   (magnitude(a) * magnitude(b)).Divide(unit, &quotient, &remainder);
   if (remainder * arrow::BasicDecimal256(2) >= unit) quotient += arrow::BasicDecimal256(1);
-  if (quotient > to256(kMaxDecimal)) return false;
+  const bool says_enough =
+      remainder == arrow::BasicDecimal256(0) || quotient >= to256(kLeastRounded);
+  if (!says_enough || quotient > to256(kMaxDecimal)) return false;
   const auto& words = quotient.little_endian_array();
   const __int128 low = (static_cast<__int128>(words[1]) << 64) | words[0];
   *out = (a < 0) != (b < 0) ? -low : low;

@@ -108,10 +108,10 @@ int32_t WholeDigits(const Expr& expr) {
   return std::max(digits, 0);
 }
 
-// A product has the digits of both factors behind the point, as in PostgreSQL, up to 20 of them, and
-// more where what is known of the factors leaves room. Otherwise it keeps 16, as plain numeric does,
-// or as many as a factor has, so that there is room for 22 digits before the point; the kernel
-// rounds.
+// A product has the digits of both factors behind the point, as in PostgreSQL, up to 20 of them,
+// and more where what is known of the factors leaves room. Otherwise it keeps 16, as plain numeric
+// does, or as many as a factor has, so that there is room for 22 digits before the point; the
+// kernel rounds.
 int32_t ScaleOfProduct(const Expr& a, const Expr& b) {
   constexpr int32_t kExactProductScale = 20;
   const int32_t exact = a.type.scale + b.type.scale;

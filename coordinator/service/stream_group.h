@@ -50,8 +50,8 @@ class StreamGroup {
   std::optional<uint32_t> failed_step() const { return failed_step_; }
 
   // Plans, deploys, and returns when the first epoch is published: all views are there. After an
-  // error nothing of the group is left. `also` gives the records that are written with the views; it
-  // is not called if there are none.
+  // error nothing of the group is left. `also` gives the records that are written with the views;
+  // it is not called if there are none.
   absl::Status Start(const StatementMoment& moment,
                      const std::function<std::vector<MetadataWrite>()>& also);
 

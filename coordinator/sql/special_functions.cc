@@ -1,10 +1,9 @@
 #include "coordinator/sql/special_functions.h"
 
 #include <algorithm>
-#include <iterator>
-#include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/base/status.h"
@@ -219,88 +218,21 @@ absl::StatusOr<std::vector<ExprPtr>> OrderNamedArguments(absl::string_view funct
 }
 
 bool IsMissingFunction(absl::string_view name) {
-  static constexpr const char* kNames[] = {"array_agg",
-                                           "array_append",
-                                           "array_cat",
-                                           "array_dims",
-                                           "array_fill",
-                                           "array_length",
-                                           "array_lower",
-                                           "array_ndims",
-                                           "array_position",
-                                           "array_positions",
-                                           "array_prepend",
-                                           "array_remove",
-                                           "array_replace",
-                                           "array_to_json",
-                                           "array_to_string",
-                                           "array_upper",
-                                           "bit_and",
-                                           "bit_or",
-                                           "bit_xor",
-                                           "cardinality",
-                                           "convert",
-                                           "convert_from",
-                                           "convert_to",
-                                           "corr",
-                                           "covar_pop",
-                                           "covar_samp",
-                                           "currval",
-                                           "format_type",
-                                           "gen_random_uuid",
-                                           "generate_series",
-                                           "generate_subscripts",
-                                           "get_bit",
-                                           "get_byte",
-                                           "grouping",
-                                           "json_agg",
-                                           "json_array_length",
-                                           "json_build_array",
-                                           "json_build_object",
-                                           "json_each",
-                                           "json_extract_path",
-                                           "json_object_agg",
-                                           "jsonb_agg",
-                                           "jsonb_build_object",
-                                           "jsonb_object_agg",
-                                           "lastval",
-                                           "mode",
-                                           "nextval",
-                                           "parse_ident",
-                                           "percentile_cont",
-                                           "percentile_disc",
-                                           "pg_sleep",
-                                           "random",
-                                           "regexp_match",
-                                           "regexp_matches",
-                                           "regexp_split_to_array",
-                                           "regexp_split_to_table",
-                                           "regr_avgx",
-                                           "regr_avgy",
-                                           "regr_count",
-                                           "regr_intercept",
-                                           "regr_r2",
-                                           "regr_slope",
-                                           "regr_sxx",
-                                           "regr_sxy",
-                                           "regr_syy",
-                                           "row_to_json",
-                                           "set_bit",
-                                           "set_byte",
-                                           "setseed",
-                                           "setval",
-                                           "string_to_array",
-                                           "string_to_table",
-                                           "timeofday",
-                                           "to_json",
-                                           "to_jsonb",
-                                           "to_tsquery",
-                                           "to_tsvector",
-                                           "unnest",
-                                           "version",
-                                           "xmlagg"};
-  return std::binary_search(std::begin(kNames), std::end(kNames), name,
-                            [](absl::string_view a, absl::string_view b) { return a < b; });
+  static constexpr absl::string_view kNames =
+      " array_agg array_append array_cat array_dims array_fill array_length array_lower "
+      "array_ndims array_position array_positions array_prepend array_remove "
+      "array_replace array_to_json array_to_string array_upper bit_and bit_or bit_xor "
+      "cardinality convert convert_from convert_to corr covar_pop covar_samp currval "
+      "format_type gen_random_uuid generate_series generate_subscripts get_bit "
+      "get_byte grouping json_agg json_array_length json_build_array json_build_object "
+      "json_each json_extract_path json_object_agg jsonb_agg jsonb_build_object "
+      "jsonb_object_agg lastval mode nextval parse_ident percentile_cont "
+      "percentile_disc pg_sleep random regexp_match regexp_matches "
+      "regexp_split_to_array regexp_split_to_table regr_avgx regr_avgy regr_count "
+      "regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy row_to_json "
+      "set_bit set_byte setseed setval string_to_array string_to_table timeofday "
+      "to_json to_jsonb to_tsquery to_tsvector unnest version xmlagg ";
+  return absl::StrContains(kNames, absl::StrCat(" ", name, " "));
 }
 
 }  // namespace millrace

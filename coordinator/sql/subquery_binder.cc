@@ -263,12 +263,15 @@ absl::StatusOr<LogicalPtr> ProjectKeys(const Correlation& correlation, std::vect
     conjuncts.push_back(ResolvePlaceholders(conjunct, kInputSubqueryBase, columns));
   }
   item->correlation = MakeConjunction(conjuncts);
-  const std::vector<std::string> names(exprs.size(), "outer_key");
+  std::vector<std::string> names(exprs.size(), "outer_key");
+  for (int i = 0; i < first && i < static_cast<int>(item->plan->output.size()); ++i) {
+    names[i] = item->plan->output[i].name;
+  }
   return NewProject(item->plan, std::move(exprs), names);
 }
 
-// A correlated subquery without an aggregate: one row for each key, with its value and the number of
-// rows, of which an outer row may find one only.
+// A correlated subquery without an aggregate: one row for each key, with its value and the number
+// of rows, of which an outer row may find one only.
 absl::Status CountRowsByKey(const Correlation& correlation, SubqueryItem* item) {
   const SqlType type = item->plan->output[0].type;
   constexpr int kFirstKey = 2;

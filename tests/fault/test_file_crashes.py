@@ -63,8 +63,11 @@ def test_a_worker_dies_before_a_batch_file_is_synced(cluster, connect, folders):
     assert sorted(ids_in(target)) == list(range(num_rows))
 
 
-def test_a_statement_goes_on_with_the_workers_that_are_left(cluster, connect, folders):
-    source, target, num_rows = folders
+def test_a_statement_goes_on_with_the_workers_that_are_left(cluster, connect, tmp_path):
+    source, target = tmp_path / "events", tmp_path / "out"
+    # Enough files for both workers.
+    num_rows = write_events(source, 40, ROWS_PER_FILE)
+    target.mkdir()
     cluster.start_coordinator()
     cluster.start_worker()
     worker = cluster.start_worker(failpoints="file_sink.before_sync=abort")
@@ -109,25 +112,16 @@ def finished(client) -> bool:
     return rows[0][0] == "finished"
 
 
-@pytest.mark.parametrize(
-    "failpoint",
-    [
-        "file_sink.before_sync=abort",
-        "storage.before_commit_rename=abort",
-        # One file of several has its name already.
-        "storage.before_commit_rename=2*abort",
-    ],
-)
-def test_a_worker_dies_in_a_stream_that_writes_files(cluster, connect, folders, failpoint):
+def test_a_worker_dies_in_a_stream_that_writes_files(cluster, connect, folders):
     source, target, _ = folders
     cluster.start_coordinator()
     cluster.start_worker()
-    worker = cluster.start_worker(failpoints=failpoint)
+    worker = cluster.start_worker(failpoints="file_sink.before_sync=abort")
     client = connect(cluster)
     client.execute("SET parallelism = 4; SET epoch_interval = '100 ms'; SET checkpoint_interval = '200 ms'")
     define(client, source, target, options=", rows_per_second = '6000'")
     client.execute(STREAM)
-    worker.wait_for_death()
+    assert worker.wait_for_death() != 0
     seen = ids_in(target)
     assert len(seen) == len(set(seen)) and set(seen) <= set(EXPECTED)
 
@@ -136,13 +130,22 @@ def test_a_worker_dies_in_a_stream_that_writes_files(cluster, connect, folders, 
     assert sorted(ids_in(target)) == EXPECTED
 
 
-def test_the_coordinator_dies_while_a_stream_commits(cluster, connect, folders):
+@pytest.mark.parametrize(
+    "failpoint",
+    [
+        "checkpoint.before_sink_commit=abort",
+        "storage.before_commit_rename=abort",
+        # One file of several has its name already.
+        "storage.before_commit_rename=2*abort",
+    ],
+)
+def test_the_coordinator_dies_while_a_stream_commits(cluster, connect, folders, failpoint):
     """The restarted one finishes the commit that the last checkpoint had begun."""
     source, target, _ = folders
-    coordinator = cluster.start_coordinator(failpoints="checkpoint.before_sink_commit=abort")
+    coordinator = cluster.start_coordinator(failpoints=failpoint)
     cluster.start_worker()
     client = connect(cluster)
-    client.execute("SET epoch_interval = '100 ms'; SET checkpoint_interval = '200 ms'")
+    client.execute("SET parallelism = 2; SET epoch_interval = '100 ms'; SET checkpoint_interval = '200 ms'")
     define(client, source, target, options=", rows_per_second = '6000'")
     # It may die before it has answered.
     with contextlib.suppress(StatementFailed):

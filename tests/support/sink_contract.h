@@ -28,8 +28,6 @@ struct SinkContract {
   std::function<std::unique_ptr<Sink>(FileSystem& file_system, const std::string& folder)> make;
   // What it is given, at least one row.
   std::vector<Batch> batches;
-  // The files are written under their final names: what refers to them makes them visible.
-  bool final_names = false;
 };
 
 inline absl::Status WriteAll(Sink& sink, const std::vector<Batch>& batches) {
@@ -47,8 +45,7 @@ inline void CheckCommit(const SinkContract& contract) {
   const auto staged = sink->Prepare(0);
   ASSERT_OK(staged);
   ASSERT_FALSE(staged->empty());
-  EXPECT_EQ(ListFiles(local, folder.path())->empty(), !contract.final_names)
-      << "visible before the commit";
+  EXPECT_TRUE(ListFiles(local, folder.path())->empty()) << "visible before the commit";
   ASSERT_OK(CommitStagedFiles(recorder, *staged));
   for (const v1::StagedFile& file : *staged) {
     const int synced = recorder.Find(absl::StrCat("sync ", file.staged_path()));
@@ -170,10 +167,8 @@ inline void CheckFailures(const SinkContract& contract) {
 
 inline void CheckSinkContract(const SinkContract& contract) {
   CheckCommit(contract);
-  if (!contract.final_names) {
-    CheckEpochs(contract);
-    CheckCommitFailures(contract);
-  }
+  CheckEpochs(contract);
+  CheckCommitFailures(contract);
   CheckAbort(contract);
   CheckFailures(contract);
 }

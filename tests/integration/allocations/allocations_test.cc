@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "arrow/buffer.h"
 #include "gtest/gtest.h"
 #include "millrace/v1/plan.pb.h"
 #include "tests/integration/allocations/allocation_counter.h"
@@ -83,13 +84,16 @@ void ExpectNoAllocationPerRow(const std::function<std::function<void()>(int64_t)
   EXPECT_LE(many, few + kMoreAllowed);
 }
 
-TEST(AllocationCounter, CountsNewMallocAndArrow) {
-  const uint64_t one = AllocationsOf([] { delete new std::string(100, 'x'); });
-  EXPECT_GE(one, 2u);
-  const uint64_t thousand = AllocationsOf([] {
-    for (int i = 0; i < 1000; ++i) delete new int(i);
+TEST(AllocationCounter, CountsNewAndArrow) {
+  std::vector<std::unique_ptr<int64_t>> kept(1000);
+  const uint64_t news = AllocationsOf([&kept] {
+    for (auto& number : kept) number = std::make_unique<int64_t>(1);
   });
-  EXPECT_GE(thousand, 1000u);
+  EXPECT_EQ(news, 1000u);
+  const uint64_t buffers = AllocationsOf([] {
+    for (int i = 0; i < 10; ++i) EXPECT_TRUE(arrow::AllocateBuffer(1000).ok());
+  });
+  EXPECT_GE(buffers, 20u);
 }
 
 void AddCall(AggregateFunction function, int arg, const SqlType& type,

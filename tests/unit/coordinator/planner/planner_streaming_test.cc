@@ -298,8 +298,8 @@ TEST(PlannerStreamingTest, NotInIsTwoAntiJoins) {
               Eq(MakeColumn(0, Int()), MakeColumn(1, Int())));
   const std::string plan = Explained(join);
   EXPECT_THAT(plan, HasSubstr("bool_or(is_null)"));
-  EXPECT_THAT(plan, HasSubstr("anti; k = k"));
-  EXPECT_THAT(plan, HasSubstr("any_null or any_null is not null and k is null"));
+  EXPECT_THAT(plan, HasSubstr("anti; on: k = k;"));
+  EXPECT_THAT(plan, HasSubstr("any_null OR ((any_null IS NOT NULL) AND (k IS NULL))"));
 }
 
 LogicalPtr RunningCount(const LogicalPtr& input, const std::string& order) {
