@@ -18,7 +18,8 @@ std::optional<SegmentRange> ChooseCompaction(const v1::TableVersion& version,
   int first = end;
   while (first > 0) {
     const uint64_t older = version.segments(first - 1).rows();
-    if (older > 2 * rows + kTinyRows || rows + older > kSegmentRowsMax) break;
+    const bool larger = first < end && older > 2 * rows + kTinyRows;
+    if (larger || rows + older > kSegmentRowsMax) break;
     rows += older;
     --first;
   }

@@ -35,9 +35,11 @@ Value TimeOrNull(int64_t wall_micros) {
   const SqlType type = SqlType::Of(TypeId::kTimestampTz);
   return wall_micros == 0 ? Value::Null(type) : Value{type, wall_micros};
 }
+// NULL before the first row with a time and once event time has ended: timestamps have no infinity.
 Value EventTime(bool has, int64_t micros) {
   const SqlType type = SqlType::Of(TypeId::kTimestamp);
-  return has ? Value{type, micros} : Value::Null(type);
+  const bool finite = micros != INT64_MAX && micros != INT64_MIN;
+  return has && finite ? Value{type, micros} : Value::Null(type);
 }
 Value Boolean(bool value) { return Value{SqlType::Of(TypeId::kBoolean), value}; }
 

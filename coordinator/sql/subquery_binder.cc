@@ -264,9 +264,7 @@ absl::StatusOr<LogicalPtr> ProjectKeys(const Correlation& correlation, std::vect
   }
   item->correlation = MakeConjunction(conjuncts);
   std::vector<std::string> names(exprs.size(), "outer_key");
-  for (int i = 0; i < first && i < static_cast<int>(item->plan->output.size()); ++i) {
-    names[i] = item->plan->output[i].name;
-  }
+  if (first > 0) names[0] = item->plan->output[0].name;
   return NewProject(item->plan, std::move(exprs), names);
 }
 

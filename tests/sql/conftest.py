@@ -180,6 +180,7 @@ class RunLog:
         self.files = 0
         self.files_failed = 0
         self.files_not_run = 0
+        self.undecided = 0
         # By reason: the cases that were refused in at least one way.
         self.refused: dict[str, set[str]] = {}
 
@@ -189,6 +190,7 @@ class RunLog:
         self.files += 1
         self.files_failed += bool(run.failures)
         self.files_not_run += bool(run.required)
+        self.undecided += run.undecided
         for reason, places in run.refused.items():
             self.refused.setdefault(reason, set()).update(places)
 
@@ -227,6 +229,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         line = f"slt cases: {log.passed} passed, {log.failed} failed ({log.files_failed} of {log.files} files)"
         if log.files_not_run:
             line += f"; {log.files_not_run} files need what this engine does not have"
+        if log.undecided:
+            line += f"; {log.undecided} undecided by invented rows"
         refused = set().union(*log.refused.values())
         if refused:
             line += f"; {len(refused)} cases refused"

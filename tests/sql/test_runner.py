@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from runner import comparison, slt
 from runner.arrival import SHAPES, Arrival, write_arrival
-from runner.engine import Query, Refused, Result, SqlError, Table
+from runner.engine import Query, Refused, Result, SqlError, Table, Undecided
 from runner.file_run import FileRun, FileRunner
 from runner.text_format import column_texts, format_interval
 
@@ -173,6 +173,8 @@ def test_refused_queries_are_no_failures_but_counted(tmp_path: Path) -> None:
     result = run(tmp_path, "query I\nQ\n----\n1\n", {"Q": Refused("0A000", "Q is not supported")})
     assert (result.passed, result.failed) == (0, 0)
     assert result.refused == {"Q is not supported": ["case.slt:1"]}
+    result = run(tmp_path, "query I\nQ\n----\n1\n", {"Q": Undecided("22012", "division by zero")})
+    assert (result.passed, result.failed, result.undecided) == (0, 0, 1)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

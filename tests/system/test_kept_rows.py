@@ -74,6 +74,7 @@ def test_a_failing_query_names_everything(client, tmp_path):
         with pytest.raises(StatementFailed) as failure:
             client.execute("SELECT * FROM strict")
         assert failure.value.sqlstate == "22P02"
+        assert "bad_rows = 'skip'" in failure.value.hint
         for part in ("a.json line 2", 'column "n"', '"five"'):
             assert part in failure.value.message
     finally:

@@ -76,8 +76,8 @@ class SymmetricJoinOperator final : public Operator {
   bool row_started_ = false;
   // Matches of each row of the batch so far.
   std::vector<int64_t> batch_matches_;
-  // Scratch of CountMatches: stored rows whose matches changed, what they had before, and, by stored
-  // row, where it stands in changed_ if it is there.
+  // Scratch of CountMatches: stored rows whose matches changed, what they had before, and, by
+  // stored row, where it stands in changed_ if it is there.
   std::vector<uint32_t> changed_;
   std::vector<int64_t> matches_before_;
   FlatVector<uint32_t> position_in_changed_;

@@ -1,5 +1,5 @@
-// Operators allocate for each batch, never for each row: ten times the rows in a batch must not cost
-// more allocations, up to the few with which buffers double.
+// Operators allocate for each batch, never for each row: ten times the rows in a batch must not
+// cost more allocations, up to the few with which buffers double.
 
 #include <functional>
 #include <memory>

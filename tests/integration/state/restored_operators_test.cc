@@ -162,31 +162,36 @@ std::string RandomRow(std::mt19937& random, int64_t time) {
                       random() % 5);
 }
 
+// Rows of one input that may still be taken back, with their times.
+using Present = std::vector<std::pair<int64_t, std::string>>;
+
+Batch RandomChanges(std::mt19937& random, bool retracts, int64_t watermark, Present* rows) {
+  // What the watermark has passed is final.
+  std::erase_if(*rows, [&](const auto& row) { return row.first / kWindow * kWindow <= watermark; });
+  std::vector<std::string> changes;
+  for (size_t n = random() % 10; n > 0; --n) {
+    if (retracts && !rows->empty() && random() % 3 == 0) {
+      const size_t at = random() % rows->size();
+      changes.push_back("- " + (*rows)[at].second);
+      rows->erase(rows->begin() + static_cast<int64_t>(at));
+      continue;
+    }
+    const int64_t time = watermark + 1 + static_cast<int64_t>(random() % 25);
+    rows->emplace_back(time, RandomRow(random, time));
+    changes.push_back((retracts ? "+ " : "") + rows->back().second);
+  }
+  return TextBatch(absl::StrJoin(changes, " | "), Input());
+}
+
 std::vector<Step> RandomSteps(const Subject& subject, uint32_t seed) {
   std::mt19937 random(seed);
-  std::vector<std::pair<int64_t, std::string>> present[2];
+  Present present[2];
   std::vector<Step> steps;
   int64_t watermark = 0;
   for (int i = 0; i < kNumSteps; ++i) {
     Step step;
     for (int input = 0; input < subject.num_inputs; ++input) {
-      auto& rows = present[input];
-      // What the watermark has passed is final.
-      std::erase_if(rows,
-                    [&](const auto& row) { return row.first / kWindow * kWindow <= watermark; });
-      std::vector<std::string> changes;
-      for (size_t n = random() % 10; n > 0; --n) {
-        if (subject.retracts && !rows.empty() && random() % 3 == 0) {
-          const size_t at = random() % rows.size();
-          changes.push_back("- " + rows[at].second);
-          rows.erase(rows.begin() + static_cast<int64_t>(at));
-          continue;
-        }
-        const int64_t time = watermark + 1 + static_cast<int64_t>(random() % 25);
-        rows.emplace_back(time, RandomRow(random, time));
-        changes.push_back((subject.retracts ? "+ " : "") + rows.back().second);
-      }
-      step.batches.push_back(TextBatch(absl::StrJoin(changes, " | "), Input()));
+      step.batches.push_back(RandomChanges(random, subject.retracts, watermark, &present[input]));
     }
     if (random() % 2 == 0) watermark += static_cast<int64_t>(random() % 8);
     step.watermark = watermark;

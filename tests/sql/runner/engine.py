@@ -22,6 +22,10 @@ class Refused(SqlError):
     """The engine's mode does not take this statement, and says so: no failure, but counted."""
 
 
+class Undecided(SqlError):
+    """The query failed, perhaps rightly, on rows that only this mode has shown it for a moment."""
+
+
 @dataclass
 class Result:
     """Rows of a statement, as PostgreSQL writes them as text; None is NULL."""
@@ -84,7 +88,7 @@ class Engine(Protocol):
         """Tells which queries come next, so that their work may begin; then each is asked for."""
 
     def query(self, query: Query) -> Result:
-        """Runs one SELECT; in a mode of its own, if the engine has one. Raises SqlError, Refused."""
+        """Runs one SELECT; in a mode of its own, if the engine has one. Raises SqlError, Refused, Undecided."""
 
     def close(self) -> None:
         """Ends the processes that were started."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import comparison, slt
-from .engine import Engine, Query, Refused, Result, SqlError, Table
+from .engine import Engine, Query, Refused, Result, SqlError, Table, Undecided
 
 CREATED = re.compile(r"\s*CREATE\b.*?\b(?:VIEW|TABLE)\s+(?:IF\s+NOT\s+EXISTS\s+)?(\w+)", re.IGNORECASE)
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -25,6 +25,8 @@ class FileRun:
     failures: list[str] = field(default_factory=list)
     # Places of the cases that the engine's mode does not take, by its words.
     refused: dict[str, list[str]] = field(default_factory=dict)
+    # Cases that say nothing in this way of running.
+    undecided: int = 0
     rewritten: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
 
 
@@ -85,6 +87,9 @@ class FileRunner:
             failure = self._failure_of(record)
         except Refused as refused:
             self._run.refused.setdefault(refused.message, []).append(record.place)
+            return
+        except Undecided:
+            self._run.undecided += 1
             return
         except SqlError as error:
             failure = f"failed with {error}"

@@ -90,8 +90,12 @@ absl::Status BadRowLog::Add(uint64_t position, absl::string_view row, absl::stri
   if (options_.bad_rows == BadRows::kFail) {
     const std::string place =
         column.empty() ? std::string() : absl::StrCat(", column \"", column, "\"");
-    return WithTextMessage(
+    const absl::Status located = WithTextMessage(
         WithContext(reason, absl::StrCat(path_, " line ", lines_->LineAt(position), place)));
+    if (!GetErrorDetail(located).hint.empty()) return located;
+    return WithHint(located,
+                    "bad_rows = 'skip' leaves such rows out, 'keep' also shows them in "
+                    "millrace.bad_rows");
   }
   ++split_bad_rows_;
   ++total_bad_rows_;

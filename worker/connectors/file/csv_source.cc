@@ -70,6 +70,9 @@ absl::StatusOr<bool> CsvSource::ReadLayout(const v1::FileSplit& file) {
                    : head->first_row.empty() || head->first_row_end > split_.file_bytes();
     if (unfinished) return false;
   }
+  if (GetErrorDetail(head.status()).state == SqlState::kBadCopyFileFormat) {
+    return UnterminatedQuote(0);
+  }
   MR_RETURN_IF_ERROR(head.status());
   MR_ASSIGN_OR_RETURN(layout_, MakeCsvLayout(scan_, *head, file.path()));
   layout_file_ = FileInfo{file.path(), file.size_bytes(), file.mtime_micros(), false};
@@ -96,16 +99,20 @@ absl::StatusOr<PollResult> CsvSource::Poll(const PollBudget& budget, Batch* batc
   return idle ? PollResult::kIdle : PollResult::kRows;
 }
 
+// The rest of the file, from `position` on, is one row that does not end.
+absl::Status CsvSource::UnterminatedQuote(uint64_t position) const {
+  LineCounter lines(file_system_, split_.path(), ReadCompression(scan_.options, split_.path()));
+  return MakeError(
+      SqlState::kBadCopyFileFormat,
+      absl::StrCat(split_.path(), " line ", lines.LineAt(position), ": unterminated quoted field"),
+      "is a closing quote missing? The rest of the file is one row");
+}
+
 absl::StatusOr<bool> CsvSource::NextBlock() {
   if (is_last_block_) return false;
   const absl::StatusOr<bool> more = reader_->Next();
   if (GetErrorDetail(more.status()).state == SqlState::kBadCopyFileFormat) {
-    // The rest of the file is one row that does not end.
-    LineCounter lines(file_system_, split_.path(), ReadCompression(scan_.options, split_.path()));
-    return MakeError(SqlState::kBadCopyFileFormat,
-                     absl::StrCat(split_.path(), " line ", lines.LineAt(reader_->offset()),
-                                  ": unterminated quoted field"),
-                     "is a closing quote missing? The rest of the file is one row");
+    return UnterminatedQuote(reader_->offset());
   }
   MR_RETURN_IF_ERROR(more.status());
   if (!*more) return false;
@@ -265,12 +272,13 @@ absl::Status CsvSource::ReportRow(size_t index_row, absl::string_view column,
   const CsvIndex& index = reader_->index();
   const uint32_t begin = index.row_begin(index_row);
   const absl::string_view text = reader_->text().substr(begin, index.row_end(index_row) - begin);
-  absl::Status status = log_.Add(reader_->offset() + begin, text, column, reason);
-  if (scan_.options.header == CsvHeader::kAuto && GetErrorDetail(status).hint.empty() &&
-      reader_->offset() + begin == layout_.rows_begin) {
-    status = WithHint(std::move(status), "if the first line is a header, add header = true");
-  }
-  return status;
+  const bool may_be_header = scan_.options.header == CsvHeader::kAuto &&
+                             GetErrorDetail(reason).hint.empty() &&
+                             reader_->offset() + begin == layout_.rows_begin;
+  return log_.Add(reader_->offset() + begin, text, column,
+                  may_be_header
+                      ? WithHint(reason, "if the first line is a header, add header = true")
+                      : reason);
 }
 
 void CsvSource::UpdatePosition() {

@@ -57,6 +57,7 @@ class CsvSource final : public Source {
   // False if a file that grows has no complete first line yet.
   absl::StatusOr<bool> ReadLayout(const v1::FileSplit& file);
   // Goes on to the next block; false at the end of the split, and where a file that grows ends now.
+  absl::Status UnterminatedQuote(uint64_t position) const;
   absl::StatusOr<bool> NextBlock();
   // Rows of the reader's block that begin before the split's end.
   absl::StatusOr<size_t> RowsInRange() const;

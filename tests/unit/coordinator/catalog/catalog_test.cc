@@ -195,16 +195,17 @@ TEST_F(CatalogTest, CompactedSegmentTakesThePlaceOfItsParts) {
 }
 
 TEST_F(CatalogTest, KnowsTheOldestSnapshotInUse) {
-  int released = 0;
-  catalog_->SetReleaseHook([&released] { ++released; });
+  // The last snapshot goes after the test.
+  const auto released = std::make_shared<int>(0);
+  catalog_->SetReleaseHook([released] { ++*released; });
   auto old = catalog_->Snapshot();
   const uint64_t revision = old->revision();
   Create("t", v1::OBJECT_KIND_TABLE);
   Create("u", v1::OBJECT_KIND_TABLE);
   EXPECT_EQ(catalog_->OldestRevisionInUse(), revision);
-  const int before = released;
+  const int before = *released;
   old.reset();
-  EXPECT_EQ(released, before + 1);
+  EXPECT_EQ(*released, before + 1);
   EXPECT_EQ(catalog_->OldestRevisionInUse(), catalog_->Snapshot()->revision());
 }
 

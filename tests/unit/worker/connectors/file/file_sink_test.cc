@@ -241,7 +241,7 @@ TEST_F(FileSinkTest, TableSinkPreparesDurableSegmentsThatReadBack) {
   EXPECT_EQ(staged->front().staged_path(), path);
   EXPECT_GT(recorder.Find(absl::StrCat("sync ", path)),
             recorder.FindLast(absl::StrCat("write ", path)));
-  EXPECT_EQ(recorder.calls().back(), absl::StrCat("sync-folder ", folder_.path()));
+  EXPECT_THAT(recorder.calls().back(), testing::StartsWith("sync-folder "));
   v1::ScanNode scan;
   scan.set_connector("table");
   for (const Field& field : IdAndName()) ToProto(field, scan.add_columns());

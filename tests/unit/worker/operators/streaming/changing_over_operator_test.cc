@@ -1,5 +1,6 @@
 #include "worker/operators/streaming/changing_over_operator.h"
 
+#include <map>
 #include <random>
 
 #include "absl/strings/str_cat.h"
@@ -139,43 +140,58 @@ TEST(ChangingOverOperatorTest, WorkGrowsWithTouchedPartitions) {
   EXPECT_EQ(over.counters().rows_touched - before, 8u);
 }
 
+// Rows that come, and some of `present` that go.
+std::string RandomChanges(std::mt19937& random, std::vector<std::string>* present) {
+  std::vector<std::string> changes;
+  for (size_t n = random() % 15; n > 0; --n) {
+    if (!present->empty() && random() % 3 == 0) {
+      const size_t at = random() % present->size();
+      changes.push_back("- " + (*present)[at]);
+      present->erase(present->begin() + static_cast<int64_t>(at));
+      continue;
+    }
+    const std::string value = random() % 5 == 0 ? "null" : absl::StrCat(random() % 6);
+    present->push_back(
+        absl::StrCat(random() % 3, " ", value, " ", random() % 100, ".1 s", random() % 3));
+    changes.push_back("+ " + present->back());
+  }
+  return absl::StrJoin(changes, " | ");
+}
+
+std::map<std::string, int64_t> BoundedResult(const std::vector<std::string>& rows,
+                                             const std::vector<int>& partition) {
+  OperatorHarness bounded(OverOperator::Create(WithManyCalls(false, partition)));
+  if (!rows.empty()) bounded.Push(Rows(absl::StrJoin(rows, " | ")));
+  bounded.End();
+  return ConsolidatedRows(bounded.Take());
+}
+
+void CompareWithBatchResult(uint32_t seed) {
+  std::mt19937 random(seed);
+  const std::vector<int> partition = seed % 3 == 0 ? std::vector<int>{} : std::vector<int>{kK};
+  const v1::PlanNode node = WithManyCalls(true, partition);
+  MemoryStateStore store;
+  auto over = std::make_unique<OperatorHarness>(ChangingOverOperator::Create(node), &store);
+  std::vector<std::string> present;
+  std::vector<Batch> output;
+  for (int step = 0; step < 25; ++step) {
+    if (random() % 2 == 0) over->set_room(1);
+    const std::string changes = RandomChanges(random, &present);
+    if (!changes.empty()) over->Push(Rows(changes));
+    const bool restart = random() % 4 == 0;
+    if (!restart && random() % 2 == 0) continue;
+    over->Barrier(restart || random() % 2 == 0);
+    for (Batch& batch : over->Take()) output.push_back(std::move(batch));
+    ASSERT_EQ(ConsolidatedRows(output), BoundedResult(present, partition));
+    if (!restart) continue;
+    over = std::make_unique<OperatorHarness>(ChangingOverOperator::Create(node), &store);
+  }
+}
+
 TEST(ChangingOverOperatorTest, RandomChangesGiveTheBatchResultAcrossRestarts) {
   for (uint32_t seed = 0; seed < 40; ++seed) {
     SCOPED_TRACE(seed);
-    std::mt19937 random(seed);
-    const std::vector<int> partition = seed % 3 == 0 ? std::vector<int>{} : std::vector<int>{kK};
-    const v1::PlanNode node = WithManyCalls(true, partition);
-    MemoryStateStore store;
-    auto over = std::make_unique<OperatorHarness>(ChangingOverOperator::Create(node), &store);
-    std::vector<std::string> present;
-    std::vector<Batch> output;
-    for (int step = 0; step < 25; ++step) {
-      if (random() % 2 == 0) over->set_room(1);
-      std::vector<std::string> changes;
-      for (size_t n = random() % 15; n > 0; --n) {
-        if (!present.empty() && random() % 3 == 0) {
-          const size_t at = random() % present.size();
-          changes.push_back("- " + present[at]);
-          present.erase(present.begin() + static_cast<int64_t>(at));
-          continue;
-        }
-        const std::string value = random() % 5 == 0 ? "null" : absl::StrCat(random() % 6);
-        present.push_back(
-            absl::StrCat(random() % 3, " ", value, " ", random() % 100, ".1 s", random() % 3));
-        changes.push_back("+ " + present.back());
-      }
-      if (!changes.empty()) over->Push(Rows(absl::StrJoin(changes, " | ")));
-      const bool restart = random() % 4 == 0;
-      if (!restart && random() % 2 == 0) continue;
-      over->Barrier(restart || random() % 2 == 0);
-      for (Batch& batch : over->Take()) output.push_back(std::move(batch));
-      OperatorHarness bounded(OverOperator::Create(WithManyCalls(false, partition)));
-      if (!present.empty()) bounded.Push(Rows(absl::StrJoin(present, " | ")));
-      bounded.End();
-      ASSERT_EQ(ConsolidatedRows(output), ConsolidatedRows(bounded.Take()));
-      if (!restart) continue;
-      over = std::make_unique<OperatorHarness>(ChangingOverOperator::Create(node), &store);
-    }
+    CompareWithBatchResult(seed);
   }
 }
 
