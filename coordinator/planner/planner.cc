@@ -10,7 +10,7 @@
 #include "coordinator/planner/fragment_builder.h"
 #include "coordinator/planner/optimize.h"
 #include "coordinator/planner/physical_builder.h"
-#include "coordinator/planner/rules/clock_calls.h"
+#include "coordinator/planner/rules/stream_calls.h"
 #include "coordinator/planner/shared_subplans.h"
 #include "millrace/v1/catalog.pb.h"
 
@@ -83,7 +83,7 @@ absl::StatusOr<v1::PhysicalPlan> PlanStream(const std::vector<StreamQuery>& quer
   common.statistics = SizeUnknown;
   std::vector<SharingQuery> optimized;
   for (const StreamQuery& query : queries) {
-    MR_RETURN_IF_ERROR(RefuseClock(*query.query));
+    MR_RETURN_IF_ERROR(CheckStreamCalls(*query.query));
     optimized.push_back(
         {OptimizeLogical(query.query, {true, common.statistics}), query.emit_on_window_close});
   }

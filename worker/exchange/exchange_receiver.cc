@@ -47,9 +47,9 @@ absl::Status ExchangeReceiver::HandleFrame() {
                       }));
   if (received.sender_worker != 0) sender_worker_ = received.sender_worker;
   if (channel == nullptr) {
-    // The consumer is gone, or its attempt is an older one. Without an answer the producer would wait for
-    // credit for ever: a consumer that wanted nothing may go before the first frame has named a receiver
-    // for its "closed".
+    // The consumer is gone, or its attempt is an older one. Without an answer the producer would
+    // wait for credit for ever: a consumer that wanted nothing may go before the first frame has
+    // named a receiver for its "closed".
     if (received.channel.has_value()) OnClosed(*received.channel);
     return absl::OkStatus();
   }

@@ -98,8 +98,8 @@ TEST(TwoWorkersTest, SourceEndsWhenItsConsumerWentBeforeTheFirstRow) {
   limit.mutable_limit()->set_limit(0);
   *limit.add_inputs() = exchange;
   ASSERT_OK(cluster.Run(plan));
-  // The roots want nothing. Worker 2 has only a root, so it has forgotten the attempt before the source
-  // on worker 1 has its first split.
+  // The roots want nothing. Worker 2 has only a root, so it has forgotten the attempt before the
+  // source on worker 1 has its first split.
   EXPECT_OK(cluster.FetchRows(1, 1));
   EXPECT_OK(cluster.FetchRows(1, 0));
   cluster.WaitUntil([&] { return cluster.TasksOf(2).empty(); });

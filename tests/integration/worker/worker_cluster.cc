@@ -24,9 +24,9 @@ namespace millrace {
 
 namespace {
 
-// gRPC 1.51 shares one completion queue between all callback servers and channels of a process, and now and
-// then frees it twice when the last of them goes while its threads are still busy. Real processes end then; a
-// process with many clusters, one after the other, keeps a server that never goes.
+// gRPC 1.51 shares one completion queue between all callback servers and channels of a process,
+// and now and then frees it twice when the last of them goes while its threads are still busy. Real
+// processes end then; a process with many clusters in turn keeps a server that never goes.
 void KeepCallbackQueue() {
   static const grpc::Server* const kServer = [] {
     static v1::DataService::CallbackService service;

@@ -1,4 +1,4 @@
-#include "coordinator/planner/rules/clock_calls.h"
+#include "coordinator/planner/rules/stream_calls.h"
 
 #include <algorithm>
 #include <iterator>
@@ -26,21 +26,28 @@ bool AsksClock(const Expr& call) {
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
-const Expr* FindClockCall(const Expr& expr) {
-  if (expr.kind == ExprKind::kCall && AsksClock(expr)) return &expr;
+const Expr* FindRefused(const Expr& expr) {
+  const bool refused = expr.kind == ExprKind::kCall &&
+                       (AsksClock(expr) || FunctionName(expr) == "require_single_row");
+  if (refused) return &expr;
   for (const ExprPtr& arg : expr.args) {
-    if (const Expr* found = FindClockCall(*arg); found != nullptr) return found;
+    if (const Expr* found = FindRefused(*arg); found != nullptr) return found;
   }
   return nullptr;
 }
 
 }  // namespace
 
-absl::Status RefuseClock(const LogicalNode& query) {
+absl::Status CheckStreamCalls(const LogicalNode& query) {
   absl::Status status;
   const auto look = [&](const ExprPtr& expr) {
-    const Expr* call = status.ok() ? FindClockCall(*expr) : nullptr;
-    if (call != nullptr) {
+    const Expr* call = status.ok() ? FindRefused(*expr) : nullptr;
+    if (call != nullptr && !AsksClock(*call)) {
+      status = WithPosition(
+          WithHint(NotSupported("a correlated subquery without an aggregate in a stream"),
+                   "Aggregate its value, for example with max(), or join."),
+          call->position);
+    } else if (call != nullptr) {
       status =
           WithPosition(WithHint(NotSupported(absl::StrCat(FunctionName(*call), " in a stream")),
                                 "Compare with the clock in the query that reads the result."),
@@ -48,7 +55,7 @@ absl::Status RefuseClock(const LogicalNode& query) {
     }
     return expr;
   };
-  for (const LogicalPtr& input : query.inputs) MR_RETURN_IF_ERROR(RefuseClock(*input));
+  for (const LogicalPtr& input : query.inputs) MR_RETURN_IF_ERROR(CheckStreamCalls(*input));
   // The node is looked at, not changed: it outlives the call.
   WithExprs(LogicalPtr(LogicalPtr(), &query), look);
   return status;
