@@ -13,12 +13,20 @@
 #include "common/base/mutex.h"
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
+#include "common/types/utf8.h"
 #include "millrace/v1/cluster_service.grpc.pb.h"
 #include "millrace/v1/job_service.grpc.pb.h"
 #include "millrace/v1/sql_service.grpc.pb.h"
 
 namespace millrace {
 namespace {
+
+// A protobuf string takes nothing else; gRPC would only say that the call is not implemented.
+absl::Status CheckEncoding(absl::string_view sql) {
+  if (IsValidText(sql)) return absl::OkStatus();
+  return MakeError(SqlState::kCharacterNotInRepertoire,
+                   "the statement is not valid UTF-8, or holds a zero byte");
+}
 
 // Results come in messages of at most one batch; a row may be 50 MB and more.
 constexpr int kMessageBytesMax = 1 << 30;
@@ -143,6 +151,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& opt
 
 absl::Status Client::Execute(absl::string_view sql, const ExecuteOptions& options,
                              StatementHandler& handler, CancelToken* cancel) {
+  MR_RETURN_IF_ERROR(CheckEncoding(sql));
   v1::ExecuteRequest request;
   request.set_sql(std::string(sql));
   request.set_keep_going(options.keep_going);
@@ -170,6 +179,7 @@ absl::Status Client::Execute(absl::string_view sql, const ExecuteOptions& option
 
 absl::StatusOr<std::string> Client::SubmitJob(absl::string_view sql, absl::string_view name,
                                               const ExecuteOptions& options) {
+  MR_RETURN_IF_ERROR(CheckEncoding(sql));
   v1::SubmitJobRequest request;
   request.set_sql(std::string(sql));
   request.set_name(std::string(name));

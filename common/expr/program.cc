@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
@@ -43,12 +45,30 @@ int DigitsOfLiteral(const Value& value) {
   return digits;
 }
 
+size_t HashOfLiteral(const Value& value) {
+  struct Hash {
+    size_t operator()(std::monostate) const { return 0; }
+    size_t operator()(bool is_true) const { return absl::HashOf(is_true); }
+    size_t operator()(int64_t number) const { return absl::HashOf(number); }
+    size_t operator()(double number) const { return absl::HashOf(number); }
+    size_t operator()(__int128 unscaled) const {
+      return absl::HashOf(static_cast<uint64_t>(unscaled), static_cast<uint64_t>(unscaled >> 64));
+    }
+    size_t operator()(const std::string& text) const { return absl::HashOf(text); }
+    size_t operator()(const IntervalParts& parts) const {
+      return absl::HashOf(parts.months, parts.days, parts.micros);
+    }
+  };
+  return std::visit(Hash(), value.value);
+}
+
 class Compiler {
  public:
   explicit Compiler(const Schema& input) : input_(input) {}
 
   absl::StatusOr<int> Compile(const ExprPtr& expr) {
-    for (const auto& [seen, node] : seen_) {
+    const auto& alike = seen_[HashOf(*expr)];
+    for (const auto& [seen, node] : alike) {
       if (SameExpr(*seen, *expr)) {
         // A column or constant costs nothing to look up again.
         program_.nodes[node].is_shared = true;
@@ -60,7 +80,7 @@ class Compiler {
     Summarise(*expr, &node);
     const auto index = static_cast<int>(program_.nodes.size());
     program_.nodes.push_back(std::move(node));
-    seen_.emplace_back(expr, index);
+    seen_[HashOf(*expr)].emplace_back(expr, index);
     return index;
   }
 
@@ -68,6 +88,18 @@ class Compiler {
   void AddOutput(int node) { program_.outputs.push_back(node); }
 
  private:
+  // Equal for the same expressions. Each node is hashed once: a list may have 100,000 items.
+  size_t HashOf(const Expr& expr) {
+    const auto known = hashes_.find(&expr);
+    if (known != hashes_.end()) return known->second;
+    size_t hash = absl::HashOf(expr.kind, expr.type.id, expr.function, expr.args.size());
+    if (expr.kind == ExprKind::kColumn) hash = absl::HashOf(hash, expr.column_index);
+    if (expr.kind == ExprKind::kLiteral) hash = absl::HashOf(hash, HashOfLiteral(expr.literal));
+    for (const ExprPtr& arg : expr.args) hash = absl::HashOf(hash, HashOf(*arg));
+    hashes_[&expr] = hash;
+    return hash;
+  }
+
   absl::StatusOr<ProgramNode> MakeNode(const Expr& expr) {
     ProgramNode node;
     node.type = expr.type;
@@ -239,7 +271,9 @@ class Compiler {
 
   const Schema& input_;
   Program program_;
-  std::vector<std::pair<ExprPtr, int>> seen_;
+  // By hash.
+  absl::flat_hash_map<size_t, std::vector<std::pair<ExprPtr, int>>> seen_;
+  absl::flat_hash_map<const Expr*, size_t> hashes_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "coordinator/job/attempt_runs.h"
 
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,6 +38,23 @@ bool AddressOf(const v1::WorkerMessage& message, uint64_t* job_id, uint32_t* att
   }
 }
 
+// A worker can be lost between the choice of a cut and now. Trying again can help, unlike with a
+// parallelism that does not reach a worker.
+absl::Status CheckViewsAreThere(const std::vector<ScanSplits>& scans,
+                                const std::vector<SlotOffer>& offers) {
+  std::set<uint32_t> active;
+  for (const SlotOffer& offer : offers) active.insert(offer.worker.value());
+  for (const ScanSplits& scan : scans) {
+    for (const v1::Split& split : scan.splits) {
+      if (split.worker_id() == 0 || active.contains(split.worker_id())) continue;
+      return MakeError(
+          ErrorDetail{SqlState::kConnectionFailure, 0, "", Blame::kExternal, Retry::kSafe},
+          absl::StrCat("worker ", split.worker_id(), ", which kept rows of a view, was lost"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 void FillNews(const SplitPool::News& news, v1::SplitAssignment* assignment) {
   assignment->set_active_tasks(news.active_tasks);
   if (news.unassigned_min_time_micros.has_value()) {
@@ -53,6 +71,7 @@ absl::StatusOr<std::unique_ptr<AttemptRuns::Run>> AttemptRuns::MakeRun(
     AttemptSpec spec, std::shared_ptr<AttemptObserver> observer) const {
   std::vector<SlotOffer> offers;
   for (const WorkerEntry& worker : registry_.Active()) offers.push_back({worker.id, worker.slots});
+  MR_RETURN_IF_ERROR(CheckViewsAreThere(spec.scans, offers));
   auto run = std::make_unique<Run>();
   MR_ASSIGN_OR_RETURN(run->placements, PlaceTasks(*spec.plan, offers, spec.job_id));
   for (const v1::TaskPlacement& placement : run->placements) {

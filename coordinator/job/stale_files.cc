@@ -2,12 +2,15 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/base/status.h"
 #include "common/connector_spec/file_options.h"
 #include "common/storage/file_system.h"
 #include "common/storage/staged_commit.h"
+#include "coordinator/epoch/checkpoint_files.h"
 #include "coordinator/scheduler/placement.h"
+#include "millrace/v1/control.pb.h"
 #include "millrace/v1/plan.pb.h"
 
 namespace millrace {
@@ -35,6 +38,18 @@ absl::Status RemoveStaleFiles(const v1::PhysicalPlan& plan, uint64_t job_id, uin
     first_error.Update(RemoveStaleStagedFiles(*file_system, folder, job_id, attempt));
   }
   return first_error;
+}
+
+absl::Status CommitPending(const CheckpointFiles& checkpoints,
+                           const v1::CheckpointManifest& manifest) {
+  if (manifest.pending_files().empty()) return absl::OkStatus();
+  const std::vector<v1::StagedFile> pending(manifest.pending_files().begin(),
+                                            manifest.pending_files().end());
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(pending[0].final_path()));
+  MR_RETURN_IF_ERROR(CommitStagedFiles(*file_system, pending));
+  v1::CheckpointManifest committed = manifest;
+  committed.clear_pending_files();
+  return checkpoints.WriteManifest(committed).status();
 }
 
 }  // namespace millrace

@@ -6,8 +6,6 @@
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
-#include "common/storage/file_system.h"
-#include "common/storage/staged_commit.h"
 #include "coordinator/job/stale_files.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
@@ -112,12 +110,7 @@ absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
   if (stream.durable_epoch > 0) {
     MR_ASSIGN_OR_RETURN(v1::CheckpointManifest manifest,
                         parts_.checkpoints.ReadManifest(stream.manifest));
-    const std::vector<v1::StagedFile> pending(manifest.pending_files().begin(),
-                                              manifest.pending_files().end());
-    if (!pending.empty()) {
-      MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(pending[0].final_path()));
-      MR_RETURN_IF_ERROR(CommitStagedFiles(*file_system, pending));
-    }
+    MR_RETURN_IF_ERROR(CommitPending(parts_.checkpoints, manifest));
     *restored = RestoredEpoch(manifest);
     for (ScanSplits& scan : attempt.scans) {
       scan = ResumeSplits(std::move(scan), PositionsOf(*restored, scan.scan_id));
@@ -168,6 +161,8 @@ void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch rest
   stream.attempt = attempt.attempt;
   stream.attempt_started = false;
   stream.attempt_ended = false;
+  stream.staged_epoch = 0;
+  stream.worker_lost = false;
   // What an earlier attempt had kept after the checkpoint will be kept again.
   stream.kept_rows = attempt.restore.has_value() ? KeptRowLog(*attempt.restore) : KeptRowLog();
   const uint64_t job_id = stream.spec.job_id;
@@ -274,6 +269,7 @@ void StreamJobs::OnWorkerJoined() {
 void StreamJobs::OnWorkerLost(WorkerId worker) {
   MutexLock lock(mutex_);
   for (auto& [id, stream] : streams_) {
+    if (stream->workers.contains(worker)) stream->worker_lost = true;
     // An attempt that runs fails by itself. One that has ended has left rows of views, or files of
     // the last checkpoint.
     const bool serves = stream->phase == StreamPhase::kServing && KeepsViews(*stream->spec.plan);

@@ -8,8 +8,7 @@
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
-#include "common/storage/file_system.h"
-#include "common/storage/staged_commit.h"
+#include "coordinator/job/stale_files.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
 #include "coordinator/scheduler/placement.h"
@@ -86,7 +85,8 @@ std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
   const bool first = epochs.published().empty();
   if (!first && (now >= stream.next_checkpoint_micros || LogIsLong(stream)) &&
       stream.checkpoint->idle() &&
-      RowsRead(epochs.published().back().positions) != stream.durable_rows) {
+      (RowsRead(epochs.published().back().positions) != stream.durable_rows ||
+       stream.staged_epoch > stream.durable_epoch)) {
     return EpochKind::kCheckpoint;
   }
   const int64_t interval = stream.spec.options.epoch_interval_micros;
@@ -151,6 +151,9 @@ void StreamJobs::OnEpochAck(WorkerId worker, const v1::EpochAck& ack) {
   Stream* stream = FindRunning(ack.job_id(), ack.attempt(), worker);
   if (stream == nullptr) return;
   stream->checkpoint->AddStagedFiles(ack);
+  if (!ack.staged_files().empty()) {
+    stream->staged_epoch = std::max(stream->staged_epoch, ack.epoch());
+  }
   stream->kept_rows.Add(ack, parts_.clock.WallMicros());
   for (const PublishedEpoch& published : stream->epochs->Acknowledge(ack)) {
     Publish(*stream, published);
@@ -248,22 +251,29 @@ void StreamJobs::StoreIfReady(Stream& stream) {
 }
 
 // Files first (the workers have done that), manifest second, pointer third (I2); what sinks have
-// staged comes last (I5).
+// staged comes after that (I5), and that the job has ended comes last, because an ended job that
+// keeps no view is not taken up again. *name is set as soon as the pointer has moved.
 absl::Status StreamJobs::MakeDurable(const v1::CheckpointManifest& manifest, v1::JobState state,
                                      std::string* name) {
-  MR_ASSIGN_OR_RETURN(*name, parts_.checkpoints.WriteManifest(manifest));
+  MR_ASSIGN_OR_RETURN(const std::string written, parts_.checkpoints.WriteManifest(manifest));
+  bool over = false;
   MR_RETURN_IF_ERROR(parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& record) {
+    over = record.state() == v1::JOB_STATE_CANCELLED || record.state() == v1::JOB_STATE_FAILED;
+    if (over) return;
     record.set_durable_epoch(manifest.epoch());
-    record.set_checkpoint_manifest(*name);
-    record.set_state(state);
-    if (state != v1::JOB_STATE_RUNNING) record.set_ended_at_micros(parts_.clock.WallMicros());
+    record.set_checkpoint_manifest(written);
+    if (record.state() == v1::JOB_STATE_CREATED) record.set_state(v1::JOB_STATE_RUNNING);
   }));
+  if (over) return CancelledByUser();
+  *name = written;
   MR_FAILPOINT("checkpoint.before_sink_commit");
-  const std::vector<v1::StagedFile> pending(manifest.pending_files().begin(),
-                                            manifest.pending_files().end());
-  if (pending.empty()) return absl::OkStatus();
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(pending[0].final_path()));
-  return CommitStagedFiles(*file_system, pending);
+  MR_RETURN_IF_ERROR(CommitPending(parts_.checkpoints, manifest));
+  if (state == v1::JOB_STATE_RUNNING) return absl::OkStatus();
+  return parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& record) {
+    if (record.state() == v1::JOB_STATE_CANCELLED) return;
+    record.set_state(state);
+    record.set_ended_at_micros(parts_.clock.WallMicros());
+  });
 }
 
 void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest, EpochKind kind) {
@@ -281,7 +291,16 @@ void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifes
   std::string name;
   const absl::Status durable = MakeDurable(manifest, state, &name);
   if (!durable.ok()) {
+    if (GetErrorDetail(durable).state == SqlState::kQueryCanceled) return;
     LogError("epoch", absl::StrCat("checkpoint of job ", job_id, " failed"), durable);
+    if (!name.empty()) {
+      // The next attempt goes on from where the record points, and finishes what is left.
+      MutexLock lock(mutex_);
+      Stream* stream = Find(job_id);
+      if (stream == nullptr || stream->attempt != manifest.attempt()) return;
+      stream->durable_epoch = manifest.epoch();
+      stream->manifest = name;
+    }
     return AbandonCheckpoint(job_id, manifest.attempt(), durable);
   }
   // Before the next checkpoint can begin.

@@ -227,8 +227,10 @@ absl::Status StreamJobs::Drop(uint64_t job_id) {
     changed_.NotifyAll();
   }
   MR_RETURN_IF_ERROR(parts_.store.Remove(job_id));
-  MR_RETURN_IF_ERROR(parts_.checkpoints.RemoveAll(job_id));
-  return parts_.files.Remove(job_id);
+  // A worker that has not heard of it yet may still add a file to its last checkpoint.
+  absl::Status removed = parts_.files.Remove(job_id);
+  removed.Update(parts_.checkpoints.RemoveAll(job_id));
+  return removed;
 }
 
 namespace {
@@ -311,7 +313,8 @@ absl::StatusOr<BoundViews> StreamJobs::BindLocked(const std::set<ViewRead>& read
     }
     const bool readable =
         keeper->phase == StreamPhase::kRunning || keeper->phase == StreamPhase::kServing;
-    if (!readable || keeper->epochs == nullptr || keeper->epochs->published().empty()) {
+    if (!readable || keeper->worker_lost || keeper->epochs == nullptr ||
+        keeper->epochs->published().empty()) {
       return NotReadable(keeper->spec.name, keeper->error);
     }
     groups[read.as_of_epoch].emplace_back(read, keeper);

@@ -66,10 +66,11 @@ class ControlStream final : public ControlReactor,
     MutexLock lock(mutex_);
     writing_ = false;
     queue_.pop_front();
-    if (!ok) {
-      FinishOnce(absl::UnavailableError("the connection is broken"));
-    } else if (finished_) {
+    if (finished_) {
+      // Close has left it to the end of this write, whether that came through or not.
       Finish(ToGrpcStatus(final_status_));
+    } else if (!ok) {
+      FinishOnce(absl::UnavailableError("the connection is broken"));
     } else {
       WriteNext();
     }

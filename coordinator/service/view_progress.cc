@@ -15,6 +15,17 @@ namespace {
 // Scan id → fragment.
 using Scans = std::map<uint32_t, uint32_t>;
 
+// A job that follows stored tables has no final epoch.
+bool FollowsTables(const v1::PhysicalPlan& plan) {
+  bool follows = false;
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    ForEachNode(fragment.root(), [&](const v1::PlanNode& node) {
+      follows = follows || (node.has_scan() && node.scan().connector() == "table");
+    });
+  }
+  return follows;
+}
+
 // The stored tables among the scans were read as far as `tables` shows them.
 bool HasReadTables(const StreamView& stream, const Scans& scans, const CatalogSnapshot& tables) {
   const PositionMap& positions = stream.published.back().positions;
@@ -52,6 +63,9 @@ bool IsComplete(const StreamView& stream, const Scans& scans, const CatalogSnaps
            stream.durable_epoch >= stream.published.back().epoch;
   }
   const auto& published = stream.published;
+  // The final epoch of the job comes next, and only it commits what the job writes outside.
+  const bool final_next = published.back().ended && !FollowsTables(*stream.plan);
+  if (final_next && !FileSinksOf(*stream.plan).empty()) return false;
   if (!HasEnded(stream, scans, published.back()) || !HasReadTables(stream, scans, tables)) {
     return false;
   }

@@ -111,6 +111,14 @@ def test_an_error_points_to_its_place(home):
     assert "carrier" in result.stderr.split("HINT", 1)[1]
 
 
+def test_a_script_that_is_no_utf8_is_refused(home, tmp_path):
+    script = tmp_path / "latin1.sql"
+    script.write_bytes(b"SELECT 'caf\xe9'")
+    result = millrace("run", str(script))
+    assert result.returncode == 3
+    assert "ERROR 22021: the statement is not valid UTF-8" in result.stderr
+
+
 def test_keep_going_prints_errors_in_their_place(home):
     result = millrace("run", "--keep-going", "-o", "csv", "-e", "SELECT 1 AS a; SELECT 1/0; SELECT 2 AS b")
     assert result.stdout == "a\n1\nERROR 22012: division by zero\nb\n2\n"
@@ -138,3 +146,36 @@ def test_output_forms(home, form, expected):
 def test_statements_without_rows_print_nothing(home):
     result = millrace("run", "-e", "CREATE TABLE t (a integer); INSERT INTO t VALUES (1); DROP TABLE t")
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
+
+
+def test_a_run_that_waited_for_a_view_leaves_whole_files(home, tmp_path):
+    """The cluster ends with the script: what the view's job writes outside must be committed by then."""
+    source = tmp_path / "ticks.csv"
+    times = "".join(f"{i},2024-01-01 00:{i // 60:02}:{i % 60:02}\n" for i in range(3000))
+    source.write_text("i,at\n" + times)
+    out = tmp_path / "out"
+    script = f"""
+        CREATE TABLE ticks (i int, at timestamp, WATERMARK FOR at AS at - INTERVAL '1 second')
+          WITH (connector = 'file', path = '{source}', rows_per_second = '3000');
+        CREATE TABLE closed () WITH (connector = 'file', path = '{out}/', format = 'csv', header = 'false');
+        CREATE MATERIALIZED VIEW counts AS SELECT count(*) AS n FROM ticks;
+        INSERT INTO closed SELECT window_start, count(*) FROM tumble(ticks, at, INTERVAL '1 minute')
+          GROUP BY window_start, window_end EMIT ON WINDOW CLOSE;
+        CALL millrace.wait_for('counts', 'complete', 'true', '60 s');
+        SELECT n FROM counts"""
+    result = millrace("run", "-e", script, "-o", "csv", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (0, "n\n3000\n"), result.stderr
+    names = [file.name for file in out.iterdir()]
+    assert names, "no file was written"
+    assert not [name for name in names if name.startswith("_")], names
+    lines = [line for file in out.iterdir() for line in file.read_text().splitlines()]
+    assert len(lines) == 50
+    assert_nothing_left(home)
+
+
+def test_runs_that_insert_into_one_folder_add_to_it(home, tmp_path):
+    script = f"""CREATE TABLE o (x int) WITH (connector = 'file', path = '{tmp_path}/o/', format = 'csv');
+        INSERT INTO o SELECT g FROM generate_series(1, 5) t(g); SELECT count(*) AS n FROM o"""
+    for rows in (5, 10):
+        result = millrace("run", "-e", script, "-o", "csv")
+        assert (result.returncode, result.stdout) == (0, f"n\n{rows}\n"), result.stderr

@@ -182,10 +182,9 @@ void AttemptManager::Build(const std::shared_ptr<const v1::DeployAttempt>& deplo
 void AttemptManager::Cancel(const v1::CancelAttempt& cancel) {
   const Key key{cancel.job_id(), cancel.attempt()};
   std::shared_ptr<Attempt> attempt;
-  bool drop_views = false;
   {
     MutexLock lock(mutex_);
-    drop_views = view_owners_.erase(key) > 0;
+    view_owners_.erase(key);
     const auto it = attempts_.find(key);
     if (it != attempts_.end()) {
       it->second.cancelled = true;
@@ -194,8 +193,10 @@ void AttemptManager::Cancel(const v1::CancelAttempt& cancel) {
       if (attempt == nullptr) return;
     }
   }
-  if (drop_views) parts_.views.Drop(JobId(key.first), AttemptId(key.second));
+  // A task may be about to open or to seal its part of a view, which must not fail with an error of
+  // its own: the views go when the tasks have ended.
   if (attempt != nullptr && !attempt->tasks_ended()) return attempt->Cancel();
+  parts_.views.Drop(JobId(key.first), AttemptId(key.second));
   RemoveIfOver(key);
   AnswerCancel(key);
 }
@@ -216,6 +217,7 @@ void AttemptManager::OnTasksEnded(uint64_t job, uint32_t attempt) {
     cancelled = it != attempts_.end() && it->second.cancelled;
     changed_.NotifyAll();
   }
+  if (cancelled) parts_.views.Drop(JobId(job), AttemptId(attempt));
   RemoveIfOver(key);
   if (cancelled) AnswerCancel(key);
 }

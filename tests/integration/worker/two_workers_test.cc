@@ -149,7 +149,8 @@ TEST(TwoWorkersTest, LostWorkerFailsTheTasksThatNeedIt) {
   cluster.WaitFor(v1::WorkerMessage::kSplitRequest, 4);
   cluster.WaitUntil([&] {
     for (const auto& task : cluster.TasksOf(1)) {
-      if (task.fragment() == 1 && task.rows_in() > 100'000) return true;
+      // A worker that has never sent anything is missed by the coordinator only.
+      if (task.fragment() == 1 && task.remote_bytes_in() > 100'000) return true;
     }
     return false;
   });
@@ -164,6 +165,9 @@ TEST(TwoWorkersTest, LostWorkerFailsTheTasksThatNeedIt) {
     }
     return failed.size() == 3;
   });
+  std::string still_running;
+  for (const auto& task : cluster.TasksOf(1)) still_running += task.ShortDebugString() + "\n";
+  ASSERT_THAT(failed, SizeIs(3)) << still_running;
   for (const v1::TaskUpdate& task : failed) {
     EXPECT_EQ(task.error().detail().sqlstate(), "08006") << task.error().message();
     EXPECT_THAT(task.error().message(), ::testing::HasSubstr("worker 2"));

@@ -115,9 +115,17 @@ absl::StatusOr<std::vector<v1::StagedFile>> FileSink::Prepare(uint64_t epoch) {
   if (complete_.empty()) return complete_;
   // The names too must survive a crash before anybody relies on them.
   MR_RETURN_IF_ERROR(file_system_.SyncFolder(folder_));
-  for (size_t i = 0; i < complete_.size(); ++i) {
-    complete_[i].set_final_path(spec_.final_names ? complete_[i].staged_path()
-                                                  : FinalPath(epoch, i));
+  // Another cluster that wrote to this folder may have had a job of this number; its files stay.
+  // What an earlier attempt at a batch has left is written over.
+  const bool keeps_others = !single_file_ && (epoch > 0 || spec_.attempt == 1);
+  size_t number = 0;
+  for (v1::StagedFile& file : complete_) {
+    if (spec_.final_names) {
+      file.set_final_path(file.staged_path());
+      continue;
+    }
+    while (keeps_others && file_system_.Stat(FinalPath(epoch, number)).ok()) ++number;
+    file.set_final_path(FinalPath(epoch, number++));
   }
   return std::exchange(complete_, {});
 }

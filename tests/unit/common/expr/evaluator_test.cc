@@ -76,6 +76,18 @@ TEST(Evaluator, AndOrFollowKleene) {
   EXPECT_EQ(EvalOn(Unwrap(BuildIsDistinct(x, y, false, 0)), schema, batch), "f t t t f t t t f");
 }
 
+TEST(Evaluator, CompilesLongListsInLinearTime) {
+  // With a search through all expressions for each one, this would take minutes.
+  std::vector<ExprPtr> equal;
+  std::vector<ExprPtr> items;
+  for (int i = 0; i < 60'000; ++i) {
+    equal.push_back(Op("=", kA, Int(i + 2)));
+    items.push_back(Int(i + 2));
+  }
+  EXPECT_EQ(On(Unwrap(BuildOr(std::move(equal), 0))), "f t NULL t t");
+  EXPECT_EQ(On(Unwrap(BuildInList(kA, std::move(items), false, 0))), "f t NULL t t");
+}
+
 TEST(Evaluator, IsLazy) {
   const ExprPtr quotient = Op("/", kA, kB);
   const ExprPtr nonzero = Op("<>", kB, Int(0));

@@ -141,6 +141,38 @@ TEST_F(AttemptManagerTest, CancelledAttemptAnswersWhenItsTasksHaveEnded) {
   EXPECT_ERROR(*end.end, SqlState::kQueryCanceled, "cancelled");
 }
 
+// A task that seals an epoch of a view while the cancellation comes must not fail with an error of
+// its own: the job would not be restarted.
+TEST_F(AttemptManagerTest, ViewsGoAfterTheTasksOfACancelledAttempt) {
+  class Blocker final : public Actor {
+   public:
+    explicit Blocker(ActorPool& pool) : Actor(pool) {}
+    std::latch running{1};
+    std::latch go_on{1};
+
+   protected:
+    StepResult Step() override {
+      running.count_down();
+      go_on.wait();
+      return StepResult::kDone;
+    }
+  };
+  Deploy(1);
+  Start(1);
+  outbox_->Wait(v1::WorkerMessage::kSplitRequest);
+  const ViewPart part{ObjectId(11), JobId(5), AttemptId(1), 0};
+  ASSERT_OK(views_.Open(part, {}, {}, Epoch(0)));
+  // Keeps the pool's only thread, and with it the task.
+  const auto blocker = std::make_shared<Blocker>(pool_);
+  blocker->Wake();
+  blocker->running.wait();
+  Cancel(1);
+  EXPECT_OK(views_.Seal(part, Epoch(1), {}));
+  blocker->go_on.count_down();
+  outbox_->Wait(v1::WorkerMessage::kCancelled);
+  EXPECT_FALSE(views_.Read(part, Epoch(1)).ok());
+}
+
 TEST_F(AttemptManagerTest, AttemptThatNeverStartedCanBeCancelled) {
   Deploy(1);
   Cancel(1);

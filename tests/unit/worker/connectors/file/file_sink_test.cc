@@ -217,6 +217,26 @@ TEST_F(FileSinkTest, PassesTheSinkContract) {
   }
 }
 
+TEST_F(FileSinkTest, LeavesTheFilesOfAnotherClusterAlone) {
+  const Schema schema = {{"id", SqlType::Of(TypeId::kInt64)}};
+  v1::FileSinkNode node;
+  node.set_object_id(5);
+  node.mutable_options()->insert({{"path", folder_.path()}, {"format", "csv"}});
+  ToProto(schema[0], node.add_columns());
+  for (const char* number : {"0", "1", "2"}) {
+    const auto sink = CreateSink(node, SinkTask{7, 1, 0}, file_system_);
+    ASSERT_OK(sink);
+    ASSERT_OK(WriteAll(**sink, {BatchOf(schema, {{number}})}));
+    const auto staged = (*sink)->Prepare(0);
+    ASSERT_OK(staged);
+    ASSERT_OK(CommitStagedFiles(file_system_, *staged));
+  }
+  for (const std::string number : {"0", "1", "2"}) {
+    EXPECT_EQ(TempFolder::Read(folder_.Path("part-7-5-0-0-" + number + ".csv")),
+              "id\n" + number + "\n");
+  }
+}
+
 // Nobody looks at a segment before a version names it, so nothing has to be renamed.
 TEST_F(FileSinkTest, TableSinkPreparesDurableSegmentsThatReadBack) {
   SinkContract contract;

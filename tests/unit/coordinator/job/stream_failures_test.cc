@@ -1,0 +1,72 @@
+#include <filesystem>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "tests/unit/coordinator/job/stream_jobs_fixture.h"
+
+namespace millrace {
+namespace {
+
+TEST_F(StreamJobsTest, ViewWithALostWorkerIsAwaitedFromTheLossOn) {
+  StartJob();
+  Pump();
+  Step();
+  ASSERT_TRUE(jobs_->BindViews({{kView, 0}}).ok());
+  cluster_.registry_.Disconnect(WorkerId(1), absl::UnavailableError("eof"));
+  // The other worker has not answered the cancellation yet.
+  ASSERT_EQ(jobs_->View(kJob)->phase, StreamPhase::kRunning);
+  EXPECT_EQ(GetErrorDetail(jobs_->BindViews({{kView, 0}}).status()).retry, Retry::kSafe);
+}
+
+TEST_F(StreamJobsTest, FilesOfWindowsThatCloseWithoutNewRowsBecomeDurable) {
+  StartJob();
+  Pump();
+  for (int i = 0; i < 25; ++i) Step();
+  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  const uint64_t first = jobs_->View(kJob)->durable_epoch;
+  for (int i = 0; i < 25; ++i) Step(0);
+  // Every row is durable now.
+  ASSERT_TRUE(WaitFor([first](const StreamView& view) { return view.durable_epoch > first; }).ok());
+  const uint64_t before = jobs_->View(kJob)->durable_epoch;
+  const std::string final_path = StageAFile();
+  for (int i = 0; i < 60; ++i) Step(0);
+  ASSERT_TRUE(
+      WaitFor([before](const StreamView& view) { return view.durable_epoch > before; }).ok());
+  EXPECT_TRUE(std::filesystem::exists(final_path));
+  // Once committed it belongs to its readers; a restart does not miss it.
+  std::filesystem::remove(final_path);
+  cluster_.registry_.Disconnect(WorkerId(1), absl::UnavailableError("eof"));
+  Pump();
+  Step(0);
+  EXPECT_TRUE(
+      WaitFor([](const StreamView& view) { return view.phase == StreamPhase::kRunning; }).ok());
+}
+
+// The pointer has moved, and the files cannot be put in place: the next attempt goes on from the new
+// checkpoint, which finishes them, and not from the one before, which would write them once more.
+TEST_F(StreamJobsTest, FailedCommitOfFilesGoesOnFromTheNewCheckpoint) {
+  StartJob();
+  Pump();
+  StageAFile();
+  std::filesystem::remove(folder_ / "_staged");
+  for (int i = 0; i < 25; ++i) Step();
+  EXPECT_FALSE(WaitFor([](const StreamView&) { return false; }).ok());
+  const v1::JobRecord record = *store_->Get(kJob);
+  EXPECT_GT(record.durable_epoch(), 0);
+  EXPECT_EQ(jobs_->View(kJob)->durable_epoch, record.durable_epoch());
+}
+
+TEST_F(StreamJobsTest, CancelledJobStaysCancelledWhateverItsLastCheckpointDoes) {
+  StartJob();
+  Pump();
+  Step();
+  ASSERT_TRUE(
+      store_->Update(kJob, [](v1::JobRecord& record) { record.set_state(v1::JOB_STATE_CANCELLED); })
+          .ok());
+  for (int i = 0; i < 60; ++i) Step();
+  EXPECT_EQ(RecordedState(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(store_->Get(kJob)->durable_epoch(), 0);
+}
+
+}  // namespace
+}  // namespace millrace
