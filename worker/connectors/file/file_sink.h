@@ -31,7 +31,7 @@ struct FileSinkSpec {
 };
 
 // Writes files of one task under staged names in the target's folder. Prepare fsyncs them and tells
-// their final names, which job, sink, task and epoch fix:
+// their final names, which job, sink, task and epoch fix (the number skips names that are taken):
 // "part-<job>-<sink>-<task>-<epoch>-<number>.csv". The coordinator renames (CommitStagedFiles). A
 // path that names a file gets that one file, also for no rows; a folder gets no file for no rows.
 class FileSink final : public Sink {
