@@ -53,8 +53,8 @@ struct StreamJobs::Stream {
   std::string manifest;
   // Rows that the last durable epoch had read.
   uint64_t durable_rows = 0;
-  // The newest epoch of the attempt for which a sink has staged files. A watermark can close windows
-  // without a further row, and their files wait for a durable epoch too.
+  // The newest epoch of the attempt for which a sink has staged files. A watermark can close
+  // windows without a further row, and their files wait for a durable epoch too.
   uint64_t staged_epoch = 0;
   // A worker of the attempt is lost, and the attempt has not ended yet: what it kept of the views
   // cannot be read.

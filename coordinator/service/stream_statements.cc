@@ -52,7 +52,7 @@ absl::StatusOr<StatementResult> StreamStatements::WaitFor(const BoundWaitFor& st
       return progress.complete || progress.watermark_micros.value_or(INT64_MIN) >= wanted;
     }
     if (progress.rows >= static_cast<uint64_t>(wanted)) return true;
-    if (!progress.complete) return false;
+    if (!progress.complete || progress.may_grow) return false;
     return MakeError(SqlState::kObjectNotInPrerequisiteState,
                      absl::StrCat("the input of ", view->name(), " has ended after ", progress.rows,
                                   " rows, not ", wanted));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <vector>
 
 #include "coordinator/catalog/catalog.h"
 #include "coordinator/planner/planner.h"
@@ -15,15 +16,17 @@ namespace {
 // Scan id → fragment.
 using Scans = std::map<uint32_t, uint32_t>;
 
-// A job that follows stored tables has no final epoch.
-bool FollowsTables(const v1::PhysicalPlan& plan) {
-  bool follows = false;
+// Those of the job's scans that follow stored tables.
+std::vector<uint32_t> TableScans(const v1::PhysicalPlan& plan) {
+  std::vector<uint32_t> scans;
   for (const v1::Fragment& fragment : plan.fragments()) {
     ForEachNode(fragment.root(), [&](const v1::PlanNode& node) {
-      follows = follows || (node.has_scan() && node.scan().connector() == "table");
+      if (node.has_scan() && node.scan().connector() == "table") {
+        scans.push_back(node.scan().scan_id());
+      }
     });
   }
-  return follows;
+  return scans;
 }
 
 // The stored tables among the scans were read as far as `tables` shows them.
@@ -63,8 +66,9 @@ bool IsComplete(const StreamView& stream, const Scans& scans, const CatalogSnaps
            stream.durable_epoch >= stream.published.back().epoch;
   }
   const auto& published = stream.published;
-  // The final epoch of the job comes next, and only it commits what the job writes outside.
-  const bool final_next = published.back().ended && !FollowsTables(*stream.plan);
+  // The final epoch of the job comes next, and only it commits what the job writes outside. A job
+  // that follows stored tables has no final epoch.
+  const bool final_next = published.back().ended && TableScans(*stream.plan).empty();
   if (final_next && !FileSinksOf(*stream.plan).empty()) return false;
   if (!HasEnded(stream, scans, published.back()) || !HasReadTables(stream, scans, tables)) {
     return false;
@@ -97,6 +101,10 @@ ViewProgress ViewProgressOf(const StreamView& stream, uint64_t view_id,
   const Scans scans = ScansFeeding(*stream.plan, view_id);
   ViewProgress progress;
   progress.complete = IsComplete(stream, scans, tables);
+  const std::vector<uint32_t> tables_read = TableScans(*stream.plan);
+  progress.may_grow =
+      !stream.complete && std::any_of(tables_read.begin(), tables_read.end(),
+                                      [&](uint32_t scan) { return scans.contains(scan); });
   progress.watermark_micros = WatermarkOf(stream, view_id);
   for (const auto& [key, position] : stream.published.back().positions) {
     if (scans.contains(key.first)) progress.rows += position.rows();

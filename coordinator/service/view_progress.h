@@ -13,6 +13,8 @@ namespace millrace {
 struct ViewProgress {
   // Every row of its sources is in; of stored tables, those that `tables` shows.
   bool complete = false;
+  // Reads a stored table that may still get rows.
+  bool may_grow = false;
   // Least watermark of the tasks that keep it; absent without event time.
   std::optional<int64_t> watermark_micros;
   // Read from its sources.

@@ -181,6 +181,23 @@ def test_rows_can_be_waited_for(client, drop):
     assert rows_of(client.execute("SELECT * FROM totals")) == [(3, 6)]
 
 
+def test_rows_that_come_after_the_wait_began_are_waited_for(cluster, client, drop):
+    define_orders(client, drop)
+    client.execute("INSERT INTO items VALUES (1, 1)")
+    client.execute(f"CREATE MATERIALIZED VIEW totals AS {VIEWS['totals']}; FLUSH")
+    # What is there has been read, but a stored table does not end.
+    with pytest.raises(StatementFailed, match="wait") as late:
+        client.execute("CALL millrace.wait_for('totals', 'rows', 2, '300 ms')")
+    assert late.value.sqlstate != "55000"
+    other = SqlClient(cluster.address)
+    writer = threading.Thread(target=lambda: other.execute("INSERT INTO items VALUES (2, 2)"))
+    writer.start()
+    client.execute("CALL millrace.wait_for('totals', 'rows', 2, '60 s')")
+    writer.join()
+    other.close()
+    assert rows_of(client.execute("SELECT * FROM totals")) == [(2, 3)]
+
+
 def test_drop_names_what_reads_the_table(client, drop):
     define_orders(client, drop)
     client.execute(f"CREATE MATERIALIZED VIEW totals AS {VIEWS['totals']}")

@@ -178,8 +178,8 @@ TEST_F(ScanInputTest, StaysAfterItsEndUntilTheFinalBarrier) {
   EXPECT_THAT(Drain(), ElementsAre("!2", "end"));
 }
 
-// What windows still hold comes out before the epoch that says that the source has ended; a job that
-// follows a stored table may start no further one.
+// What windows still hold comes out before the epoch that says that the source has ended; a job
+// that follows a stored table may start no further one.
 TEST_F(ScanInputTest, BarrierThatSaysEndedComesAfterTheLastWatermark) {
   CreateWithTime({{"10:00:00 | 10:00:01"}});
   mailbox_->Inject({1, false, false});
