@@ -112,7 +112,8 @@ absl::StatusOr<ArrayPtr> GatherText(const arrow::Array& array, const Selection& 
   MR_ASSIGN_OR_RETURN(BufferPtr bytes, AllocateBytes(total));
   const uint8_t* in = text.raw_data();
   uint8_t* out = bytes->mutable_data();
-  for (int64_t i = 0; i < rows.length; ++i) {
+  // Texts that are all empty may have no buffer.
+  for (int64_t i = 0; i < rows.length && total > 0; ++i) {
     const int32_t begin = offsets[rows.indices[i]];
     std::memcpy(out + ends[i], in + begin, static_cast<size_t>(ends[i + 1] - ends[i]));
   }

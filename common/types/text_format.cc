@@ -1,5 +1,6 @@
 #include "common/types/text_format.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -44,8 +45,7 @@ void AppendFloat(T value, int max_fixed_exponent, std::string* out) {
   char buffer[64];
   const auto scientific =
       std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::scientific);
-  const char* exponent_at = scientific.ptr;
-  while (exponent_at != buffer && *exponent_at != 'e') --exponent_at;
+  const char* exponent_at = std::find(buffer, scientific.ptr, 'e');
   int exponent = 0;
   std::from_chars(exponent_at + (exponent_at[1] == '+' ? 2 : 1), scientific.ptr, exponent);
   if (exponent < -4 || exponent >= max_fixed_exponent) {

@@ -38,6 +38,8 @@ SANITIZER_ENVIRONMENT = {
     f"suppressions={ROOT}/tests/support/tsan.supp:history_size=4",
 }
 
+PROGRAMS = ("millrace-coordinator", "millrace-worker", "millrace")
+
 SLT_CASES = re.compile(r"^slt cases: (\d+) passed, (\d+) failed \((\d+) of (\d+) files\)", re.M)
 
 
@@ -240,7 +242,7 @@ def both_gtests(kind: str) -> Outcome:
 TIERS: dict[str, tuple[str, Callable[[], Outcome]]] = {
     "checks": ("", checks),
     "unit": ("release", lambda: gtests("release", test_folders("unit"))),
-    "integration": ("release", lambda: gtests("release", test_folders("integration"))),
+    "integration": ("programs", lambda: gtests("release", test_folders("integration"))),
     "sql": ("programs", lambda: pytest_tier("sql", "tests/sql", [], 20 * 60)),
     "sql-view": (
         "programs",
@@ -257,8 +259,8 @@ TIERS: dict[str, tuple[str, Callable[[], Outcome]]] = {
     "tsan": ("tsan", lambda: gtests("tsan", tsan_folders())),
 }
 BUILDS: dict[str, Callable[[], Outcome]] = {
-    # The release build's three programs, without its tests: half of the work.
-    "programs": lambda: build("release", []),
+    # The release build without its unit tests: half of the work.
+    "programs": lambda: build("release", [*PROGRAMS, *test_targets("integration")]),
     "release": lambda: build("release", ["all"]),
     "asan": lambda: build("asan", ["all"]),
     "tsan": tsan_build,

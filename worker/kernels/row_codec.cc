@@ -169,7 +169,8 @@ void RowCodec::Encode(const Batch& batch, absl::Span<const int> columns, Encoded
   }
   for (int64_t i = 0; i < n; ++i) out->offsets[i + 1] += out->offsets[i];
   out->bytes.ResizeUninitialized(out->offsets[n]);
-  for (int64_t i = 0; i < n; ++i) {
+  // Without columns and rows there are no bytes either.
+  for (int64_t i = 0; i < n && null_bytes_ > 0; ++i) {
     std::memset(out->bytes.data() + out->offsets[i], 0, static_cast<size_t>(null_bytes_));
   }
 

@@ -11,14 +11,10 @@ namespace {
 
 std::atomic<uint64_t> allocations{0};
 
-void Count() { allocations.fetch_add(1, std::memory_order_relaxed); }
+[[maybe_unused]] void Count() { allocations.fetch_add(1, std::memory_order_relaxed); }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-void* Allocate(size_t size) { return std::malloc(size); }
-void* AllocateAligned(size_t alignment, size_t size) {
-  return std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-}
-#else
+// A sanitizer has its own allocators, which must stay: there only Arrow's pool is counted.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 // glibc's own functions, below those that are replaced here.
 extern "C" void* __libc_malloc(size_t size);
 extern "C" void* __libc_calloc(size_t count, size_t size);
@@ -27,12 +23,12 @@ extern "C" void* __libc_memalign(size_t alignment, size_t size);
 
 void* Allocate(size_t size) { return __libc_malloc(size); }
 void* AllocateAligned(size_t alignment, size_t size) { return __libc_memalign(alignment, size); }
-#endif
 
 void* OrDie(void* block) {
   if (block == nullptr) std::abort();
   return block;
 }
+#endif
 
 }  // namespace
 
@@ -62,7 +58,6 @@ int posix_memalign(void** block, size_t alignment, size_t size) {
 }
 
 }  // extern "C"
-#endif
 
 void* operator new(size_t size) {
   Count();
@@ -88,8 +83,17 @@ void operator delete(void* block, std::align_val_t) noexcept { std::free(block);
 void operator delete[](void* block, std::align_val_t) noexcept { std::free(block); }
 void operator delete(void* block, size_t, std::align_val_t) noexcept { std::free(block); }
 void operator delete[](void* block, size_t, std::align_val_t) noexcept { std::free(block); }
+#endif
 
 namespace millrace {
+
+bool CountsNew() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return false;
+#else
+  return true;
+#endif
+}
 
 uint64_t NumAllocations() {
   const auto pool = static_cast<uint64_t>(arrow::default_memory_pool()->num_allocations());
