@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every check and every test from nothing, and closes with a line "N passed, N failed".
 #
-#   tests/run.sh                       all tiers (under an hour on two cores; minutes with a warm build)
+#   tests/run.sh                       all tiers: three builds, over an hour on two cores from nothing
 #   tests/run.sh checks unit sql       only these tiers, and the builds they need
 #   tests/run.sh sql-view              the SQL cases through materialized views over streams
 #   tests/run.sh --list                the tiers
