@@ -25,7 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support.dev_cluster import DevCluster  # noqa: E402
-from support.sql_client import SqlClient  # noqa: E402
+from support.sql_client import SqlClient, rows_of  # noqa: E402
 
 GOAL = 3.0
 QUIET_LOAD = 1.5
@@ -71,10 +71,6 @@ def make_data(folder: pathlib.Path, rows: int) -> dict[str, str]:
     connection.execute(f"COPY d TO '{paths['d']}' (FORMAT parquet, COMPRESSION snappy)")
     connection.execute(f"COPY t TO '{paths['c']}' (FORMAT csv, HEADER)")
     return paths
-
-
-def rows_of(results) -> list[tuple]:
-    return [tuple(row.values()) for batch in results[-1].batches for row in batch.to_pylist()]
 
 
 def same_rows(mine: list[tuple], theirs: list[tuple]) -> bool:

@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support.process_cluster import ProcessCluster  # noqa: E402
-from support.sql_client import SqlClient, StatementFailed  # noqa: E402
+from support.sql_client import SqlClient, StatementFailed, rows_of  # noqa: E402
 
 BUILD = ROOT / "build" / os.environ.get("MILLRACE_BUILD", "asan")
 DEADLINE_S = 120
@@ -46,18 +46,6 @@ def connect() -> Iterator[Callable[[ProcessCluster], SqlClient]]:
     yield to
     for client in clients:
         client.close()
-
-
-def rows_of(results) -> list[tuple]:
-    """The rows of the last statement's result set."""
-    return [tuple(row.values()) for batch in results[-1].batches for row in batch.to_pylist()]
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for: {what}"
-        time.sleep(0.05)
 
 
 def eventually_readable(client: SqlClient, query: str) -> list[tuple]:

@@ -5,8 +5,9 @@ import csv
 import pathlib
 
 import pytest
-from conftest import rows_of, wait_until, write_events
-from support.sql_client import StatementFailed
+from conftest import write_events
+from support.sql_client import StatementFailed, rows_of
+from support.waiting import wait_until
 
 NUM_FILES = 3
 ROWS_PER_FILE = 3000

@@ -1,6 +1,8 @@
 """I1: an epoch is published only after every task of the job has acknowledged it."""
 
-from conftest import eventually_readable, rows_of, wait_until, write_events
+from conftest import eventually_readable, write_events
+from support.sql_client import rows_of
+from support.waiting import wait_until
 
 ROWS_PER_FILE = 6000
 SLOW = 2000

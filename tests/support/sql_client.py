@@ -48,6 +48,11 @@ class StatementFailed(Exception):
         self.hint = hint
 
 
+def rows_of(results: list[StatementResult]) -> list[tuple]:
+    """The rows of the last statement's result set."""
+    return [tuple(row.values()) for batch in results[-1].batches for row in batch.to_pylist()]
+
+
 @dataclass
 class StatementResult:
     """What one statement gave back; without a schema it gave no rows."""

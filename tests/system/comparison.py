@@ -27,8 +27,3 @@ def assert_same_rows(actual, expected, name):
         for a, b in zip(mine, theirs, strict=True):
             same = a == b or (isinstance(a, float) and isinstance(b, float) and math.isclose(a, b, rel_tol=1e-9))
             assert same, f"{name}: {mine} instead of {theirs}"
-
-
-def rows_of(results):
-    """The rows of the last statement's result set."""
-    return [tuple(row.values()) for batch in results[-1].batches for row in batch.to_pylist()]

@@ -1,8 +1,7 @@
 """Bad input gives a clear error with its place, and leaves the cluster as it was."""
 
 import pytest
-from comparison import rows_of
-from support.sql_client import StatementFailed
+from support.sql_client import StatementFailed, rows_of
 
 
 @pytest.fixture

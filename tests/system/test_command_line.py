@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+from support.waiting import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MILLRACE = ROOT / "build" / os.environ.get("MILLRACE_BUILD", "release") / "bin" / "millrace"
@@ -34,26 +35,19 @@ def millrace(*arguments, **options):
 
 
 def processes_with(text):
-    """Command lines of living processes that name `text`."""
+    """Living processes whose command line names `text`: that line, and the seconds of CPU that they have used."""
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
+            state, *numbers = (entry / "stat").read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue
         if text in command and state != "Z":
-            found.append(command)
+            found.append((command, int(numbers[10]) / os.sysconf("SC_CLK_TCK")))
     return found
-
-
-def wait_until(condition, what):
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for: {what}"
-        time.sleep(0.05)
 
 
 def assert_nothing_left(home):
@@ -77,8 +71,10 @@ def test_a_killed_run_leaves_nothing(home, kill):
     sql = "SELECT count(*) FROM endless"
     setup = "CREATE TABLE endless (k bigint) WITH (connector = 'datagen', rows = '1000000000000');"
     process = subprocess.Popen([MILLRACE, "run", "-e", setup + sql], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_until(lambda: len(processes_with(str(home))) >= 3, "three processes")
-    time.sleep(1.0)
+    wait_until(
+        lambda: any("millrace-worker" in command and cpu_s > 0.5 for command, cpu_s in processes_with(str(home))),
+        "a worker that is at work on the query",
+    )
     process.send_signal(kill)
     code = process.wait(timeout=DEADLINE_S)
     assert code == (-signal.SIGKILL if kill == signal.SIGKILL else 130)

@@ -6,8 +6,7 @@ import tempfile
 
 import psycopg
 import pytest
-from comparison import rows_of
-from support.sql_client import StatementFailed
+from support.sql_client import StatementFailed, rows_of
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[1] / "support" / "postgres.sh"
 COLUMNS = "i integer, t text, n numeric(8, 2), b boolean, d date, ts timestamp"

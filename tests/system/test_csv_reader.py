@@ -7,8 +7,7 @@ import random
 import subprocess
 
 import pytest
-from comparison import rows_of
-from support.sql_client import StatementFailed
+from support.sql_client import StatementFailed, rows_of
 
 ALPHABET = ["a", "b", ",", '"', "'", "é", "€", "\t", " ", "\\", "x" * 40]
 

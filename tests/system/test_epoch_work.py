@@ -1,11 +1,10 @@
 """I11: what an epoch costs grows with its changes, not with the state."""
 
-import time
-
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from comparison import rows_of
+from support.sql_client import rows_of
+from support.waiting import wait_until
 
 DEADLINE_S = 120
 NUM_KEYS = 1_000_000
@@ -68,18 +67,10 @@ def touched(client, job):
 
 def settled(client, job):
     """The counters come with heartbeats: waits until they show the newest published epoch in all tasks."""
-    deadline = time.monotonic() + DEADLINE_S
-    while True:
-        [(behind,)] = rows_of(
-            client.execute(
-                f"""SELECT count(*) FROM millrace.tasks WHERE job_id = {job}
-                    AND epoch < (SELECT max(epoch) FROM millrace.epochs WHERE job_id = {job})"""
-            )
-        )
-        if behind == 0:
-            return touched(client, job)
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    behind = f"""SELECT count(*) FROM millrace.tasks WHERE job_id = {job}
+                 AND epoch < (SELECT max(epoch) FROM millrace.epochs WHERE job_id = {job})"""
+    wait_until(lambda: rows_of(client.execute(behind)) == [(0,)], "counters of the newest epoch")
+    return touched(client, job)
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -6,7 +6,7 @@ import pathlib
 import re
 
 import pytest
-from comparison import rows_of
+from support.sql_client import rows_of
 
 NUM_FILES = 24
 ROWS_PER_FILE = 3000

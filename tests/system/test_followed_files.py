@@ -1,25 +1,20 @@
 """follow = true: new files and appended lines are read as they come, also over a restart."""
 
-import time
-
 import pytest
-from comparison import rows_of
 from conftest import BUILD
 from support.dev_cluster import DevCluster
-from support.sql_client import SqlClient, StatementFailed
+from support.sql_client import SqlClient, StatementFailed, rows_of
+from support.waiting import wait_until
 
 DEADLINE_S = 60
 QUICK = ", follow = true, follow_interval = '50 ms'"
 
 
 def wait_for_rows(client, view, expected):
-    deadline = time.monotonic() + DEADLINE_S
-    while True:
-        rows = sorted(rows_of(client.execute(f"SELECT * FROM {view}")))
-        if rows == sorted(expected):
-            return
-        assert time.monotonic() < deadline, rows[:20]
-        time.sleep(0.05)
+    def rows():
+        return sorted(rows_of(client.execute(f"SELECT * FROM {view}")))
+
+    wait_until(lambda: rows() == sorted(expected), lambda: f"{sorted(expected)[:20]} instead of {rows()[:20]}")
 
 
 def append(path, text):
@@ -94,10 +89,7 @@ def test_a_file_that_loses_rows_stops_the_job(client, tmp_path, change):
         else:
             path.write_text("id\n" + "".join(f"{i}\n" for i in range(1000, 2000)))
         failed = "SELECT error FROM millrace.jobs WHERE name = 'shrunk_seen' AND state = 'failed'"
-        deadline = time.monotonic() + DEADLINE_S
-        while not (rows := rows_of(client.execute(failed))):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        rows = wait_until(lambda: rows_of(client.execute(failed)), "the job's failure")
         assert str(path) in rows[0][0]
         assert ("cut short" if change == "truncate" else "replaced") in rows[0][0]
         with pytest.raises(StatementFailed):

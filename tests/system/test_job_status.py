@@ -4,13 +4,12 @@ import datetime
 import json
 import re
 import subprocess
-import time
 
 import grpc
 import pytest
-from comparison import rows_of
 from conftest import BUILD
-from support.sql_client import message_class
+from support.sql_client import message_class, rows_of
+from support.waiting import wait_until
 
 DEADLINE_S = 60
 NUM_FILES = 6
@@ -68,13 +67,6 @@ def status_over_grpc(cluster, job):
         return get(message_class("millrace.v1.GetJobRequest")(job=job), timeout=DEADLINE_S).status
 
 
-def wait_for(condition, what):
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.05)
-
-
 def submit(cluster, tmp_path, name, text):
     path = tmp_path / f"{name}.sql"
     path.write_text(text)
@@ -107,7 +99,7 @@ def running(client, cluster, files, tmp_path):
             return False
         return counted(status["tasks"], "ViewSink", "state_rows") == NUM_KEYS + NUM_ROWS // 10
 
-    wait_for(settled, lambda: status_of(cluster, job))
+    wait_until(settled, lambda: status_of(cluster, job))
     yield job
     millrace(cluster, "cancel", job)
     client.execute("DROP TABLE events CASCADE")
@@ -207,7 +199,7 @@ def test_an_ended_script_keeps_the_counters_of_its_steps(client, cluster, files,
     )
     try:
         job = submit(cluster, tmp_path, "ended", script)
-        wait_for(lambda: status_of(cluster, job)["state"] == "JOB_STATE_FINISHED", lambda: status_of(cluster, job))
+        wait_until(lambda: status_of(cluster, job)["state"] == "JOB_STATE_FINISHED", lambda: status_of(cluster, job))
         status = status_of(cluster, job)
         steps = status["steps"]
         assert [(step["rows_in"], step["rows"]) for step in steps] == [
@@ -233,7 +225,7 @@ def test_a_failed_step_names_its_place(client, cluster, tmp_path):
     )
     try:
         job = submit(cluster, tmp_path, "broken", script)
-        wait_for(lambda: status_of(cluster, job)["state"] == "JOB_STATE_FAILED", lambda: status_of(cluster, job))
+        wait_until(lambda: status_of(cluster, job)["state"] == "JOB_STATE_FAILED", lambda: status_of(cluster, job))
         status = status_of(cluster, job)
         assert [step["state"] for step in status["steps"]] == ["STEP_STATE_FINISHED", "STEP_STATE_FAILED"]
         failed = [task for task in status["tasks"] if task["state"] == "TASK_STATE_FAILED"]
@@ -264,7 +256,7 @@ def test_a_failed_stream_names_the_task_and_the_line(client, cluster, tmp_path):
         client.execute("CREATE MATERIALIZED VIEW grown AS SELECT k, count(*) AS n FROM growing GROUP BY k")
         with (folder / "a.csv").open("a") as out:
             out.write("3,three\n")
-        wait_for(
+        wait_until(
             lambda: status_of(cluster, "grown")["state"] == "JOB_STATE_FAILED", lambda: status_of(cluster, "grown")
         )
         status = status_of(cluster, "grown")

@@ -2,23 +2,14 @@
 
 import datetime
 import random
-import time
 
 import pytest
-from comparison import rows_of
 from conftest import BUILD
 from support.dev_cluster import DevCluster
-from support.sql_client import SqlClient, StatementFailed
+from support.sql_client import SqlClient, StatementFailed, rows_of
+from support.waiting import wait_until
 
-DEADLINE_S = 60
 START = datetime.datetime(2024, 1, 1)
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def define(client, name, columns, path, options=""):
@@ -165,7 +156,7 @@ def test_late_and_bad_rows_are_kept_once_over_crashes(tmp_path):
         for _ in range(3):
             [(before,)] = rows_of(client.execute("SELECT durable_epoch FROM millrace.jobs WHERE name = 'totals'"))
             durable = "SELECT durable_epoch FROM millrace.jobs WHERE name = 'totals'"
-            wait_for(lambda: rows_of(client.execute(durable))[0][0] > before)  # noqa: B023
+            wait_until(lambda: rows_of(client.execute(durable))[0][0] > before, "a durable epoch")  # noqa: B023
             cluster.crash()
             client.close()
             cluster = DevCluster(BUILD, data_dir)

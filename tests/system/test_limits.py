@@ -7,8 +7,7 @@ import time
 
 import grpc
 import pytest
-from comparison import rows_of
-from support.sql_client import message_class
+from support.sql_client import message_class, rows_of
 
 RSS_MAX_BYTES = 600 << 20
 CSV_BYTES = int(os.environ.get("MILLRACE_TEST_CSV_BYTES", str(4 << 30)))

@@ -8,8 +8,7 @@ import random
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from comparison import rows_of
-from support.sql_client import StatementFailed
+from support.sql_client import StatementFailed, rows_of
 
 EPOCH = datetime.datetime(1970, 1, 1)
 DAY = datetime.timedelta(days=1)

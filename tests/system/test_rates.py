@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from comparison import rows_of
+from support.sql_client import rows_of
 
 RATE = 4000
 DEADLINE_S = 60

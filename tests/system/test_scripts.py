@@ -4,14 +4,14 @@ import json
 import pathlib
 import random
 import subprocess
-import time
 
 import duckdb
 import pytest
-from comparison import assert_same_rows, rows_of
+from comparison import assert_same_rows
 from conftest import BUILD
 from support.dev_cluster import DevCluster
-from support.sql_client import SqlClient, StatementFailed
+from support.sql_client import SqlClient, StatementFailed, rows_of
+from support.waiting import wait_until
 
 NUM_ROWS = 20_000
 DEADLINE_S = 60
@@ -79,13 +79,6 @@ def job_status(cluster, job: str) -> dict:
     return json.loads(millrace(cluster, "job", "get", job, "--json"))
 
 
-def wait_for(condition) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("parallelism", [1, 2, 4])
 def test_four_views_over_one_source_read_each_row_once(client, files, expected, parallelism):
     client.execute(f"SET parallelism = {parallelism}")
@@ -137,7 +130,7 @@ def test_all_views_of_a_script_show_one_cut(client, files):
             seen.add(row)
             return row[0] == NUM_ROWS
 
-        wait_for(at_the_end)
+        wait_until(at_the_end, "the end of the stream")
         assert len(seen) > 2
     finally:
         drop_all(client)
@@ -219,7 +212,7 @@ def test_a_submitted_script_is_one_job(cluster, client, files, tmp_path):
             states = [step["state"] for step in status.get("steps", [])]
             return states == ["STEP_STATE_FINISHED"] + ["STEP_STATE_RUNNING"] * len(VIEWS)
 
-        wait_for(all_run)
+        wait_until(all_run, "all tasks running")
         status = job_status(cluster, "fused")
         streams = {step["job_id"] for step in status["steps"]} - {"0"}
         assert len(streams) == 1
@@ -245,14 +238,14 @@ def test_a_script_goes_on_after_a_crash(files, expected, tmp_path):
         path = tmp_path / "script.sql"
         path.write_text("SET checkpoint_interval = '200 ms';\n" + script(files, rate=4000))
         millrace(running, "job", "submit", str(path), "--name", "fused")
-        wait_for(lambda: int(job_status(running, "fused").get("durable_epoch", 0)) > 0)
+        wait_until(lambda: int(job_status(running, "fused").get("durable_epoch", 0)) > 0, "a checkpoint")
         running.crash()
         running = DevCluster(BUILD, data_dir)
         client = SqlClient(running.address)
         for name in VIEWS:
             client.execute(f"CALL millrace.wait_for('{name}', 'complete', 'true', '60 s')")
             assert_same_rows(rows_of(client.execute(f"SELECT * FROM {name}")), expected[name], name)
-        wait_for(lambda: job_status(running, "fused")["state"] == "JOB_STATE_FINISHED")
+        wait_until(lambda: job_status(running, "fused")["state"] == "JOB_STATE_FINISHED", "the end")
         assert len(rows_of(client.execute("SELECT id FROM millrace.jobs"))) == 2
         client.close()
     finally:

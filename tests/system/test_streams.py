@@ -7,7 +7,8 @@ import time
 
 import duckdb
 import pytest
-from comparison import assert_same_rows, rows_of
+from comparison import assert_same_rows
+from support.sql_client import rows_of
 
 DEADLINE_S = 90
 NUM_FILES = 3

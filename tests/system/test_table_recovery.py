@@ -7,10 +7,9 @@ import subprocess
 import threading
 
 import pytest
-from comparison import rows_of
 from conftest import BUILD
 from support.dev_cluster import DevCluster
-from support.sql_client import SqlClient, StatementFailed
+from support.sql_client import SqlClient, StatementFailed, rows_of
 
 KILLS = int(os.environ.get("MILLRACE_KILLS", "6"))
 

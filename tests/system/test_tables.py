@@ -6,8 +6,9 @@ import threading
 import time
 
 import pytest
-from comparison import assert_same_rows, rows_of
-from support.sql_client import SqlClient, StatementFailed
+from comparison import assert_same_rows
+from support.sql_client import SqlClient, StatementFailed, rows_of
+from support.waiting import wait_until
 
 DEADLINE_S = 90
 
@@ -161,9 +162,7 @@ def test_tables_that_do_not_change_make_no_epochs(client, drop):
         query = "SELECT published_epoch, durable_epoch FROM millrace.jobs WHERE name = 'totals'"
         return rows_of(client.execute(query))[0]
 
-    deadline = time.monotonic() + DEADLINE_S
-    while epochs()[1] < epochs()[0] and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: len(set(epochs())) == 1, "the newest epoch in a checkpoint")
     settled = epochs()
     assert settled[0] == settled[1] > 0
     # Twenty intervals in which something could happen and must not.
@@ -235,15 +234,11 @@ def test_a_statement_reads_a_table_that_is_dropped_meanwhile_to_its_end(cluster,
 
     reader = threading.Thread(target=read)
     reader.start()
-    deadline = time.monotonic() + DEADLINE_S
-    while not rows_of(client.execute("SELECT count(*) FROM millrace.tasks"))[0][0] and time.monotonic() < deadline:
-        pass
+    wait_until(lambda: rows_of(client.execute("SELECT count(*) FROM millrace.tasks"))[0][0], "tasks of the reader")
     client.execute("DROP TABLE big")
     reader.join()
     assert outcome == {"rows": [(3000000, 3000000 * 3000001 // 2)]}
-    while any(file.exists() for file in files):
-        assert time.monotonic() < deadline, "files of a dropped table stay"
-        time.sleep(0.02)
+    wait_until(lambda: not any(file.exists() for file in files), "the end of a dropped table's files")
 
 
 def test_inserts_at_once_are_all_there(cluster, client, drop):
@@ -286,10 +281,7 @@ def test_many_small_inserts_are_compacted(cluster, client, drop):
     query = "SELECT count(*), sum(n), min(n), max(n), count(DISTINCT word) AS words FROM drops"
     expected = [(300, 300 * 299 // 2, 0, 299, 7)]
     assert rows_of(client.execute(query)) == expected
-    deadline = time.monotonic() + DEADLINE_S
-    while len(set(segment_files(cluster)) - before) > 64:
-        assert time.monotonic() < deadline, "small segments stay"
-        time.sleep(0.02)
+    wait_until(lambda: len(set(segment_files(cluster)) - before) <= 64, "the end of the small segments")
     assert rows_of(client.execute(query)) == expected
 
 

@@ -5,7 +5,7 @@ import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from comparison import rows_of
+from support.sql_client import rows_of
 
 ROWS_PER_FILE = 6000
 NUM_FILES = 3
