@@ -1,4 +1,4 @@
-// The command line: millrace run | dev | sql | job | worker | version.
+// The command line: millrace run | dev | sql | job | worker | health | version.
 
 #include <CLI/CLI.hpp>
 
@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   millrace::AddSqlVerb(app, &exit_code);
   millrace::AddJobVerb(app, &exit_code);
   millrace::AddWorkerVerb(app, &exit_code);
+  millrace::AddHealthVerb(app, &exit_code);
   millrace::AddVersionVerb(app, &exit_code);
   try {
     app.parse(argc, argv);

@@ -30,12 +30,21 @@ ExitCode ListWorkers(const std::string& server, bool json) {
   return ExitCode::kOk;
 }
 
+ExitCode DrainWorker(const std::string& server, const std::string& worker) {
+  auto client = Client::Connect({.server = server});
+  const absl::Status drained =
+      client.ok() ? (*client)->DrainWorker(worker) : absl::Status(client.status());
+  if (!drained.ok()) std::fputs(ErrorText(drained, "").c_str(), stderr);
+  return CallExitCode(drained);
+}
+
 }  // namespace
 
 void AddWorkerVerb(CLI::App& app, ExitCode* exit_code) {
   struct Flags {
     std::string server = "127.0.0.1:7461";
     bool json = false;
+    std::string worker;
   };
   auto flags = std::make_shared<Flags>();
   CLI::App* verb = app.add_subcommand("worker", "Workers of a cluster");
@@ -45,6 +54,12 @@ void AddWorkerVerb(CLI::App& app, ExitCode* exit_code) {
       ->capture_default_str();
   list->add_flag("--json", flags->json, "One JSON object a line");
   list->callback([flags, exit_code] { *exit_code = ListWorkers(flags->server, flags->json); });
+  CLI::App* drain = verb->add_subcommand(
+      "drain", "Take a worker out of service: no new tasks, then its process ends");
+  drain->add_option("worker", flags->worker, "Id or name")->required();
+  drain->add_option("--server", flags->server, "host:port of the coordinator")
+      ->capture_default_str();
+  drain->callback([flags, exit_code] { *exit_code = DrainWorker(flags->server, flags->worker); });
 }
 
 }  // namespace millrace

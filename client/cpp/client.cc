@@ -264,4 +264,13 @@ absl::StatusOr<std::vector<v1::WorkerStatus>> Client::ListWorkers() {
   return std::vector<v1::WorkerStatus>(response.workers().begin(), response.workers().end());
 }
 
+absl::Status Client::DrainWorker(absl::string_view worker) {
+  v1::DrainWorkerRequest request;
+  request.set_worker(std::string(worker));
+  grpc::ClientContext context;
+  SetUnaryDeadline(context);
+  v1::DrainWorkerResponse response;
+  return FromGrpcStatus(stubs_->cluster->DrainWorker(&context, request, &response));
+}
+
 }  // namespace millrace

@@ -88,6 +88,8 @@ class Client {
   absl::Status CancelJob(absl::string_view job);
   absl::StatusOr<std::string> GetJobPlan(absl::string_view job);
   absl::StatusOr<std::vector<v1::WorkerStatus>> ListWorkers();
+  // Asks a worker (id or name) to leave in good order; returns at once. Harmless if repeated.
+  absl::Status DrainWorker(absl::string_view worker);
 
   const std::string& server_version() const { return server_version_; }
 

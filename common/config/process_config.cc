@@ -3,13 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
+#include "common/config/machine.h"
 #include "common/config/setting_list.h"
 
 namespace millrace {
@@ -51,12 +51,15 @@ void AddSettings(WorkerConfig* config, SettingList* settings) {
                     "host:port of the coordinator's control port (127.0.0.1:7462)");
   settings->AddText("listen", &config->listen, "host:port for data (127.0.0.1:0)");
   settings->AddText("advertise", &config->advertise,
-                    "host[:port] that others connect to (the listen address)");
+                    "host[:port] that others connect to (the listen address; of 0.0.0.0 its way to "
+                    "the coordinator)");
   settings->AddText("name", &config->name, "name for people (host and process)");
   settings->AddText("data-dir", &config->data_dir, "folder for state and spilled data");
-  settings->AddCount("slots", &config->slots, "threads that run tasks (number of cores)");
+  settings->AddCount("slots", &config->slots, "threads that run tasks (the cores that it may use)");
   settings->AddMegabytes("memory-mb", &config->memory_bytes,
-                         "memory for queries (half of the machine's)");
+                         "memory for queries (half of what it may use)");
+  settings->AddDuration("drain-patience", &config->drain_patience_micros,
+                        "how long it may take to leave in good order ('30 s')");
   settings->AddSwitch("insecure", &config->insecure, "permit other than loopback addresses");
   settings->AddSwitch("exit-with-parent", &config->exit_with_parent,
                       "end when stdin closes or the parent dies");
@@ -84,20 +87,14 @@ absl::Status Complete(CoordinatorConfig* config) {
   return absl::OkStatus();
 }
 
-uint64_t HalfOfMemory() {
-  const auto pages = static_cast<uint64_t>(std::max(0L, sysconf(_SC_PHYS_PAGES)));
-  const auto page_bytes = static_cast<uint64_t>(std::max(0L, sysconf(_SC_PAGESIZE)));
-  return pages * page_bytes / 2;
-}
-
 absl::Status Complete(WorkerConfig* config) {
   MR_RETURN_IF_ERROR(RequireDataDir(config->data_dir));
   MR_RETURN_IF_ERROR(CheckListenAddress("listen", config->listen, config->insecure));
   MR_ASSIGN_OR_RETURN(const HostPort coordinator, ParseHostPort(config->coordinator));
   if (coordinator.port == 0) return ConfigError("the coordinator's port is not set");
-  if (config->slots == 0) config->slots = std::max(1U, std::thread::hardware_concurrency());
+  if (config->slots == 0) config->slots = AvailableCores();
   if (config->slots > 1024) return ConfigError("slots must be at most 1024");
-  if (config->memory_bytes == 0) config->memory_bytes = HalfOfMemory();
+  if (config->memory_bytes == 0) config->memory_bytes = AvailableMemoryBytes() / 2;
   if (config->name.empty()) {
     char host[256] = {};
     if (gethostname(host, sizeof(host) - 1) != 0) host[0] = '\0';

@@ -48,16 +48,19 @@ struct WorkerConfig {
   std::string coordinator = "127.0.0.1:7462";
   // host:port for the data of other workers and the coordinator.
   std::string listen = "127.0.0.1:0";
-  // host[:port] that others are told to connect to; default: the listen address.
+  // host[:port] that others are told to connect to; default: the listen address, or, where that is
+  // 0.0.0.0 or [::], the address that the machine has on its way to the coordinator.
   std::string advertise;
   // For people; default: the host's name and the process's number.
   std::string name;
   // State and spilled data; required.
   std::string data_dir;
-  // Threads that run tasks; default: the number of cores.
+  // Threads that run tasks; default: the cores of the machine, or of the container.
   uint32_t slots = 0;
-  // Memory for queries; default: half of the machine's.
+  // Memory for queries; default: half of the machine's, or of the container's.
   uint64_t memory_bytes = 0;
+  // How long a worker that leaves in good order waits until nothing of it is needed any more.
+  int64_t drain_patience_micros = 30'000'000;
   bool insecure = false;
   bool exit_with_parent = false;
   LogOptions log;

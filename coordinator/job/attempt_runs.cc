@@ -1,5 +1,6 @@
 #include "coordinator/job/attempt_runs.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -297,6 +298,12 @@ std::vector<AttemptTasks> AttemptRuns::AllTasks() const {
 uint64_t AttemptRuns::stale_messages() const {
   MutexLock lock(mutex_);
   return stale_messages_;
+}
+
+bool AttemptRuns::Uses(WorkerId worker) const {
+  MutexLock lock(mutex_);
+  return std::any_of(runs_.begin(), runs_.end(),
+                     [&](const auto& run) { return run.second->state->has_worker(worker); });
 }
 
 void AttemptRuns::OnWorkerJoined(WorkerId worker) {

@@ -101,6 +101,8 @@ class AttemptRuns final : public WorkerListener {
   // Those of every job, by age.
   std::vector<AttemptTasks> AllTasks() const;
   uint64_t stale_messages() const;
+  // An attempt has tasks on the worker.
+  bool Uses(WorkerId worker) const;
 
   void OnWorkerJoined(WorkerId worker) override;
   void OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& message) override;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "millrace/v1/control.pb.h"
@@ -88,6 +90,38 @@ std::vector<WorkerId> MembershipState::Expire(Moment now, int64_t timeout_micros
   }
   for (WorkerId id : expired) Lose(id);
   return expired;
+}
+
+void MembershipState::BeginDraining(WorkerId id) {
+  auto it = workers_.find(id);
+  if (it == workers_.end() || it->second.phase != WorkerPhase::kActive) return;
+  it->second.phase = WorkerPhase::kDraining;
+}
+
+absl::StatusOr<WorkerId> MembershipState::Find(absl::string_view id_or_name) const {
+  uint32_t number = 0;
+  const auto by_id =
+      absl::SimpleAtoi(id_or_name, &number) ? workers_.find(WorkerId(number)) : workers_.end();
+  if (by_id != workers_.end()) {
+    if (by_id->second.phase != WorkerPhase::kLost) return by_id->first;
+    return MakeError(SqlState::kObjectNotInPrerequisiteState,
+                     absl::StrCat("worker ", id_or_name, " is lost"));
+  }
+  std::vector<std::string> ids;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.phase != WorkerPhase::kLost && worker.name == id_or_name) {
+      ids.push_back(id.ToString());
+    }
+  }
+  if (ids.empty()) {
+    return MakeError(SqlState::kUndefinedObject,
+                     absl::StrCat("worker \"", id_or_name, "\" does not exist"),
+                     "millrace worker list shows ids and names");
+  }
+  if (ids.size() == 1) return WorkerId(static_cast<uint32_t>(std::stoul(ids[0])));
+  return MakeError(SqlState::kObjectNotInPrerequisiteState,
+                   absl::StrCat(ids.size(), " workers are called \"", id_or_name, "\""),
+                   absl::StrCat("name one by its id: ", absl::StrJoin(ids, ", ")));
 }
 
 bool MembershipState::IsActive(WorkerId id) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/base/ids.h"
 
@@ -63,6 +64,12 @@ class MembershipState {
   bool Lose(WorkerId id);
   // The workers that have been silent for longer than `timeout_micros`; they are lost now.
   std::vector<WorkerId> Expire(Moment now, int64_t timeout_micros);
+
+  // The worker gets no new tasks from now on. Harmless if it is lost.
+  void BeginDraining(WorkerId id);
+  // The worker with this id, or else with this name. Lost ones have no name any more. 42704 if
+  // there is none, 55000 if it is lost, or if several have the name.
+  absl::StatusOr<WorkerId> Find(absl::string_view id_or_name) const;
 
   bool IsActive(WorkerId id) const;
   // By id.

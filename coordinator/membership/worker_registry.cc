@@ -64,12 +64,17 @@ void WorkerRegistry::Receive(WorkerId worker, const v1::WorkerMessage& message) 
   WorkerListener* listener = nullptr;
   {
     MutexLock lock(mutex_);
-    if (!links_.contains(worker)) return;  // Fenced; what it still says is void.
+    if (!links_.contains(worker)) {
+      // Fenced; what it still says is void (I6).
+      ++stale_messages_;
+      return;
+    }
     if (message.has_heartbeat()) {
       state_.ApplyHeartbeat(worker, message.heartbeat(), Now());
     } else {
       state_.Heard(worker, Now());
     }
+    if (message.has_leaving()) state_.BeginDraining(worker);
     listener = listener_;
   }
   if (listener != nullptr) listener->OnWorkerMessage(worker, message);
@@ -133,6 +138,21 @@ bool WorkerRegistry::Send(WorkerId worker, v1::CoordinatorMessage message) {
   }
   link->Send(std::move(message));
   return true;
+}
+
+void WorkerRegistry::BeginDraining(WorkerId worker) {
+  MutexLock lock(mutex_);
+  state_.BeginDraining(worker);
+}
+
+absl::StatusOr<WorkerId> WorkerRegistry::Find(absl::string_view id_or_name) const {
+  MutexLock lock(mutex_);
+  return state_.Find(id_or_name);
+}
+
+uint64_t WorkerRegistry::stale_messages() const {
+  MutexLock lock(mutex_);
+  return stale_messages_;
 }
 
 std::vector<WorkerEntry> WorkerRegistry::Active() const {

@@ -73,6 +73,11 @@ class WorkerRegistry {
   // Closes every connection.
   void CloseAll(const absl::Status& reason);
 
+  // The worker gets no new tasks from now on. It does so too when it says that it leaves.
+  void BeginDraining(WorkerId worker);
+  // As in MembershipState.
+  absl::StatusOr<WorkerId> Find(absl::string_view id_or_name) const;
+
   // False if the worker is not connected: its loss is or will be reported.
   bool Send(WorkerId worker, v1::CoordinatorMessage message);
 
@@ -81,6 +86,8 @@ class WorkerRegistry {
   // Returns when a worker is active or has joined, and at the latest after `at_most`.
   void AwaitActive(std::chrono::microseconds at_most) const;
   const MembershipOptions& options() const { return options_; }
+  // Messages of workers that were fenced before.
+  uint64_t stale_messages() const;
 
  private:
   Moment Now() const;
@@ -97,6 +104,7 @@ class WorkerRegistry {
   MembershipState state_ ABSL_GUARDED_BY(mutex_);
   std::map<WorkerId, std::shared_ptr<WorkerLink>> links_ ABSL_GUARDED_BY(mutex_);
   WorkerListener* listener_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  uint64_t stale_messages_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace millrace

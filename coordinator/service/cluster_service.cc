@@ -1,6 +1,7 @@
 #include "coordinator/service/cluster_service.h"
 
 #include "common/base/version.h"
+#include "common/net/rpc_status.h"
 
 namespace millrace {
 namespace {
@@ -17,9 +18,10 @@ v1::WorkerState StateOf(WorkerPhase phase) {
   return v1::WORKER_STATE_UNSPECIFIED;
 }
 
-grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context) {
+grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context,
+                                const absl::Status& status = absl::OkStatus()) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
+  reactor->Finish(ToGrpcStatus(status));
   return reactor;
 }
 
@@ -52,6 +54,12 @@ grpc::ServerUnaryReactor* ClusterService::ListWorkers(grpc::CallbackServerContex
     status->set_pid(worker.pid);
   }
   return Reply(context);
+}
+
+grpc::ServerUnaryReactor* ClusterService::DrainWorker(grpc::CallbackServerContext* context,
+                                                      const v1::DrainWorkerRequest* request,
+                                                      v1::DrainWorkerResponse*) {
+  return Reply(context, drain_.Ask(request->worker()));
 }
 
 }  // namespace millrace

@@ -24,10 +24,14 @@ class ControlStream final : public ControlReactor,
                             public WorkerLink,
                             public std::enable_shared_from_this<ControlStream> {
  public:
-  explicit ControlStream(WorkerRegistry& registry) : registry_(registry) {}
+  ControlStream(WorkerAdmission& admission, WorkerRegistry& registry)
+      : admission_(admission), registry_(registry) {}
 
   void Begin() {
     self_ = shared_from_this();
+    const absl::StatusOr<uint64_t> connection = admission_.Open(self_);
+    if (!connection.ok()) return Close(connection.status());
+    connection_ = *connection;
     StartRead(&incoming_);
   }
 
@@ -81,17 +85,17 @@ class ControlStream final : public ControlReactor,
   void OnDone() override {
     if (worker_.has_value()) {
       registry_.Disconnect(*worker_, absl::UnavailableError("the connection was closed"));
+    } else {
+      admission_.Forget(connection_);
     }
     self_.reset();
   }
 
  private:
-  // The first message. False if the worker was refused.
+  // The messages before the worker has joined. False if it was refused.
   bool Introduce() {
-    absl::StatusOr<WorkerId> worker =
-        incoming_.has_hello()
-            ? registry_.Join(incoming_.hello(), shared_from_this())
-            : MakeError(SqlState::kProtocolViolation, "the first message must be a hello");
+    const absl::StatusOr<std::optional<WorkerId>> worker =
+        admission_.Receive(connection_, incoming_);
     if (!worker.ok()) {
       LogError("membership", "a worker was refused", worker.status());
       Close(worker.status());
@@ -115,8 +119,11 @@ class ControlStream final : public ControlReactor,
     if (!writing_) Finish(ToGrpcStatus(final_status_));
   }
 
+  WorkerAdmission& admission_;
   WorkerRegistry& registry_;
   std::shared_ptr<ControlStream> self_;
+  // For the admission.
+  uint64_t connection_ = 0;
   // Touched by one read after another only.
   v1::WorkerMessage incoming_;
   std::optional<WorkerId> worker_;
@@ -131,7 +138,7 @@ class ControlStream final : public ControlReactor,
 }  // namespace
 
 ControlReactor* ControlService::Connect(grpc::CallbackServerContext*) {
-  auto stream = std::make_shared<ControlStream>(registry_);
+  auto stream = std::make_shared<ControlStream>(admission_, registry_);
   stream->Begin();
   return stream.get();
 }

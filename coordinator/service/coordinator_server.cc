@@ -8,8 +8,12 @@
 #include "common/base/status.h"
 #include "common/base/version.h"
 #include "common/logging/log.h"
+#include "common/net/health.h"
 #include "common/storage/file_system.h"
 #include "coordinator/job/periodic_task.h"
+#include "coordinator/job/worker_drain.h"
+#include "coordinator/membership/shared_storage.h"
+#include "coordinator/membership/worker_admission.h"
 #include "coordinator/metadata/rocksdb_metadata_store.h"
 #include "coordinator/service/cluster_service.h"
 #include "coordinator/service/control_service.h"
@@ -45,9 +49,9 @@ constexpr std::chrono::seconds kShutdownGrace(2);
 // The same events for both owners of jobs.
 class WorkerEvents final : public WorkerListener {
  public:
-  WorkerEvents(AttemptRuns& runs, StreamJobs& streams, WorkerChannels& channels,
+  WorkerEvents(AttemptRuns& runs, StreamJobs& streams, WorkerDrain& drain, WorkerChannels& channels,
                WorkerRegistry& registry)
-      : runs_(runs), streams_(streams), channels_(channels), registry_(registry) {}
+      : runs_(runs), streams_(streams), drain_(drain), channels_(channels), registry_(registry) {}
 
   void OnWorkerJoined(WorkerId worker) override {
     runs_.OnWorkerJoined(worker);
@@ -56,10 +60,12 @@ class WorkerEvents final : public WorkerListener {
   void OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& message) override {
     runs_.OnWorkerMessage(worker, message);
     streams_.OnWorkerMessage(worker, message);
+    if (message.has_leaving()) drain_.OnWorkerLeaving(worker);
   }
   void OnWorkerLost(WorkerId worker, const absl::Status& reason) override {
     runs_.OnWorkerLost(worker, reason);
     streams_.OnWorkerLost(worker);
+    drain_.OnWorkerLost(worker);
     for (const WorkerEntry& entry : registry_.All()) {
       if (entry.id == worker) channels_.Forget(entry.data_address);
     }
@@ -68,6 +74,7 @@ class WorkerEvents final : public WorkerListener {
  private:
   AttemptRuns& runs_;
   StreamJobs& streams_;
+  WorkerDrain& drain_;
   WorkerChannels& channels_;
   WorkerRegistry& registry_;
 };
@@ -92,6 +99,7 @@ struct Opened {
   // Absolute.
   std::string data_dir;
   std::string checkpoint_dir;
+  std::vector<SharedStorage> shared_storage;
 };
 
 absl::StatusOr<Opened> OpenFolders(const CoordinatorConfig& config) {
@@ -106,8 +114,12 @@ absl::StatusOr<Opened> OpenFolders(const CoordinatorConfig& config) {
   MR_ASSIGN_OR_RETURN(std::unique_ptr<RocksDbMetadataStore> store,
                       RocksDbMetadataStore::Open(JoinPath(data_dir, "metadata")));
   MR_ASSIGN_OR_RETURN(std::string cluster_id, LoadOrCreateClusterId(*store));
-  return Opened{std::move(store), std::move(policy), std::move(cluster_id), std::move(data_dir),
-                std::move(checkpoint_dir)};
+  std::vector<SharedStorage> shared(2);
+  MR_ASSIGN_OR_RETURN(shared[0], OpenSharedStorage(*file_system, "data-dir", data_dir, cluster_id));
+  MR_ASSIGN_OR_RETURN(
+      shared[1], OpenSharedStorage(*file_system, "checkpoint-dir", checkpoint_dir, cluster_id));
+  return Opened{std::move(store),    std::move(policy),         std::move(cluster_id),
+                std::move(data_dir), std::move(checkpoint_dir), std::move(shared)};
 }
 
 }  // namespace
@@ -123,6 +135,7 @@ struct CoordinatorServer::Parts {
         registry(clock,
                  {server_config.heartbeat_interval_micros, server_config.heartbeat_timeout_micros},
                  worker_ids, cluster_id, kVersion),
+        admission(clock, registry, std::move(opened.shared_storage), kVersion),
         job_store(*store),
         checkpoints(std::move(opened.checkpoint_dir)),
         job_files(data_dir),
@@ -131,7 +144,8 @@ struct CoordinatorServer::Parts {
                  [this](uint64_t table, uint64_t from_position) {
                    return ReadTableLog(catalog->Snapshot(), data_dir, table, from_position);
                  }}),
-        events(runs, streams, channels, registry),
+        drain(registry, runs),
+        events(runs, streams, drain, channels, registry),
         splits(path_policy, data_dir),
         file_watch(runs, splits, clock),
         statistics(path_policy, data_dir) {}
@@ -147,12 +161,14 @@ struct CoordinatorServer::Parts {
   IdAllocator epoch_ids{*store, "epoch", kEpochBlock};
   WorkerChannels channels;
   WorkerRegistry registry;
+  WorkerAdmission admission;
   std::unique_ptr<Catalog> catalog;
   JobStore job_store;
   const CheckpointFiles checkpoints;
   const JobFiles job_files;
   AttemptRuns runs;
   StreamJobs streams;
+  WorkerDrain drain;
   WorkerEvents events;
   const SplitEnumerator splits;
   FileWatch file_watch;
@@ -206,10 +222,10 @@ absl::Status CoordinatorServer::Parts::Recover(const CoordinatorConfig& config) 
 absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
                                              std::string* client_address,
                                              std::string* control_address) {
-  control_service = std::make_unique<ControlService>(registry);
+  control_service = std::make_unique<ControlService>(admission, registry);
   sql_service = std::make_unique<SqlService>(*executor, threads, *requests);
   job_service = std::make_unique<JobService>(*cluster, *scripts, threads);
-  cluster_service = std::make_unique<ClusterService>(registry, cluster_id);
+  cluster_service = std::make_unique<ClusterService>(registry, drain, cluster_id);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
@@ -242,18 +258,27 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
     return MakeError(SqlState::kIoError, absl::StrCat("cannot listen on ", config.listen),
                      "the port may be in use; choose another with --listen");
   }
+  SetServing(*control_server, {v1::ControlService::service_full_name()}, Serving::kYes);
+  SetServing(*client_server,
+             {v1::SqlService::service_full_name(), v1::JobService::service_full_name(),
+              v1::ClusterService::service_full_name()},
+             Serving::kYes);
   *client_address = WithPort(config.listen, client_port);
   *control_address = WithPort(config.control_listen, control_port);
   epoch_ticks.emplace(kEpochTickMicros, [this] { streams.Tick(); });
   expiry_ticks.emplace(kExpiryTickMicros, [this] {
+    admission.ExpireSilent();
     registry.ExpireSilent();
     runs.ExpireCancellations();
+    drain.Tick();
   });
   file_ticks.emplace(kFileTickMicros, [this] { file_watch.Tick(); });
   return absl::OkStatus();
 }
 
 void CoordinatorServer::Parts::Stop() {
+  if (client_server != nullptr) EndServing(*client_server);
+  if (control_server != nullptr) EndServing(*control_server);
   if (scripts != nullptr) scripts->Shutdown();
   streams.Shutdown();
   const auto deadline = std::chrono::system_clock::now() + kShutdownGrace;
@@ -261,7 +286,10 @@ void CoordinatorServer::Parts::Stop() {
   if (client_server != nullptr) client_server->Shutdown(deadline);
   epoch_ticks.reset();
   file_ticks.reset();
-  registry.CloseAll(MakeError(SqlState::kCannotConnectNow, "the coordinator is shutting down"));
+  const absl::Status goodbye =
+      MakeError(SqlState::kCannotConnectNow, "the coordinator is shutting down");
+  admission.CloseAll(goodbye);
+  registry.CloseAll(goodbye);
   if (control_server != nullptr) control_server->Shutdown(deadline);
   // With nobody connected, every statement has ended or is about to.
   threads.JoinAll();

@@ -79,6 +79,8 @@ class ProcessCluster:
                 "millrace-worker",
                 *("--coordinator", self.coordinator.ready["control"], "--listen", "127.0.0.1:0"),
                 *("--slots", str(slots), "--name", name, "--data-dir", str(self._folder / name)),
+                # Tests that end do not wait for jobs that go on elsewhere.
+                *("--drain-patience", "100 ms"),
             ],
             failpoints,
         )

@@ -9,11 +9,15 @@
 #include <random>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/base/version.h"
+#include "common/config/process_config.h"
 #include "common/logging/log.h"
+#include "common/net/local_address.h"
 #include "millrace/v1/control.pb.h"
 #include "worker/service/control_session.h"
+#include "worker/service/storage_proof.h"
 
 namespace millrace {
 namespace {
@@ -47,6 +51,22 @@ uint64_t CpuMicros() {
   return micros(usage.ru_utime) + micros(usage.ru_stime);
 }
 
+// `data_address`, or where it names all addresses of the machine, the one on the way to the
+// coordinator.
+absl::StatusOr<std::string> ReachableAddress(const std::string& data_address,
+                                             const std::string& coordinator) {
+  MR_ASSIGN_OR_RETURN(const HostPort own, ParseHostPort(data_address));
+  if (!IsAnyHost(own.host)) return data_address;
+  MR_ASSIGN_OR_RETURN(const HostPort peer, ParseHostPort(coordinator));
+  MR_ASSIGN_OR_RETURN(const std::string host, LocalAddressTowards(peer.host, peer.port));
+  if (IsLoopbackHost(host)) {
+    Log(LogLevel::kWarning, "control",
+        "workers on other machines cannot reach this one: the coordinator's address is a loopback "
+        "one; name it by another, or set advertise");
+  }
+  return JoinHostPort(host, own.port);
+}
+
 }  // namespace
 
 ControlClient::ControlClient(ControlClientOptions options, AttemptManager& attempts,
@@ -72,43 +92,78 @@ bool ControlClient::stopping() const {
   return stopping_;
 }
 
-v1::WorkerHello ControlClient::Hello() const {
+absl::StatusOr<v1::WorkerHello> ControlClient::Hello() const {
+  MR_ASSIGN_OR_RETURN(std::string address,
+                      ReachableAddress(options_.data_address, options_.coordinator));
   v1::WorkerHello hello;
   hello.set_version(kVersion);
   hello.set_name(options_.name);
   hello.set_slots(options_.slots);
-  hello.set_data_address(options_.data_address);
+  hello.set_data_address(std::move(address));
   hello.set_incarnation(incarnation_);
   hello.set_pid(static_cast<uint64_t>(getpid()));
   return hello;
 }
 
+bool ControlClient::leaving() const {
+  MutexLock lock(mutex_);
+  return leaving_;
+}
+
+bool ControlClient::registered() const {
+  MutexLock lock(mutex_);
+  return registered_;
+}
+
+void ControlClient::Leave(int64_t patience_micros) {
+  std::shared_ptr<ControlSession> session;
+  {
+    MutexLock lock(mutex_);
+    leaving_ = true;
+    if (registered_) session = session_;
+    changed_.NotifyAll();
+  }
+  if (session == nullptr) return options_.on_alone();
+  v1::WorkerMessage message;
+  message.mutable_leaving()->set_patience_ms(static_cast<uint64_t>(patience_micros / 1000));
+  session->Send(std::move(message));
+}
+
 void ControlClient::RunThread() {
   int64_t retry_micros = kFirstRetryMicros;
   while (!stopping()) {
-    registered_ = false;
     const absl::Status end = RunSession();
+    bool was_registered = false;
+    {
+      MutexLock lock(mutex_);
+      session_ = nullptr;
+      was_registered = std::exchange(registered_, false);
+    }
+    if (was_registered) options_.on_lost();
     attempts_.Disconnect();
     if (stopping()) return;
+    if (leaving()) return options_.on_alone();
     const SqlState state = GetErrorDetail(end).state;
-    if (!registered_ && state == SqlState::kObjectNotInPrerequisiteState) {
+    if (!was_registered && state == SqlState::kObjectNotInPrerequisiteState) {
       LogError("control", "the coordinator refuses this worker", end);
       options_.on_refused(end);
       return;
     }
-    if (registered_) {
+    if (was_registered) {
       retry_micros = kFirstRetryMicros;
       LogError("control", "lost the coordinator; connecting again", end);
     }
     MutexLock lock(mutex_);
-    if (!stopping_) changed_.WaitFor(mutex_, std::chrono::microseconds(retry_micros));
+    if (!stopping_ && !leaving_) {
+      changed_.WaitFor(mutex_, std::chrono::microseconds(retry_micros));
+    }
     retry_micros = std::min(2 * retry_micros, kLastRetryMicros);
   }
 }
 
 absl::Status ControlClient::RunSession() {
-  const std::shared_ptr<ControlSession> session =
-      ControlSession::Open(options_.coordinator, Hello());
+  MR_ASSIGN_OR_RETURN(const v1::WorkerHello hello, Hello());
+  const std::shared_ptr<ControlSession> session = ControlSession::Open(options_.coordinator, hello);
   {
     MutexLock lock(mutex_);
     session_ = session;
@@ -122,18 +177,15 @@ absl::Status ControlClient::RunSession() {
     ControlSession::Event event = session->Receive(std::max<int64_t>(0, wait_micros));
     if (event.end.has_value()) {
       end = *event.end;
-    } else if (event.message.has_value() && event.message->has_welcome()) {
-      const v1::WorkerWelcome& welcome = event.message->welcome();
-      registered_ = true;
-      interval_micros = int64_t{welcome.heartbeat_interval_ms()} * 1000;
-      next_heartbeat_micros = clock_.MonotonicMicros() + interval_micros;
-      attempts_.Connect(welcome.worker_id(), session);
-      options_.on_registered(welcome.worker_id());
-    } else if (event.message.has_value() && registered_) {
-      attempts_.Handle(*std::move(event.message));
+    } else if (event.message.has_value()) {
+      const int64_t before_micros = interval_micros;
+      Handle(*std::move(event.message), hello, session, &interval_micros);
+      if (interval_micros != before_micros) {
+        next_heartbeat_micros = clock_.MonotonicMicros() + interval_micros;
+      }
     }
     if (clock_.MonotonicMicros() < next_heartbeat_micros || !end.ok()) continue;
-    if (registered_) {
+    if (registered()) {
       SendHeartbeat(*session);
     } else {
       end = MakeError(SqlState::kConnectionFailure, "the coordinator does not answer");
@@ -141,9 +193,31 @@ absl::Status ControlClient::RunSession() {
     next_heartbeat_micros = clock_.MonotonicMicros() + interval_micros;
   }
   session->Close();
-  MutexLock lock(mutex_);
-  session_ = nullptr;
   return end;
+}
+
+void ControlClient::Handle(v1::CoordinatorMessage message, const v1::WorkerHello& hello,
+                           const std::shared_ptr<ControlSession>& session,
+                           int64_t* interval_micros) {
+  if (message.has_welcome()) {
+    const v1::WorkerWelcome& welcome = message.welcome();
+    *interval_micros = int64_t{welcome.heartbeat_interval_ms()} * 1000;
+    attempts_.Connect(welcome.worker_id(), session);
+    {
+      MutexLock lock(mutex_);
+      registered_ = true;
+    }
+    options_.on_registered(welcome.worker_id(), hello.data_address());
+  } else if (message.has_storage_challenge()) {
+    v1::WorkerMessage proof;
+    *proof.mutable_storage_proof() =
+        ProveStorage(message.storage_challenge(), absl::StrCat(incarnation_));
+    session->Send(std::move(proof));
+  } else if (message.has_drain() && !leaving()) {
+    options_.on_leave_asked();
+  } else if (registered()) {
+    attempts_.Handle(std::move(message));
+  }
 }
 
 void ControlClient::SendHeartbeat(ControlSession& session) {

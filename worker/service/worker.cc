@@ -14,6 +14,8 @@
 #include "common/base/clock.h"
 #include "common/base/status.h"
 #include "common/config/process_config.h"
+#include "common/net/health.h"
+#include "common/net/local_address.h"
 #include "common/storage/file_system.h"
 #include "worker/exchange/channel_registry.h"
 #include "worker/exchange/peer_pool.h"
@@ -86,8 +88,19 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(WorkerOptions options) {
   control.name = options.name;
   control.slots = options.slots;
   control.data_address = worker->data_address_;
-  control.on_registered = std::move(options.on_registered);
+  // The worker's own service can be used while the worker takes part in a cluster.
+  grpc::Server* server = worker->server_.get();
+  control.on_registered = [server, then = std::move(options.on_registered)](
+                              uint32_t worker_id, const std::string& data_address) {
+    SetServing(*server, {v1::DataService::service_full_name()}, Serving::kYes);
+    then(worker_id, data_address);
+  };
+  control.on_lost = [server] {
+    SetServing(*server, {v1::DataService::service_full_name()}, Serving::kNo);
+  };
   control.on_refused = std::move(options.on_refused);
+  control.on_leave_asked = std::move(options.on_leave_asked);
+  control.on_alone = std::move(options.on_drained);
   worker->parts_->control =
       std::make_unique<ControlClient>(std::move(control), worker->parts_->attempts, SystemClock());
   return worker;
@@ -111,17 +124,18 @@ absl::Status Worker::Listen(const WorkerOptions& options) {
     return MakeError(SqlState::kIoError, absl::StrCat("cannot listen on ", options.listen),
                      "another process may use the port");
   }
-  const std::string host =
-      absl::StrContains(listen.host, ':') ? absl::StrCat("[", listen.host, "]") : listen.host;
-  data_address_ = absl::StrCat(host, ":", port);
+  SetServing(*server_, {v1::DataService::service_full_name()},
+             options.coordinator.empty() ? Serving::kYes : Serving::kNo);
+  data_address_ = JoinHostPort(listen.host, port);
   if (options.advertise.empty()) return absl::OkStatus();
   const bool has_port = ParseHostPort(options.advertise).ok();
-  data_address_ = has_port ? options.advertise : absl::StrCat(options.advertise, ":", port);
+  data_address_ = has_port ? options.advertise : JoinHostPort(options.advertise, port);
   return absl::OkStatus();
 }
 
 Worker::~Worker() {
   if (parts_ == nullptr) return;
+  if (server_ != nullptr) EndServing(*server_);
   parts_->control.reset();
   // Readers of results are told that the tasks are cancelled before the server closes.
   parts_->attempts.Disconnect();
@@ -129,6 +143,11 @@ Worker::~Worker() {
     server_->Shutdown(std::chrono::system_clock::now() + kStopPatience);
     server_->Wait();
   }
+}
+
+void Worker::Leave(int64_t patience_micros) {
+  SetServing(*server_, {v1::DataService::service_full_name()}, Serving::kNo);
+  parts_->control->Leave(patience_micros);
 }
 
 AttemptManager& Worker::attempts() { return parts_->attempts; }

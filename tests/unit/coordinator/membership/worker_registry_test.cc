@@ -130,12 +130,13 @@ TEST_F(WorkerRegistryTest, ClosedConnectionIsALossAtOnceAndReportedOnce) {
   EXPECT_FALSE(registry_.Send(id, v1::CoordinatorMessage()));
 }
 
-TEST_F(WorkerRegistryTest, MessagesOfAFencedWorkerAreDropped) {
+TEST_F(WorkerRegistryTest, MessagesOfAFencedWorkerAreDroppedAndCounted) {
   const WorkerId id = Join(1, std::make_shared<FakeLink>());
   clock_.AdvanceMillis(6000);
   registry_.ExpireSilent();
   registry_.Receive(id, v1::WorkerMessage());
   EXPECT_THAT(listener_.events, ElementsAre("joined 1", "lost 1"));
+  EXPECT_EQ(registry_.stale_messages(), 1);
 }
 
 TEST_F(WorkerRegistryTest, ReconnectingProcessGetsANewIdAndLosesTheOld) {
@@ -169,6 +170,40 @@ TEST(MembershipStateTest, LostWorkersAreForgottenInTheEnd) {
     EXPECT_FALSE(state.Lose(WorkerId(i)));
   }
   EXPECT_EQ(state.All().size(), MembershipState::kLostKept);
+}
+
+TEST_F(WorkerRegistryTest, LeavingWorkerGetsNoNewTasksButIsStillConnected) {
+  const WorkerId id = Join(1, std::make_shared<FakeLink>());
+  v1::WorkerMessage leaving;
+  leaving.mutable_leaving()->set_patience_ms(1000);
+  registry_.Receive(id, leaving);
+  EXPECT_THAT(registry_.Active(), IsEmpty());
+  ASSERT_EQ(registry_.All().size(), 1);
+  EXPECT_EQ(registry_.All()[0].phase, WorkerPhase::kDraining);
+  EXPECT_TRUE(registry_.Send(id, v1::CoordinatorMessage()));
+}
+
+TEST_F(WorkerRegistryTest, SilentLeavingWorkerIsLostToo) {
+  const WorkerId id = Join(1, std::make_shared<FakeLink>());
+  registry_.BeginDraining(id);
+  clock_.AdvanceMillis(6000);
+  registry_.ExpireSilent();
+  EXPECT_EQ(registry_.All()[0].phase, WorkerPhase::kLost);
+}
+
+TEST_F(WorkerRegistryTest, WorkerIsFoundByIdAndByAnUnambiguousName) {
+  const WorkerId first = Join(1, std::make_shared<FakeLink>());
+  EXPECT_EQ(*registry_.Find("1"), first);
+  EXPECT_EQ(*registry_.Find("w"), first);
+  const WorkerId second = Join(2, std::make_shared<FakeLink>());
+  const absl::Status ambiguous = registry_.Find("w").status();
+  EXPECT_EQ(GetErrorDetail(ambiguous).state, SqlState::kObjectNotInPrerequisiteState);
+  EXPECT_EQ(GetErrorDetail(ambiguous).hint, "name one by its id: 1, 2");
+  registry_.Disconnect(first, absl::UnavailableError("eof"));
+  EXPECT_EQ(*registry_.Find("w"), second);
+  EXPECT_EQ(GetErrorDetail(registry_.Find("1").status()).state,
+            SqlState::kObjectNotInPrerequisiteState);
+  EXPECT_EQ(GetErrorDetail(registry_.Find("x").status()).state, SqlState::kUndefinedObject);
 }
 
 }  // namespace

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace millrace {
+
+class FileSystem;
+
+namespace v1 {
+class StorageChallenge;
+class StorageProof;
+}  // namespace v1
+
+// Name of the file in a shared folder that holds its token.
+inline constexpr char kStorageTokenFile[] = "_shared-storage-token";
+
+// A folder that all processes of the cluster must share, and the proof of it: the content of a file
+// that only somebody who sees the same folder can know.
+struct SharedStorage {
+  // The setting that names the folder.
+  std::string setting;
+  // Absolute.
+  std::string path;
+  std::string token;
+};
+
+// Draws the folder's token at the first start and writes it durably; later starts read it. The
+// folder must exist. 55000 if it belongs to another cluster: two coordinators would take each
+// other's files for their own.
+absl::StatusOr<SharedStorage> OpenSharedStorage(FileSystem& file_system, absl::string_view setting,
+                                                const std::string& path,
+                                                absl::string_view cluster_id);
+
+v1::StorageChallenge ChallengeOf(const std::vector<SharedStorage>& folders);
+
+// FAILED_PRECONDITION (55000) that names setting, path and worker if the worker does not see the
+// same folders, or cannot write there. `worker` stands in the message.
+absl::Status CheckStorageProof(const std::vector<SharedStorage>& folders,
+                               const v1::StorageProof& proof, absl::string_view worker);
+
+}  // namespace millrace

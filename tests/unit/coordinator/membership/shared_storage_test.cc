@@ -1,0 +1,99 @@
+#include "coordinator/membership/shared_storage.h"
+
+#include <string>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/net/rpc_status.h"
+#include "common/storage/local_file_system.h"
+#include "common/storage/staged_commit.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "millrace/v1/control.pb.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_folder.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(OpenSharedStorageTest, TokenIsDrawnOnceForEachFolder) {
+  TempFolder one;
+  TempFolder two;
+  LocalFileSystem files;
+  const auto first = OpenSharedStorage(files, "data-dir", one.path(), "c1");
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(OpenSharedStorage(files, "data-dir", one.path(), "c1")->token, first->token);
+  EXPECT_NE(OpenSharedStorage(files, "data-dir", two.path(), "c1")->token, first->token);
+}
+
+TEST(OpenSharedStorageTest, FolderOfAnotherClusterIsRefused) {
+  TempFolder folder;
+  LocalFileSystem files;
+  ASSERT_TRUE(OpenSharedStorage(files, "checkpoint-dir", folder.path(), "c1").ok());
+  const auto other = OpenSharedStorage(files, "checkpoint-dir", folder.path(), "c2");
+  EXPECT_EQ(other.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(other.status().message()), HasSubstr("checkpoint-dir"));
+  EXPECT_FALSE(GetErrorDetail(other.status()).hint.empty());
+}
+
+TEST(OpenSharedStorageTest, NewerFormatIsRefused) {
+  TempFolder folder;
+  LocalFileSystem files;
+  const std::string path = folder.path() + "/" + kStorageTokenFile;
+  ASSERT_TRUE(WriteFileAtomically(files, path, "millrace shared storage, format 2\n").ok());
+  const auto opened = OpenSharedStorage(files, "data-dir", folder.path(), "c1");
+  EXPECT_EQ(GetErrorDetail(opened.status()).state, SqlState::kDataCorrupted);
+  EXPECT_THAT(std::string(opened.status().message()), HasSubstr("newer release"));
+}
+
+class CheckStorageProofTest : public ::testing::Test {
+ protected:
+  static v1::StorageProof GoodProof() {
+    v1::StorageProof proof;
+    proof.add_folders()->set_path("/data");
+    proof.mutable_folders(0)->set_token("a");
+    proof.add_folders()->set_path("/checkpoints");
+    proof.mutable_folders(1)->set_token("b");
+    return proof;
+  }
+  void ExpectRefused(const v1::StorageProof& proof, const std::string& what) {
+    const absl::Status status = CheckStorageProof(folders_, proof, "worker w at host:1");
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    const std::string message(status.message());
+    EXPECT_THAT(message, HasSubstr(what));
+    EXPECT_THAT(message, HasSubstr("worker w at host:1"));
+    EXPECT_THAT(message, HasSubstr("checkpoint-dir /checkpoints"));
+    EXPECT_THAT(GetErrorDetail(status).hint, HasSubstr("/checkpoints"));
+  }
+
+  const std::vector<SharedStorage> folders_ = {{"data-dir", "/data", "a"},
+                                               {"checkpoint-dir", "/checkpoints", "b"}};
+};
+
+TEST_F(CheckStorageProofTest, RightTokensPass) {
+  EXPECT_TRUE(CheckStorageProof(folders_, GoodProof(), "w").ok());
+}
+
+TEST_F(CheckStorageProofTest, OtherTokenIsRefused) {
+  v1::StorageProof proof = GoodProof();
+  proof.mutable_folders(1)->set_token("a");
+  ExpectRefused(proof, "different");
+}
+
+TEST_F(CheckStorageProofTest, ErrorOfTheWorkerIsPassedOn) {
+  v1::StorageProof proof = GoodProof();
+  ToProto(MakeError(SqlState::kInsufficientPrivilege, "on machine m: cannot write"),
+          proof.mutable_folders(1)->mutable_error());
+  ExpectRefused(proof, "on machine m: cannot write");
+}
+
+TEST_F(CheckStorageProofTest, MissingFolderIsRefused) {
+  v1::StorageProof proof = GoodProof();
+  proof.mutable_folders()->RemoveLast();
+  ExpectRefused(proof, "nothing");
+}
+
+}  // namespace
+}  // namespace millrace
