@@ -210,6 +210,20 @@ def pytest_tier(name: str, folder: str, arguments: list[str], timeout_s: float, 
     return outcome
 
 
+def docker_tier() -> Outcome:
+    """The cluster in containers; the engine is whatever `docker` reaches."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from support.compose import why_no_engine
+
+    deadline = time.monotonic() + 15 * 60
+    while (ROOT / "build" / "docker-engine.starting").exists() and time.monotonic() < deadline:
+        time.sleep(1)
+    reason = why_no_engine()
+    if reason:
+        return Outcome(empty=f"LEFT OUT, NOTHING WAS TESTED IN CONTAINERS: {reason}")
+    return pytest_tier("docker", "tests/docker", [], 15 * 60)
+
+
 def changed_tidy() -> Outcome:
     log = fresh_log("tidy")
     outcome = Outcome()
@@ -253,6 +267,7 @@ TIERS: dict[str, tuple[str, Callable[[], Outcome]]] = {
         lambda: pytest_tier("oracle", "tests/sql/cases", ["--slt-engine=postgres"], 10 * 60),
     ),
     "system": ("programs", lambda: pytest_tier("system", "tests/system", [], 20 * 60)),
+    "docker": ("programs", docker_tier),
     "tidy": ("release", changed_tidy),
     "asan": ("asan", lambda: both_gtests("asan")),
     "fault": ("asan", lambda: pytest_tier("fault", "tests/fault", [], 20 * 60, "asan")),
