@@ -128,7 +128,9 @@ absl::StatusOr<std::unique_ptr<PrivateCluster>> PrivateCluster::Start(
                                           cluster->data_dir_ + "/coordinator",
                                           "--exit-with-parent",
                                           "--allowed-path",
-                                          "/"};
+                                          "/",
+                                          "--allowed-broker",
+                                          "*"};
   // The coordinator removes the folder too, for the case that this process is killed.
   if (cluster->removes_data_dir_) {
     coordinator.insert(coordinator.end(), {"--remove-at-exit", cluster->data_dir_});
@@ -156,7 +158,9 @@ absl::StatusOr<std::unique_ptr<PrivateCluster>> PrivateCluster::Start(
                                        name,
                                        "--data-dir",
                                        absl::StrCat(cluster->data_dir_, "/", name),
-                                       "--exit-with-parent"};
+                                       "--exit-with-parent",
+                                       "--allowed-broker",
+                                       "*"};
     MR_RETURN_IF_ERROR(cluster->Launch(name, worker));
   }
   for (size_t i = 1; i < cluster->children_.size(); ++i) {

@@ -28,6 +28,8 @@ void AddSettings(CoordinatorConfig* config, SettingList* settings) {
                     "folder for checkpoints (checkpoints in the data folder)");
   settings->AddTextList("allowed-path", &config->allowed_paths,
                         "folder that statements may read and write; may be repeated");
+  settings->AddTextList("allowed-broker", &config->allowed_brokers,
+                        "host[:port] that statements may connect to; may be repeated (loopback)");
   settings->AddSwitch("insecure", &config->insecure, "permit other than loopback addresses");
   settings->AddDuration("heartbeat-interval", &config->heartbeat_interval_micros,
                         "how often workers report ('1 s')");
@@ -60,6 +62,8 @@ void AddSettings(WorkerConfig* config, SettingList* settings) {
                          "memory for queries (half of what it may use)");
   settings->AddDuration("drain-patience", &config->drain_patience_micros,
                         "how long it may take to leave in good order ('30 s')");
+  settings->AddTextList("allowed-broker", &config->allowed_brokers,
+                        "host[:port] that statements may connect to; may be repeated (loopback)");
   settings->AddSwitch("insecure", &config->insecure, "permit other than loopback addresses");
   settings->AddSwitch("exit-with-parent", &config->exit_with_parent,
                       "end when stdin closes or the parent dies");

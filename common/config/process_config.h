@@ -26,6 +26,8 @@ struct CoordinatorConfig {
   std::string checkpoint_dir;
   // Folders that statements may read and write. Default: the working directory and data_dir.
   std::vector<std::string> allowed_paths;
+  // Hosts that statements may connect to: host, host:port, "loopback", "*". Default: loopback.
+  std::vector<std::string> allowed_brokers;
   // Permits listening on other than loopback addresses without TLS.
   bool insecure = false;
   int64_t heartbeat_interval_micros = 1'000'000;
@@ -61,6 +63,8 @@ struct WorkerConfig {
   uint64_t memory_bytes = 0;
   // How long a worker that leaves in good order waits until nothing of it is needed any more.
   int64_t drain_patience_micros = 30'000'000;
+  // As the coordinator's.
+  std::vector<std::string> allowed_brokers;
   bool insecure = false;
   bool exit_with_parent = false;
   LogOptions log;

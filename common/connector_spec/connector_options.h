@@ -21,10 +21,10 @@ OptionMap ToOptionMap(const ProtoMap& proto) {
   return OptionMap(proto.begin(), proto.end());
 }
 
-enum class ConnectorKind : uint8_t { kFile, kDatagen, kBlackhole };
+enum class ConnectorKind : uint8_t { kFile, kDatagen, kBlackhole, kKafka };
 
 // The kind behind options["connector"] or ScanNode.connector. 0A000 for connectors that this
-// version does not have ("kafka", "print", …), 22023 with the nearest name for others.
+// version does not have ("postgres", "print", …), 22023 with the nearest name for others.
 absl::StatusOr<ConnectorKind> ParseConnectorName(absl::string_view name);
 
 // Checks the options of CREATE TABLE … WITH (connector = …, …): names (22023 with the nearest one),

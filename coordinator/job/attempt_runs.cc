@@ -471,6 +471,12 @@ void AttemptRuns::AddSplits(uint64_t job_id, uint32_t attempt, uint32_t scan_id,
   for (const auto& [task, worker] : pool->second.TakeWaiting()) {
     AnswerSplitRequest(*run, pool->second, task, worker);
   }
+  for (const uint32_t task : pool->second.TasksToGive()) {
+    const auto owner = run->worker_of.find({pool->second.fragment(), task});
+    if (owner != run->worker_of.end()) {
+      AnswerSplitRequest(*run, pool->second, task, owner->second);
+    }
+  }
 }
 
 void AttemptRuns::SpreadNews(const Run& run, SplitPool& pool, const SplitPool::News& before,

@@ -67,6 +67,8 @@ std::vector<ScanSplits> ScansOf(const v1::StreamJobFile& file) {
     scan.fragment = list.fragment();
     scan.order = list.event_time() ? SplitOrder::kEventTime : SplitOrder::kAny;
     scan.splits.assign(list.splits().begin(), list.splits().end());
+    // A topic has at least one partition.
+    if (!scan.splits.empty() && scan.splits[0].has_kafka()) scan.order = SplitOrder::kPartitions;
     scans.push_back(std::move(scan));
   }
   return scans;

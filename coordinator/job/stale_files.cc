@@ -19,7 +19,10 @@ namespace {
 void AddFolder(const v1::PlanNode& node, std::set<std::string>& folders) {
   if (node.has_table_sink()) folders.insert(node.table_sink().staging_path());
   if (!node.has_file_sink()) return;
-  const auto options = ParseFileOptions(ToOptionMap(node.file_sink().options()));
+  const OptionMap option_map = ToOptionMap(node.file_sink().options());
+  const auto connector = option_map.find("connector");
+  if (connector != option_map.end() && connector->second != "file") return;
+  const auto options = ParseFileOptions(option_map);
   if (!options.ok()) return;  // Of a sink that writes no files.
   folders.insert(options->names_single_file() ? FolderOf(options->path) : options->path);
 }

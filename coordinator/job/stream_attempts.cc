@@ -105,7 +105,7 @@ absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
   attempt.memory_bytes_max = stream.spec.memory_bytes_max;
   attempt.scans = stream.spec.scans;
   for (ScanSplits& scan : attempt.scans) {
-    scan.follows = FollowsFiles(*attempt.plan, scan.scan_id);
+    scan.follows = FollowsInput(*attempt.plan, scan.scan_id);
   }
   if (stream.durable_epoch > 0) {
     MR_ASSIGN_OR_RETURN(v1::CheckpointManifest manifest,

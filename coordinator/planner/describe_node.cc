@@ -91,6 +91,14 @@ Details ScanDetails(const v1::PlanNode& node) {
                                  }
                                  return all;
                                }()))};
+  if (scan.connector() == "kafka") {
+    const auto option = [&scan](const char* name, const char* otherwise) {
+      const auto found = scan.options().find(name);
+      return found == scan.options().end() ? std::string(otherwise) : found->second;
+    };
+    details.push_back(absl::StrCat("topic: ", option("topic", "?"), " from ",
+                                   option("start", "earliest"), " to ", option("stop", "latest")));
+  }
   if (scan.has_filter()) {
     details.push_back(absl::StrCat("filter: ", ExprText(scan.filter(), OutputOf(node))));
   }

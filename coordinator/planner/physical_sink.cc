@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "coordinator/planner/physical_builder.h"
 #include "coordinator/planner/rules/logical_build.h"
@@ -83,10 +84,12 @@ absl::StatusOr<Relation> PhysicalBuilder::AddStreamSink(Relation query) {
   }
   if (const auto* file = std::get_if<FileSinkTarget>(&options_.target)) {
     if (query.changing && !TakesChanges(*file)) {
-      return MakeError(SqlState::kFeatureNotSupported,
-                       "a file sink cannot take rows back, but this query's rows change",
-                       "group by a window and add EMIT ON WINDOW CLOSE, or write an append-only "
-                       "query");
+      const std::string sink = file->connector == "kafka" ? "topic" : "file sink";
+      return MakeError(
+          SqlState::kFeatureNotSupported,
+          absl::StrCat("a ", sink, " cannot take rows back, but this query's rows change"),
+          "group by a window and add EMIT ON WINDOW CLOSE, or write an append-only "
+          "query");
     }
     if (file->single_file) query = fragments_->ToSingle(std::move(query));
     return OnTop(std::move(query), [&](v1::PlanNode* node) { SetFileSink(*file, node); });

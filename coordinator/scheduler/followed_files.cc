@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "coordinator/scheduler/partition_splits.h"
 #include "coordinator/scheduler/placement.h"
 #include "millrace/v1/plan.pb.h"
 
@@ -16,12 +17,12 @@ std::optional<FileOptions> FollowOptions(const v1::ScanNode& scan) {
   return *std::move(options);
 }
 
-bool FollowsFiles(const v1::PhysicalPlan& plan, uint32_t scan_id) {
+bool FollowsInput(const v1::PhysicalPlan& plan, uint32_t scan_id) {
   bool follows = false;
   for (const v1::Fragment& fragment : plan.fragments()) {
     ForEachNode(fragment.root(), [&](const v1::PlanNode& node) {
       if (!node.has_scan() || node.scan().scan_id() != scan_id) return;
-      follows = follows || FollowOptions(node.scan()).has_value();
+      follows = follows || FollowOptions(node.scan()).has_value() || FollowsPartitions(node.scan());
     });
   }
   return follows;

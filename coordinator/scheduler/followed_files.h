@@ -18,8 +18,9 @@ class ScanNode;
 
 // The options of a scan of files that has follow = true; nothing for every other scan.
 std::optional<FileOptions> FollowOptions(const v1::ScanNode& scan);
-// Whether that scan of the plan is one.
-bool FollowsFiles(const v1::PhysicalPlan& plan, uint32_t scan_id);
+// Whether splits can appear while a stream reads that scan of the plan: files, or partitions of a
+// topic.
+bool FollowsInput(const v1::PhysicalPlan& plan, uint32_t scan_id);
 
 // Whether rows can be appended to the file: text that is not compressed. Other files are read as
 // they are when they appear.

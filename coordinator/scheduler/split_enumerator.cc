@@ -13,6 +13,7 @@
 #include "common/file_format/split_enumeration.h"
 #include "common/storage/file_listing.h"
 #include "coordinator/scheduler/followed_files.h"
+#include "coordinator/scheduler/partition_splits.h"
 #include "coordinator/scheduler/placement.h"
 #include "coordinator/scheduler/split_times.h"
 #include "millrace/v1/catalog.pb.h"
@@ -67,8 +68,11 @@ uint64_t AsOfEpoch(const v1::ScanNode& scan) {
   return epoch;
 }
 
-SplitEnumerator::SplitEnumerator(PathPolicy path_policy, std::string data_dir)
-    : path_policy_(std::move(path_policy)), data_dir_(std::move(data_dir)) {}
+SplitEnumerator::SplitEnumerator(PathPolicy path_policy, std::string data_dir,
+                                 AddressPolicy addresses)
+    : path_policy_(std::move(path_policy)),
+      data_dir_(std::move(data_dir)),
+      addresses_(std::move(addresses)) {}
 
 absl::StatusOr<std::vector<ScanSplits>> SplitEnumerator::Enumerate(const v1::PhysicalPlan& plan,
                                                                    const ReadSet& read_set) const {
@@ -106,6 +110,10 @@ absl::StatusOr<ScanSplits> SplitEnumerator::EnumerateScan(const v1::ScanNode& sc
     }
   } else if (scan.connector() == "file") {
     MR_ASSIGN_OR_RETURN(result.splits, FileSplits(scan, result.order));
+  } else if (scan.connector() == "kafka") {
+    if (streaming) result.order = SplitOrder::kPartitions;
+    MR_ASSIGN_OR_RETURN(result.splits, PartitionSplits(scan, addresses_, streaming));
+    result.follows = streaming && FollowsPartitions(scan);
   } else if (scan.connector() == "datagen") {
     MR_ASSIGN_OR_RETURN(result.splits, DatagenSplits(scan, result.order, streaming));
   } else if (scan.connector() == "table") {

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/connector_spec/file_options.h"
+#include "common/net/address_policy.h"
 #include "common/storage/file_system.h"
 #include "common/storage/path_policy.h"
 #include "coordinator/catalog/catalog_snapshot.h"
@@ -45,8 +46,8 @@ uint64_t AsOfEpoch(const v1::ScanNode& scan);
 // statement's own thread.
 class SplitEnumerator {
  public:
-  // `data_dir` holds the segments of stored tables.
-  SplitEnumerator(PathPolicy path_policy, std::string data_dir);
+  // `data_dir` holds the segments of stored tables; `addresses`: where it may connect to.
+  SplitEnumerator(PathPolicy path_policy, std::string data_dir, AddressPolicy addresses);
 
   // In the order of the scans in the plan. Files outside the allowed folders are refused (42501),
   // also those that a glob or a link leads to.
@@ -73,6 +74,7 @@ class SplitEnumerator {
 
   const PathPolicy path_policy_;
   const std::string data_dir_;
+  const AddressPolicy addresses_;
 };
 
 }  // namespace millrace

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
+#include "common/connector_spec/kafka_options.h"
 #include "millrace/v1/control.pb.h"
 
 namespace millrace {
@@ -15,6 +16,23 @@ namespace {
 constexpr size_t kSplitsPerRequestMax = 8;
 // As long as every task can still ask this often, nobody ends up with much more than the others.
 constexpr size_t kRequestsPerTask = 4;
+
+// Of a file, or a partition, that had appeared after the start.
+v1::Split SplitOfPosition(const v1::SplitPosition& position, SplitOrder order) {
+  v1::Split split;
+  std::string topic;
+  int32_t partition = 0;
+  if (order == SplitOrder::kPartitions &&
+      ParseKafkaPartitionName(position.path(), &topic, &partition)) {
+    split.mutable_kafka()->set_topic(topic);
+    split.mutable_kafka()->set_partition(partition);
+    return split;
+  }
+  split.mutable_file()->set_path(position.path());
+  // Only files that may grow tell the beginning of theirs.
+  split.mutable_file()->set_follow(position.head_bytes() > 0);
+  return split;
+}
 
 }  // namespace
 
@@ -27,10 +45,13 @@ SplitPool::SplitPool(ScanSplits splits, uint32_t num_tasks)
       known_files_(splits.ended_files.begin(), splits.ended_files.end()) {
   // Also the numbers of splits that had ended before a restart stay taken.
   next_id_ = splits.next_id;
+  num_readers_ = std::clamp<uint32_t>(static_cast<uint32_t>(splits.splits.size()), 1, num_tasks_);
   for (v1::Split& split : splits.splits) {
     next_id_ = std::max(next_id_, split.id() + 1);
-    if (follows_) known_files_.insert(split.file().path());
-    if (split.worker_id() == 0) {
+    if (follows_) known_files_.insert(SplitPath(split));
+    if (order_ == SplitOrder::kPartitions) {
+      ShareOut(std::move(split));
+    } else if (split.worker_id() == 0) {
       free_.push_back(std::move(split));
     } else {
       bound_[WorkerId(split.worker_id())].push_back(std::move(split));
@@ -38,7 +59,25 @@ SplitPool::SplitPool(ScanSplits splits, uint32_t num_tasks)
   }
 }
 
+void SplitPool::ShareOut(v1::Split split) {
+  own_[num_shared_out_++ % num_readers_].push_back(std::move(split));
+}
+
+SplitPool::Answer SplitPool::GiveOwn(uint32_t task_index) {
+  Answer answer;
+  const auto own = own_.find(task_index);
+  if (own != own_.end()) {
+    answer.splits = std::move(own->second);
+    own_.erase(own);
+  }
+  answer.end = !follows_ || task_index >= num_readers_;
+  if (answer.end) ended_tasks_.insert(task_index);
+  if (!answer.splits.empty()) reading_tasks_.insert(task_index);
+  return answer;
+}
+
 SplitPool::Answer SplitPool::Request(uint32_t task_index, WorkerId worker) {
+  if (order_ == SplitOrder::kPartitions) return GiveOwn(task_index);
   Answer answer;
   // One task reads all.
   if (follows_ && order_ == SplitOrder::kEventTime && task_index != 0) {
@@ -70,7 +109,8 @@ SplitPool::News SplitPool::news() const {
   News news;
   const size_t active = reading_tasks_.size() + num_unassigned();
   news.active_tasks = static_cast<uint32_t>(std::clamp<size_t>(active, 1, num_tasks_));
-  if (order_ != SplitOrder::kEventTime) return news;
+  if (order_ == SplitOrder::kAny) return news;
+  if (!own_.empty()) return news;
   // Also where files may still appear: nobody knows their times, and they count from then on.
   int64_t least = INT64_MAX;
   for (const v1::Split& split : free_) {
@@ -87,10 +127,22 @@ SplitPool::News SplitPool::news() const {
 void SplitPool::Add(std::vector<v1::Split> splits) {
   MR_CHECK(follows_);
   for (v1::Split& split : splits) {
-    if (!known_files_.insert(split.file().path()).second) continue;
+    if (!known_files_.insert(SplitPath(split)).second) continue;
     split.set_id(next_id_++);
-    free_.push_back(std::move(split));
+    if (order_ == SplitOrder::kPartitions) {
+      ShareOut(std::move(split));
+    } else {
+      free_.push_back(std::move(split));
+    }
   }
+}
+
+std::vector<uint32_t> SplitPool::TasksToGive() const {
+  std::vector<uint32_t> tasks;
+  for (const auto& [task, splits] : own_) {
+    if (reading_tasks_.contains(task)) tasks.push_back(task);
+  }
+  return tasks;
 }
 
 std::vector<std::pair<uint32_t, WorkerId>> SplitPool::TakeWaiting() {
@@ -127,7 +179,13 @@ absl::Status SplitPool::CheckReachable(const std::vector<v1::TaskPlacement>& pla
 size_t SplitPool::num_unassigned() const {
   size_t count = free_.size();
   for (const auto& [worker, splits] : bound_) count += splits.size();
+  for (const auto& [task, splits] : own_) count += splits.size();
   return count;
+}
+
+std::string SplitPath(const v1::Split& split) {
+  if (!split.has_kafka()) return split.file().path();
+  return KafkaPartitionName(split.kafka().topic(), split.kafka().partition());
 }
 
 ScanSplits ResumeSplits(ScanSplits splits, const std::vector<v1::SplitPosition>& positions) {
@@ -158,11 +216,8 @@ ScanSplits ResumeSplits(ScanSplits splits, const std::vector<v1::SplitPosition>&
       }
       // Nothing was read: the file appears again, under another number.
       if (position->offset() == 0 && position->head_bytes() == 0) continue;
-      v1::Split& split = left.emplace_back();
+      v1::Split& split = left.emplace_back(SplitOfPosition(*position, splits.order));
       split.set_id(id);
-      split.mutable_file()->set_path(position->path());
-      // Only files that may grow tell the beginning of theirs.
-      split.mutable_file()->set_follow(position->head_bytes() > 0);
       *split.mutable_resume() = *position;
     }
   }

@@ -21,8 +21,9 @@ class TaskPlacement;
 
 // kAny: every split may be read by any task at any time. kEventTime: one after another in their
 // order, and a task is told when none is left, because splits that nobody reads yet hold the
-// watermark.
-enum class SplitOrder : uint8_t { kAny, kEventTime };
+// watermark. kPartitions: splits are shared out evenly and once, and each task reads all of its own
+// side by side (partitions of a topic, in streams).
+enum class SplitOrder : uint8_t { kAny, kEventTime, kPartitions };
 
 // The splits of one scan.
 struct ScanSplits {
@@ -31,10 +32,10 @@ struct ScanSplits {
   uint32_t fragment = 0;
   SplitOrder order = SplitOrder::kAny;
   std::vector<v1::Split> splits;
-  // Files may still appear: the scan has no end. With kEventTime one task reads all of them,
-  // because a task that waits for its first file would hold the watermark for ever.
+  // Files, or partitions, may still appear: the scan has no end. With kEventTime one task reads all
+  // files, because a task that waits for its first one would hold the watermark for ever.
   bool follows = false;
-  // Files that were read to their end before a restart.
+  // Files and partitions that were read to their end before a restart.
   std::vector<std::string> ended_files;
   // Splits that appear get ids from here on, or above those of `splits`.
   uint64_t next_id = 0;
@@ -52,7 +53,8 @@ class SplitPool {
   struct News {
     // Tasks that have splits to read, or will have; at least 1.
     uint32_t active_tasks = 1;
-    // kEventTime: lower bound of the times in splits that nobody has; absent = unknown.
+    // kEventTime, kPartitions: lower bound of the times in splits that nobody has; absent =
+    // unknown.
     std::optional<int64_t> unassigned_min_time_micros;
     friend bool operator==(const News&, const News&) = default;
   };
@@ -63,11 +65,14 @@ class SplitPool {
   // when there is nothing.
   Answer Request(uint32_t task_index, WorkerId worker);
   News news() const;
-  // follows: splits of files that have appeared; those of known files are dropped. They get ids of
-  // their own.
+  // follows: splits of files or partitions that have appeared; those of known ones are dropped.
+  // They get ids of their own.
   void Add(std::vector<v1::Split> splits);
   // Tasks that have asked in vain while splits are there now: answer them as if they asked again.
+  // kPartitions: they are TasksToGive instead, those that have asked before; the others, which may
+  // not be there yet, get theirs when they ask.
   std::vector<std::pair<uint32_t, WorkerId>> TakeWaiting();
+  std::vector<uint32_t> TasksToGive() const;
   bool follows() const { return follows_; }
   const std::set<std::string>& known_files() const { return known_files_; }
   // kEventTime: the tasks that must hear that no split is left, each once; empty while some are
@@ -84,6 +89,10 @@ class SplitPool {
   size_t num_unassigned() const;
 
  private:
+  // kPartitions: to the task whose turn it is.
+  void ShareOut(v1::Split split);
+  Answer GiveOwn(uint32_t task_index);
+
   const uint32_t scan_id_;
   const uint32_t fragment_;
   const SplitOrder order_;
@@ -94,14 +103,21 @@ class SplitPool {
   std::map<uint32_t, WorkerId> waiting_;
   std::deque<v1::Split> free_;
   std::map<WorkerId, std::deque<v1::Split>> bound_;
+  // kPartitions: by task; tasks from num_readers_ on get none, ever, because they are told so.
+  std::map<uint32_t, std::vector<v1::Split>> own_;
+  uint32_t num_readers_ = 1;
+  uint32_t num_shared_out_ = 0;
   std::set<uint32_t> ended_tasks_;
   // Tasks that have been given splits and have not asked again.
   std::set<uint32_t> reading_tasks_;
 };
 
+// What the split reads, as positions call it: a file's path, or "clicks/3".
+std::string SplitPath(const v1::Split& split);
+
 // What is still to be read after a restart: splits that had ended are left out, those in the middle
-// go on at their position. Where files are followed, splits of files that had appeared since the
-// start are made from their positions.
+// go on at their position. Where input is followed, splits of files and partitions that had
+// appeared since the start are made from their positions.
 ScanSplits ResumeSplits(ScanSplits splits, const std::vector<v1::SplitPosition>& positions);
 
 }  // namespace millrace

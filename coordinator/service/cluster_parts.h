@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/net/address_policy.h"
 #include "common/storage/path_policy.h"
 #include "coordinator/catalog/catalog.h"
 #include "coordinator/gather/worker_channels.h"
@@ -33,6 +34,7 @@ struct ClusterParts {
   IdAllocator& job_ids;
   const SplitEnumerator& splits;
   const PathPolicy& path_policy;
+  const AddressPolicy& addresses;
   // Absolute; segments of stored tables lie below.
   std::string data_dir;
   StreamOptions stream_defaults;

@@ -8,6 +8,7 @@
 #include "common/base/status.h"
 #include "common/base/version.h"
 #include "common/logging/log.h"
+#include "common/net/address_policy.h"
 #include "common/net/health.h"
 #include "common/storage/file_system.h"
 #include "coordinator/job/periodic_task.h"
@@ -24,6 +25,7 @@
 #include "coordinator/service/script_steps.h"
 #include "coordinator/service/sql_service.h"
 #include "coordinator/service/table_upkeep.h"
+#include "coordinator/service/topic_watch.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -36,6 +38,7 @@ constexpr int64_t kEpochTickMicros = 5'000;
 constexpr int64_t kExpiryTickMicros = 200'000;
 // Definitions say how often their files are looked at; this is the grid.
 constexpr int64_t kFileTickMicros = 50'000;
+constexpr int64_t kTopicTickMicros = 200'000;
 // Numbers that are reserved durably at a time.
 constexpr uint64_t kIdBlock = 64;
 // Every statement takes one.
@@ -95,6 +98,7 @@ std::string WithPort(const std::string& address, int port) {
 struct Opened {
   std::unique_ptr<MetadataStore> store;
   PathPolicy path_policy;
+  AddressPolicy addresses;
   std::string cluster_id;
   // Absolute.
   std::string data_dir;
@@ -111,6 +115,7 @@ absl::StatusOr<Opened> OpenFolders(const CoordinatorConfig& config) {
   MR_RETURN_IF_ERROR(file_system->CreateFolders(checkpoint_dir));
   MR_ASSIGN_OR_RETURN(checkpoint_dir, file_system->Resolve(checkpoint_dir));
   MR_ASSIGN_OR_RETURN(PathPolicy policy, PathPolicy::Create(*file_system, config.allowed_paths));
+  MR_ASSIGN_OR_RETURN(AddressPolicy addresses, AddressPolicy::Create(config.allowed_brokers));
   MR_ASSIGN_OR_RETURN(std::unique_ptr<RocksDbMetadataStore> store,
                       RocksDbMetadataStore::Open(JoinPath(data_dir, "metadata")));
   MR_ASSIGN_OR_RETURN(std::string cluster_id, LoadOrCreateClusterId(*store));
@@ -118,8 +123,9 @@ absl::StatusOr<Opened> OpenFolders(const CoordinatorConfig& config) {
   MR_ASSIGN_OR_RETURN(shared[0], OpenSharedStorage(*file_system, "data-dir", data_dir, cluster_id));
   MR_ASSIGN_OR_RETURN(
       shared[1], OpenSharedStorage(*file_system, "checkpoint-dir", checkpoint_dir, cluster_id));
-  return Opened{std::move(store),    std::move(policy),         std::move(cluster_id),
-                std::move(data_dir), std::move(checkpoint_dir), std::move(shared)};
+  return Opened{std::move(store),      std::move(policy),   std::move(addresses),
+                std::move(cluster_id), std::move(data_dir), std::move(checkpoint_dir),
+                std::move(shared)};
 }
 
 }  // namespace
@@ -130,6 +136,7 @@ struct CoordinatorServer::Parts {
       : clock(server_clock),
         store(std::move(opened.store)),
         path_policy(std::move(opened.path_policy)),
+        addresses(std::move(opened.addresses)),
         cluster_id(std::move(opened.cluster_id)),
         data_dir(std::move(opened.data_dir)),
         registry(clock,
@@ -146,13 +153,15 @@ struct CoordinatorServer::Parts {
                  }}),
         drain(registry, runs),
         events(runs, streams, drain, channels, registry),
-        splits(path_policy, data_dir),
+        splits(path_policy, data_dir, addresses),
         file_watch(runs, splits, clock),
+        topic_watch(runs, addresses, clock),
         statistics(path_policy, data_dir) {}
 
   const Clock& clock;
   const std::unique_ptr<MetadataStore> store;
   const PathPolicy path_policy;
+  const AddressPolicy addresses;
   const std::string cluster_id;
   const std::string data_dir;
   IdAllocator job_ids{*store, "job", kJobIdBlock};
@@ -172,6 +181,7 @@ struct CoordinatorServer::Parts {
   WorkerEvents events;
   const SplitEnumerator splits;
   FileWatch file_watch;
+  TopicWatch topic_watch;
   SourceStatistics statistics;
   BadRowsOfStatements bad_rows;
   StatementThreads threads{kThreadsMax};
@@ -188,6 +198,7 @@ struct CoordinatorServer::Parts {
   std::optional<PeriodicTask> epoch_ticks;
   std::optional<PeriodicTask> expiry_ticks;
   std::optional<PeriodicTask> file_ticks;
+  std::optional<PeriodicTask> topic_ticks;
   std::unique_ptr<grpc::Server> control_server;
   std::unique_ptr<grpc::Server> client_server;
 
@@ -205,7 +216,7 @@ absl::Status CoordinatorServer::Parts::Recover(const CoordinatorConfig& config) 
   stream_defaults.checkpoint_interval_micros = config.checkpoint_interval_micros;
   cluster = std::make_unique<ClusterParts>(ClusterParts{
       clock, *catalog, job_store, registry, runs, streams, channels, job_ids, splits, path_policy,
-      data_dir, stream_defaults, config.query_memory_bytes, &bad_rows, &statistics});
+      addresses, data_dir, stream_defaults, config.query_memory_bytes, &bad_rows, &statistics});
   requests.emplace(*store, kRequestsRemembered);
   MR_RETURN_IF_ERROR(requests->Load());
   upkeep = std::make_unique<TableUpkeep>(*cluster);
@@ -273,6 +284,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
     drain.Tick();
   });
   file_ticks.emplace(kFileTickMicros, [this] { file_watch.Tick(); });
+  topic_ticks.emplace(kTopicTickMicros, [this] { topic_watch.Tick(); });
   return absl::OkStatus();
 }
 
@@ -286,6 +298,7 @@ void CoordinatorServer::Parts::Stop() {
   if (client_server != nullptr) client_server->Shutdown(deadline);
   epoch_ticks.reset();
   file_ticks.reset();
+  topic_ticks.reset();
   const absl::Status goodbye =
       MakeError(SqlState::kCannotConnectNow, "the coordinator is shutting down");
   admission.CloseAll(goodbye);

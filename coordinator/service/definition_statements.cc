@@ -9,10 +9,12 @@
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "common/connector_spec/connector_options.h"
+#include "common/connector_spec/kafka_options.h"
 #include "common/logging/log.h"
 #include "coordinator/catalog/drop_plan.h"
 #include "coordinator/planner/planner.h"
 #include "coordinator/planner/rules/logical_build.h"
+#include "coordinator/scheduler/partition_splits.h"
 #include "coordinator/service/file_definition.h"
 #include "coordinator/service/late_rows_view.h"
 #include "coordinator/service/table_upkeep.h"
@@ -102,6 +104,10 @@ absl::StatusOr<v1::CatalogObject> DefinitionStatements::OutsideTable(
                         InferColumns(parts_.path_policy, options, MissingFiles::kGiveNoColumns));
   }
   MR_RETURN_IF_ERROR(ValidateDefinition(options, columns));
+  if (kind == ConnectorKind::kKafka) {
+    MR_ASSIGN_OR_RETURN(const KafkaOptions kafka, ParseKafkaOptions(options, columns));
+    MR_RETURN_IF_ERROR(CheckTopic(kafka, parts_.addresses));
+  }
   for (const Field& column : columns) ToProto(column, object.add_columns());
   object.mutable_options()->insert(options.begin(), options.end());
   if (statement.watermark_column.has_value()) {

@@ -12,6 +12,7 @@ void FileWatch::Tick() {
   const std::vector<FollowedScan> scans = runs_.FollowedScans();
   std::set<std::pair<uint64_t, uint32_t>> present;
   for (const FollowedScan& scan : scans) {
+    if (!FollowOptions(scan.node).has_value()) continue;
     present.emplace(scan.job_id, scan.scan_id);
     Look& look = looks_[{scan.job_id, scan.scan_id}];
     if (look.attempt != scan.attempt) look = Look{scan.attempt, 0, {}, {}};

@@ -169,6 +169,7 @@ bool IsUnbounded(const LogicalNode& query) {
       const auto options = ParseFileOptions(ToOptionMap(object.options()));
       return options.ok() && options->follow;
     }
+    if (object.connector() == "kafka") return !object.options().contains("stop");
     return object.connector() == "datagen" && !object.options().contains("rows");
   }
   return std::any_of(query.inputs.begin(), query.inputs.end(),

@@ -31,7 +31,7 @@ DOORS = (
     ("rocksdb/", "mr_rocksdb", ("worker/state", "coordinator/metadata")),
     ("spdlog/", "mr_spdlog", ("common/logging",)),
     ("pg_query", "mr_pg_query", ("coordinator/sql",)),
-    ("librdkafka/", "mr_rdkafka", ("worker/connectors/kafka",)),
+    ("librdkafka/", "mr_rdkafka", ("common/kafka_client", "worker/connectors/kafka")),
     ("libpq", "mr_libpq", ("worker/connectors/postgres",)),
     ("prometheus/", "mr_prometheus", ("common/metrics",)),
     ("toml++/", "mr_tomlplusplus", ("common/config",)),

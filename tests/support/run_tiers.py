@@ -234,6 +234,15 @@ def changed_tidy() -> Outcome:
     return outcome
 
 
+def kafka() -> Outcome:
+    """Against a real broker, which the tests start themselves if they can have one."""
+    outcome = pytest_tier("kafka", "tests/kafka", [], 20 * 60)
+    reason = re.search(r"\*\*\* (NO KAFKA BROKER: .*)", (LOGS / "kafka.log").read_text(errors="replace"))
+    if reason and outcome.passed + outcome.failed == 0:
+        outcome.empty = reason.group(1)
+    return outcome
+
+
 def test_targets(tier: str) -> list[str]:
     """Names that the build knows: a folder without sources has no target."""
     return [executable(f) for f in test_folders(tier) if list((ROOT / f).glob("*.cc"))]
@@ -268,6 +277,7 @@ TIERS: dict[str, tuple[str, Callable[[], Outcome]]] = {
     ),
     "system": ("programs", lambda: pytest_tier("system", "tests/system", [], 20 * 60)),
     "docker": ("programs", docker_tier),
+    "kafka": ("programs", kafka),
     "tidy": ("release", changed_tidy),
     "asan": ("asan", lambda: both_gtests("asan")),
     "fault": ("asan", lambda: pytest_tier("fault", "tests/fault", [], 20 * 60, "asan")),

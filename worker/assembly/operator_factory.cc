@@ -28,7 +28,8 @@ namespace millrace {
 
 absl::StatusOr<std::unique_ptr<Operator>> CreateOperator(const v1::PlanNode& node,
                                                          const OperatorOwner& owner,
-                                                         FileSystem& file_system) {
+                                                         FileSystem& file_system,
+                                                         const AddressPolicy& addresses) {
   const SinkTask sink_task{owner.job_id, owner.attempt, owner.task_index};
   switch (node.op_case()) {
     case v1::PlanNode::kFilter:
@@ -59,7 +60,8 @@ absl::StatusOr<std::unique_ptr<Operator>> CreateOperator(const v1::PlanNode& nod
     case v1::PlanNode::kWindowTvf:
       return WindowTvfOperator::Create(node);
     case v1::PlanNode::kFileSink: {
-      MR_ASSIGN_OR_RETURN(auto sink, CreateSink(node.file_sink(), sink_task, file_system));
+      MR_ASSIGN_OR_RETURN(auto sink,
+                          CreateSink(node.file_sink(), sink_task, file_system, addresses));
       return std::make_unique<SinkOperator>(std::move(sink), owner.streaming);
     }
     case v1::PlanNode::kTableSink: {

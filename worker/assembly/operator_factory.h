@@ -8,6 +8,7 @@
 
 namespace millrace {
 
+class AddressPolicy;
 class FileSystem;
 
 namespace v1 {
@@ -25,6 +26,7 @@ struct OperatorOwner {
 // The operator for a plan node that has inputs. 0A000 for nodes that this version does not know.
 absl::StatusOr<std::unique_ptr<Operator>> CreateOperator(const v1::PlanNode& node,
                                                          const OperatorOwner& owner,
-                                                         FileSystem& file_system);
+                                                         FileSystem& file_system,
+                                                         const AddressPolicy& addresses);
 
 }  // namespace millrace

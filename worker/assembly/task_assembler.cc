@@ -165,6 +165,10 @@ absl::StatusOr<AssembledTask> TaskAssembler::AssembleTask(const v1::TaskPlacemen
   context.memory = &attempt_.memory;
   context.views = &worker_.views;
   context.restored_epoch = Epoch(deploy.restore_epoch());
+  context.wake_in = [&timers = worker_.timers, &clock = worker_.clock,
+                     task = std::weak_ptr<Wakeable>(build.task)](int64_t micros) {
+    timers.WakeAt(clock.MonotonicMicros() + micros, task);
+  };
   MR_RETURN_IF_ERROR(AddNode(fragment.root(), build));
   MR_RETURN_IF_ERROR(AddOutputs(build));
 
@@ -201,7 +205,7 @@ absl::Status TaskAssembler::AddNode(const v1::PlanNode& node, Build& build) {
   const v1::DeployAttempt& deploy = plan_.deploy();
   const OperatorOwner owner{deploy.job_id(), deploy.attempt(), build.placement.task_index(),
                             plan_.streaming()};
-  MR_ASSIGN_OR_RETURN(auto op, CreateOperator(node, owner, worker_.file_system));
+  MR_ASSIGN_OR_RETURN(auto op, CreateOperator(node, owner, worker_.file_system, worker_.addresses));
   const int index = static_cast<int>(build.chain.operators.size());
   for (size_t i = 0; i < slots.size(); ++i) {
     ChainTarget& target = slots[i].is_leaf ? build.chain.inputs[slots[i].index].target
@@ -214,7 +218,8 @@ absl::Status TaskAssembler::AddNode(const v1::PlanNode& node, Build& build) {
 
 absl::Status TaskAssembler::AddLogScan(const v1::PlanNode& node, Build& build) {
   LogScanOptions options;
-  MR_ASSIGN_OR_RETURN(options.source, CreateSource(node.scan(), worker_.file_system));
+  MR_ASSIGN_OR_RETURN(options.source,
+                      CreateSource(node.scan(), worker_.file_system, worker_.addresses));
   if (node.scan().has_filter()) {
     MR_ASSIGN_OR_RETURN(ExprPtr filter, FromProto(node.scan().filter()));
     MR_ASSIGN_OR_RETURN(options.filter, Evaluator::Create({filter}, OutputSchema(node), eval_));
@@ -244,7 +249,7 @@ absl::Status TaskAssembler::AddScan(const v1::PlanNode& node, Build& build) {
     options.source = std::make_unique<ViewSource>(
         worker_.views, std::vector<int>(scan.projection().begin(), scan.projection().end()));
   } else {
-    MR_ASSIGN_OR_RETURN(options.source, CreateSource(scan, worker_.file_system));
+    MR_ASSIGN_OR_RETURN(options.source, CreateSource(scan, worker_.file_system, worker_.addresses));
   }
   if (scan.has_filter()) {
     MR_ASSIGN_OR_RETURN(ExprPtr filter, FromProto(scan.filter()));

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
 #include "common/expr/evaluator.h"
+#include "common/net/address_policy.h"
 #include "worker/assembly/attempt_plan.h"
 #include "worker/exchange/channel_address.h"
 #include "worker/runtime/chain.h"
@@ -39,6 +40,8 @@ struct WorkerParts {
   PeerPool& peers;
   FileSystem& file_system;
   ViewStore& views;
+  // Where connectors may connect to.
+  AddressPolicy addresses = {};
 };
 
 // What the tasks of one attempt share.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/types/batch.h"
 
 namespace millrace {
@@ -37,8 +38,8 @@ struct BadRow {
   std::string reason;
 };
 
-// Files that grow, and others that appear: how often to look, and after how long without rows a
-// file does not hold back the watermark.
+// Input that grows: how often to look, and after how long without rows a split does not hold back
+// the watermark.
 struct FollowPolicy {
   int64_t interval_micros = 1'000'000;
   int64_t idle_timeout_micros = 30'000'000;
@@ -61,8 +62,12 @@ class Source {
   // The rows kept since the last call, oldest first. A source keeps so many as its log allows over
   // its whole life; further ones are only counted.
   virtual std::vector<BadRow> TakeBadRows() { return {}; }
-  // For splits that follow a file.
+  // For splits that follow a file, and partitions of topics.
   virtual FollowPolicy follow_policy() const { return {}; }
+  // False after kIdle: the input could not be reached, so that nobody knows whether there is more.
+  virtual bool caught_up() const { return true; }
+  // What a source that is idle waits for, for people. Valid until the next call.
+  virtual absl::string_view waiting_for() const { return "input"; }
   virtual absl::Status Close() = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/expr/evaluator.h"
 #include "common/types/batch.h"
 #include "worker/operators/operator_context.h"
@@ -44,7 +45,8 @@ class Emitter {
 };
 
 // kDone: the input is used up. kMore: the output is full, Resume comes before any other input.
-// kWaiting: a read of state or disk is pending; the runtime calls Resume when it is there.
+// kWaiting: something outside is pending, for which the operator has asked to be woken
+// (OperatorContext::wake_in); the runtime calls Resume when the task has been woken.
 enum class Progress { kDone, kMore, kWaiting };
 
 // One link of a task's chain. Called only from the task's thread, so it holds no lock and never
@@ -71,6 +73,8 @@ class Operator {
   // side. None: the operator wants no more rows (LIMIT reached). Bounded jobs then drop the rest of
   // its inputs and call ProcessEnd for each.
   virtual uint32_t open_inputs() const { return ~uint32_t{0}; }
+  // What an operator that said kWaiting waits for, for people. Valid until the next call.
+  virtual absl::string_view waiting_for() const { return "state"; }
 };
 
 // Base of operators that keep nothing between batches: filter, project, union, window table

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,8 @@ struct OperatorContext {
   // Where sinks put the files that wait for a commit; the task takes them along with its next
   // acknowledgement, or at its end. Never null in a task.
   std::vector<v1::StagedFile>* staged_files = nullptr;
+  // Wakes the task after so many microseconds, for an operator that waits. Never null in a task.
+  std::function<void(int64_t micros)> wake_in;
 };
 
 }  // namespace millrace

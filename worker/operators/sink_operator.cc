@@ -11,6 +11,12 @@
 #include "millrace/v1/control.pb.h"
 
 namespace millrace {
+namespace {
+
+// How often a sink that was not ready is asked again.
+constexpr int64_t kRetryMicros = 2'000;
+
+}  // namespace
 
 SinkOperator::~SinkOperator() = default;
 
@@ -20,15 +26,36 @@ absl::Status SinkOperator::Open(OperatorContext& context) {
   return sink_->Open();
 }
 
-absl::StatusOr<Progress> SinkOperator::ProcessBatch(InputIndex, Batch batch, Emitter&) {
+absl::StatusOr<Progress> SinkOperator::ProcessBatch(InputIndex, Batch batch, Emitter& out) {
   if (batch.weights() != nullptr) {
     return MakeError(SqlState::kFeatureNotSupported,
                      "a file cannot take changes of rows that were written before",
                      "add EMIT ON WINDOW CLOSE to the query");
   }
-  prepared_all_ = false;
-  rows_ += batch.num_rows();
-  MR_RETURN_IF_ERROR(sink_->Write(batch));
+  pending_ = std::move(batch);
+  return Advance(out);
+}
+
+absl::StatusOr<Progress> SinkOperator::Advance(Emitter& out) {
+  const bool writes = std::holds_alternative<Batch>(pending_);
+  MR_ASSIGN_OR_RETURN(const bool ready,
+                      sink_->Ready(writes ? SinkCall::kWrite : SinkCall::kPrepare));
+  if (!ready) {
+    context_->wake_in(kRetryMicros);
+    return Progress::kWaiting;
+  }
+  if (writes) {
+    const Batch batch = std::move(std::get<Batch>(pending_));
+    prepared_all_ = false;
+    rows_ += batch.num_rows();
+    MR_RETURN_IF_ERROR(sink_->Write(batch));
+  } else if (const auto* barrier = std::get_if<Barrier>(&pending_)) {
+    MR_RETURN_IF_ERROR(Prepare(barrier->epoch));
+  } else if (std::holds_alternative<End>(pending_)) {
+    MR_RETURN_IF_ERROR(Prepare(/*epoch=*/0));
+    EmitCount(out);
+  }
+  pending_ = std::monostate();
   return Progress::kDone;
 }
 
@@ -45,22 +72,26 @@ absl::Status SinkOperator::Prepare(uint64_t epoch) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Progress> SinkOperator::ProcessBarrier(const Barrier& barrier, Emitter&) {
+absl::StatusOr<Progress> SinkOperator::ProcessBarrier(const Barrier& barrier, Emitter& out) {
   // Files become visible at durable epochs only, so they are cut there only.
-  if (barrier.checkpoint || barrier.final) MR_RETURN_IF_ERROR(Prepare(barrier.epoch));
-  return Progress::kDone;
+  if (!barrier.checkpoint && !barrier.final) return Progress::kDone;
+  pending_ = barrier;
+  return Advance(out);
 }
 
 absl::StatusOr<Progress> SinkOperator::ProcessEnd(InputIndex, Emitter& out) {
   if (streaming_) return Progress::kDone;
-  MR_RETURN_IF_ERROR(Prepare(/*epoch=*/0));
+  pending_ = End();
+  return Advance(out);
+}
+
+void SinkOperator::EmitCount(Emitter& out) const {
   std::vector<int64_t> count = {rows_};
   out.Emit(Batch(
       {std::make_shared<arrow::Int64Array>(1, arrow::Buffer::FromVector(std::move(count)))}, 1));
-  return Progress::kDone;
 }
 
-absl::StatusOr<Progress> SinkOperator::Resume(Emitter&) { return Progress::kDone; }
+absl::StatusOr<Progress> SinkOperator::Resume(Emitter& out) { return Advance(out); }
 
 absl::Status SinkOperator::Close() {
   // What was prepared belongs to the coordinator; the rest never existed.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <variant>
 
 #include "absl/status/statusor.h"
 #include "worker/connectors/sink.h"
@@ -11,7 +12,8 @@ namespace millrace {
 // Writes its input to a connector's sink. Bounded: prepares the files at the end of the input and
 // emits one row, the number of rows written (bigint). Unbounded: prepares at each checkpoint
 // barrier, and emits nothing. What was prepared goes to OperatorContext::staged_files; the
-// coordinator commits it.
+// coordinator commits it. While the sink is not ready, the operator waits and looks again after a
+// while.
 class SinkOperator final : public Operator {
  public:
   SinkOperator(std::unique_ptr<Sink> sink, bool streaming)
@@ -25,13 +27,21 @@ class SinkOperator final : public Operator {
   absl::StatusOr<Progress> ProcessEnd(InputIndex input, Emitter& out) override;
   absl::StatusOr<Progress> Resume(Emitter& out) override;
   absl::Status Close() override;
+  absl::string_view waiting_for() const override { return sink_->waiting_for(); }
 
  private:
+  // The end of bounded input.
+  struct End {};
+
+  // Does what is pending, once the sink is ready for it.
+  absl::StatusOr<Progress> Advance(Emitter& out);
   absl::Status Prepare(uint64_t epoch);
+  void EmitCount(Emitter& out) const;
 
   const std::unique_ptr<Sink> sink_;
   const bool streaming_;
   OperatorContext* context_ = nullptr;
+  std::variant<std::monostate, Batch, Barrier, End> pending_;
   int64_t rows_ = 0;
   bool prepared_all_ = true;
 };

@@ -70,7 +70,7 @@ void ScanInput::ReadMailbox() {
   *incoming_ = ScanMailbox::Content();
   options_.mailbox->Take(incoming_.get());
   for (v1::Split& split : incoming_->splits) {
-    splits_.push_back({std::move(split), false, options_.clock->MonotonicMicros()});
+    splits_.push_back({std::move(split), false, options_.clock->MonotonicMicros(), 0});
   }
   barriers_.insert(barriers_.end(), incoming_->barriers.begin(), incoming_->barriers.end());
   if (!incoming_->assigned) return;
@@ -138,21 +138,33 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::ReadSplit() {
   if (rate_.limited()) {
     rate_.Take(static_cast<int64_t>(options_.source->Position().rows() - rows_before));
   }
-  if (batch.num_rows() > 0) open_.last_rows_at_micros = options_.clock->MonotonicMicros();
-  if (result == PollResult::kIdle && batch.num_rows() == 0 && open_.split.file().follow()) {
+  const bool idle = result == PollResult::kIdle && batch.num_rows() == 0;
+  if (!idle || !options_.source->caught_up()) {
+    open_.last_rows_at_micros = options_.clock->MonotonicMicros();
+  }
+  if (idle) {
+    open_.last_idle_at_micros = options_.clock->MonotonicMicros();
+    waiting_for_ = std::string(options_.source->waiting_for());
+  }
+  if (idle && TakesTurns(open_.split)) {
     ParkSplit();
     return Batch();
   }
-  if (result == PollResult::kIdle && batch.num_rows() == 0) {
-    waiting_for_ = "input";
-    options_.timers->WakeAt(options_.clock->MonotonicMicros() + kIdleRetryMicros, options_.task);
+  if (idle) {
+    const int64_t retry_micros =
+        std::min(kIdleRetryMicros, options_.source->follow_policy().interval_micros);
+    options_.timers->WakeAt(options_.clock->MonotonicMicros() + retry_micros, options_.task);
     MR_ASSIGN_OR_RETURN(std::optional<Batch> rest, coalescer_.Flush());
     if (rest.has_value()) return *std::move(rest);
     if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
     return std::nullopt;
   }
   MR_ASSIGN_OR_RETURN(std::optional<Batch> ready, ProcessRows(std::move(batch)));
-  if (result == PollResult::kEnd) FinishSplit();
+  if (result == PollResult::kEnd) {
+    FinishSplit();
+  } else if (open_.split.has_kafka() && TakesTurns(open_.split)) {
+    PassTurn();
+  }
   AdvanceWatermark();
   // An empty batch means: something was done, poll again.
   return std::move(ready).value_or(Batch());
@@ -186,21 +198,33 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::OpenNextSplit() {
   return Batch();
 }
 
-// A split that follows its file makes room for the next one when it has nothing more, and is opened
-// again, at its position, after a while.
-void ScanInput::ParkSplit() {
+bool ScanInput::TakesTurns(const v1::Split& split) const {
+  return split.file().follow() || (options_.streaming && split.has_kafka());
+}
+
+ScanInput::WaitingSplit ScanInput::LeaveSplit() {
   CollectKeptRows();
   *open_.split.mutable_resume() = CurrentPosition();
   open_.parked = true;
   bad_rows_ += bad_rows_in_split();
   split_open_ = false;
+  return std::exchange(open_, WaitingSplit());
+}
+
+// A split that follows its input makes room for the next one when it has nothing more, and is
+// opened again, at its position, after a while.
+void ScanInput::ParkSplit() {
   if (parked_.empty()) {
     next_look_micros_ =
         options_.clock->MonotonicMicros() + options_.source->follow_policy().interval_micros;
   }
-  parked_.push_back(std::move(open_));
-  open_ = WaitingSplit();
+  parked_.push_back(LeaveSplit());
   AdvanceWatermark();
+}
+
+void ScanInput::PassTurn() {
+  WakeParkedSplits();
+  if (!splits_.empty()) splits_.push_back(LeaveSplit());
 }
 
 void ScanInput::WakeParkedSplits() {
@@ -219,7 +243,8 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::EndOrWait() {
   }
   if (!no_more_splits_) {
     if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
-    waiting_for_ = parked_.empty() ? "split" : "input";
+    // A split that is parked has said what it waits for.
+    if (parked_.empty()) waiting_for_ = "split";
     if (!request_open_ && options_.requester != nullptr) {
       request_open_ = true;
       options_.requester->RequestSplits(options_.scan_id, options_.task_index,
@@ -237,7 +262,7 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::EndOrWait() {
                                       std::exchange(finished_split_ids_, {}));
   }
   if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
-  waiting_for_ = "barrier";
+  if (parked_.empty()) waiting_for_ = "barrier";
   return std::nullopt;
 }
 
@@ -331,7 +356,8 @@ void ScanInput::AdvanceWatermark() {
 
 bool ScanInput::IsIdle(const WaitingSplit& waiting) const {
   if (!waiting.parked) return false;
-  const int64_t idle_micros = options_.clock->MonotonicMicros() - waiting.last_rows_at_micros;
+  // Not the time now: while nobody looks, a split is not idle.
+  const int64_t idle_micros = waiting.last_idle_at_micros - waiting.last_rows_at_micros;
   return idle_micros >= options_.source->follow_policy().idle_timeout_micros;
 }
 

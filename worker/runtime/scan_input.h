@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -73,13 +74,15 @@ class ScanInput final : public TaskInput {
 
  private:
   struct BarrierPositions;
-  // A split that is not open: assigned and not begun, or one whose file may grow and had nothing
-  // more.
+  // A split that is not open: assigned and not begun, or one that may grow and had nothing more, or
+  // that has made room for others.
   struct WaitingSplit {
     v1::Split split;
     // Was open in this attempt.
     bool parked = false;
     int64_t last_rows_at_micros = 0;
+    // When its source last said that there is nothing more now.
+    int64_t last_idle_at_micros = 0;
   };
 
   uint64_t bad_rows_in_split() const;
@@ -89,8 +92,14 @@ class ScanInput final : public TaskInput {
   std::optional<StreamMessage> NextWatermark(bool now);
   absl::StatusOr<std::optional<StreamMessage>> ReadSplit();
   absl::StatusOr<std::optional<StreamMessage>> OpenNextSplit();
-  // Takes leave of the open split until its file is looked at again.
+  // Whether the source may give rows of the split, go on to another one, and come back to it.
+  bool TakesTurns(const v1::Split& split) const;
+  // Takes leave of the open split for a while.
+  WaitingSplit LeaveSplit();
+  // … until its input is looked at again.
   void ParkSplit();
+  // … until the other splits that may have rows had their turn.
+  void PassTurn();
   // All parked splits are read again when their time has come.
   void WakeParkedSplits();
   bool IsIdle(const WaitingSplit& waiting) const;
@@ -152,7 +161,7 @@ class ScanInput final : public TaskInput {
   bool final_barrier_sent_ = false;
   bool end_sent_ = false;
   bool closed_ = false;
-  absl::string_view waiting_for_ = "split";
+  std::string waiting_for_ = "split";
   std::vector<int32_t> selected_;
 };
 

@@ -34,8 +34,7 @@ struct Task::Snapshot {
   std::vector<SentCounts> exchanges_out;
   std::vector<ReceivedCounts> exchanges_in;
   uint64_t output_busy_micros = 0;
-  // Always a literal.
-  absl::string_view waiting_for;
+  std::string waiting_for;
   absl::Status error;
 };
 
@@ -204,7 +203,7 @@ void Task::Publish(absl::string_view waiting_for, int state) {
   }
   to.output_busy_micros = driver_->output_busy_micros();
   to.error = error_;
-  to.waiting_for = waiting_for;
+  to.waiting_for.assign(waiting_for.data(), waiting_for.size());
 }
 
 void Task::FillOperators(const Snapshot& from, v1::TaskProgress* out) {
@@ -280,7 +279,7 @@ void Task::FillProgress(v1::TaskProgress* out) const {
   FillExchanges(from, out);
   out->set_bad_rows(from.dropped.bad);
   if (!from.error.ok()) ToProto(from.error, out->mutable_error());
-  out->set_waiting_for(std::string(from.waiting_for.data(), from.waiting_for.size()));
+  out->set_waiting_for(from.waiting_for);
 }
 
 }  // namespace millrace

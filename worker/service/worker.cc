@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/status.h"
 #include "common/config/process_config.h"
+#include "common/net/address_policy.h"
 #include "common/net/health.h"
 #include "common/net/local_address.h"
 #include "common/storage/file_system.h"
@@ -45,9 +46,10 @@ uint64_t StateBytes(uint64_t memory_bytes) {
 }  // namespace
 
 struct Worker::Parts {
-  Parts(const WorkerOptions& options, FileSystem& file_system)
+  Parts(const WorkerOptions& options, FileSystem& file_system, const AddressPolicy& addresses)
       : state_resources(StateBytes(options.memory_bytes), StateBytes(options.memory_bytes)),
-        attempts(WorkerParts{pool, timers, SystemClock(), channels, peers, file_system, views},
+        attempts(WorkerParts{pool, timers, SystemClock(), channels, peers, file_system, views,
+                             addresses},
                  ManagerOptions(options)),
         pool(static_cast<int>(options.slots)),
         service(channels, attempts) {}
@@ -80,7 +82,9 @@ Worker::Worker() = default;
 absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(WorkerOptions options) {
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(options.data_dir));
   std::unique_ptr<Worker> worker(new Worker());
-  worker->parts_ = std::make_unique<Parts>(options, *file_system);
+  MR_ASSIGN_OR_RETURN(const AddressPolicy addresses,
+                      AddressPolicy::Create(options.allowed_brokers));
+  worker->parts_ = std::make_unique<Parts>(options, *file_system, addresses);
   MR_RETURN_IF_ERROR(worker->Listen(options));
   if (options.coordinator.empty()) return worker;
   ControlClientOptions control;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -28,6 +29,8 @@ struct WorkerOptions {
   std::string name;
   std::string data_dir;
   uint32_t slots = 1;
+  // Hosts that sources and sinks may connect to, as in AddressPolicy.
+  std::vector<std::string> allowed_brokers;
   // Memory for queries and state; 0 = no limit for queries.
   uint64_t memory_bytes = 0;
   // As in ControlClientOptions.

@@ -115,6 +115,7 @@ int RunWorker(const WorkerConfig& config) {
   options.data_dir = config.data_dir;
   options.slots = config.slots;
   options.memory_bytes = config.memory_bytes;
+  options.allowed_brokers = config.allowed_brokers;
   std::atomic<bool> announced{false};
   options.on_registered = [&](uint32_t worker_id, const std::string& data_address) {
     Log(LogLevel::kInfo, "worker", "registered", {{"worker", worker_id}, {"data", data_address}});

@@ -55,7 +55,7 @@ class ScriptedInput final : public TaskInput {
     ++polls;
     if (!failure.ok()) return failure;
     if (script.empty()) return std::nullopt;
-    StreamMessage message = std::move(script.front());
+    std::optional<StreamMessage> message(std::move(script.front()));
     script.pop_front();
     return message;
   }

@@ -3,9 +3,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/status.h"
 #include "common/connector_spec/connector_options.h"
 #include "common/connector_spec/datagen_options.h"
+#include "common/connector_spec/kafka_options.h"
 #include "common/storage/file_system.h"
 #include "millrace/v1/plan.pb.h"
 #include "worker/connectors/blackhole/blackhole_sink.h"
@@ -15,6 +17,8 @@
 #include "worker/connectors/file/file_sink.h"
 #include "worker/connectors/file/json_source.h"
 #include "worker/connectors/file/parquet_source.h"
+#include "worker/connectors/kafka/kafka_sink.h"
+#include "worker/connectors/kafka/kafka_source.h"
 
 namespace millrace {
 namespace {
@@ -63,7 +67,8 @@ FileSinkSpec SpecOf(const SinkTask& task, uint64_t object_id, Schema columns) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Source>> CreateSource(const v1::ScanNode& node,
-                                                     FileSystem& file_system) {
+                                                     FileSystem& file_system,
+                                                     const AddressPolicy& addresses) {
   if (node.connector() == "table") return CreateFileSource(node, file_system);
   MR_ASSIGN_OR_RETURN(const ConnectorKind kind, ParseConnectorName(node.connector()));
   switch (kind) {
@@ -71,6 +76,8 @@ absl::StatusOr<std::unique_ptr<Source>> CreateSource(const v1::ScanNode& node,
       return CreateFileSource(node, file_system);
     case ConnectorKind::kDatagen:
       return CreateDatagenSource(node);
+    case ConnectorKind::kKafka:
+      return KafkaSource::Create(node, addresses, SystemClock());
     case ConnectorKind::kBlackhole:
       break;
   }
@@ -78,7 +85,8 @@ absl::StatusOr<std::unique_ptr<Source>> CreateSource(const v1::ScanNode& node,
 }
 
 absl::StatusOr<std::unique_ptr<Sink>> CreateSink(const v1::FileSinkNode& node, const SinkTask& task,
-                                                 FileSystem& file_system) {
+                                                 FileSystem& file_system,
+                                                 const AddressPolicy& addresses) {
   const OptionMap options = ToOptionMap(node.options());
   const auto connector = options.find("connector");
   ConnectorKind kind = ConnectorKind::kFile;
@@ -93,6 +101,11 @@ absl::StatusOr<std::unique_ptr<Sink>> CreateSink(const v1::FileSinkNode& node, c
     }
     case ConnectorKind::kBlackhole:
       return std::make_unique<BlackholeSink>();
+    case ConnectorKind::kKafka: {
+      Schema columns = ToSchema(node.columns());
+      MR_ASSIGN_OR_RETURN(KafkaOptions kafka, ParseKafkaOptions(options, columns));
+      return std::make_unique<KafkaSink>(std::move(kafka), std::move(columns), addresses);
+    }
     case ConnectorKind::kDatagen:
       break;
   }

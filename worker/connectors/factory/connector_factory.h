@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/net/address_policy.h"
 #include "worker/connectors/sink.h"
 #include "worker/connectors/source.h"
 
@@ -26,17 +27,20 @@ struct SinkTask {
   uint32_t task_index = 0;
 };
 
-// The reader for a scan's splits: "file", "table" (segments of stored tables) or "datagen". Checks
-// the options and the projection; opens nothing. The filter of `node` is used to skip row groups
-// only; the scan operator applies it to the rows. `node` is copied where needed; `file_system` must
-// outlive the source. "view" is not a connector: 0A000.
+// The reader for a scan's splits: "file", "table" (segments of stored tables), "kafka" or
+// "datagen". Checks the options and the projection; opens nothing. The filter of `node` is used to
+// skip row groups only; the scan operator applies it to the rows. `node` is copied where needed;
+// `file_system` must outlive the source. "view" is not a connector: 0A000. `addresses`: where it
+// may connect to.
 absl::StatusOr<std::unique_ptr<Source>> CreateSource(const v1::ScanNode& node,
-                                                     FileSystem& file_system);
+                                                     FileSystem& file_system,
+                                                     const AddressPolicy& addresses = {});
 
-// The writer of one task for an outside table: "file" or "blackhole", chosen by
+// The writer of one task for an outside table: "file", "kafka" or "blackhole", chosen by
 // options["connector"] ("file" if absent).
 absl::StatusOr<std::unique_ptr<Sink>> CreateSink(const v1::FileSinkNode& node, const SinkTask& task,
-                                                 FileSystem& file_system);
+                                                 FileSystem& file_system,
+                                                 const AddressPolicy& addresses = {});
 
 // The writer of one task for segments of a stored table.
 absl::StatusOr<std::unique_ptr<Sink>> CreateTableSink(const v1::TableSinkNode& node,

@@ -75,23 +75,29 @@ bool LineCounter::CountTo(uint64_t position) {
 
 uint64_t LineCounter::LineAt(uint64_t position) { return CountTo(position) ? line_ : 0; }
 
-BadRowLog::BadRowLog(FileSystem& file_system, const FileOptions& options)
-    : file_system_(file_system), options_(options) {}
-
-void BadRowLog::BeginFile(const std::string& path, uint64_t bad_rows) {
+void BadRowLog::BeginFile(FileSystem& file_system, const std::string& path, Compression compression,
+                          uint64_t bad_rows) {
   split_bad_rows_ = bad_rows;
   if (path == path_) return;
   path_ = path;
-  lines_ = std::make_unique<LineCounter>(file_system_, path, ReadCompression(options_, path));
+  lines_ = std::make_unique<LineCounter>(file_system, path, compression);
+}
+
+void BadRowLog::BeginInput(const std::string& path, uint64_t bad_rows) {
+  split_bad_rows_ = bad_rows;
+  path_ = path;
 }
 
 absl::Status BadRowLog::Add(uint64_t position, absl::string_view row, absl::string_view column,
                             const absl::Status& reason) {
-  if (options_.bad_rows == BadRows::kFail) {
+  if (policy_ == BadRows::kFail) {
+    const std::string row_place = lines_ == nullptr
+                                      ? absl::StrCat(" offset ", position)
+                                      : absl::StrCat(" line ", lines_->LineAt(position));
     const std::string place =
         column.empty() ? std::string() : absl::StrCat(", column \"", column, "\"");
-    const absl::Status located = WithTextMessage(
-        WithContext(reason, absl::StrCat(path_, " line ", lines_->LineAt(position), place)));
+    const absl::Status located =
+        WithTextMessage(WithContext(reason, absl::StrCat(path_, row_place, place)));
     if (!GetErrorDetail(located).hint.empty()) return located;
     return WithHint(located,
                     "bad_rows = 'skip' leaves such rows out, 'keep' also shows them in "
@@ -99,7 +105,7 @@ absl::Status BadRowLog::Add(uint64_t position, absl::string_view row, absl::stri
   }
   ++split_bad_rows_;
   ++total_bad_rows_;
-  if (options_.bad_rows == BadRows::kKeep) Keep(position, row, column, reason);
+  if (policy_ == BadRows::kKeep) Keep(position, row, column, reason);
   return absl::OkStatus();
 }
 
@@ -111,7 +117,7 @@ void BadRowLog::Keep(uint64_t position, absl::string_view row, absl::string_view
   BadRow& kept = rows_.emplace_back();
   kept.path = path_;
   kept.position = position;
-  kept.line = lines_->LineAt(position);
+  kept.line = lines_ == nullptr ? 0 : lines_->LineAt(position);
   kept.text = Shortened(row, kTextBytesMax);
   kept.reason = Shortened(
       absl::StrCat(place, absl::string_view(reason.message().data(), reason.message().size())),

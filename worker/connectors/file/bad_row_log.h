@@ -45,13 +45,16 @@ class BadRowLog {
   static constexpr size_t kTextBytesMax = 1024;
   static constexpr size_t kReasonBytesMax = 256;
 
-  BadRowLog(FileSystem& file_system, const FileOptions& options);
+  explicit BadRowLog(BadRows policy) : policy_(policy) {}
 
   // The following rows are of this file; `bad_rows` of its split are counted already.
-  void BeginFile(const std::string& path, uint64_t bad_rows);
-  // With bad_rows = 'fail': the row's error, `a.csv line 12, column "x": …`. Else OK, and the row
-  // is counted and perhaps kept. `position`: of the row in the file; `column`: empty if the whole
-  // row is meant.
+  void BeginFile(FileSystem& file_system, const std::string& path, Compression compression,
+                 uint64_t bad_rows);
+  // The same for input without lines, whose rows are known by their position alone.
+  void BeginInput(const std::string& path, uint64_t bad_rows);
+  // With bad_rows = 'fail': the row's error, `a.csv line 12, column "x": …` or `clicks/3 offset 12:
+  // …`. Else OK, and the row is counted and perhaps kept. `position`: of the row in the file;
+  // `column`: empty if the whole row is meant.
   absl::Status Add(uint64_t position, absl::string_view row, absl::string_view column,
                    const absl::Status& reason);
 
@@ -65,9 +68,9 @@ class BadRowLog {
   void Keep(uint64_t position, absl::string_view row, absl::string_view column,
             const absl::Status& reason);
 
-  FileSystem& file_system_;
-  const FileOptions options_;
+  const BadRows policy_;
   std::string path_;
+  // Null for input without lines.
   std::unique_ptr<LineCounter> lines_;
   std::vector<BadRow> rows_;
   // Kept so far, taken ones included.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -87,6 +88,10 @@ class BuilderBase : public ColumnBuilder {
   bool AppendText(absl::string_view text) final {
     return static_cast<Derived&>(*this).AppendValue(text);
   }
+  bool AppendBytes(absl::string_view bytes) override { return AppendText(bytes); }
+  absl::Status AppendIntegers(absl::Span<const std::optional<int64_t>>) override {
+    return InternalError(absl::StrCat("integers for a column of type ", TypeName(type_)));
+  }
   absl::Status ExplainFailure(absl::string_view text) const override {
     return ParseFailure(text, type_);
   }
@@ -141,6 +146,17 @@ class FixedBuilder final : public BuilderBase<FixedBuilder<T, parser>> {
     this->validity_.Append(true);
     return true;
   }
+  absl::Status AppendIntegers(absl::Span<const std::optional<int64_t>> values) override {
+    if constexpr (!std::is_integral_v<T>) return Base::AppendIntegers(values);
+    if constexpr (std::is_integral_v<T>) {
+      MR_RETURN_IF_ERROR(Reserve(static_cast<int64_t>(values.size()), 0));
+      for (const std::optional<int64_t>& value : values) {
+        values_.UnsafeAppend(static_cast<T>(value.value_or(0)));
+        this->validity_.Append(value.has_value());
+      }
+      return absl::OkStatus();
+    }
+  }
   absl::StatusOr<std::shared_ptr<arrow::Array>> Finish() override {
     const int64_t num_rows = this->num_rows();
     const int64_t null_count = this->validity_.null_count();
@@ -184,9 +200,12 @@ class StringBuilder final : public BuilderBase<StringBuilder<is_bytea>> {
     }
     if (this->type_.id == TypeId::kChar) text = WithoutTrailingBlanks(text);
     if (length_max_ > 0 && !FitLength(&text)) return false;
-    offsets_.UnsafeAppend(static_cast<int32_t>(bytes_.length()));
-    bytes_.UnsafeAppend(text.data(), static_cast<int64_t>(text.size()));
-    this->validity_.Append(true);
+    AppendChecked(text);
+    return true;
+  }
+  bool AppendBytes(absl::string_view bytes) override {
+    if constexpr (!is_bytea) return AppendValue(bytes);
+    AppendChecked(bytes);
     return true;
   }
   absl::Status ExplainFailure(absl::string_view text) const override {
@@ -212,6 +231,12 @@ class StringBuilder final : public BuilderBase<StringBuilder<is_bytea>> {
   }
 
  private:
+  void AppendChecked(absl::string_view value) {
+    offsets_.UnsafeAppend(static_cast<int32_t>(bytes_.length()));
+    bytes_.UnsafeAppend(value.data(), static_cast<int64_t>(value.size()));
+    this->validity_.Append(true);
+  }
+
   static absl::string_view WithoutTrailingBlanks(absl::string_view text) {
     const size_t last = text.find_last_not_of(' ');
     return text.substr(0, last == absl::string_view::npos ? 0 : last + 1);

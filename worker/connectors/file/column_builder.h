@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "arrow/type_fwd.h"
 #include "common/connector_spec/file_options.h"
 #include "common/types/sql_type.h"
@@ -33,6 +35,15 @@ struct CsvColumn {
     if (is_last && !field.empty() && field.back() == '\r') field.remove_suffix(1);
     return field;
   }
+  // Bytes of the fields of rows [first, last), at least.
+  int64_t text_bytes(size_t first, size_t last) const {
+    int64_t bytes = 0;
+    for (size_t row = first; row < last; ++row) {
+      const uint32_t* end = separators + first_fields[row] + column;
+      bytes += *end - end[-1];
+    }
+    return bytes;
+  }
 };
 
 // Collects the values of one column from text, typed, in Arrow's layout.
@@ -46,6 +57,11 @@ class ColumnBuilder {
   virtual void AppendNull() = 0;
   // False if the text is no value of the type; then nothing is appended.
   virtual bool AppendText(absl::string_view text) = 0;
+  // bytea: appends the bytes themselves, not their text form. Other types: AppendText.
+  virtual bool AppendBytes(absl::string_view bytes) = 0;
+  // smallint to bigint and timestamps: appends values as they lie in memory; absent = NULL. Makes
+  // room itself. XX000 for other types.
+  virtual absl::Status AppendIntegers(absl::Span<const std::optional<int64_t>> values) = 0;
   // Appends rows [first, last) of a column; returns `last`, or the first row that is no value of
   // the type.
   virtual size_t AppendCsv(const CsvColumn& column, size_t first, size_t last) = 0;

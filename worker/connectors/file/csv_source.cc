@@ -15,15 +15,6 @@ namespace {
 // One Poll looks at no more blocks than this, so that a task that finds no rows still yields.
 constexpr int kBlocksPerPollMax = 16;
 
-int64_t TextBytes(const CsvColumn& column, size_t first, size_t last) {
-  int64_t bytes = 0;
-  for (size_t row = first; row < last; ++row) {
-    const uint32_t* end = column.separators + column.first_fields[row] + column.column;
-    bytes += *end - end[-1];
-  }
-  return bytes;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Source>> CsvSource::Create(FileScan scan, FileSystem& file_system) {
@@ -35,7 +26,7 @@ CsvSource::CsvSource(FileScan scan, FileSystem& file_system, RowBatchBuilder bat
     : scan_(std::move(scan)),
       file_system_(file_system),
       batch_(std::move(batch)),
-      log_(file_system, scan_.options) {}
+      log_(scan_.options.bad_rows) {}
 
 absl::Status CsvSource::Open(const v1::Split& split) {
   reader_.reset();
@@ -44,7 +35,8 @@ absl::Status CsvSource::Open(const v1::Split& split) {
   next_row_ = next_malformed_ = 0;
   is_last_block_ = false;
   MR_RETURN_IF_ERROR(split_.Open(file_system_, scan_, split));
-  log_.BeginFile(split_.path(), split_.resumed_bad_rows());
+  log_.BeginFile(file_system_, split_.path(), ReadCompression(scan_.options, split_.path()),
+                 split_.resumed_bad_rows());
   MR_ASSIGN_OR_RETURN(const bool has_rows, ReadLayout(split.file()));
   if (!has_rows) return absl::OkStatus();
   MR_RETURN_IF_ERROR(split_.FindFirstRow(file_system_, layout_.rows_begin));
@@ -246,7 +238,7 @@ absl::Status CsvSource::AppendColumn(size_t output, size_t last,
   ColumnBuilder& builder = batch_.column(output);
   const SqlType& type = scan_.output_field(output).type;
   const bool has_text = type.is_string() || type.id == TypeId::kBytea;
-  const int64_t text_bytes = has_text ? TextBytes(column, next_row_, last) : 0;
+  const int64_t text_bytes = has_text ? column.text_bytes(next_row_, last) : 0;
   MR_RETURN_IF_ERROR(builder.Reserve(static_cast<int64_t>(last - next_row_), text_bytes));
   size_t row = next_row_;
   while ((row = builder.AppendCsv(column, row, last)) < last) {

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -33,6 +36,16 @@ std::unique_ptr<FileWriter> MakeJsonWriter(const Schema& schema, arrow::io::Outp
 absl::StatusOr<std::unique_ptr<FileWriter>> MakeParquetWriter(const FileOptions& options,
                                                               const Schema& schema,
                                                               arrow::io::OutputStream& output);
+
+// Formats rows as text, one piece for each row, without anything between them.
+class RowFormatter {
+ public:
+  virtual ~RowFormatter() = default;
+  // Appends the rows to *text, and where each ends in it to *ends. A row has no line end.
+  virtual void Append(const Batch& batch, std::string* text, std::vector<size_t>* ends) = 0;
+};
+std::unique_ptr<RowFormatter> MakeCsvFormatter(const CsvDialect& dialect, const Schema& schema);
+std::unique_ptr<RowFormatter> MakeJsonFormatter(const Schema& schema);
 
 // What a file written under these options is called behind its stem: ".csv.gz".
 std::string FileSuffix(const FileOptions& options);

@@ -16,10 +16,13 @@ namespace {
 constexpr size_t kBlockBytes = size_t{256} << 10;
 constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-std::vector<std::string> OutputNames(const FileScan& scan) {
-  std::vector<std::string> names;
-  for (size_t i = 0; i < scan.projection.size(); ++i) names.push_back(scan.output_field(i).name);
-  return names;
+JsonColumns OutputColumns(const FileScan& scan) {
+  JsonColumns columns;
+  for (size_t i = 0; i < scan.projection.size(); ++i) {
+    columns.fields.push_back(scan.output_field(i));
+    columns.outputs.push_back(i);
+  }
+  return columns;
 }
 
 }  // namespace
@@ -33,8 +36,9 @@ JsonSource::JsonSource(FileScan scan, FileSystem& file_system, RowBatchBuilder b
     : scan_(std::move(scan)),
       file_system_(file_system),
       batch_(std::move(batch)),
-      parser_(std::make_unique<JsonRowParser>(OutputNames(scan_))),
-      log_(file_system, scan_.options) {}
+      columns_(OutputColumns(scan_)),
+      parser_(std::make_unique<JsonRowParser>(columns_.keys())),
+      log_(scan_.options.bad_rows) {}
 
 JsonSource::~JsonSource() = default;
 
@@ -42,7 +46,8 @@ absl::Status JsonSource::Open(const v1::Split& split) {
   window_.reset();
   passed_bytes_ = 0;
   MR_RETURN_IF_ERROR(split_.Open(file_system_, scan_, split));
-  log_.BeginFile(split_.path(), split_.resumed_bad_rows());
+  log_.BeginFile(file_system_, split_.path(), ReadCompression(scan_.options, split_.path()),
+                 split_.resumed_bad_rows());
   MR_RETURN_IF_ERROR(split_.FindFirstRow(file_system_, 0));
   if (split_.ended()) return absl::OkStatus();
   MR_ASSIGN_OR_RETURN(auto stream, split_.OpenText(file_system_));
@@ -102,28 +107,11 @@ absl::Status JsonSource::AppendLine(absl::string_view line) {
   if (const absl::Status parsed = parser_->Parse(line); !parsed.ok()) {
     return log_.Add(line_position, line, "", parsed);
   }
-  absl::Status reason;
-  std::string bad_column;
-  for (size_t i = 0; i < batch_.num_columns(); ++i) {
-    const JsonValue& value = parser_->values()[i];
-    ColumnBuilder& builder = batch_.column(i);
-    MR_RETURN_IF_ERROR(builder.Reserve(1, static_cast<int64_t>(value.text.size())));
-    const Field& field = scan_.output_field(i);
-    const bool fits = value.kind != JsonValue::Kind::kNested || field.type.is_string();
-    // simdjson has checked the line; only "\\u0000" can still be wrong.
-    builder.set_check_text(value.text.find('\0') != absl::string_view::npos);
-    if (value.kind == JsonValue::Kind::kNull) {
-      builder.AppendNull();
-    } else if (!fits || !builder.AppendText(value.text)) {
-      builder.AppendNull();
-      if (!reason.ok()) continue;
-      bad_column = field.name;
-      reason = builder.ExplainFailure(value.text);
-    }
-  }
-  if (!reason.ok()) {
+  RowFault fault;
+  MR_RETURN_IF_ERROR(AppendJsonValues(*parser_, columns_, batch_, &fault));
+  if (!fault.reason.ok()) {
     batch_.LeaveOut(batch_.num_rows());
-    MR_RETURN_IF_ERROR(log_.Add(line_position, line, bad_column, reason));
+    MR_RETURN_IF_ERROR(log_.Add(line_position, line, fault.column, fault.reason));
   }
   batch_.CountRows(1);
   return absl::OkStatus();

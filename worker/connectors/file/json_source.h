@@ -13,6 +13,7 @@
 #include "common/storage/file_system.h"
 #include "worker/connectors/file/bad_row_log.h"
 #include "worker/connectors/file/file_scan.h"
+#include "worker/connectors/file/json_values.h"
 #include "worker/connectors/file/row_batch_builder.h"
 #include "worker/connectors/file/text_split.h"
 #include "worker/connectors/source.h"
@@ -49,6 +50,7 @@ class JsonSource final : public Source {
   const FileScan scan_;
   FileSystem& file_system_;
   RowBatchBuilder batch_;
+  const JsonColumns columns_;
   const std::unique_ptr<JsonRowParser> parser_;
   BadRowLog log_;
 

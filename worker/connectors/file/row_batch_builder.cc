@@ -8,10 +8,15 @@
 namespace millrace {
 
 absl::StatusOr<RowBatchBuilder> RowBatchBuilder::Create(const FileScan& scan) {
+  Schema output;
+  for (size_t i = 0; i < scan.projection.size(); ++i) output.push_back(scan.output_field(i));
+  return Create(output);
+}
+
+absl::StatusOr<RowBatchBuilder> RowBatchBuilder::Create(const Schema& output) {
   RowBatchBuilder builder;
-  for (size_t i = 0; i < scan.projection.size(); ++i) {
-    MR_ASSIGN_OR_RETURN(builder.columns_.emplace_back(),
-                        ColumnBuilder::Create(scan.output_field(i).type));
+  for (const Field& field : output) {
+    MR_ASSIGN_OR_RETURN(builder.columns_.emplace_back(), ColumnBuilder::Create(field.type));
   }
   return builder;
 }

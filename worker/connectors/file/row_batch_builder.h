@@ -13,11 +13,13 @@
 
 namespace millrace {
 
-// The batch that a reader of text files is making: a builder for each output column of the scan,
+// The batch that a reader of text is making: a builder for each output column of the scan,
 // and the rows that are to be left out of it again.
 class RowBatchBuilder {
  public:
   static absl::StatusOr<RowBatchBuilder> Create(const FileScan& scan);
+  // `output`: the columns of the batch.
+  static absl::StatusOr<RowBatchBuilder> Create(const Schema& output);
 
   size_t num_columns() const { return columns_.size(); }
   ColumnBuilder& column(size_t i) const { return *columns_[i]; }

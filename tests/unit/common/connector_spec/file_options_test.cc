@@ -101,8 +101,8 @@ TEST(ConnectorOptionsTest, ChecksTheConnectorsName) {
   EXPECT_OK(ValidateDefinition({{"connector", "blackhole"}}, {}));
   EXPECT_ERROR(ValidateDefinition({{"path", "a.csv"}}, {}), SqlState::kInvalidParameterValue,
                "\"connector\" is missing");
-  EXPECT_ERROR(ValidateDefinition({{"connector", "kafka"}}, {}), SqlState::kFeatureNotSupported,
-               "kafka");
+  EXPECT_ERROR(ValidateDefinition({{"connector", "postgres"}}, {}), SqlState::kFeatureNotSupported,
+               "postgres");
   EXPECT_ERROR(ValidateDefinition({{"connector", "print"}}, {}), SqlState::kFeatureNotSupported,
                "print");
   const absl::Status unknown = ValidateDefinition({{"connector", "flie"}}, {});

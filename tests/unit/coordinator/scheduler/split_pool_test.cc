@@ -192,5 +192,66 @@ TEST(SplitPoolTest, ResumeKnowsTheFilesThatAppearedSinceTheStart) {
   EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(3));
 }
 
+ScanSplits Partitions(int32_t count, bool follows) {
+  ScanSplits splits = Splits(static_cast<size_t>(count), SplitOrder::kPartitions);
+  splits.follows = follows;
+  for (int32_t i = 0; i < count; ++i) {
+    splits.splits[static_cast<size_t>(i)].mutable_kafka()->set_topic("clicks");
+    splits.splits[static_cast<size_t>(i)].mutable_kafka()->set_partition(i);
+  }
+  return splits;
+}
+
+TEST(SplitPoolTest, PartitionsAreSharedOutEvenlyAtOnce) {
+  SplitPool pool(Partitions(5, true), 3);
+  EXPECT_FALSE(pool.news().unassigned_min_time_micros.has_value());
+  EXPECT_THAT(Ids(pool.Request(1, kWorker2).splits), ElementsAre(1, 4));
+  EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(0, 3));
+  const auto last = pool.Request(2, kWorker1);
+  EXPECT_THAT(Ids(last.splits), ElementsAre(2));
+  EXPECT_FALSE(last.end);
+  EXPECT_EQ(pool.news().unassigned_min_time_micros, INT64_MAX);
+  EXPECT_EQ(pool.news().active_tasks, 3);
+  EXPECT_THAT(pool.Request(1, kWorker2).splits, IsEmpty());
+}
+
+TEST(SplitPoolTest, TasksWithoutPartitionsEndAndGetNoneThatAppear) {
+  SplitPool pool(Partitions(1, true), 2);
+  EXPECT_TRUE(pool.Request(1, kWorker2).end);
+  EXPECT_FALSE(pool.Request(0, kWorker1).end);
+  const std::vector<v1::Split> all = Partitions(3, true).splits;
+  pool.Add(all);
+  EXPECT_THAT(pool.TasksToGive(), ElementsAre(0));
+  EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(1, 2));
+  pool.Add(all);
+  EXPECT_THAT(pool.TasksToGive(), IsEmpty());
+}
+
+TEST(SplitPoolTest, ATaskThatHasNotAskedYetGetsNothingUnasked) {
+  SplitPool pool(Partitions(1, true), 1);
+  pool.Add(Partitions(2, true).splits);
+  EXPECT_THAT(pool.TasksToGive(), IsEmpty());
+  EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(0, 1));
+}
+
+TEST(SplitPoolTest, PartitionsWithAnEndEndTheirTasks) {
+  SplitPool pool(Partitions(2, false), 2);
+  EXPECT_TRUE(pool.Request(0, kWorker1).end);
+  EXPECT_TRUE(pool.Request(1, kWorker1).end);
+}
+
+TEST(ResumeSplitsTest, PartitionsThatHadAppearedGoOnAtTheirOffset) {
+  v1::SplitPosition appeared;
+  appeared.set_split_id(7);
+  appeared.set_path("clicks/2");
+  appeared.set_offset(31);
+  const ScanSplits resumed = ResumeSplits(Partitions(2, true), {appeared});
+  ASSERT_EQ(resumed.splits.size(), 3);
+  EXPECT_EQ(resumed.splits[0].id(), 7);
+  EXPECT_EQ(resumed.splits[0].kafka().partition(), 2);
+  EXPECT_EQ(resumed.splits[0].resume().offset(), 31);
+  EXPECT_EQ(resumed.next_id, 8);
+}
+
 }  // namespace
 }  // namespace millrace

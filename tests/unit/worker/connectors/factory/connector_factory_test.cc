@@ -36,7 +36,8 @@ TEST_F(ConnectorFactoryTest, MakesASourceForEachConnector) {
 TEST_F(ConnectorFactoryTest, RefusesWhatCannotBeRead) {
   EXPECT_ERROR(CreateSource(Scan("blackhole"), file_system_), SqlState::kFeatureNotSupported,
                "reading from connector \"blackhole\"");
-  EXPECT_ERROR(CreateSource(Scan("kafka"), file_system_), SqlState::kFeatureNotSupported, "kafka");
+  EXPECT_ERROR(CreateSource(Scan("postgres"), file_system_), SqlState::kFeatureNotSupported,
+               "postgres");
   EXPECT_ERROR(CreateSource(Scan("file"), file_system_), SqlState::kInvalidParameterValue,
                "needs the option \"path\"");
   v1::ScanNode broken = Scan("datagen");

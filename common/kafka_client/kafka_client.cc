@@ -1,0 +1,213 @@
+#include "common/kafka_client/kafka_client.h"
+
+#include <netdb.h>
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/status.h"
+
+namespace millrace {
+namespace {
+
+struct ConfDestroyer {
+  void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
+};
+using ConfPtr = std::unique_ptr<rd_kafka_conf_t, ConfDestroyer>;
+
+struct Setting {
+  const char* name;
+  const char* value;
+};
+// A definition may give other values for those of them that are in its allow-list.
+constexpr Setting kDefaults[] = {{"client.id", "millrace"},
+                                 {"log.connection.close", "false"},
+                                 {"reconnect.backoff.max.ms", "1000"},
+                                 {"socket.connection.setup.timeout.ms", "10000"}};
+// Bytes bound what is fetched ahead, not messages.
+constexpr Setting kConsumerDefaults[] = {
+    {"check.crcs", "true"}, {"fetch.error.backoff.ms", "100"}, {"queued.min.messages", "1000000"}};
+constexpr Setting kConsumerFixed[] = {
+    {"enable.auto.commit", "false"},       {"enable.auto.offset.store", "false"},
+    {"enable.partition.eof", "true"},      {"auto.offset.reset", "error"},
+    {"allow.auto.create.topics", "false"}, {"isolation.level", "read_committed"}};
+constexpr Setting kProducerDefaults[] = {
+    {"partitioner", "murmur2_random"}, {"linger.ms", "5"}, {"message.timeout.ms", "120000"}};
+// The sink bounds its queue by itself.
+constexpr Setting kProducerFixed[] = {{"enable.idempotence", "true"},
+                                      {"queue.buffering.max.messages", "10000000"},
+                                      {"queue.buffering.max.kbytes", "2097151"}};
+
+absl::Status Set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
+  char reason[256] = {};
+  if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), reason, sizeof(reason)) ==
+      RD_KAFKA_CONF_OK) {
+    return absl::OkStatus();
+  }
+  return MakeError(SqlState::kInvalidParameterValue,
+                   absl::StrCat("invalid value for option \"properties.", name, "\": ", reason));
+}
+
+template <size_t n>
+absl::Status SetAll(rd_kafka_conf_t* conf, const Setting (&settings)[n]) {
+  for (const Setting& setting : settings) {
+    MR_RETURN_IF_ERROR(Set(conf, setting.name, setting.value));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ConfPtr> MakeConf(KafkaRole role, const KafkaOptions& options) {
+  ConfPtr conf(rd_kafka_conf_new());
+  MR_RETURN_IF_ERROR(SetAll(conf.get(), kDefaults));
+  const bool consumes = role == KafkaRole::kConsumer;
+  MR_RETURN_IF_ERROR(consumes ? SetAll(conf.get(), kConsumerDefaults)
+                              : SetAll(conf.get(), kProducerDefaults));
+  for (const auto& [name, value] : options.properties) {
+    MR_RETURN_IF_ERROR(Set(conf.get(), name, value));
+  }
+  MR_RETURN_IF_ERROR(Set(conf.get(), "bootstrap.servers", absl::StrJoin(options.brokers, ",")));
+  MR_RETURN_IF_ERROR(consumes ? SetAll(conf.get(), kConsumerFixed)
+                              : SetAll(conf.get(), kProducerFixed));
+  return conf;
+}
+
+// What librdkafka would write to stderr; what matters comes through the error callback, too.
+void DropLog(const rd_kafka_t*, int, const char*, const char*) {}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<KafkaClient>> KafkaClient::Create(KafkaRole role,
+                                                                 const KafkaOptions& options,
+                                                                 const AddressPolicy& policy,
+                                                                 KafkaDeliveryListener* listener) {
+  for (const std::string& broker : options.brokers) MR_RETURN_IF_ERROR(policy.Check(broker));
+  MR_ASSIGN_OR_RETURN(ConfPtr conf, MakeConf(role, options));
+  std::unique_ptr<KafkaClient> client(new KafkaClient(policy));
+  client->listener_ = listener;
+  rd_kafka_conf_set_opaque(conf.get(), client.get());
+  rd_kafka_conf_set_log_cb(conf.get(), DropLog);
+  rd_kafka_conf_set_error_cb(conf.get(), OnError);
+  rd_kafka_conf_set_resolve_cb(conf.get(), Resolve);
+  if (listener != nullptr) rd_kafka_conf_set_dr_msg_cb(conf.get(), OnDelivered);
+  char reason[256] = {};
+  const auto type = role == KafkaRole::kConsumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER;
+  client->handle_ = rd_kafka_new(type, conf.get(), reason, sizeof(reason));
+  if (client->handle_ == nullptr) {
+    return MakeError(SqlState::kInvalidParameterValue,
+                     absl::StrCat("cannot make a client for the brokers: ", reason));
+  }
+  (void)conf.release();  // Now the handle's.
+  return client;
+}
+
+KafkaClient::~KafkaClient() {
+  if (handle_ == nullptr) return;
+  if (rd_kafka_type(handle_) == RD_KAFKA_PRODUCER) {
+    listener_ = nullptr;
+    rd_kafka_purge(handle_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_poll(handle_, 0);
+  }
+  rd_kafka_destroy(handle_);
+}
+
+std::string KafkaClient::trouble() const {
+  MutexLock lock(mutex_);
+  return refused_.empty() ? trouble_ : refused_;
+}
+
+void KafkaClient::ClearTrouble() {
+  MutexLock lock(mutex_);
+  trouble_.clear();
+}
+
+uint64_t KafkaClient::num_troubles() const {
+  MutexLock lock(mutex_);
+  return num_troubles_;
+}
+
+void KafkaClient::NoteTrouble(absl::string_view text) {
+  MutexLock lock(mutex_);
+  ++num_troubles_;
+  trouble_ = std::string(text);
+}
+
+absl::Status KafkaClient::fatal_error() const {
+  MutexLock lock(mutex_);
+  return fatal_;
+}
+
+// The one way to an address, for the brokers of the definition and for those that they advertise.
+int KafkaClient::Resolve(const char* node, const char* service, const struct addrinfo* hints,
+                         struct addrinfo** res, void* opaque) {
+  // Asked to let go of an earlier answer.
+  if (node == nullptr && service == nullptr) {
+    freeaddrinfo(*res);
+    return 0;
+  }
+  auto& self = *static_cast<KafkaClient*>(opaque);
+  const absl::string_view host(node == nullptr ? "" : node);
+  const std::string address =
+      absl::StrCat(absl::StrContains(host, ':') ? absl::StrCat("[", host, "]") : std::string(host),
+                   ":", service == nullptr ? "0" : service);
+  if (const absl::Status allowed = self.policy_.Check(address); !allowed.ok()) {
+    MutexLock lock(self.mutex_);
+    ++self.num_troubles_;
+    self.refused_ = std::string(allowed.message());
+    return EAI_FAIL;
+  }
+  return getaddrinfo(node, service, hints, res);
+}
+
+void KafkaClient::OnError(rd_kafka_t* handle, int error, const char* reason, void* opaque) {
+  auto& self = *static_cast<KafkaClient*>(opaque);
+  if (error == RD_KAFKA_RESP_ERR__FATAL) {
+    char text[512] = {};
+    const rd_kafka_resp_err_t cause = rd_kafka_fatal_error(handle, text, sizeof(text));
+    MutexLock lock(self.mutex_);
+    self.fatal_ = FromKafka(cause, text);
+    return;
+  }
+  // Says only that all others have failed, too.
+  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !self.trouble().empty()) return;
+  self.NoteTrouble(reason);
+}
+
+void KafkaClient::OnDelivered(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+  auto& self = *static_cast<KafkaClient*>(opaque);
+  if (self.listener_ != nullptr) self.listener_->OnDelivered(*message);
+}
+
+absl::Status FromKafka(rd_kafka_resp_err_t error, absl::string_view message) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+      return MakeError(SqlState::kUndefinedObject, message);
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+      return MakeError(SqlState::kInsufficientPrivilege, message);
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+      return MakeError(SqlState::kObjectNotInPrerequisiteState, message);
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+      return MakeError(SqlState::kProgramLimitExceeded, message,
+                       "the topic's max.message.bytes, or properties.message.max.bytes, is less");
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+      return MakeError(SqlState::kDataCorrupted, message);
+    default: {
+      ErrorDetail detail;
+      detail.state = SqlState::kConnectionFailure;
+      detail.blame = Blame::kExternal;
+      detail.retry = Retry::kSafe;
+      return MakeError(detail, message);
+    }
+  }
+}
+
+}  // namespace millrace

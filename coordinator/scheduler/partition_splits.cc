@@ -1,0 +1,96 @@
+#include "coordinator/scheduler/partition_splits.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/kafka_client/kafka_topic.h"
+#include "millrace/v1/plan.pb.h"
+
+namespace millrace {
+namespace {
+
+constexpr int64_t kTimeoutMicros = 5'000'000;
+// Queries that end cut partitions into ranges of so many offsets, for tasks to share.
+constexpr int64_t kRangeOffsets = 500'000;
+
+v1::Split PartitionSplit(const std::string& topic, int32_t partition, int64_t begin) {
+  v1::Split split;
+  v1::KafkaSplit* kafka = split.mutable_kafka();
+  kafka->set_topic(topic);
+  kafka->set_partition(partition);
+  kafka->set_begin_offset(begin);
+  return split;
+}
+
+// What is known of a topic at one moment.
+struct TopicPlaces {
+  std::vector<KafkaOffsets> offsets;
+  std::vector<int64_t> begins;
+};
+
+absl::StatusOr<TopicPlaces> PlacesOf(KafkaTopic& topic, const KafkaOptions& options) {
+  TopicPlaces places;
+  MR_ASSIGN_OR_RETURN(const int32_t num_partitions, topic.NumPartitions(kTimeoutMicros));
+  MR_ASSIGN_OR_RETURN(places.offsets, topic.Offsets(num_partitions, kTimeoutMicros));
+  MR_ASSIGN_OR_RETURN(places.begins, topic.Locate(options.start, places.offsets, kTimeoutMicros));
+  return places;
+}
+
+}  // namespace
+
+absl::StatusOr<KafkaOptions> KafkaOptionsOf(const v1::ScanNode& scan) {
+  Schema columns;
+  for (const v1::Field& field : scan.columns()) columns.push_back(FromProto(field));
+  return ParseKafkaOptions(ToOptionMap(scan.options()), columns);
+}
+
+bool FollowsPartitions(const v1::ScanNode& scan) {
+  return scan.connector() == "kafka" && !scan.options().contains("stop");
+}
+
+absl::StatusOr<std::vector<v1::Split>> PartitionSplits(const v1::ScanNode& scan,
+                                                       const AddressPolicy& addresses,
+                                                       bool streaming) {
+  MR_ASSIGN_OR_RETURN(const KafkaOptions options, KafkaOptionsOf(scan));
+  MR_ASSIGN_OR_RETURN(const auto topic, KafkaTopic::Connect(options, addresses));
+  MR_ASSIGN_OR_RETURN(const TopicPlaces places, PlacesOf(*topic, options));
+  std::vector<int64_t> ends;
+  for (const KafkaOffsets& offsets : places.offsets) ends.push_back(offsets.high);
+  if (options.stop.has_value()) {
+    MR_ASSIGN_OR_RETURN(ends, topic->Locate(*options.stop, places.offsets, kTimeoutMicros));
+  }
+  const bool endless = streaming && !options.stop.has_value();
+  std::vector<v1::Split> splits;
+  for (size_t i = 0; i < ends.size(); ++i) {
+    const int64_t end = std::max(ends[i], places.begins[i]);
+    int64_t begin = places.begins[i];
+    do {
+      v1::Split& split =
+          splits.emplace_back(PartitionSplit(options.topic, static_cast<int32_t>(i), begin));
+      split.set_id(splits.size() - 1);
+      begin = streaming ? end : std::min(end, begin + kRangeOffsets);
+      if (!endless) split.mutable_kafka()->set_end_offset(begin);
+    } while (begin < end);
+  }
+  return splits;
+}
+
+absl::Status CheckTopic(const KafkaOptions& options, const AddressPolicy& addresses) {
+  MR_ASSIGN_OR_RETURN(const auto topic, KafkaTopic::Connect(options, addresses));
+  return PlacesOf(*topic, options).status();
+}
+
+absl::StatusOr<std::vector<v1::Split>> NewPartitions(KafkaTopic& topic, const std::string& name,
+                                                     const std::set<std::string>& known) {
+  MR_ASSIGN_OR_RETURN(const int32_t num_partitions, topic.NumPartitions(kTimeoutMicros));
+  std::vector<v1::Split> splits;
+  for (int32_t partition = 0; partition < num_partitions; ++partition) {
+    if (known.contains(KafkaPartitionName(name, partition))) continue;
+    splits.push_back(PartitionSplit(name, partition, 0));
+  }
+  return splits;
+}
+
+}  // namespace millrace

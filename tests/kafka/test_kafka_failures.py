@@ -1,0 +1,202 @@
+"""Workers that are killed, brokers that go away, messages that are deleted: no row is lost or doubled unnoticed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+
+import pytest
+from conftest import BUILD
+from support.dev_cluster import DevCluster
+from support.kafka_broker import KafkaBroker
+from support.kafka_topics import Topics
+from support.process_cluster import ProcessCluster
+from support.sql_client import SqlClient, StatementFailed
+from support.waiting import wait_until
+from test_kafka_source import definition, query, wait_for_failure, wait_for_rows
+
+QUICK = "SET epoch_interval = '50 ms'; SET checkpoint_interval = '200 ms'"
+
+
+def rows_for(numbers):
+    return [{"id": i, "t": f"k{i % 17}"} for i in numbers]
+
+
+def test_kill_9_of_workers_in_the_middle_changes_nothing(topics, name, tmp_path):
+    topics.create(name, 4)
+    topics.create(f"{name}_out")
+    cluster = ProcessCluster(BUILD, tmp_path)
+    try:
+        cluster.start_coordinator()
+        for _ in range(2):
+            cluster.start_worker()
+        client = SqlClient(cluster.address)
+        client.execute(QUICK)
+        client.execute(definition(topics, name))
+        client.execute(definition(topics, f"{name}_out", "id bigint"))
+        client.execute(
+            f"CREATE MATERIALIZED VIEW {name}_v AS SELECT t, count(*) AS n, sum(id) AS s FROM {name} GROUP BY t"
+        )
+        client.execute(f"INSERT INTO {name}_out SELECT id FROM {name} WHERE id % 10 = 0")
+        total = 40_000
+
+        def send_all():
+            for i in range(0, total, 500):
+                topics.send(name, rows_for(range(i, i + 500)))
+
+        sender = threading.Thread(target=send_all)
+        sender.start()
+        for share in (0.2, 0.5, 0.8):
+            wait_until(lambda wanted=share * total: rows_seen(client, name) >= wanted, "the view's progress")
+            victim = cluster.workers.pop(0)
+            victim.kill()
+            cluster.start_worker()
+        sender.join()
+        expected = query(client, f"SELECT t, count(*), sum(id) FROM {name} GROUP BY t")
+        assert sum(row[1] for row in expected) == total
+        wait_for_rows_through_restarts(client, f"SELECT * FROM {name}_v", expected)
+        # At least once: none is missing, some may have come twice.
+        wanted = set(range(0, total, 10))
+        wait_until(
+            lambda: {json.loads(m.value())["id"] for m in topics.read(f"{name}_out")} == wanted, "all rows in the topic"
+        )
+        client.close()
+    finally:
+        cluster.stop()
+
+
+def rows_seen(client, name):
+    """0 while the view cannot be read, because its job goes on after a loss."""
+    try:
+        return query(client, f"SELECT coalesce(sum(n), 0) FROM {name}_v")[0][0]
+    except StatementFailed:
+        return 0
+
+
+def wait_for_rows_through_restarts(client, sql, expected):
+    def same():
+        try:
+            return sorted(query(client, sql)) == sorted(expected)
+        except StatementFailed:
+            return False
+
+    wait_until(same, lambda: f"{sorted(expected)[:5]} instead of {sorted(query(client, sql))[:5]}")
+
+
+def test_a_crash_of_everything_goes_on_at_the_offsets(topics, name, tmp_path):
+    topics.create(name, 2)
+    cluster = DevCluster(BUILD, tmp_path)
+    client = SqlClient(cluster.address)
+    try:
+        client.execute(QUICK)
+        client.execute(definition(topics, name, start="latest"))
+        client.execute(f"CREATE MATERIALIZED VIEW {name}_v AS SELECT id, count(*) AS n FROM {name} GROUP BY id")
+        written = 0
+        for turn in range(3):
+            topics.send(name, rows_for(range(written, written + 1000)))
+            written += 1000
+            wait_for_rows(client, f"SELECT * FROM {name}_v", [(i, 1) for i in range(written)])
+            if turn == 1:
+                topics.grow(name, 4)
+            cluster.crash()
+            client.close()
+            topics.send(name, rows_for(range(written, written + 500)))
+            written += 500
+            cluster = DevCluster(BUILD, tmp_path)
+            client = SqlClient(cluster.address)
+            wait_for_rows_through_restarts(client, f"SELECT * FROM {name}_v", [(i, 1) for i in range(written)])
+    finally:
+        client.close()
+        cluster.stop()
+
+
+def test_a_broker_that_is_away_is_waited_for_and_shown(client, name, tmp_path):
+    broker = KafkaBroker(tmp_path / "broker")
+    try:
+        topics = Topics(broker.address)
+        topics.create(name, 2)
+        topics.create(f"{name}_out")
+        client.execute(definition(topics, name))
+        client.execute(definition(topics, f"{name}_out", "id bigint"))
+        topics.send(name, rows_for(range(100)))
+        client.execute(f"CREATE MATERIALIZED VIEW {name}_v AS SELECT count(*) AS n FROM {name}")
+        client.execute(f"INSERT INTO {name}_out SELECT id FROM {name}")
+        wait_for_rows(client, f"SELECT n FROM {name}_v", [(100,)])
+        broker.kill()
+        waits = f"SELECT waiting_for FROM millrace.tasks WHERE waiting_for LIKE 'broker: %'"
+        wait_until(lambda: query(client, waits), "the cause of waiting")
+        broker.start()
+        topics.send(name, rows_for(range(100, 150)))
+        wait_for_rows(client, f"SELECT n FROM {name}_v", [(150,)])
+        wait_until(lambda: not query(client, waits), "the end of waiting")
+        wait_until(lambda: len(topics.read(f"{name}_out")) >= 150, "the rows behind the restart")
+        client.execute(f"DROP MATERIALIZED VIEW {name}_v")
+    finally:
+        broker.stop()
+
+
+def test_offsets_that_the_broker_no_longer_has_stop_the_job(topics, name, tmp_path):
+    topics.create(name)
+    cluster = DevCluster(BUILD, tmp_path)
+    client = SqlClient(cluster.address)
+    try:
+        client.execute(QUICK)
+        client.execute(definition(topics, name))
+        topics.send(name, rows_for(range(100)))
+        client.execute(f"CREATE MATERIALIZED VIEW {name}_v AS SELECT count(*) AS n FROM {name}")
+        wait_for_rows(client, f"SELECT n FROM {name}_v", [(100,)])
+        cluster.crash()
+        client.close()
+        topics.send(name, rows_for(range(100, 200)))
+        topics.delete_before(name, 0, 150)
+        cluster = DevCluster(BUILD, tmp_path)
+        client = SqlClient(cluster.address)
+        error = wait_for_failure(client, f"{name}_v")
+        assert f"{name}/0: the broker does not have offset" in error
+        # What it has can be read, by name of the place.
+        assert query(client, f"SELECT count(*) FROM {name}") == [(50,)]
+    finally:
+        client.close()
+        cluster.stop()
+
+
+def test_an_advertised_address_must_be_allowed_too(name, tmp_path):
+    # The broker sends its clients elsewhere.
+    broker = KafkaBroker(tmp_path / "broker", advertised="elsewhere.example:9092")
+    cluster = ProcessCluster(BUILD, tmp_path / "cluster")
+    try:
+        cluster.start_coordinator()
+        cluster.start_worker()
+        client = SqlClient(cluster.address)
+        with pytest.raises(StatementFailed, match=r"does not exist|elsewhere\.example:9092 is not allowed"):
+            client.execute(definition(Topics(broker.address), name))
+        client.close()
+    finally:
+        cluster.stop()
+        broker.stop()
+
+
+def test_a_paused_worker_is_replaced_and_its_rows_count_once(topics, name, tmp_path):
+    topics.create(name, 2)
+    cluster = ProcessCluster(BUILD, tmp_path)
+    try:
+        cluster.start_coordinator(arguments=("--heartbeat-interval", "200 ms", "--heartbeat-timeout", "2 s"))
+        cluster.start_worker()
+        cluster.start_worker()
+        client = SqlClient(cluster.address)
+        client.execute(QUICK)
+        client.execute(definition(topics, name))
+        client.execute(f"CREATE MATERIALIZED VIEW {name}_v AS SELECT id, count(*) AS n FROM {name} GROUP BY id")
+        topics.send(name, rows_for(range(2000)))
+        wait_for_rows(client, f"SELECT * FROM {name}_v", [(i, 1) for i in range(2000)])
+        os.kill(cluster.workers[0].popen.pid, signal.SIGSTOP)
+        topics.send(name, rows_for(range(2000, 3000)))
+        wait_for_rows_through_restarts(client, f"SELECT * FROM {name}_v", [(i, 1) for i in range(3000)])
+        os.kill(cluster.workers[0].popen.pid, signal.SIGCONT)
+        topics.send(name, rows_for(range(3000, 3100)))
+        wait_for_rows_through_restarts(client, f"SELECT * FROM {name}_v", [(i, 1) for i in range(3100)])
+        client.close()
+    finally:
+        cluster.stop()

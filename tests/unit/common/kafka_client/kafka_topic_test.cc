@@ -1,0 +1,77 @@
+#include "common/kafka_client/kafka_topic.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/mock_kafka.h"
+#include "tests/support/status_matchers.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::ElementsAre;
+
+constexpr int64_t kTimeoutMicros = 10'000'000;
+
+class KafkaTopicTest : public ::testing::Test {
+ protected:
+  KafkaTopicTest() { kafka_.CreateTopic("clicks", 2); }
+
+  absl::StatusOr<std::unique_ptr<KafkaTopic>> Connect(const std::string& topic,
+                                                      const std::string& brokers) {
+    const Schema columns = {{"v", SqlType::Of(TypeId::kText)}};
+    MR_ASSIGN_OR_RETURN(
+        const KafkaOptions options,
+        ParseKafkaOptions({{"brokers", brokers}, {"topic", topic}, {"format", "raw"}}, columns));
+    return KafkaTopic::Connect(options, AddressPolicy());
+  }
+
+  MockKafka kafka_;
+};
+
+TEST_F(KafkaTopicTest, TellsPartitionsAndOffsets) {
+  kafka_.Send("clicks", 1, "a");
+  kafka_.Send("clicks", 1, "b");
+  const auto topic = Connect("clicks", kafka_.address());
+  ASSERT_OK(topic);
+  EXPECT_EQ(*(*topic)->NumPartitions(kTimeoutMicros), 2);
+  const auto offsets = (*topic)->Offsets(2, kTimeoutMicros);
+  ASSERT_OK(offsets);
+  EXPECT_EQ((*offsets)[0].high, 0);
+  EXPECT_EQ((*offsets)[1].low, 0);
+  EXPECT_EQ((*offsets)[1].high, 2);
+}
+
+TEST_F(KafkaTopicTest, MakesNumbersOfPlaces) {
+  const auto topic = Connect("clicks", kafka_.address());
+  ASSERT_OK(topic);
+  const std::vector<KafkaOffsets> offsets = {{3, 10}, {0, 0}};
+  const auto locate = [&](KafkaPlace place) {
+    return (*topic)->Locate(place, offsets, kTimeoutMicros);
+  };
+  EXPECT_THAT(*locate({KafkaPlace::Kind::kEarliest, 0, {}}), ElementsAre(3, 0));
+  EXPECT_THAT(*locate({KafkaPlace::Kind::kLatest, 0, {}}), ElementsAre(10, 0));
+  EXPECT_THAT(*locate({KafkaPlace::Kind::kOffsets, 0, {{0, 5}, {1, 0}}}), ElementsAre(5, 0));
+  EXPECT_ERROR(locate({KafkaPlace::Kind::kOffsets, 0, {{0, 2}, {1, 0}}}),
+               SqlState::kInvalidParameterValue, "offset 2 is not in partition 0");
+  EXPECT_ERROR(locate({KafkaPlace::Kind::kOffsets, 0, {{0, 5}}}), SqlState::kInvalidParameterValue,
+               "no offset is given for partition 1");
+}
+
+TEST_F(KafkaTopicTest, AMissingTopicIsAnError) {
+  rd_kafka_mock_topic_set_error(kafka_.cluster(), "nowhere",
+                                RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  const auto topic = Connect("nowhere", kafka_.address());
+  ASSERT_OK(topic);
+  EXPECT_ERROR((*topic)->NumPartitions(kTimeoutMicros), SqlState::kUndefinedObject,
+               "topic \"nowhere\" does not exist");
+}
+
+TEST_F(KafkaTopicTest, AMissingBrokerIsAnErrorWithItsCause) {
+  const auto topic = Connect("clicks", "127.0.0.1:1");
+  ASSERT_OK(topic);
+  EXPECT_ERROR((*topic)->NumPartitions(300'000), SqlState::kConnectionFailure, "127.0.0.1:1");
+}
+
+}  // namespace
+}  // namespace millrace
