@@ -11,6 +11,7 @@
 #include "common/storage/file_system.h"
 #include "coordinator/job/periodic_task.h"
 #include "coordinator/metadata/rocksdb_metadata_store.h"
+#include "coordinator/service/checkpoint_service.h"
 #include "coordinator/service/cluster_service.h"
 #include "coordinator/service/control_service.h"
 #include "coordinator/service/file_watch.h"
@@ -130,7 +131,8 @@ struct CoordinatorServer::Parts {
         streams({runs, registry, job_store, epoch_ids, checkpoints, job_files, clock,
                  [this](uint64_t table, uint64_t from_position) {
                    return ReadTableLog(catalog->Snapshot(), data_dir, table, from_position);
-                 }}),
+                 },
+                 server_config.checkpoints_kept}),
         events(runs, streams, channels, registry),
         splits(path_policy, data_dir),
         file_watch(runs, splits, clock),
@@ -168,6 +170,7 @@ struct CoordinatorServer::Parts {
   std::unique_ptr<ControlService> control_service;
   std::unique_ptr<SqlService> sql_service;
   std::unique_ptr<JobService> job_service;
+  std::unique_ptr<CheckpointService> checkpoint_service;
   std::unique_ptr<ClusterService> cluster_service;
   std::optional<PeriodicTask> epoch_ticks;
   std::optional<PeriodicTask> expiry_ticks;
@@ -198,7 +201,9 @@ absl::Status CoordinatorServer::Parts::Recover(const CoordinatorConfig& config) 
   script_steps = std::make_unique<ScriptSteps>(*executor, *requests);
   scripts = std::make_unique<ScriptJobs>(
       ScriptJobs::Parts{job_store, streams, job_ids, *script_steps, threads, clock});
+  MR_RETURN_IF_ERROR(checkpoints.Claim(cluster_id));
   MR_RETURN_IF_ERROR(RepairCatalog(*cluster));
+  RemoveOrphanedJobFiles(job_store, checkpoints, job_files);
   registry.SetListener(&events);
   return RecoverJobs(*cluster, *scripts);
 }
@@ -209,6 +214,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
   control_service = std::make_unique<ControlService>(registry);
   sql_service = std::make_unique<SqlService>(*executor, threads, *requests);
   job_service = std::make_unique<JobService>(*cluster, *scripts, threads);
+  checkpoint_service = std::make_unique<CheckpointService>(*cluster, checkpoints, threads);
   cluster_service = std::make_unique<ClusterService>(registry, cluster_id);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -236,6 +242,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
   client.SetMaxSendMessageSize(-1);
   client.RegisterService(sql_service.get());
   client.RegisterService(job_service.get());
+  client.RegisterService(checkpoint_service.get());
   client.RegisterService(cluster_service.get());
   client_server = client.BuildAndStart();
   if (client_server == nullptr || client_port == 0) {

@@ -192,5 +192,17 @@ TEST(SplitPoolTest, ResumeKnowsTheFilesThatAppearedSinceTheStart) {
   EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(3));
 }
 
+TEST(SplitPoolTest, HeldScanGetsNothingAndNoEnd) {
+  ScanSplits splits;
+  splits.order = SplitOrder::kEventTime;
+  splits.held = true;
+  SplitPool pool(splits, 2);
+  const SplitPool::Answer answer = pool.Request(0, WorkerId(1));
+  EXPECT_TRUE(answer.splits.empty());
+  EXPECT_FALSE(answer.end);
+  EXPECT_TRUE(pool.TakeTasksToEnd().empty());
+  EXPECT_FALSE(pool.news().unassigned_min_time_micros.has_value());
+}
+
 }  // namespace
 }  // namespace millrace
