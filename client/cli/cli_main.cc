@@ -1,4 +1,4 @@
-// The command line: millrace run | dev | sql | job | worker | health | version.
+// The command line: millrace run | dev | sql | job | checkpoint | worker | health | version.
 
 #include <CLI/CLI.hpp>
 
@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   millrace::AddDevVerb(app, &exit_code);
   millrace::AddSqlVerb(app, &exit_code);
   millrace::AddJobVerb(app, &exit_code);
+  millrace::AddCheckpointVerb(app, &exit_code);
   millrace::AddWorkerVerb(app, &exit_code);
   millrace::AddHealthVerb(app, &exit_code);
   millrace::AddVersionVerb(app, &exit_code);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "client/cli/error_text.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/script_file.h"
@@ -22,6 +23,7 @@ struct JobFlags {
   std::string file;
   std::string name;
   std::string request_id;
+  uint64_t checkpoint_epoch = 0;
   bool wait = false;
   bool json = false;
 };
@@ -109,6 +111,14 @@ ExitCode Plan(Client& client, const JobFlags& flags) {
   return ExitCode::kOk;
 }
 
+ExitCode Restart(Client& client, const JobFlags& flags) {
+  auto epoch = client.RestartJob(flags.job, flags.checkpoint_epoch, flags.request_id);
+  if (!epoch.ok()) return Report(epoch.status());
+  std::fprintf(stderr, "goes on from %s\n",
+               *epoch == 0 ? "the beginning" : absl::StrCat("epoch ", *epoch).c_str());
+  return ExitCode::kOk;
+}
+
 using Action = std::function<ExitCode(Client&, JobFlags&)>;
 
 // What a subcommand is called and does once it is connected.
@@ -163,6 +173,12 @@ void AddJobVerb(CLI::App& app, ExitCode* exit_code) {
   add_named("plan", "The job's physical plan", Plan);
   add_named("stop", "Drain, take a final checkpoint, stop",
             [](Client& client, JobFlags& f) { return Report(client.StopJob(f.job)); });
+  CLI::App* restart = add_named(
+      "restart", "Go on from a checkpoint, spread over the slots that are there", Restart);
+  restart->add_option("--checkpoint", flags->checkpoint_epoch,
+                      "Epoch of a checkpoint that is kept; the newest if left out");
+  restart->add_option("--request-id", flags->request_id,
+                      "Asking twice with the same id restarts once");
   add_named("cancel", "End the job at once",
             [](Client& client, JobFlags& f) { return Report(client.CancelJob(f.job)); });
 }

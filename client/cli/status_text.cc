@@ -11,38 +11,12 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "client/cli/aligned_text.h"
 #include "millrace/v1/cluster_service.pb.h"
 #include "millrace/v1/status.pb.h"
 
 namespace millrace {
 namespace {
-
-// Rows of cells in columns as wide as their widest cell.
-class AlignedText {
- public:
-  explicit AlignedText(std::vector<std::string> header) { Add(std::move(header)); }
-  void Add(std::vector<std::string> cells) {
-    widths_.resize(std::max(widths_.size(), cells.size()));
-    for (size_t i = 0; i < cells.size(); ++i) widths_[i] = std::max(widths_[i], cells[i].size());
-    rows_.push_back(std::move(cells));
-  }
-  std::string ToString(const std::string& indent) const {
-    std::string text;
-    for (const auto& row : rows_) {
-      std::string line = indent;
-      for (size_t i = 0; i < row.size(); ++i) {
-        absl::StrAppend(&line, row[i], std::string(widths_[i] - row[i].size() + 2, ' '));
-      }
-      absl::StripTrailingAsciiWhitespace(&line);
-      absl::StrAppend(&text, line, "\n");
-    }
-    return text;
-  }
-
- private:
-  std::vector<size_t> widths_;
-  std::vector<std::vector<std::string>> rows_;
-};
 
 // "JOB_STATE_RUNNING" → "running".
 std::string StateWord(const std::string& name, absl::string_view prefix) {

@@ -17,6 +17,7 @@ void AddRunVerb(CLI::App& app, ExitCode* exit_code);
 void AddDevVerb(CLI::App& app, ExitCode* exit_code);
 void AddSqlVerb(CLI::App& app, ExitCode* exit_code);
 void AddJobVerb(CLI::App& app, ExitCode* exit_code);
+void AddCheckpointVerb(CLI::App& app, ExitCode* exit_code);
 void AddWorkerVerb(CLI::App& app, ExitCode* exit_code);
 void AddHealthVerb(CLI::App& app, ExitCode* exit_code);
 void AddVersionVerb(CLI::App& app, ExitCode* exit_code);

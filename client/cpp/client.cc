@@ -14,6 +14,7 @@
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
 #include "common/types/utf8.h"
+#include "millrace/v1/checkpoint_service.grpc.pb.h"
 #include "millrace/v1/cluster_service.grpc.pb.h"
 #include "millrace/v1/job_service.grpc.pb.h"
 #include "millrace/v1/sql_service.grpc.pb.h"
@@ -34,6 +35,13 @@ constexpr std::chrono::seconds kUnaryDeadline{30};
 
 void SetUnaryDeadline(grpc::ClientContext& context) {
   context.set_deadline(std::chrono::system_clock::now() + kUnaryDeadline);
+}
+
+// Longer than the server waits for a job's checkpoint.
+constexpr std::chrono::minutes kDrainDeadline{11};
+
+void SetDrainDeadline(grpc::ClientContext& context) {
+  context.set_deadline(std::chrono::system_clock::now() + kDrainDeadline);
 }
 
 absl::Status StatementErrorToStatus(const v1::StatementError& error) {
@@ -116,6 +124,7 @@ struct Client::Stubs {
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::SqlService::Stub> sql;
   std::unique_ptr<v1::JobService::Stub> job;
+  std::unique_ptr<v1::CheckpointService::Stub> checkpoint;
   std::unique_ptr<v1::ClusterService::Stub> cluster;
 };
 
@@ -133,6 +142,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& opt
       grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(), arguments);
   stubs.sql = v1::SqlService::NewStub(stubs.channel);
   stubs.job = v1::JobService::NewStub(stubs.channel);
+  stubs.checkpoint = v1::CheckpointService::NewStub(stubs.channel);
   stubs.cluster = v1::ClusterService::NewStub(stubs.channel);
 
   grpc::ClientContext context;
@@ -232,9 +242,22 @@ absl::Status Client::StopJob(absl::string_view job) {
   v1::StopJobRequest request;
   request.set_job(std::string(job));
   grpc::ClientContext context;
-  SetUnaryDeadline(context);
+  SetDrainDeadline(context);
   v1::StopJobResponse response;
   return FromGrpcStatus(stubs_->job->Stop(&context, request, &response));
+}
+
+absl::StatusOr<uint64_t> Client::RestartJob(absl::string_view job, uint64_t checkpoint_epoch,
+                                            absl::string_view request_id) {
+  v1::RestartJobRequest request;
+  request.set_job(std::string(job));
+  request.set_checkpoint_epoch(checkpoint_epoch);
+  request.set_request_id(std::string(request_id));
+  grpc::ClientContext context;
+  SetDrainDeadline(context);
+  v1::RestartJobResponse response;
+  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->job->Restart(&context, request, &response)));
+  return response.restored_epoch();
 }
 
 absl::Status Client::CancelJob(absl::string_view job) {
@@ -254,6 +277,37 @@ absl::StatusOr<std::string> Client::GetJobPlan(absl::string_view job) {
   v1::GetJobPlanResponse response;
   MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->job->GetPlan(&context, request, &response)));
   return response.text();
+}
+
+absl::StatusOr<std::vector<v1::JobCheckpoint>> Client::ListCheckpoints(absl::string_view job) {
+  v1::ListCheckpointsRequest request;
+  request.set_job(std::string(job));
+  grpc::ClientContext context;
+  SetUnaryDeadline(context);
+  v1::ListCheckpointsResponse response;
+  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->checkpoint->List(&context, request, &response)));
+  return std::vector<v1::JobCheckpoint>(response.checkpoints().begin(),
+                                        response.checkpoints().end());
+}
+
+absl::StatusOr<std::vector<v1::JobCheckpoint>> Client::CreateCheckpoint(absl::string_view job) {
+  v1::CreateCheckpointRequest request;
+  request.set_job(std::string(job));
+  grpc::ClientContext context;
+  SetDrainDeadline(context);
+  v1::CreateCheckpointResponse response;
+  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->checkpoint->Create(&context, request, &response)));
+  return std::vector<v1::JobCheckpoint>(response.checkpoints().begin(),
+                                        response.checkpoints().end());
+}
+
+absl::StatusOr<v1::InspectCheckpointResponse> Client::InspectCheckpoint(
+    const v1::InspectCheckpointRequest& request) {
+  grpc::ClientContext context;
+  SetDrainDeadline(context);
+  v1::InspectCheckpointResponse response;
+  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->checkpoint->Inspect(&context, request, &response)));
+  return response;
 }
 
 absl::StatusOr<std::vector<v1::WorkerStatus>> Client::ListWorkers() {

@@ -16,6 +16,9 @@
 namespace millrace {
 
 namespace v1 {
+class InspectCheckpointRequest;
+class InspectCheckpointResponse;
+class JobCheckpoint;
 class JobStatus;
 class WorkerStatus;
 }  // namespace v1
@@ -85,8 +88,20 @@ class Client {
                         const std::function<bool(const v1::JobStatus&)>& on_status,
                         CancelToken* cancel = nullptr);
   absl::Status StopJob(absl::string_view job);
+  // Goes on with a stopped or failed job from the checkpoint of an epoch that is kept (0 = the
+  // newest); a running one is stopped first. Retrying with the same request_id restarts once.
+  // Returns the epoch from which it goes on; 0 = from the beginning.
+  absl::StatusOr<uint64_t> RestartJob(absl::string_view job, uint64_t checkpoint_epoch = 0,
+                                      absl::string_view request_id = "");
   absl::Status CancelJob(absl::string_view job);
   absl::StatusOr<std::string> GetJobPlan(absl::string_view job);
+  // Those that are kept, newest first; of all jobs if `job` is empty.
+  absl::StatusOr<std::vector<v1::JobCheckpoint>> ListCheckpoints(absl::string_view job);
+  // Returns when they are durable: one for each streaming job of the script.
+  absl::StatusOr<std::vector<v1::JobCheckpoint>> CreateCheckpoint(absl::string_view job);
+  absl::StatusOr<v1::InspectCheckpointResponse> InspectCheckpoint(
+      const v1::InspectCheckpointRequest& request);
+
   absl::StatusOr<std::vector<v1::WorkerStatus>> ListWorkers();
   // Asks a worker (id or name) to leave in good order; returns at once. Harmless if repeated.
   absl::Status DrainWorker(absl::string_view worker);

@@ -39,6 +39,8 @@ void AddSettings(CoordinatorConfig* config, SettingList* settings) {
                         "how often views show new rows ('500 ms')");
   settings->AddDuration("checkpoint-interval", &config->checkpoint_interval_micros,
                         "how often streaming jobs are made durable ('10 s')");
+  settings->AddCount("checkpoints-kept", &config->checkpoints_kept,
+                     "checkpoints of a job that are kept (3)");
   settings->AddMegabytes("query-memory-mb", &config->query_memory_bytes,
                          "memory of one query in each worker (a share of the worker's)");
   settings->AddSwitch("exit-with-parent", &config->exit_with_parent,
@@ -86,6 +88,7 @@ absl::Status Complete(CoordinatorConfig* config) {
   if (config->checkpoint_dir.empty()) {
     config->checkpoint_dir = absl::StrCat(config->data_dir, "/checkpoints");
   }
+  if (config->checkpoints_kept == 0) return ConfigError("checkpoints-kept must be at least 1");
   if (config->allowed_paths.empty()) config->allowed_paths = {".", config->data_dir};
   config->log.process = "coordinator";
   return absl::OkStatus();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,11 +24,17 @@ class CheckpointFiles {
   // Durable when it returns. The name is relative to checkpoint.dir: what a JobRecord points to.
   absl::StatusOr<std::string> WriteManifest(const v1::CheckpointManifest& manifest) const;
   absl::StatusOr<v1::CheckpointManifest> ReadManifest(const std::string& name) const;
-  // Removes everything of the job that the manifest (which is `name`) does not hold. No checkpoint
-  // of the job may be under way.
-  absl::Status RemoveOlder(const v1::CheckpointManifest& manifest, const std::string& name) const;
+  // Removes everything of the job that none of the manifests of these names is or holds: older
+  // checkpoints, and what attempts and epochs have left that came to nothing. No checkpoint of the
+  // job may be under way. A manifest that cannot be read is an error, and nothing is removed.
+  absl::Status RemoveUnused(uint64_t job_id, const std::vector<std::string>& kept) const;
   // Removes the job's folder.
   absl::Status RemoveAll(uint64_t job_id) const;
+  // Jobs that have a folder.
+  absl::StatusOr<std::vector<uint64_t>> Jobs() const;
+  // Marks checkpoint.dir as this cluster's. 55006 if it is another one's: job numbers of two
+  // clusters are the same.
+  absl::Status Claim(const std::string& cluster_id) const;
 
  private:
   const std::string checkpoint_dir_;

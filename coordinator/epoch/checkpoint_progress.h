@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,12 +19,14 @@ namespace millrace {
 // second, pointer third.
 class CheckpointProgress {
  public:
-  explicit CheckpointProgress(std::set<WorkerId> workers) : workers_(std::move(workers)) {}
+  // `restored`: the checkpoint that the attempt goes on from; its files need not be written again.
+  explicit CheckpointProgress(std::set<WorkerId> workers,
+                              const v1::CheckpointManifest& restored = {});
 
   // False while one is under way.
   bool idle() const { return !epoch_.has_value(); }
   std::optional<uint64_t> epoch() const { return epoch_; }
-  void Begin(uint64_t epoch);
+  void Begin(uint64_t epoch, int64_t now_micros);
 
   // Staged files of any epoch wait for the first checkpoint at or after it.
   void AddStagedFiles(const v1::EpochAck& ack);
@@ -34,19 +37,29 @@ class CheckpointProgress {
   // True once all workers are done and the epoch is published: take the manifest, store it, then
   // call Complete.
   bool ReadyToStore() const;
-  // Everything but job, attempt, plan hash, placements and time.
-  v1::CheckpointManifest TakeManifest();
+  // Everything but job, attempt, plan hash, placements and time of day. `now_micros`: on the clock
+  // of Begin.
+  v1::CheckpointManifest TakeManifest(int64_t now_micros);
   void Complete() { epoch_.reset(); }
 
  private:
+  void AddFiles(v1::CheckpointManifest* manifest);
+  void AddPositions(v1::CheckpointManifest* manifest) const;
+
   const std::set<WorkerId> workers_;
   std::optional<uint64_t> epoch_;
+  int64_t begun_micros_ = 0;
   bool taken_ = false;
+  // Paths of the newest manifest's files.
+  std::set<std::string> known_files_;
   std::set<WorkerId> done_;
   std::vector<v1::CheckpointFile> files_;
   std::optional<PublishedEpoch> published_;
   std::map<uint64_t, std::vector<v1::StagedFile>> staged_;
 };
+
+// What is listed of a checkpoint. `manifest` is stored under `name`.
+v1::CheckpointSummary SummaryOf(const v1::CheckpointManifest& manifest, const std::string& name);
 
 // The positions of a manifest, as JobEpochs keeps them.
 PublishedEpoch RestoredEpoch(const v1::CheckpointManifest& manifest);

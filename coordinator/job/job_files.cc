@@ -2,10 +2,13 @@
 
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/base/status.h"
 #include "common/storage/file_system.h"
 #include "common/storage/staged_commit.h"
+#include "coordinator/job/stream_spec.h"
 #include "coordinator/metadata/metadata_store.h"
 #include "millrace/v1/catalog.pb.h"
 
@@ -14,13 +17,15 @@ namespace {
 
 constexpr uint32_t kFileFormat = 1;
 constexpr char kFolder[] = "jobs";
+constexpr char kPrefix[] = "job-";
+constexpr char kSuffix[] = ".pb";
 
 }  // namespace
 
 JobFiles::JobFiles(std::string data_dir) : data_dir_(std::move(data_dir)) {}
 
 std::string JobFiles::PathOf(uint64_t job_id) const {
-  return JoinPath(JoinPath(data_dir_, kFolder), absl::StrCat("job-", job_id, ".pb"));
+  return JoinPath(JoinPath(data_dir_, kFolder), absl::StrCat(kPrefix, job_id, kSuffix));
 }
 
 absl::Status JobFiles::Write(uint64_t job_id, const v1::StreamJobFile& file) const {
@@ -47,6 +52,31 @@ absl::StatusOr<v1::StreamJobFile> JobFiles::Read(uint64_t job_id) const {
 absl::Status JobFiles::Remove(uint64_t job_id) const {
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir_));
   return file_system->Remove(PathOf(job_id));
+}
+
+absl::StatusOr<std::vector<uint64_t>> JobFiles::Jobs() const {
+  std::vector<uint64_t> jobs;
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir_));
+  const std::string folder = JoinPath(data_dir_, kFolder);
+  if (!file_system->Stat(folder).ok()) return jobs;
+  MR_ASSIGN_OR_RETURN(const std::vector<FileInfo> entries, file_system->List(folder));
+  for (const FileInfo& entry : entries) {
+    const std::string name = FileNameOf(entry.path);
+    absl::string_view number = name;
+    uint64_t id = 0;
+    if (!absl::ConsumePrefix(&number, kPrefix) || !absl::ConsumeSuffix(&number, kSuffix)) continue;
+    if (absl::SimpleAtoi(number, &id) && entry.path == PathOf(id)) jobs.push_back(id);
+  }
+  return jobs;
+}
+
+v1::StreamJobFile FileOf(const StreamSpec& spec) {
+  v1::StreamJobFile file;
+  *file.mutable_plan() = *spec.planned;
+  file.set_parallelism(spec.parallelism);
+  ToProto(spec.scans, &file);
+  file.mutable_settings()->insert(spec.settings.begin(), spec.settings.end());
+  return file;
 }
 
 void ToProto(const std::vector<ScanSplits>& scans, v1::StreamJobFile* out) {

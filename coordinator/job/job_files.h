@@ -14,6 +14,8 @@ namespace v1 {
 class StreamJobFile;
 }  // namespace v1
 
+struct StreamSpec;
+
 // The plans and pinned splits of streaming jobs: one file each below data.dir. Thread-safe; blocks
 // on the disk.
 class JobFiles {
@@ -25,12 +27,17 @@ class JobFiles {
   absl::StatusOr<v1::StreamJobFile> Read(uint64_t job_id) const;
   // Fine if there is none.
   absl::Status Remove(uint64_t job_id) const;
+  // Jobs that have a file.
+  absl::StatusOr<std::vector<uint64_t>> Jobs() const;
 
  private:
   std::string PathOf(uint64_t job_id) const;
 
   const std::string data_dir_;
 };
+
+// What must be written of a streaming job before it starts.
+v1::StreamJobFile FileOf(const StreamSpec& spec);
 
 // Splits in the form of the file, and back.
 void ToProto(const std::vector<ScanSplits>& scans, v1::StreamJobFile* out);

@@ -5,6 +5,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/net/rpc_status.h"
 #include "millrace/v1/status.pb.h"
 
 namespace millrace {
@@ -23,6 +24,19 @@ absl::Status NoSuchJob(const std::string& name) {
 
 bool IsLive(const v1::JobRecord& record) {
   return record.state() == v1::JOB_STATE_CREATED || record.state() == v1::JOB_STATE_RUNNING;
+}
+
+void AddRestart(v1::JobRecord& record, uint32_t attempt, int64_t at_micros,
+                const absl::Status& cause, uint64_t restored_epoch) {
+  while (record.restarts_size() >= kRestartsKept) {
+    record.mutable_restarts()->DeleteSubrange(0, 1);
+  }
+  v1::JobRestart& restart = *record.add_restarts();
+  restart.set_attempt(attempt);
+  restart.set_at_micros(at_micros);
+  ToProto(cause, restart.mutable_cause());
+  restart.set_restored_epoch(restored_epoch);
+  record.set_num_restarts(record.num_restarts() + 1);
 }
 
 JobStore::JobStore(MetadataStore& store) : store_(store) {}

@@ -55,6 +55,12 @@ class JobStore {
   std::map<uint64_t, Entry> entries_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Notes that an attempt has ended with `cause` and another one is started from `restored_epoch` (0
+// = from the beginning). The newest kRestartsKept stay listed.
+inline constexpr int kRestartsKept = 16;
+void AddRestart(v1::JobRecord& record, uint32_t attempt, int64_t at_micros,
+                const absl::Status& cause, uint64_t restored_epoch);
+
 // Created or running.
 bool IsLive(const v1::JobRecord& record);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
@@ -14,6 +15,8 @@ namespace millrace {
 namespace {
 
 constexpr int64_t kForeverMicros = INT64_MAX / 4;
+// How often those who wait for a script look at their deadlines.
+constexpr std::chrono::milliseconds kPause(50);
 
 bool Ended(const StreamView& stream) {
   return stream.phase == StreamPhase::kServing || stream.phase == StreamPhase::kFailed ||
@@ -60,9 +63,16 @@ absl::Status ScriptJobs::Launch(uint64_t job_id) {
 }
 
 void ScriptJobs::Run(uint64_t job_id, std::shared_ptr<Script> script) {
-  absl::Status status = RunSteps(job_id, *script);
-  if (status.ok()) status = WaitForStreams(job_id, *script);
-  RecordEnd(job_id, status, *script);
+  absl::StatusOr<v1::JobState> end = v1::JOB_STATE_FINISHED;
+  if (const absl::Status run = RunSteps(job_id, *script); !run.ok()) end = run;
+  if (end.ok()) end = WaitForStreams(job_id, *script);
+  // Who has interrupted it records what that means; when the process ends, nothing: the script goes
+  // on with the next one.
+  if (!script->cancellation.cancelled()) {
+    const absl::Status recorded =
+        RecordEnd(job_id, end.ok() ? *end : v1::JOB_STATE_FAILED, end.status());
+    if (!recorded.ok()) LogError("job", "cannot record the end of a script", recorded);
+  }
   MutexLock lock(mutex_);
   scripts_.erase(job_id);
   ended_.NotifyAll();
@@ -193,8 +203,9 @@ std::vector<uint64_t> ScriptJobs::StreamsOf(uint64_t job_id) const {
   return streams;
 }
 
-absl::Status ScriptJobs::WaitForStreams(uint64_t job_id, Script& script) {
+absl::StatusOr<v1::JobState> ScriptJobs::WaitForStreams(uint64_t job_id, Script& script) {
   absl::Status first_error;
+  v1::JobState end = v1::JOB_STATE_FINISHED;
   for (uint64_t stream : StreamsOf(job_id)) {
     const absl::Status waited = parts_.streams.WaitUntil(
         stream, [](const StreamView& view) -> absl::StatusOr<bool> { return Ended(view); },
@@ -202,6 +213,8 @@ absl::Status ScriptJobs::WaitForStreams(uint64_t job_id, Script& script) {
     MR_RETURN_IF_ERROR(script.cancellation.status());
     const bool dropped = GetErrorDetail(waited).state == SqlState::kUndefinedObject;
     if (first_error.ok() && !dropped) first_error = waited;
+    const std::optional<v1::JobRecord> ended = parts_.store.Get(stream);
+    if (ended.has_value() && ended->state() == v1::JOB_STATE_STOPPED) end = v1::JOB_STATE_STOPPED;
     MR_RETURN_IF_ERROR(parts_.store.Update(job_id, [&](v1::JobRecord& record) {
       for (v1::StepStatus& step : *record.mutable_steps()) {
         if (step.job_id() != stream) continue;
@@ -211,32 +224,31 @@ absl::Status ScriptJobs::WaitForStreams(uint64_t job_id, Script& script) {
       }
     }));
   }
-  return first_error;
+  MR_RETURN_IF_ERROR(first_error);
+  return end;
 }
 
-void ScriptJobs::RecordEnd(uint64_t job_id, const absl::Status& status, const Script& script) {
-  v1::JobState state = status.ok() ? v1::JOB_STATE_FINISHED : v1::JOB_STATE_FAILED;
-  if (script.cancellation.cancelled()) {
-    MutexLock lock(mutex_);
-    if (!script.end_state.has_value()) return;  // The process ends; the job goes on with the next.
-    state = *script.end_state;
-  }
-  const absl::Status recorded = parts_.store.Update(job_id, [&](v1::JobRecord& record) {
+absl::Status ScriptJobs::RecordEnd(uint64_t job_id, v1::JobState state, const absl::Status& error) {
+  return parts_.store.Update(job_id, [&](v1::JobRecord& record) {
+    const bool given_up =
+        state == v1::JOB_STATE_CANCELLED &&
+        (record.state() == v1::JOB_STATE_STOPPED || record.state() == v1::JOB_STATE_FAILED);
+    if (!IsLive(record) && !given_up) return;
     record.set_state(state);
     record.set_ended_at_micros(parts_.clock.WallMicros());
     for (v1::StepStatus& step : *record.mutable_steps()) {
-      if (state == v1::JOB_STATE_STOPPED && step.state() == v1::STEP_STATE_RUNNING) {
-        step.set_state(v1::STEP_STATE_FINISHED);
-      }
-      if (step.state() == v1::STEP_STATE_WAITING || step.state() == v1::STEP_STATE_RUNNING) {
-        if (state != v1::JOB_STATE_FAILED) step.set_state(v1::STEP_STATE_CANCELLED);
-      }
+      const bool over =
+          step.state() != v1::STEP_STATE_WAITING && step.state() != v1::STEP_STATE_RUNNING;
+      if (over || state == v1::JOB_STATE_FAILED) continue;
+      // A stream's step has run until now.
+      const bool stopped =
+          state == v1::JOB_STATE_STOPPED && step.index() < record.committed_steps();
+      step.set_state(stopped ? v1::STEP_STATE_FINISHED : v1::STEP_STATE_CANCELLED);
     }
     if (state != v1::JOB_STATE_FAILED) return;
-    record.set_error_message(std::string(status.message()));
-    record.set_error_sqlstate(std::string(SqlStateCode(GetErrorDetail(status).state)));
+    record.set_error_message(std::string(error.message()));
+    record.set_error_sqlstate(std::string(SqlStateCode(GetErrorDetail(error).state)));
   });
-  if (!recorded.ok()) LogError("job", "cannot record the end of a script", recorded);
 }
 
 std::shared_ptr<ScriptJobs::Script> ScriptJobs::Find(uint64_t job_id) {
@@ -245,35 +257,137 @@ std::shared_ptr<ScriptJobs::Script> ScriptJobs::Find(uint64_t job_id) {
   return it == scripts_.end() ? nullptr : it->second;
 }
 
-absl::Status ScriptJobs::Interrupt(uint64_t job_id, v1::JobState end_state) {
+absl::Status ScriptJobs::Interrupt(uint64_t job_id, const absl::Status& reason,
+                                   Cancellation& waiter) {
   const std::shared_ptr<Script> script = Find(job_id);
   if (script == nullptr) return absl::OkStatus();
-  {
-    MutexLock lock(mutex_);
-    if (!script->end_state.has_value()) script->end_state = end_state;
+  script->cancellation.Cancel(reason);
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      const auto it = scripts_.find(job_id);
+      if (it == scripts_.end() || it->second != script) return absl::OkStatus();
+      // Its statement ends within a second of the cancellation.
+      ended_.WaitFor(mutex_, kPause);
+    }
+    waiter.CheckDeadline(parts_.clock);
+    MR_RETURN_IF_ERROR(waiter.status());
   }
-  script->cancellation.Cancel(end_state == v1::JOB_STATE_STOPPED ? ScriptStopped()
-                                                                 : CancelledByUser());
-  MutexLock lock(mutex_);
-  // Its statement ends within a second of the cancellation.
-  while (scripts_.contains(job_id)) ended_.Wait(mutex_);
-  return absl::OkStatus();
 }
 
+// What has happened is recorded last: a crash in between finds a script that runs, and goes on.
 absl::Status ScriptJobs::Stop(uint64_t job_id, Cancellation& waiter) {
-  MR_RETURN_IF_ERROR(Interrupt(job_id, v1::JOB_STATE_STOPPED));
+  MR_RETURN_IF_ERROR(Interrupt(job_id, ScriptStopped(), waiter));
+  absl::Status stopped;
   for (uint64_t stream : StreamsOf(job_id)) {
-    MR_RETURN_IF_ERROR(parts_.streams.Stop(stream, waiter));
+    if (stopped.ok()) stopped = parts_.streams.Stop(stream, waiter);
+  }
+  if (stopped.ok()) return RecordEnd(job_id, v1::JOB_STATE_STOPPED, absl::OkStatus());
+  const std::optional<v1::JobRecord> record = parts_.store.Get(job_id);
+  if (record.has_value() && IsLive(*record) && Find(job_id) == nullptr) {
+    const absl::Status resumed = Launch(job_id);
+    if (!resumed.ok()) LogError("job", "cannot go on with a script that did not stop", resumed);
+  }
+  return stopped;
+}
+
+absl::Status ScriptJobs::Cancel(uint64_t job_id, Cancellation& waiter) {
+  MR_RETURN_IF_ERROR(Interrupt(job_id, CancelledByUser(), waiter));
+  absl::Status cancelled;
+  for (uint64_t stream : StreamsOf(job_id)) {
+    cancelled.Update(parts_.streams.Cancel(stream, CancelledByUser()));
+  }
+  cancelled.Update(RecordEnd(job_id, v1::JOB_STATE_CANCELLED, absl::OkStatus()));
+  return cancelled;
+}
+
+absl::Status ScriptJobs::CheckRestart(const v1::JobRecord& record,
+                                      const RestartRequest& request) const {
+  const auto refuse = [&record](absl::string_view why) {
+    return MakeError(SqlState::kObjectNotInPrerequisiteState,
+                     absl::StrCat("job ", record.name(), " cannot be restarted: ", why));
+  };
+  if (record.state() == v1::JOB_STATE_CANCELLED) return refuse("it was cancelled");
+  if (record.state() == v1::JOB_STATE_FINISHED) return refuse("it has finished");
+  if (request.checkpoint_epoch == 0) return absl::OkStatus();
+  // All or none: one that stayed behind would belong to another moment.
+  for (uint64_t stream : StreamsOf(record.id())) {
+    const std::optional<v1::JobRecord> job = parts_.store.Get(stream);
+    if (!job.has_value()) continue;
+    const bool kept = std::any_of(
+        job->checkpoints().begin(), job->checkpoints().end(),
+        [&](const auto& kept_one) { return kept_one.epoch() == request.checkpoint_epoch; });
+    if (kept) continue;
+    return MakeError(SqlState::kUndefinedObject,
+                     absl::StrCat("streaming job ", job->name(), " of ", record.name(),
+                                  " has no checkpoint of epoch ", request.checkpoint_epoch),
+                     "restart the streaming jobs one by one, or from the newest checkpoints");
   }
   return absl::OkStatus();
 }
 
-absl::Status ScriptJobs::Cancel(uint64_t job_id) {
-  MR_RETURN_IF_ERROR(Interrupt(job_id, v1::JOB_STATE_CANCELLED));
-  for (uint64_t stream : StreamsOf(job_id)) {
-    MR_RETURN_IF_ERROR(parts_.streams.Cancel(stream, CancelledByUser()));
+absl::StatusOr<uint64_t> ScriptJobs::RestartStreams(const RestartRequest& request,
+                                                    Cancellation& waiter) {
+  uint64_t restored_epoch = 0;
+  for (uint64_t stream : StreamsOf(request.job_id)) {
+    const std::optional<v1::JobRecord> record = parts_.store.Get(stream);
+    if (!record.has_value()) continue;
+    const bool at_rest =
+        record->state() == v1::JOB_STATE_STOPPED || record->state() == v1::JOB_STATE_FAILED;
+    const bool again =
+        !request.request_id.empty() && record->restart_request_id() == request.request_id;
+    // One that runs beside a failed statement of its script goes on, unless it is to go back.
+    if (!at_rest && !again && request.checkpoint_epoch == 0) continue;
+    if (record->state() == v1::JOB_STATE_CANCELLED) continue;
+    MR_ASSIGN_OR_RETURN(
+        const RestartAnswer answer,
+        parts_.streams.Restart({stream, request.checkpoint_epoch, request.request_id}, waiter));
+    restored_epoch = std::max(restored_epoch, answer.restored_epoch);
   }
-  return absl::OkStatus();
+  return restored_epoch;
+}
+
+absl::StatusOr<RestartAnswer> ScriptJobs::Restart(const RestartRequest& request,
+                                                  Cancellation& waiter) {
+  const std::optional<v1::JobRecord> record = parts_.store.Get(request.job_id);
+  if (!record.has_value()) return InternalError("a script has lost its record");
+  if (!request.request_id.empty() && record->restart_request_id() == request.request_id) {
+    return RestartAnswer{record->restart_attempt(), record->restart_epoch()};
+  }
+  MR_RETURN_IF_ERROR(CheckRestart(*record, request));
+  if (IsLive(*record)) MR_RETURN_IF_ERROR(Stop(request.job_id, waiter));
+  MR_ASSIGN_OR_RETURN(const uint64_t restored_epoch, RestartStreams(request, waiter));
+  RestartAnswer answer{0, restored_epoch};
+  std::set<uint64_t> live;
+  for (uint64_t stream : StreamsOf(request.job_id)) {
+    const std::optional<v1::JobRecord> job = parts_.store.Get(stream);
+    if (job.has_value() && IsLive(*job)) live.insert(stream);
+  }
+  // Last: the same request, made again after a crash, completes what is left.
+  MR_RETURN_IF_ERROR(parts_.store.Update(request.job_id, [&](v1::JobRecord& changed) {
+    answer.attempt = changed.attempt() + 1;
+    changed.set_state(v1::JOB_STATE_RUNNING);
+    changed.set_attempt(answer.attempt);
+    changed.clear_ended_at_micros();
+    changed.clear_error_message();
+    changed.clear_error_sqlstate();
+    changed.set_restart_request_id(request.request_id);
+    changed.set_restart_attempt(answer.attempt);
+    changed.set_restart_epoch(restored_epoch);
+    for (v1::StepStatus& step : *changed.mutable_steps()) {
+      if (step.index() >= changed.committed_steps()) {
+        step.set_state(v1::STEP_STATE_WAITING);
+      } else if (live.contains(step.job_id())) {
+        step.set_state(v1::STEP_STATE_RUNNING);
+      } else {
+        continue;
+      }
+      step.clear_ended_at_micros();
+      step.clear_error();
+    }
+  }));
+  MR_RETURN_IF_ERROR(Launch(request.job_id));
+  return answer;
 }
 
 void ScriptJobs::Shutdown() {

@@ -75,17 +75,22 @@ class ScriptJobs {
   absl::StatusOr<v1::JobRecord> Submit(v1::JobRecord request);
   // Goes on with a script of an earlier process.
   absl::Status Recover(const v1::JobRecord& record);
-  // Ends the statement that runs, drains the streams, and returns when both are done.
+  // Ends the statement that runs, drains the streams, and returns when both are done. If that takes
+  // too long for `waiter`, the script goes on.
   absl::Status Stop(uint64_t job_id, Cancellation& waiter);
-  absl::Status Cancel(uint64_t job_id);
+  absl::Status Cancel(uint64_t job_id, Cancellation& waiter);
+  // Goes on with a stopped or failed script: its streams that have stopped or failed are restarted
+  // from their newest checkpoints (or all from the one that is named), and the script resumes at
+  // its first statement that is not committed. A running one is stopped first. The same request
+  // does nothing twice. 55000 if the script was cancelled or has finished.
+  absl::StatusOr<RestartAnswer> Restart(const RestartRequest& request, Cancellation& waiter);
   // Tells all scripts to end, without recording it: they go on after a restart.
   void Shutdown();
 
  private:
   struct Script {
+    // Of the statement that runs. Who cancels it records what becomes of the job.
     Cancellation cancellation;
-    // What the job's state becomes when it is cancelled; absent: nothing is recorded.
-    std::optional<v1::JobState> end_state;
   };
 
   absl::Status Launch(uint64_t job_id);
@@ -98,13 +103,17 @@ class ScriptJobs {
                            const Script& script);
   // It belongs to a stream that an earlier process has created.
   std::optional<v1::StepStatus> StreamOfStep(uint64_t job_id, uint32_t index) const;
-  absl::Status WaitForStreams(uint64_t job_id, Script& script);
+  // How the streams have ended: FINISHED or STOPPED, or the first error.
+  absl::StatusOr<v1::JobState> WaitForStreams(uint64_t job_id, Script& script);
   absl::Status UpdateStep(uint64_t job_id, uint32_t index,
                           const std::function<void(v1::JobRecord&, v1::StepStatus&)>& change);
-  void RecordEnd(uint64_t job_id, const absl::Status& status, const Script& script);
+  absl::Status RecordEnd(uint64_t job_id, v1::JobState state, const absl::Status& error);
   std::shared_ptr<Script> Find(uint64_t job_id);
   std::vector<uint64_t> StreamsOf(uint64_t job_id) const;
-  absl::Status Interrupt(uint64_t job_id, v1::JobState end_state);
+  // Ends the statement that runs, and returns when the script's thread is gone.
+  absl::Status Interrupt(uint64_t job_id, const absl::Status& reason, Cancellation& waiter);
+  absl::Status CheckRestart(const v1::JobRecord& record, const RestartRequest& request) const;
+  absl::StatusOr<uint64_t> RestartStreams(const RestartRequest& request, Cancellation& waiter);
 
   const Parts parts_;
   Mutex mutex_;

@@ -11,16 +11,17 @@ class CheckpointManifest;
 class PhysicalPlan;
 }  // namespace v1
 
-class CheckpointFiles;
-
 // Removes the files that attempts of the job before `attempt` have staged in the folders of the
 // plan's sinks and never committed: a worker that was lost could not do it. What a checkpoint has
 // promised to commit must be committed before. Idempotent.
 absl::Status RemoveStaleFiles(const v1::PhysicalPlan& plan, uint64_t job_id, uint32_t attempt);
 
-// Commits what the checkpoint has promised, and notes that in its manifest: from then on the files
-// belong to whoever reads them, and a restart does not ask for them again. Idempotent.
-absl::Status CommitPending(const CheckpointFiles& checkpoints,
-                           const v1::CheckpointManifest& manifest);
+// Removes what the checkpoint has committed, or was about to: the job goes back to an older one and
+// writes those rows again. A file that is not what was committed, because somebody has changed it,
+// stays. Idempotent.
+absl::Status WithdrawCommitted(const v1::CheckpointManifest& manifest);
+
+// Gives the files that the checkpoint has promised their final names. Idempotent.
+absl::Status CommitPending(const v1::CheckpointManifest& manifest);
 
 }  // namespace millrace

@@ -2,10 +2,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
+#include "coordinator/job/job_store.h"
+#include "coordinator/job/restart_policy.h"
 #include "coordinator/job/stale_files.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
@@ -17,14 +20,8 @@
 namespace millrace {
 namespace {
 
-// Pauses between attempts grow to this.
-constexpr int64_t kRestartPauseMicros = 200'000;
-constexpr int64_t kRestartPauseMaxMicros = 10'000'000;
 // Workers of a cluster that starts come within this time.
 constexpr int64_t kSettleMicros = 400'000;
-// An attempt that fails this often without publishing anything is given up, unless only workers are
-// missing.
-constexpr int kFailuresMax = 8;
 
 JobEpochs::Tasks TasksOf(const v1::PhysicalPlan& plan) {
   JobEpochs::Tasks tasks;
@@ -58,15 +55,6 @@ std::set<WorkerId> SourceWorkers(const v1::PhysicalPlan& plan,
   return workers;
 }
 
-bool KeepsViews(const v1::PhysicalPlan& plan) {
-  bool keeps = false;
-  for (const v1::Fragment& fragment : plan.fragments()) {
-    ForEachNode(fragment.root(),
-                [&](const v1::PlanNode& node) { keeps = keeps || node.has_view_sink(); });
-  }
-  return keeps;
-}
-
 std::vector<v1::SplitPosition> PositionsOf(const PublishedEpoch& epoch, uint32_t scan_id) {
   std::vector<v1::SplitPosition> positions;
   for (const auto& [key, position] : epoch.positions) {
@@ -75,7 +63,44 @@ std::vector<v1::SplitPosition> PositionsOf(const PublishedEpoch& epoch, uint32_t
   return positions;
 }
 
+// What is known of a row that ends every process that works on it: where it is.
+std::string PlaceOf(const PositionMap& positions) {
+  constexpr size_t kNamedMax = 8;
+  std::vector<std::string> places;
+  for (const auto& [key, position] : positions) {
+    if (position.ended() || places.size() == kNamedMax) continue;
+    const std::string split =
+        position.path().empty() ? absl::StrCat("split ", position.split_id()) : position.path();
+    places.push_back(absl::StrCat(split, " from offset ", position.offset(), " (after row ",
+                                  position.rows(), ")"));
+  }
+  return places.empty() ? "the beginning of its input" : absl::StrJoin(places, ", ");
+}
+
+absl::Status CrashError(const std::set<TaskKey>& suspects, const PositionMap& positions) {
+  std::vector<std::string> tasks;
+  for (const TaskKey& task : suspects) {
+    tasks.push_back(absl::StrCat(task.fragment, ".", task.task_index));
+  }
+  return MakeError(
+      SqlState::kInternalError,
+      absl::StrCat("worker processes have ended ", RestartPolicy::kCrashesMax,
+                   " times in a row while they ran task ", absl::StrJoin(tasks, ", "),
+                   " and read the same place of the input: ", PlaceOf(positions)),
+      "a row there probably ends the process: see the workers' logs; take it out, then restart the "
+      "job");
+}
+
 }  // namespace
+
+bool KeepsViews(const v1::PhysicalPlan& plan) {
+  bool keeps = false;
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    ForEachNode(fragment.root(),
+                [&](const v1::PlanNode& node) { keeps = keeps || node.has_view_sink(); });
+  }
+  return keeps;
+}
 
 // Hands the events of one attempt on.
 class StreamJobs::Observer final : public AttemptObserver {
@@ -91,6 +116,14 @@ class StreamJobs::Observer final : public AttemptObserver {
   const uint64_t job_id_;
   const uint32_t attempt_;
 };
+
+absl::Status StreamJobs::CheckPlan(const Stream& stream, const v1::CheckpointManifest& manifest) {
+  if (manifest.plan_hash() == stream.plan_hash) return absl::OkStatus();
+  return MakeError(SqlState::kObjectNotInPrerequisiteState,
+                   absl::StrCat("the checkpoint of epoch ", manifest.epoch(),
+                                " belongs to another plan than that of job ", stream.spec.name),
+                   "the state of one plan means nothing to another; create the job again");
+}
 
 // Reads the checkpoint and finishes what it had begun. Called without the lock: while a job waits
 // for its next attempt, nobody else changes what is read here, and only one start is under way at a
@@ -110,19 +143,25 @@ absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
   if (stream.durable_epoch > 0) {
     MR_ASSIGN_OR_RETURN(v1::CheckpointManifest manifest,
                         parts_.checkpoints.ReadManifest(stream.manifest));
-    MR_RETURN_IF_ERROR(CommitPending(parts_.checkpoints, manifest));
+    MR_RETURN_IF_ERROR(CheckPlan(stream, manifest));
+    MR_RETURN_IF_ERROR(WithdrawNewer(stream));
+    MR_RETURN_IF_ERROR(CommitSinks(manifest));
     *restored = RestoredEpoch(manifest);
     for (ScanSplits& scan : attempt.scans) {
       scan = ResumeSplits(std::move(scan), PositionsOf(*restored, scan.scan_id));
     }
     attempt.restore = std::move(manifest);
   }
+  const absl::Status unused = RemoveUnusedCheckpoints(attempt.job_id);
+  if (!unused.ok()) LogError("job", "cannot remove what an earlier attempt has left", unused);
   const absl::Status cleaned = RemoveStaleFiles(*attempt.plan, attempt.job_id, stream.attempt + 1);
   if (!cleaned.ok()) LogError("job", "cannot remove staged files of an earlier attempt", cleaned);
   if (stream.serve_only) {
+    // Without an end: windows that are open must stay open.
     for (ScanSplits& scan : attempt.scans) {
       scan.splits.clear();
       scan.follows = false;
+      scan.held = true;
     }
   }
   return attempt;
@@ -142,17 +181,22 @@ absl::Status StreamJobs::StartAttempt(uint64_t job_id) {
   // The number is durable before anything can carry it.
   if (attempt.ok()) {
     attempt->attempt = stream->attempt + 1;
-    const absl::Status updated = parts_.store.Update(
-        job_id, [&](v1::JobRecord& record) { record.set_attempt(attempt->attempt); });
+    const absl::Status updated = parts_.store.Update(job_id, [&](v1::JobRecord& record) {
+      record.set_attempt(attempt->attempt);
+      if (!stream->restart_cause.has_value()) return;
+      AddRestart(record, stream->attempt, stream->attempt_ended_wall_micros, *stream->restart_cause,
+                 stream->durable_epoch);
+    });
     if (!updated.ok()) attempt = updated;
   }
   MutexLock lock(mutex_);
   if (stream->phase != StreamPhase::kWaiting) return absl::OkStatus();
   stream->start_queued = false;
   if (!attempt.ok()) {
-    FailStream(*stream, attempt.status());
+    OnAttemptFailed(*stream, attempt.status());
     return attempt.status();
   }
+  stream->restart_cause.reset();
   Launch(*stream, *std::move(attempt), std::move(restored));
   return stream->error;
 }
@@ -163,14 +207,17 @@ void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch rest
   stream.attempt_ended = false;
   stream.staged_epoch = 0;
   stream.worker_lost = false;
+  stream.leaving.reset();
   // What an earlier attempt had kept after the checkpoint will be kept again.
   stream.kept_rows = attempt.restore.has_value() ? KeptRowLog(*attempt.restore) : KeptRowLog();
+  const v1::CheckpointManifest restored_manifest =
+      attempt.restore.value_or(v1::CheckpointManifest());
   const uint64_t job_id = stream.spec.job_id;
   auto placements = parts_.runs.Start(std::move(attempt),
                                       std::make_shared<Observer>(*this, job_id, stream.attempt));
   if (!placements.ok()) {
-    if (GetErrorDetail(placements.status()).retry == Retry::kSafe && stream.ever_published) {
-      ScheduleRestart(stream);
+    if (IsLoss(placements.status()) && stream.ever_published) {
+      ScheduleRestart(stream, placements.status());
     } else {
       FailStream(stream, placements.status());
     }
@@ -180,10 +227,11 @@ void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch rest
   stream.workers = WorkersOf(stream.placements);
   stream.source_workers = SourceWorkers(*stream.spec.plan, stream.placements);
   if (stream.source_workers.empty()) stream.source_workers = stream.workers;
+  stream.durable_positions = restored.positions;
   stream.durable_rows = RowsRead(restored.positions);
   RestoreTables(stream, restored.positions);
   stream.epochs = std::make_unique<JobEpochs>(TasksOf(*stream.spec.plan), std::move(restored));
-  stream.checkpoint = std::make_unique<CheckpointProgress>(stream.workers);
+  stream.checkpoint = std::make_unique<CheckpointProgress>(stream.workers, restored_manifest);
   stream.phase = StreamPhase::kRunning;
   Log(LogLevel::kInfo, "job", "streaming job starts",
       {{"job", job_id}, {"attempt", stream.attempt}, {"restored_epoch", stream.durable_epoch}});
@@ -213,23 +261,55 @@ void StreamJobs::OnEnded(uint64_t job_id, uint32_t attempt, const AttemptOutcome
     if (stream->final_durable) stream->phase = StreamPhase::kServing;
     return;  // Else StoreCheckpoint makes it so.
   }
-  if (GetErrorDetail(outcome.status).retry == Retry::kSafe && stream->ever_published &&
-      ++stream->failures <= kFailuresMax) {
-    Log(LogLevel::kWarning, "job", "streaming job will be restarted",
-        {{"job", job_id}, {"reason", outcome.status.message()}});
-    stream->last_error = outcome.status;
-    ScheduleRestart(*stream);
-    return;
-  }
-  FailStream(*stream, outcome.status);
+  OnAttemptFailed(*stream, outcome.status);
 }
 
-void StreamJobs::ScheduleRestart(Stream& stream) {
+std::set<TaskKey> StreamJobs::LostTasks(const Stream& stream) const {
+  std::set<WorkerId> active;
+  for (const WorkerEntry& worker : parts_.registry.Active()) active.insert(worker.id);
+  std::set<TaskKey> lost;
+  for (const v1::TaskPlacement& task : stream.placements) {
+    if (active.contains(WorkerId(task.worker_id()))) continue;
+    lost.insert({task.fragment(), task.task_index()});
+  }
+  return lost;
+}
+
+void StreamJobs::OnAttemptFailed(Stream& stream, const absl::Status& cause) {
+  // Nothing has gone wrong.
+  if (stream.leaving.has_value() && IsLoss(cause)) {
+    ScheduleRestart(stream, cause);
+    stream.restart_at_micros = 0;
+    return;
+  }
+  // A statement that creates a job reports its errors; a loss it waits for, like everybody.
+  if (!stream.ever_published && !IsLoss(cause)) return FailStream(stream, cause);
+  uint64_t rows_read = stream.durable_rows;
+  if (stream.epochs != nullptr && !stream.epochs->published().empty()) {
+    rows_read = RowsRead(stream.epochs->published().back().positions);
+  }
+  switch (stream.policy.OnAttemptEnded(cause, LostTasks(stream), rows_read)) {
+    case RestartPolicy::Verdict::kRestart:
+      return ScheduleRestart(stream, cause);
+    case RestartPolicy::Verdict::kFail:
+      return FailStream(stream, cause);
+    case RestartPolicy::Verdict::kFailCrash:
+      return FailStream(stream, CrashError(stream.policy.suspects(), stream.durable_positions));
+  }
+}
+
+void StreamJobs::ScheduleRestart(Stream& stream, const absl::Status& cause) {
+  Log(LogLevel::kWarning, "job", "streaming job will be restarted",
+      {{"job", stream.spec.job_id}, {"reason", cause.message()}});
   stream.phase = StreamPhase::kWaiting;
   stream.attempt_started = false;
-  const int64_t pause =
-      std::min(kRestartPauseMaxMicros, kRestartPauseMicros << std::min(stream.failures, 6));
-  stream.restart_at_micros = parts_.clock.MonotonicMicros() + pause;
+  stream.last_error = cause;
+  // While workers are missing, the cause is what has ended the last attempt that ran.
+  if (!stream.restart_cause.has_value()) {
+    stream.restart_cause = cause;
+    stream.attempt_ended_wall_micros = parts_.clock.WallMicros();
+  }
+  stream.restart_at_micros = parts_.clock.MonotonicMicros() + stream.policy.PauseMicros();
 }
 
 void StreamJobs::FailStream(Stream& stream, const absl::Status& error) {
@@ -266,6 +346,27 @@ void StreamJobs::OnWorkerJoined() {
   settled_micros_ = parts_.clock.MonotonicMicros() + kSettleMicros;
 }
 
+absl::Status StreamJobs::WorkerLeaves(WorkerId worker) {
+  return MakeError(ErrorDetail{SqlState::kConnectionFailure, 0, "", Blame::kExternal, Retry::kSafe},
+                   absl::StrCat("worker ", worker.value(), " leaves"));
+}
+
+void StreamJobs::OnWorkerDraining(WorkerId worker) {
+  const bool others = !parts_.registry.Active().empty();
+  MutexLock lock(mutex_);
+  for (auto& [id, stream] : streams_) {
+    if (!stream->workers.contains(worker)) continue;
+    if (stream->phase == StreamPhase::kRunning) {
+      stream->leaving = worker;
+      stream->checkpoint_wanted = true;
+    } else if (stream->phase == StreamPhase::kServing && others && KeepsViews(*stream->spec.plan)) {
+      const absl::Status leaves = WorkerLeaves(worker);
+      ReleaseWorkers(*stream, leaves);
+      ScheduleRestart(*stream, leaves);
+    }
+  }
+}
+
 void StreamJobs::OnWorkerLost(WorkerId worker) {
   MutexLock lock(mutex_);
   for (auto& [id, stream] : streams_) {
@@ -276,8 +377,11 @@ void StreamJobs::OnWorkerLost(WorkerId worker) {
     const bool holds = serves || (stream->phase == StreamPhase::kRunning && stream->attempt_ended);
     if (!holds || !stream->workers.contains(worker)) continue;
     stream->workers.erase(worker);
-    ReleaseWorkers(*stream, absl::UnavailableError("a worker with rows of the view was lost"));
-    ScheduleRestart(*stream);
+    const absl::Status lost =
+        MakeError(ErrorDetail{SqlState::kConnectionFailure, 0, "", Blame::kExternal, Retry::kSafe},
+                  absl::StrCat("worker ", worker.value(), " with rows of the job was lost"));
+    ReleaseWorkers(*stream, lost);
+    ScheduleRestart(*stream, lost);
   }
 }
 

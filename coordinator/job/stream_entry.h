@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "coordinator/job/restart_policy.h"
 #include "coordinator/job/stream_jobs.h"
 
 namespace millrace {
@@ -32,6 +33,8 @@ struct StreamJobs::FollowedTable {
 // One streaming job, guarded by the mutex of StreamJobs.
 struct StreamJobs::Stream {
   StreamSpec spec;
+  // Of spec.planned.
+  std::string plan_hash;
   StreamPhase phase = StreamPhase::kWaiting;
   // The current attempt, or the last one.
   uint32_t attempt = 0;
@@ -51,15 +54,20 @@ struct StreamJobs::Stream {
 
   uint64_t durable_epoch = 0;
   std::string manifest;
+  // How far it had read.
+  PositionMap durable_positions;
   // Rows that the last durable epoch had read.
   uint64_t durable_rows = 0;
   // The newest epoch of the attempt for which a sink has staged files. A watermark can close
   // windows without a further row, and their files wait for a durable epoch too.
   uint64_t staged_epoch = 0;
+  // A worker of the attempt wants to leave: the attempt ends with its next checkpoint.
+  std::optional<WorkerId> leaving;
   // A worker of the attempt is lost, and the attempt has not ended yet: what it kept of the views
   // cannot be read.
   bool worker_lost = false;
-  // The last durable epoch was the final one.
+  // The last durable epoch was the final one: attempts only serve the views, and change nothing
+  // that is durable.
   bool final_durable = false;
   bool ever_published = false;
 
@@ -67,6 +75,8 @@ struct StreamJobs::Stream {
   int64_t next_checkpoint_micros = 0;
   int64_t last_epoch_micros = 0;
   bool epoch_forced = false;
+  // The next epoch is to be a checkpoint.
+  bool checkpoint_wanted = false;
   // The last look found that nothing had come in since the newest published epoch.
   bool quiet = false;
   // What the tasks had reported as read when the last epoch was started.
@@ -76,15 +86,20 @@ struct StreamJobs::Stream {
   // restart).
   bool serve_only = false;
 
-  // When the next attempt may start, and how often attempts have failed since the last published
-  // epoch.
+  // When the next attempt may start.
   int64_t restart_at_micros = 0;
-  int failures = 0;
+  RestartPolicy policy;
+  // Why the last attempt has ended; recorded with the number of the next one.
+  std::optional<absl::Status> restart_cause;
+  int64_t attempt_ended_wall_micros = 0;
   bool start_queued = false;
   absl::Status error;
   // Why the newest attempt that was not the last one had ended.
   absl::Status last_error;
   std::vector<v1::TaskProgress> last_tasks;
 };
+
+// False for a job that only writes to sinks: at its end there is nothing to serve.
+bool KeepsViews(const v1::PhysicalPlan& plan);
 
 }  // namespace millrace

@@ -3,17 +3,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/base/status.h"
 #include "common/logging/log.h"
-#include "common/net/rpc_status.h"
-#include "coordinator/job/stale_files.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
 #include "coordinator/scheduler/placement.h"
 
-// Epochs and checkpoints of streaming jobs.
+// Epochs of streaming jobs.
 
 namespace millrace {
 namespace {
@@ -76,17 +73,15 @@ std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
   // Everything but the stored tables, which never end unless the job only serves.
   const bool ended = epochs.sources_ended();
   const bool follows = !stream.tables.empty() && !stream.serve_only;
-  if ((ended && !follows) || stream.stop_requested) {
+  if ((ended && !follows) || stream.stop_requested || stream.serve_only) {
     // The last one is durable, so it waits for a checkpoint that is under way.
     if (!stream.checkpoint->idle()) return std::nullopt;
     return EpochKind::kFinal;
   }
-  if (now < stream.next_epoch_micros && !stream.epoch_forced) return std::nullopt;
+  const bool at_once = stream.epoch_forced || stream.checkpoint_wanted;
+  if (now < stream.next_epoch_micros && !at_once) return std::nullopt;
   const bool first = epochs.published().empty();
-  if (!first && (now >= stream.next_checkpoint_micros || LogIsLong(stream)) &&
-      stream.checkpoint->idle() &&
-      (RowsRead(epochs.published().back().positions) != stream.durable_rows ||
-       stream.staged_epoch > stream.durable_epoch)) {
+  if (!first && stream.checkpoint->idle() && CheckpointIsDue(stream, now)) {
     return EpochKind::kCheckpoint;
   }
   const int64_t interval = stream.spec.options.epoch_interval_micros;
@@ -97,6 +92,15 @@ std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
     return std::nullopt;
   }
   return EpochKind::kPlain;
+}
+
+bool StreamJobs::CheckpointIsDue(const Stream& stream, int64_t now) {
+  if (stream.checkpoint_wanted) return true;
+  const bool due = now >= stream.next_checkpoint_micros || LogIsLong(stream) ||
+                   stream.policy.MakesEveryEpochDurable();
+  if (!due) return false;
+  return RowsRead(stream.epochs->published().back().positions) != stream.durable_rows ||
+         stream.staged_epoch > stream.durable_epoch;
 }
 
 bool StreamJobs::SourcesAreQuiet(const Stream& stream, int64_t now) const {
@@ -116,7 +120,8 @@ void StreamJobs::StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int6
   // On a grid, so that jobs with the same interval get the same epochs.
   stream.next_epoch_micros = (now / interval + 1) * interval;
   if (kind != EpochKind::kPlain) {
-    stream.checkpoint->Begin(epoch);
+    stream.checkpoint->Begin(epoch, now);
+    stream.checkpoint_wanted = false;
     stream.next_checkpoint_micros = now + stream.spec.options.checkpoint_interval_micros;
   }
   v1::CoordinatorMessage message;
@@ -182,7 +187,6 @@ void StreamJobs::Publish(Stream& stream, const PublishedEpoch& published) {
   stream.kept_rows.Publish(published.epoch);
   ReleaseTables(stream, published);
   stream.epochs->Retain(RetentionFloor());
-  stream.failures = 0;
   if (!stream.ever_published) {
     stream.ever_published = true;
     work_.Add([this, job_id = stream.spec.job_id] {
@@ -199,133 +203,6 @@ void StreamJobs::Publish(Stream& stream, const PublishedEpoch& published) {
   out.set_epoch(published.epoch);
   out.set_oldest_readable(stream.epochs->oldest_readable());
   Send(stream.workers, message);
-  changed_.NotifyAll();
-}
-
-void StreamJobs::OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done) {
-  MutexLock lock(mutex_);
-  Stream* stream = FindRunning(done.job_id(), done.attempt(), worker);
-  if (stream == nullptr) return;
-  if (done.has_error()) {
-    const absl::Status error =
-        WithContext(FromProto(done.error()), absl::StrCat("checkpoint ", done.epoch()));
-    work_.Add([this, job_id = done.job_id(), attempt = done.attempt(), error] {
-      AbandonCheckpoint(job_id, attempt, error);
-    });
-    return;
-  }
-  stream->checkpoint->OnWorkerDone(worker, done);
-  StoreIfReady(*stream);
-}
-
-// An attempt that runs ends with the error, and is restarted if that can help. The last checkpoint
-// of one that has ended is only made by a new attempt.
-void StreamJobs::AbandonCheckpoint(uint64_t job_id, uint32_t attempt, const absl::Status& error) {
-  {
-    MutexLock lock(mutex_);
-    Stream* stream = Find(job_id);
-    if (stream == nullptr || stream->attempt != attempt) return;
-    if (stream->attempt_ended && stream->phase == StreamPhase::kRunning) {
-      ReleaseWorkers(*stream, error);
-      return FailStream(*stream, error);
-    }
-  }
-  parts_.runs.Cancel(job_id, attempt, error);
-}
-
-void StreamJobs::StoreIfReady(Stream& stream) {
-  if (!stream.checkpoint->ReadyToStore()) return;
-  const PublishedEpoch* published = stream.epochs->At(*stream.checkpoint->epoch());
-  const EpochKind kind = published != nullptr ? published->kind : EpochKind::kCheckpoint;
-  v1::CheckpointManifest manifest = stream.checkpoint->TakeManifest();
-  manifest.set_job_id(stream.spec.job_id);
-  manifest.set_attempt(stream.attempt);
-  for (const v1::TaskPlacement& placement : stream.placements) {
-    *manifest.add_placements() = placement;
-  }
-  manifest.set_created_at_micros(parts_.clock.WallMicros());
-  stream.kept_rows.AddTo(&manifest);
-  work_.Add([this, job_id = stream.spec.job_id, kind, made = std::move(manifest)]() mutable {
-    StoreCheckpoint(job_id, std::move(made), kind);
-  });
-}
-
-// Files first (the workers have done that), manifest second, pointer third (I2); what sinks have
-// staged comes after that (I5), and that the job has ended comes last, because an ended job that
-// keeps no view is not taken up again. *name is set as soon as the pointer has moved.
-absl::Status StreamJobs::MakeDurable(const v1::CheckpointManifest& manifest, v1::JobState state,
-                                     std::string* name) {
-  MR_ASSIGN_OR_RETURN(const std::string written, parts_.checkpoints.WriteManifest(manifest));
-  bool over = false;
-  MR_RETURN_IF_ERROR(parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& record) {
-    over = record.state() == v1::JOB_STATE_CANCELLED || record.state() == v1::JOB_STATE_FAILED;
-    if (over) return;
-    record.set_durable_epoch(manifest.epoch());
-    record.set_checkpoint_manifest(written);
-    if (record.state() == v1::JOB_STATE_CREATED) record.set_state(v1::JOB_STATE_RUNNING);
-  }));
-  if (over) return CancelledByUser();
-  *name = written;
-  MR_FAILPOINT("checkpoint.before_sink_commit");
-  MR_RETURN_IF_ERROR(CommitPending(parts_.checkpoints, manifest));
-  if (state == v1::JOB_STATE_RUNNING) return absl::OkStatus();
-  return parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& record) {
-    if (record.state() == v1::JOB_STATE_CANCELLED) return;
-    record.set_state(state);
-    record.set_ended_at_micros(parts_.clock.WallMicros());
-  });
-}
-
-void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest, EpochKind kind) {
-  bool stopped = false;
-  {
-    MutexLock lock(mutex_);
-    const Stream* stream = Find(job_id);
-    if (stream == nullptr || stream->attempt != manifest.attempt()) return;
-    if (stream->phase == StreamPhase::kCancelled) return;
-    const bool ended = stream->epochs->sources_ended() && stream->tables.empty();
-    stopped = (stream->stop_requested && !ended) || stream->serve_only;
-  }
-  v1::JobState state = v1::JOB_STATE_RUNNING;
-  if (kind == EpochKind::kFinal) state = stopped ? v1::JOB_STATE_STOPPED : v1::JOB_STATE_FINISHED;
-  std::string name;
-  const absl::Status durable = MakeDurable(manifest, state, &name);
-  if (!durable.ok()) {
-    if (GetErrorDetail(durable).state == SqlState::kQueryCanceled) return;
-    LogError("epoch", absl::StrCat("checkpoint of job ", job_id, " failed"), durable);
-    if (!name.empty()) {
-      // The next attempt goes on from where the record points, and finishes what is left.
-      MutexLock lock(mutex_);
-      Stream* stream = Find(job_id);
-      if (stream == nullptr || stream->attempt != manifest.attempt()) return;
-      stream->durable_epoch = manifest.epoch();
-      stream->manifest = name;
-    }
-    return AbandonCheckpoint(job_id, manifest.attempt(), durable);
-  }
-  // Before the next checkpoint can begin.
-  const absl::Status removed = parts_.checkpoints.RemoveOlder(manifest, name);
-  if (!removed.ok()) LogError("epoch", "cannot remove older checkpoints", removed);
-  MutexLock lock(mutex_);
-  Stream* stream = Find(job_id);
-  if (stream == nullptr || stream->attempt != manifest.attempt()) return;
-  stream->durable_epoch = manifest.epoch();
-  stream->manifest = name;
-  const PositionMap positions = RestoredEpoch(manifest).positions;
-  stream->durable_rows = RowsRead(positions);
-  for (FollowedTable& table : stream->tables) {
-    const auto read = positions.find({table.scan_id, 0});
-    if (read != positions.end()) table.durable_position = read->second.offset();
-  }
-  if (stream->checkpoint != nullptr) stream->checkpoint->Complete();
-  if (kind == EpochKind::kFinal) {
-    stream->final_durable = true;
-    stream->serve_only = stopped;
-    // The tasks may have ended before the pointer was written; else they will end now.
-    if (stream->phase == StreamPhase::kRunning && stream->attempt_ended) {
-      stream->phase = StreamPhase::kServing;
-    }
-  }
   changed_.NotifyAll();
 }
 

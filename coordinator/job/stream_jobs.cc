@@ -6,21 +6,18 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
-#include "common/base/units.h"
 #include "common/logging/log.h"
+#include "coordinator/epoch/plan_hash.h"
+#include "coordinator/job/job_files.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/scheduler/placement.h"
+#include "coordinator/scheduler/spread_plan.h"
 
 namespace millrace {
 namespace {
 
 // How often waiting statements look at their deadlines.
 constexpr std::chrono::milliseconds kPause(50);
-
-absl::Status NoSuchStream(uint64_t job_id) {
-  return MakeError(SqlState::kUndefinedObject,
-                   absl::StrCat("streaming job ", job_id, " does not exist"));
-}
 
 absl::Status NotReadable(const std::string& name, const absl::Status& error) {
   if (!error.ok()) {
@@ -37,14 +34,20 @@ absl::Status NotReadable(const std::string& name, const absl::Status& error) {
   return MakeError(detail, absl::StrCat("materialized view ", name, " cannot be read yet"));
 }
 
-int64_t DurationSetting(const std::map<std::string, std::string>& settings, const std::string& name,
-                        int64_t otherwise) {
-  auto it = settings.find(name);
-  if (it == settings.end()) return otherwise;
-  return ParseDurationMicros(it->second).value_or(otherwise);
+}  // namespace
+
+absl::Status StreamJobs::NoSuchStream(uint64_t job_id) {
+  return MakeError(SqlState::kUndefinedObject,
+                   absl::StrCat("streaming job ", job_id, " does not exist"));
 }
 
-}  // namespace
+absl::Status StreamJobs::NotRunning(const Stream& stream) {
+  const char* what = stream.phase == StreamPhase::kCancelled ? " was cancelled" : " has failed: ";
+  return MakeError(SqlState::kObjectNotInPrerequisiteState,
+                   absl::StrCat("streaming job ", stream.spec.name, what,
+                                stream.phase == StreamPhase::kCancelled ? absl::string_view()
+                                                                        : stream.error.message()));
+}
 
 StreamJobs::StreamJobs(Parts parts) : parts_(parts), self_(std::make_shared<StreamJobs*>(this)) {}
 
@@ -56,50 +59,21 @@ StreamJobs::Stream* StreamJobs::Find(uint64_t job_id) const {
 }
 
 absl::Status StreamJobs::Start(StreamSpec spec) {
-  v1::StreamJobFile file;
-  *file.mutable_plan() = *spec.plan;
-  ToProto(spec.scans, &file);
-  file.mutable_settings()->insert(spec.settings.begin(), spec.settings.end());
-  MR_RETURN_IF_ERROR(parts_.files.Write(spec.job_id, file));
+  MR_RETURN_IF_ERROR(parts_.files.Write(spec.job_id, FileOf(spec)));
+  spec.plan = std::make_shared<const v1::PhysicalPlan>(SpreadPlan(*spec.planned, spec.parallelism));
   const uint64_t job_id = spec.job_id;
   {
     MutexLock lock(mutex_);
     MR_CHECK(!streams_.contains(job_id));
     auto stream = std::make_shared<Stream>();
     stream->spec = std::move(spec);
+    stream->plan_hash = PlanHash(*stream->spec.planned);
     FindTables(*stream);
     // Not before the statement's own attempt to start it, which reports its error at once.
     stream->start_queued = true;
     streams_[job_id] = std::move(stream);
   }
   return StartAttempt(job_id);
-}
-
-absl::Status StreamJobs::Recover(const v1::JobRecord& record, StreamOptions defaults) {
-  auto stream = std::make_shared<Stream>();
-  MR_ASSIGN_OR_RETURN(v1::StreamJobFile file, parts_.files.Read(record.id()));
-  StreamSpec& spec = stream->spec;
-  spec.job_id = record.id();
-  spec.name = record.name();
-  spec.scans = ScansOf(file);
-  spec.settings.insert(file.settings().begin(), file.settings().end());
-  spec.plan = std::make_shared<const v1::PhysicalPlan>(std::move(*file.mutable_plan()));
-  spec.options.epoch_interval_micros =
-      DurationSetting(spec.settings, "epoch_interval", defaults.epoch_interval_micros);
-  spec.options.checkpoint_interval_micros =
-      DurationSetting(spec.settings, "checkpoint_interval", defaults.checkpoint_interval_micros);
-  stream->attempt = record.attempt();
-  stream->durable_epoch = record.durable_epoch();
-  stream->manifest = record.checkpoint_manifest();
-  stream->ever_published = true;
-  stream->final_durable =
-      record.state() == v1::JOB_STATE_FINISHED || record.state() == v1::JOB_STATE_STOPPED;
-  stream->serve_only = record.state() == v1::JOB_STATE_STOPPED;
-  FindTables(*stream);
-  MutexLock lock(mutex_);
-  newest_epoch_ = std::max(newest_epoch_, record.durable_epoch());
-  streams_[record.id()] = std::move(stream);
-  return absl::OkStatus();
 }
 
 absl::Status StreamJobs::Wait(Cancellation& token,
@@ -199,28 +173,27 @@ absl::Status StreamJobs::Cancel(uint64_t job_id, const absl::Status& reason) {
     if (stream == nullptr) return NoSuchStream(job_id);
     attempt = stream->attempt;
     if (stream->phase == StreamPhase::kServing) ReleaseWorkers(*stream, reason);
-    const bool over =
-        stream->phase == StreamPhase::kFailed || stream->phase == StreamPhase::kCancelled;
     stream->phase = StreamPhase::kCancelled;
     stream->error = reason;
     changed_.NotifyAll();
-    if (over) return absl::OkStatus();
   }
   parts_.runs.Cancel(job_id, attempt, reason);
   const int64_t now = parts_.clock.WallMicros();
   return parts_.store.Update(job_id, [now](v1::JobRecord& record) {
-    if (!IsLive(record)) return;
+    if (record.state() == v1::JOB_STATE_CANCELLED) return;
+    if (record.state() == v1::JOB_STATE_FINISHED) return;
     record.set_state(v1::JOB_STATE_CANCELLED);
     record.set_ended_at_micros(now);
   });
 }
 
 absl::Status StreamJobs::Drop(uint64_t job_id) {
+  bool known = false;
   {
     MutexLock lock(mutex_);
-    if (Find(job_id) == nullptr) return parts_.store.Remove(job_id);
+    known = Find(job_id) != nullptr;
   }
-  MR_RETURN_IF_ERROR(Cancel(job_id, CancelledByUser()));
+  if (known) MR_RETURN_IF_ERROR(Cancel(job_id, CancelledByUser()));
   {
     MutexLock lock(mutex_);
     streams_.erase(job_id);

@@ -26,6 +26,7 @@
 #include "coordinator/job/cancellation.h"
 #include "coordinator/job/job_files.h"
 #include "coordinator/job/job_store.h"
+#include "coordinator/job/stream_spec.h"
 #include "coordinator/job/work_queue.h"
 #include "coordinator/membership/worker_registry.h"
 #include "coordinator/metadata/id_allocator.h"
@@ -33,22 +34,6 @@
 #include "coordinator/scheduler/table_log.h"
 
 namespace millrace {
-
-struct StreamOptions {
-  int64_t epoch_interval_micros = 500'000;
-  int64_t checkpoint_interval_micros = 10'000'000;
-};
-
-// A streaming job to start. Its JobRecord is in the store already.
-struct StreamSpec {
-  uint64_t job_id = 0;
-  std::string name;
-  std::shared_ptr<const v1::PhysicalPlan> plan;
-  std::vector<ScanSplits> scans;
-  std::map<std::string, std::string> settings;
-  StreamOptions options;
-  uint64_t memory_bytes_max = 0;
-};
 
 enum class StreamPhase : uint8_t {
   // No attempt runs; one will be started when the time has come and workers are there.
@@ -111,6 +96,8 @@ class StreamJobs {
     const Clock& clock;
     // What streams read of stored tables; empty: none of them does.
     TableLogReader table_log = {};
+    // Newest checkpoints of each job that are kept, at least 1.
+    uint32_t checkpoints_kept = 3;
   };
   explicit StreamJobs(Parts parts);
   ~StreamJobs();
@@ -118,12 +105,22 @@ class StreamJobs {
   // Writes the job's file, then starts the first attempt. The record stays CREATED until the first
   // epoch is published.
   absl::Status Start(StreamSpec spec);
-  // Takes up a job of an earlier process. Attempts start when workers are there.
+  // Takes up a job of an earlier process, also one that has failed. Attempts start when workers are
+  // there.
   absl::Status Recover(const v1::JobRecord& record, StreamOptions defaults);
   // The first published epoch; it has all rows that stored tables had at the start.
   absl::Status WaitFirstEpoch(uint64_t job_id, Cancellation& token);
   // A last durable epoch, then nothing more is read; views stay readable. Returns when it is done.
   absl::Status Stop(uint64_t job_id, Cancellation& token);
+  // Makes a checkpoint with everything that was read before the call, and returns when it is the
+  // newest. A job at its end has one already. 55000 if the job has failed or was cancelled; the
+  // cause if the attempt ends meanwhile.
+  absl::StatusOr<v1::CheckpointSummary> Checkpoint(uint64_t job_id, Cancellation& token);
+  // The job goes on from a checkpoint, spread over the slots that are there; a running one is
+  // stopped first. Files that sinks have committed after that checkpoint are withdrawn, so that
+  // every row is outside once. Returns when it is recorded; the attempt starts when workers are
+  // there. 55000 if the job was cancelled or has finished, 42704 if the checkpoint is not kept.
+  absl::StatusOr<RestartAnswer> Restart(const RestartRequest& request, Cancellation& token);
   // At once; what it has written outside stays, views are no longer readable.
   absl::Status Cancel(uint64_t job_id, const absl::Status& reason);
   // Cancels, and removes every trace but the files of sinks.
@@ -163,6 +160,9 @@ class StreamJobs {
   // Jobs that wait for workers give those that come together a moment to be all there.
   void OnWorkerJoined();
   void OnWorkerLost(WorkerId worker);
+  // The worker wants to leave in good order and gets no new tasks: jobs with tasks on it make a
+  // checkpoint, and go on without it from there; views at their end are put together elsewhere.
+  void OnWorkerDraining(WorkerId worker);
 
  private:
   class Observer;
@@ -170,18 +170,39 @@ class StreamJobs {
   struct Stream;
 
   // stream_jobs.cc
+  static absl::Status NoSuchStream(uint64_t job_id);
+  static absl::Status NotRunning(const Stream& stream);
   Stream* Find(uint64_t job_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<BoundViews> BindLocked(const std::set<ViewRead>& reads)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   StreamView ViewOf(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Wait(Cancellation& token, const std::function<absl::StatusOr<bool>()>& done);
 
+  // stream_restarts.cc
+  absl::StatusOr<std::shared_ptr<Stream>> Load(const v1::JobRecord& record) const;
+  absl::Status DrainForRestart(uint64_t job_id, Cancellation& token);
+  absl::StatusOr<RestartAnswer> RestartNow(const RestartRequest& request);
+  absl::StatusOr<std::shared_ptr<Stream>> FindRestartable(const v1::JobRecord& record);
+  absl::Status CheckCheckpoint(const Stream& stream, const v1::CheckpointSummary& checkpoint) const;
+  uint32_t ParallelismNow(const StreamSpec& spec) const;
+  absl::Status Respread(StreamSpec& spec) const;
+  absl::Status RecordRestart(const RestartRequest& request, const v1::CheckpointSummary& target,
+                             uint32_t attempt);
+  absl::Status WithdrawNewer(const Stream& stream) const;
+
   // stream_attempts.cc
   absl::Status StartAttempt(uint64_t job_id);
+  static absl::Status CheckPlan(const Stream& stream, const v1::CheckpointManifest& manifest);
   absl::StatusOr<AttemptSpec> PrepareAttempt(const Stream& stream, PublishedEpoch* restored) const;
   void Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch restored)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ScheduleRestart(Stream& stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ScheduleRestart(Stream& stream, const absl::Status& cause)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Restarts the job, or fails it, as its policy says.
+  static absl::Status WorkerLeaves(WorkerId worker);
+  void OnAttemptFailed(Stream& stream, const absl::Status& cause)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::set<TaskKey> LostTasks(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailStream(Stream& stream, const absl::Status& error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReleaseWorkers(Stream& stream, const absl::Status& reason)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -199,6 +220,19 @@ class StreamJobs {
   void HandOutLog(Stream& stream, FollowedTable& table, HandOut which)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // stream_checkpoints.cc
+  void OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done);
+  void AbandonCheckpoint(uint64_t job_id, uint32_t attempt, const absl::Status& error);
+  void StoreIfReady(Stream& stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest, EpochKind kind);
+  std::optional<WorkerId> AdoptCheckpoint(const v1::CheckpointManifest& manifest,
+                                          const std::string& name, EpochKind kind, bool stopped);
+  void FinishServing(uint64_t job_id, uint32_t attempt);
+  absl::Status MakeDurable(const v1::CheckpointManifest& manifest, v1::JobState state,
+                           std::string* name);
+  absl::Status CommitSinks(const v1::CheckpointManifest& manifest) const;
+  absl::Status RemoveUnusedCheckpoints(uint64_t job_id) const;
+
   // stream_epochs.cc
   std::optional<EpochKind> DueEpoch(Stream& stream, int64_t now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -209,14 +243,9 @@ class StreamJobs {
   Stream* FindRunning(uint64_t job_id, uint32_t attempt, WorkerId worker)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnEpochAck(WorkerId worker, const v1::EpochAck& ack);
-  void OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done);
+  static bool CheckpointIsDue(const Stream& stream, int64_t now);
   void Publish(Stream& stream, const PublishedEpoch& published)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void AbandonCheckpoint(uint64_t job_id, uint32_t attempt, const absl::Status& error);
-  void StoreIfReady(Stream& stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest, EpochKind kind);
-  absl::Status MakeDurable(const v1::CheckpointManifest& manifest, v1::JobState state,
-                           std::string* name);
   uint64_t RetentionFloor() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Send(const std::set<WorkerId>& workers, const v1::CoordinatorMessage& message);
 

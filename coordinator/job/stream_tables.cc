@@ -119,9 +119,8 @@ uint64_t StreamJobs::TableReadEverywhere(uint64_t object_id) const {
   MutexLock lock(mutex_);
   uint64_t position = UINT64_MAX;
   for (const auto& [id, stream] : streams_) {
-    const bool reads =
-        stream->phase == StreamPhase::kRunning || stream->phase == StreamPhase::kWaiting;
-    if (!reads || stream->serve_only) continue;
+    // A stopped or failed one may be restarted.
+    if (stream->phase == StreamPhase::kCancelled) continue;
     for (const FollowedTable& table : stream->tables) {
       if (table.object_id == object_id) position = std::min(position, table.durable_position);
     }

@@ -3,14 +3,36 @@
 #include <optional>
 #include <random>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
 
 namespace millrace {
+namespace {
+
+constexpr uint32_t kRangeFormat = 1;
+
+// The format and the first number that is not reserved: "1 4096".
+absl::StatusOr<uint64_t> ParseRange(const std::string& key, const std::string& value) {
+  const std::vector<std::string> words = absl::StrSplit(value, ' ');
+  uint32_t format = 0;
+  uint64_t begin = 0;
+  if (!absl::SimpleAtoi(words[0], &format)) {
+    return MakeError(SqlState::kDataCorrupted, absl::StrCat("metadata record is damaged: ", key));
+  }
+  MR_RETURN_IF_ERROR(CheckRecordFormat(absl::StrCat("number range ", key), format, kRangeFormat));
+  if (words.size() != 2 || !absl::SimpleAtoi(words[1], &begin)) {
+    return MakeError(SqlState::kDataCorrupted, absl::StrCat("metadata record is damaged: ", key));
+  }
+  return begin;
+}
+
+}  // namespace
 
 IdAllocator::IdAllocator(MetadataStore& store, std::string name, uint64_t block_size)
     : store_(store), key_(absl::StrCat("ids/", name)), block_size_(block_size) {
@@ -26,12 +48,13 @@ absl::StatusOr<uint64_t> IdAllocator::Next() {
 absl::Status IdAllocator::ReserveBlock() {
   MR_ASSIGN_OR_RETURN(std::optional<MetadataValue> stored, store_.Get(key_));
   uint64_t begin = 1;
-  if (stored.has_value() && !absl::SimpleAtoi(stored->value, &begin)) {
-    return MakeError(SqlState::kDataCorrupted, absl::StrCat("metadata record is damaged: ", key_));
+  if (stored.has_value()) {
+    MR_ASSIGN_OR_RETURN(begin, ParseRange(key_, stored->value));
   }
   const uint64_t revision = stored.has_value() ? stored->revision : 0;
   MR_RETURN_IF_ERROR(
-      store_.CompareAndSwap(key_, revision, absl::StrCat(begin + block_size_)).status());
+      store_.CompareAndSwap(key_, revision, absl::StrCat(kRangeFormat, " ", begin + block_size_))
+          .status());
   next_ = begin;
   end_ = begin + block_size_;
   return absl::OkStatus();

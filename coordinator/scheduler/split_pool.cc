@@ -42,6 +42,7 @@ SplitPool::SplitPool(ScanSplits splits, uint32_t num_tasks)
       order_(splits.order),
       num_tasks_(std::max<uint32_t>(num_tasks, 1)),
       follows_(splits.follows),
+      held_(splits.held),
       known_files_(splits.ended_files.begin(), splits.ended_files.end()) {
   // Also the numbers of splits that had ended before a restart stay taken.
   next_id_ = splits.next_id;
@@ -77,8 +78,9 @@ SplitPool::Answer SplitPool::GiveOwn(uint32_t task_index) {
 }
 
 SplitPool::Answer SplitPool::Request(uint32_t task_index, WorkerId worker) {
-  if (order_ == SplitOrder::kPartitions) return GiveOwn(task_index);
   Answer answer;
+  if (held_) return answer;
+  if (order_ == SplitOrder::kPartitions) return GiveOwn(task_index);
   // One task reads all.
   if (follows_ && order_ == SplitOrder::kEventTime && task_index != 0) {
     answer.end = true;
@@ -109,7 +111,7 @@ SplitPool::News SplitPool::news() const {
   News news;
   const size_t active = reading_tasks_.size() + num_unassigned();
   news.active_tasks = static_cast<uint32_t>(std::clamp<size_t>(active, 1, num_tasks_));
-  if (order_ == SplitOrder::kAny) return news;
+  if (order_ == SplitOrder::kAny || held_) return news;
   if (!own_.empty()) return news;
   // Also where files may still appear: nobody knows their times, and they count from then on.
   int64_t least = INT64_MAX;
@@ -153,7 +155,8 @@ std::vector<std::pair<uint32_t, WorkerId>> SplitPool::TakeWaiting() {
 
 std::vector<uint32_t> SplitPool::TakeTasksToEnd() {
   std::vector<uint32_t> tasks;
-  if (order_ != SplitOrder::kEventTime || num_unassigned() > 0 || follows_) return tasks;
+  if (order_ != SplitOrder::kEventTime || num_unassigned() > 0) return tasks;
+  if (follows_ || held_) return tasks;
   for (uint32_t task = 0; task < num_tasks_; ++task) {
     if (ended_tasks_.insert(task).second) tasks.push_back(task);
   }

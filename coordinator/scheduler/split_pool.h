@@ -35,6 +35,8 @@ struct ScanSplits {
   // Files, or partitions, may still appear: the scan has no end. With kEventTime one task reads all
   // files, because a task that waits for its first one would hold the watermark for ever.
   bool follows = false;
+  // Nothing is given out, and no end is told: the scan stands where it is.
+  bool held = false;
   // Files and partitions that were read to their end before a restart.
   std::vector<std::string> ended_files;
   // Splits that appear get ids from here on, or above those of `splits`.
@@ -98,6 +100,7 @@ class SplitPool {
   const SplitOrder order_;
   const uint32_t num_tasks_;
   const bool follows_;
+  const bool held_;
   uint64_t next_id_ = 0;
   std::set<std::string> known_files_;
   std::map<uint32_t, WorkerId> waiting_;

@@ -16,7 +16,9 @@ TableLogSlice ReadTableLog(std::shared_ptr<const CatalogSnapshot> catalog,
   const CatalogObjectPtr table = catalog->FindById(object_id);
   if (table == nullptr || table->state() != v1::OBJECT_STATE_READY) return slice;
   for (const v1::TableSegment& segment : table->table_version().segments()) {
-    if (segment.begin_position() < from_position) continue;
+    const bool begun = segment.begin_position() < from_position;
+    if (begun && segment.end_position() > from_position) slice.inside_segment = true;
+    if (begun) continue;
     slice.rows += segment.rows();
     slice.end_position = std::max(slice.end_position, segment.end_position());
   }

@@ -19,6 +19,8 @@ struct TableLogSlice {
   uint64_t rows = 0;
   // Where the next piece begins.
   uint64_t end_position = 0;
+  // The position that was asked for lies within a segment: segments were joined since.
+  bool inside_segment = false;
 };
 
 // The log of a table from `from_position` on, as the snapshot has it; nothing for a table that is

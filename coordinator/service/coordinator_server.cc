@@ -16,6 +16,7 @@
 #include "coordinator/membership/shared_storage.h"
 #include "coordinator/membership/worker_admission.h"
 #include "coordinator/metadata/rocksdb_metadata_store.h"
+#include "coordinator/service/checkpoint_service.h"
 #include "coordinator/service/cluster_service.h"
 #include "coordinator/service/control_service.h"
 #include "coordinator/service/file_watch.h"
@@ -150,7 +151,8 @@ struct CoordinatorServer::Parts {
         streams({runs, registry, job_store, epoch_ids, checkpoints, job_files, clock,
                  [this](uint64_t table, uint64_t from_position) {
                    return ReadTableLog(catalog->Snapshot(), data_dir, table, from_position);
-                 }}),
+                 },
+                 server_config.checkpoints_kept}),
         drain(registry, runs),
         events(runs, streams, drain, channels, registry),
         splits(path_policy, data_dir, addresses),
@@ -194,6 +196,7 @@ struct CoordinatorServer::Parts {
   std::unique_ptr<ControlService> control_service;
   std::unique_ptr<SqlService> sql_service;
   std::unique_ptr<JobService> job_service;
+  std::unique_ptr<CheckpointService> checkpoint_service;
   std::unique_ptr<ClusterService> cluster_service;
   std::optional<PeriodicTask> epoch_ticks;
   std::optional<PeriodicTask> expiry_ticks;
@@ -225,7 +228,9 @@ absl::Status CoordinatorServer::Parts::Recover(const CoordinatorConfig& config) 
   script_steps = std::make_unique<ScriptSteps>(*executor, *requests);
   scripts = std::make_unique<ScriptJobs>(
       ScriptJobs::Parts{job_store, streams, job_ids, *script_steps, threads, clock});
+  MR_RETURN_IF_ERROR(checkpoints.Claim(cluster_id));
   MR_RETURN_IF_ERROR(RepairCatalog(*cluster));
+  RemoveOrphanedJobFiles(job_store, checkpoints, job_files);
   registry.SetListener(&events);
   return RecoverJobs(*cluster, *scripts);
 }
@@ -237,6 +242,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
   sql_service = std::make_unique<SqlService>(*executor, threads, *requests);
   job_service = std::make_unique<JobService>(*cluster, *scripts, threads);
   cluster_service = std::make_unique<ClusterService>(registry, drain, cluster_id);
+  checkpoint_service = std::make_unique<CheckpointService>(*cluster, checkpoints, threads);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
@@ -263,6 +269,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
   client.SetMaxSendMessageSize(-1);
   client.RegisterService(sql_service.get());
   client.RegisterService(job_service.get());
+  client.RegisterService(checkpoint_service.get());
   client.RegisterService(cluster_service.get());
   client_server = client.BuildAndStart();
   if (client_server == nullptr || client_port == 0) {

@@ -11,6 +11,7 @@
 #include "common/net/rpc_status.h"
 #include "coordinator/planner/explain.h"
 #include "coordinator/service/blocking_writer.h"
+#include "coordinator/service/find_job.h"
 #include "coordinator/service/job_status.h"
 #include "coordinator/service/request_limits.h"
 #include "millrace/v1/catalog.pb.h"
@@ -22,23 +23,14 @@ constexpr std::chrono::milliseconds kWatchInterval(200);
 constexpr std::chrono::seconds kStallTimeout(60);
 // A job that is asked to stop gets this long to drain.
 constexpr int64_t kStopTimeoutMicros = int64_t{10} * 60 * 1'000'000;
+// A statement ends within a second of its cancellation, unless a disk does not answer.
+constexpr int64_t kCancelTimeoutMicros = int64_t{60} * 1'000'000;
 constexpr uint32_t kListDefault = 100;
 
 grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context, const absl::Status& status) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(ToGrpcStatus(status));
   return reactor;
-}
-
-// By id, by its name, or by the name of a view that it keeps.
-absl::StatusOr<v1::JobRecord> FindJob(const std::string& job, const ClusterParts& parts) {
-  absl::StatusOr<v1::JobRecord> found = parts.job_store.Find(job);
-  if (found.ok()) return found;
-  const CatalogObjectPtr view = parts.catalog.Snapshot()->Find(job);
-  if (view == nullptr || view->job_id() == 0) return found;
-  const std::optional<v1::JobRecord> record = parts.job_store.Get(view->job_id());
-  if (!record.has_value()) return found;
-  return *record;
 }
 
 bool AtItsEnd(const v1::JobStatus& status) {
@@ -128,8 +120,7 @@ grpc::ServerUnaryReactor* JobService::Stop(grpc::CallbackServerContext* context,
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const auto stop = [this, reactor, job = request->job()] {
     Cancellation waiter;
-    waiter.SetDeadline(parts_.clock.MonotonicMicros() + kStopTimeoutMicros,
-                       MakeError(SqlState::kQueryCanceled, "the job has not stopped in time"));
+    SetTimeout(kStopTimeoutMicros, "the job has not stopped in time", waiter);
     const absl::StatusOr<v1::JobRecord> record = FindJob(job, parts_);
     absl::Status status = record.status();
     if (status.ok()) {
@@ -143,6 +134,35 @@ grpc::ServerUnaryReactor* JobService::Stop(grpc::CallbackServerContext* context,
   return reactor;
 }
 
+grpc::ServerUnaryReactor* JobService::Restart(grpc::CallbackServerContext* context,
+                                              const v1::RestartJobRequest* request,
+                                              v1::RestartJobResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const auto restart = [this, reactor, response, wanted = *request] {
+    Cancellation waiter;
+    SetTimeout(kStopTimeoutMicros, "the job has not stopped in time", waiter);
+    const absl::StatusOr<v1::JobRecord> record = FindJob(wanted.job(), parts_);
+    if (!record.ok()) return reactor->Finish(ToGrpcStatus(record.status()));
+    const RestartRequest asked{record->id(), wanted.checkpoint_epoch(), wanted.request_id()};
+    const absl::StatusOr<RestartAnswer> answer = record->streaming()
+                                                     ? parts_.streams.Restart(asked, waiter)
+                                                     : scripts_.Restart(asked, waiter);
+    if (answer.ok()) {
+      response->set_attempt(answer->attempt);
+      response->set_restored_epoch(answer->restored_epoch);
+    }
+    reactor->Finish(ToGrpcStatus(answer.status()));
+  };
+  const absl::Status started = threads_.Run(restart);
+  if (!started.ok()) reactor->Finish(ToGrpcStatus(started));
+  return reactor;
+}
+
+void JobService::SetTimeout(int64_t micros, absl::string_view reason, Cancellation& waiter) const {
+  waiter.SetDeadline(parts_.clock.MonotonicMicros() + micros,
+                     MakeError(SqlState::kQueryCanceled, reason));
+}
+
 grpc::ServerUnaryReactor* JobService::Cancel(grpc::CallbackServerContext* context,
                                              const v1::CancelJobRequest* request,
                                              v1::CancelJobResponse*) {
@@ -150,9 +170,11 @@ grpc::ServerUnaryReactor* JobService::Cancel(grpc::CallbackServerContext* contex
   const auto cancel = [this, reactor, job = request->job()] {
     const absl::StatusOr<v1::JobRecord> record = FindJob(job, parts_);
     absl::Status status = record.status();
+    Cancellation waiter;
+    SetTimeout(kCancelTimeoutMicros, "the job's statement has not ended in time", waiter);
     if (status.ok()) {
       status = record->streaming() ? parts_.streams.Cancel(record->id(), CancelledByUser())
-                                   : scripts_.Cancel(record->id());
+                                   : scripts_.Cancel(record->id(), waiter);
     }
     reactor->Finish(ToGrpcStatus(status));
   };

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "absl/strings/string_view.h"
+#include "coordinator/job/cancellation.h"
 #include "coordinator/job/script_jobs.h"
 #include "coordinator/job/statement_threads.h"
 #include "coordinator/service/cluster_parts.h"
@@ -27,6 +29,9 @@ class JobService final : public v1::JobService::CallbackService {
   grpc::ServerUnaryReactor* Stop(grpc::CallbackServerContext* context,
                                  const v1::StopJobRequest* request,
                                  v1::StopJobResponse* response) override;
+  grpc::ServerUnaryReactor* Restart(grpc::CallbackServerContext* context,
+                                    const v1::RestartJobRequest* request,
+                                    v1::RestartJobResponse* response) override;
   grpc::ServerUnaryReactor* Cancel(grpc::CallbackServerContext* context,
                                    const v1::CancelJobRequest* request,
                                    v1::CancelJobResponse* response) override;
@@ -35,6 +40,8 @@ class JobService final : public v1::JobService::CallbackService {
                                     v1::GetJobPlanResponse* response) override;
 
  private:
+  void SetTimeout(int64_t micros, absl::string_view reason, Cancellation& waiter) const;
+
   ClusterParts& parts_;
   ScriptJobs& scripts_;
   StatementThreads& threads_;

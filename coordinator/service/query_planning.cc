@@ -10,6 +10,7 @@
 #include "common/connector_spec/file_options.h"
 #include "coordinator/planner/rules/logical_build.h"
 #include "coordinator/scheduler/placement.h"
+#include "coordinator/scheduler/spread_plan.h"
 #include "coordinator/service/session_settings.h"
 #include "coordinator/service/system_relations.h"
 #include "millrace/v1/catalog.pb.h"
@@ -94,8 +95,8 @@ std::vector<SlotOffer> OffersOf(const ClusterParts& parts) {
   return offers;
 }
 
-absl::StatusOr<uint32_t> ParallelismOf(const StatementContext& context,
-                                       const std::vector<SlotOffer>& offers) {
+absl::StatusOr<uint32_t> RequestedParallelism(const StatementContext& context,
+                                              const std::vector<SlotOffer>& offers) {
   MR_ASSIGN_OR_RETURN(const SessionSettings settings, ParseSessionSettings(context.settings));
   return settings.parallelism > 0 ? settings.parallelism : DefaultParallelism(offers);
 }
@@ -112,11 +113,13 @@ absl::StatusOr<PlanPtr> PlanStatement(PlanRequest request, const ClusterParts& p
   if (request.mode != PlanMode::kBounded) {
     std::vector<StreamRequest> requests;
     requests.push_back({std::move(request), context.step});
-    return PlanStreamJob(std::move(requests), parts, context, moment);
+    MR_ASSIGN_OR_RETURN(const StreamPlan plan,
+                        PlanStreamJob(std::move(requests), parts, context, moment));
+    return std::make_shared<const v1::PhysicalPlan>(SpreadPlan(*plan.planned, plan.parallelism));
   }
   const std::vector<SlotOffer> offers = OffersOf(parts);
   PlanOptions options;
-  MR_ASSIGN_OR_RETURN(options.parallelism, ParallelismOf(context, offers));
+  MR_ASSIGN_OR_RETURN(options.parallelism, RequestedParallelism(context, offers));
   options.step = context.step;
   if (parts.statistics != nullptr) {
     options.statistics = [&parts](const v1::CatalogObject& object) {
@@ -138,13 +141,15 @@ absl::StatusOr<PlanPtr> PlanStatement(PlanRequest request, const ClusterParts& p
   return std::make_shared<const v1::PhysicalPlan>(std::move(physical));
 }
 
-absl::StatusOr<PlanPtr> PlanStreamJob(std::vector<StreamRequest> requests,
-                                      const ClusterParts& parts, const StatementContext& context,
-                                      const StatementMoment& moment) {
+absl::StatusOr<StreamPlan> PlanStreamJob(std::vector<StreamRequest> requests,
+                                         const ClusterParts& parts, const StatementContext& context,
+                                         const StatementMoment& moment) {
   const std::vector<SlotOffer> offers = OffersOf(parts);
   PlanOptions options;
   options.streaming = true;
-  MR_ASSIGN_OR_RETURN(options.parallelism, ParallelismOf(context, offers));
+  StreamPlan plan;
+  MR_ASSIGN_OR_RETURN(plan.parallelism, RequestedParallelism(context, offers));
+  options.parallelism = std::max(plan.parallelism, 2U);
   options.num_shards = DefaultNumShards(offers, options.parallelism);
   std::vector<StreamQuery> queries;
   for (StreamRequest& statement : requests) {
@@ -159,7 +164,8 @@ absl::StatusOr<PlanPtr> PlanStreamJob(std::vector<StreamRequest> requests,
     queries.push_back(std::move(query));
   }
   MR_ASSIGN_OR_RETURN(v1::PhysicalPlan physical, PlanStream(queries, options));
-  return std::make_shared<const v1::PhysicalPlan>(std::move(physical));
+  plan.planned = std::make_shared<const v1::PhysicalPlan>(std::move(physical));
+  return plan;
 }
 
 bool IsUnbounded(const LogicalNode& query) {

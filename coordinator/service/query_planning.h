@@ -45,11 +45,18 @@ struct StreamRequest {
   uint32_t step = 0;
 };
 
+// The plan of a streaming job, as StreamSpec holds it: for at least two tasks, also where there is
+// one slot, so that the job can be spread over more later.
+struct StreamPlan {
+  PlanPtr planned;
+  uint32_t parallelism = 1;
+};
+
 // The plan of a streaming job that runs all these statements. `moment` shows the views that they
 // read of each other.
-absl::StatusOr<PlanPtr> PlanStreamJob(std::vector<StreamRequest> requests,
-                                      const ClusterParts& parts, const StatementContext& context,
-                                      const StatementMoment& moment);
+absl::StatusOr<StreamPlan> PlanStreamJob(std::vector<StreamRequest> requests,
+                                         const ClusterParts& parts, const StatementContext& context,
+                                         const StatementMoment& moment);
 
 // True if some input of the query never ends by itself.
 bool IsUnbounded(const LogicalNode& query);

@@ -1,5 +1,6 @@
 #include "coordinator/service/recovery.h"
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -49,18 +50,31 @@ absl::Status RemoveOrphanedFolders(const ClusterParts& parts) {
   return absl::OkStatus();
 }
 
-// A finished or stopped job is taken up too, because its views are still read; one whose view is
-// gone is not.
+// A finished job is taken up too, because its views are still read; one whose view is gone is not.
+// One that has failed keeps what it needs to be restarted.
 bool IsTakenUp(const v1::JobRecord& record, const CatalogSnapshot& catalog) {
-  if (IsLive(record)) return true;
-  if (record.state() != v1::JOB_STATE_FINISHED && record.state() != v1::JOB_STATE_STOPPED) {
-    return false;
-  }
+  if (IsLive(record) || record.state() == v1::JOB_STATE_FAILED) return true;
+  // It may be restarted, whether it keeps a view or writes to files.
+  if (record.state() == v1::JOB_STATE_STOPPED) return true;
+  if (record.state() != v1::JOB_STATE_FINISHED) return false;
   for (uint64_t id : record.object_ids()) {
     const CatalogObjectPtr object = catalog.FindById(id);
     if (object != nullptr && object->job_id() == record.id()) return true;
   }
   return false;
+}
+
+// The job is seen as failed, with its cause, instead of as running without anybody who runs it.
+absl::Status RecordFailure(ClusterParts& parts, const v1::JobRecord& record,
+                           const absl::Status& cause) {
+  LogError("job", absl::StrCat("cannot take up streaming job ", record.name()), cause);
+  if (!IsLive(record)) return absl::OkStatus();
+  return parts.job_store.Update(record.id(), [&](v1::JobRecord& changed) {
+    changed.set_state(v1::JOB_STATE_FAILED);
+    changed.set_error_message(absl::StrCat("cannot take up the job: ", cause.message()));
+    changed.set_error_sqlstate(std::string(SqlStateCode(GetErrorDetail(cause).state)));
+    changed.set_ended_at_micros(parts.clock.WallMicros());
+  });
 }
 
 }  // namespace
@@ -82,6 +96,22 @@ absl::Status RepairCatalog(ClusterParts& parts) {
   return RemoveOrphanedFolders(parts);
 }
 
+void RemoveOrphanedJobFiles(const JobStore& jobs, const CheckpointFiles& checkpoints,
+                            const JobFiles& files) {
+  const auto remove = [&jobs](const absl::StatusOr<std::vector<uint64_t>>& ids,
+                              const std::function<absl::Status(uint64_t)>& remove_one) {
+    absl::Status status = ids.status();
+    if (ids.ok()) {
+      for (const uint64_t id : *ids) {
+        if (!jobs.Get(id).has_value()) status.Update(remove_one(id));
+      }
+    }
+    if (!status.ok()) LogError("job", "cannot remove what dropped jobs have left", status);
+  };
+  remove(checkpoints.Jobs(), [&](uint64_t id) { return checkpoints.RemoveAll(id); });
+  remove(files.Jobs(), [&](uint64_t id) { return files.Remove(id); });
+}
+
 absl::Status RecoverJobs(ClusterParts& parts, ScriptJobs& scripts) {
   const auto catalog = parts.catalog.Snapshot();
   for (const v1::JobRecord& record : parts.job_store.List()) {
@@ -89,9 +119,7 @@ absl::Status RecoverJobs(ClusterParts& parts, ScriptJobs& scripts) {
     if (!IsTakenUp(record, *catalog)) continue;
     const absl::Status taken_up = parts.streams.Recover(record, parts.stream_defaults);
     // One damaged job does not keep the others from running.
-    if (!taken_up.ok()) {
-      LogError("job", absl::StrCat("cannot take up streaming job ", record.name()), taken_up);
-    }
+    if (!taken_up.ok()) MR_RETURN_IF_ERROR(RecordFailure(parts, record, taken_up));
   }
   for (const v1::JobRecord& record : parts.job_store.List()) {
     if (record.streaming() || !IsLive(record)) continue;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "coordinator/epoch/checkpoint_files.h"
+#include "coordinator/job/job_files.h"
 #include "coordinator/job/script_jobs.h"
 #include "coordinator/service/cluster_parts.h"
 
@@ -9,6 +11,11 @@ namespace millrace {
 // Completes or undoes what a crash has left half done: objects that were being created or dropped,
 // segments that no table version holds. Before anything else runs.
 absl::Status RepairCatalog(ClusterParts& parts);
+
+// Removes the checkpoints and files of jobs that are gone. What cannot be removed is logged and
+// tried again at the next start. Before anything else runs.
+void RemoveOrphanedJobFiles(const JobStore& jobs, const CheckpointFiles& checkpoints,
+                            const JobFiles& files);
 
 // Takes up the streaming jobs, then the scripts, of an earlier process.
 absl::Status RecoverJobs(ClusterParts& parts, ScriptJobs& scripts);

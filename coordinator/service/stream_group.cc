@@ -151,7 +151,7 @@ absl::Status StreamGroup::CheckPlan(const Member& member, const StatementMoment&
   return PlanStreamJob(std::move(alone), parts_, context_, moment).status();
 }
 
-absl::StatusOr<PlanPtr> StreamGroup::Plan(const StatementMoment& moment) const {
+absl::StatusOr<StreamPlan> StreamGroup::Plan(const StatementMoment& moment) const {
   std::vector<StreamRequest> requests;
   for (const Member& member : members_) {
     requests.push_back({{member.query, member.mode, member.target}, member.step});
@@ -159,7 +159,7 @@ absl::StatusOr<PlanPtr> StreamGroup::Plan(const StatementMoment& moment) const {
   return PlanStreamJob(std::move(requests), parts_, context_, moment);
 }
 
-absl::StatusOr<StreamSpec> StreamGroup::MakeSpec(PlanPtr plan,
+absl::StatusOr<StreamSpec> StreamGroup::MakeSpec(StreamPlan plan,
                                                  const CatalogSnapshot& catalog) const {
   MR_ASSIGN_OR_RETURN(const SessionSettings settings, ParseSessionSettings(context_.settings));
   StreamSpec spec;
@@ -178,8 +178,9 @@ absl::StatusOr<StreamSpec> StreamGroup::MakeSpec(PlanPtr plan,
       settings.query_memory_bytes > 0 ? settings.query_memory_bytes : parts_.query_memory_bytes;
   ReadSet read_set;
   read_set.catalog = &catalog;
-  MR_ASSIGN_OR_RETURN(spec.scans, parts_.splits.Enumerate(*plan, read_set));
-  spec.plan = std::move(plan);
+  MR_ASSIGN_OR_RETURN(spec.scans, parts_.splits.Enumerate(*plan.planned, read_set));
+  spec.planned = std::move(plan.planned);
+  spec.parallelism = plan.parallelism;
   return spec;
 }
 
@@ -216,7 +217,7 @@ absl::StatusOr<v1::JobRecord> StreamGroup::MakeRecord() const {
   return parts_.job_store.Create(std::move(record));
 }
 
-absl::Status StreamGroup::Deploy(PlanPtr plan, const CatalogSnapshot& catalog) {
+absl::Status StreamGroup::Deploy(StreamPlan plan, const CatalogSnapshot& catalog) {
   MR_ASSIGN_OR_RETURN(StreamSpec spec, MakeSpec(std::move(plan), catalog));
   MR_ASSIGN_OR_RETURN(const v1::JobRecord record, MakeRecord());
   spec.name = record.name();
@@ -261,11 +262,11 @@ absl::Status StreamGroup::CompleteViews(const v1::PhysicalPlan& plan,
 
 absl::Status StreamGroup::Start(const StatementMoment& moment,
                                 const std::function<std::vector<MetadataWrite>()>& also) {
-  absl::StatusOr<PlanPtr> plan = Plan(moment);
+  const absl::StatusOr<StreamPlan> plan = Plan(moment);
   absl::Status status = plan.status();
   if (status.ok()) status = Deploy(*plan, *moment.catalog);
   if (status.ok()) {
-    status = CompleteViews(**plan, also);
+    status = CompleteViews(*plan->planned, also);
     if (!status.ok()) DropStream();
   }
   if (status.ok()) {

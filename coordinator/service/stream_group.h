@@ -73,10 +73,10 @@ class StreamGroup {
 
   absl::Status NeedJobId();
   absl::Status CheckPlan(const Member& member, const StatementMoment& moment) const;
-  absl::StatusOr<PlanPtr> Plan(const StatementMoment& moment) const;
-  absl::StatusOr<StreamSpec> MakeSpec(PlanPtr plan, const CatalogSnapshot& catalog) const;
+  absl::StatusOr<StreamPlan> Plan(const StatementMoment& moment) const;
+  absl::StatusOr<StreamSpec> MakeSpec(StreamPlan plan, const CatalogSnapshot& catalog) const;
   absl::StatusOr<v1::JobRecord> MakeRecord() const;
-  absl::Status Deploy(PlanPtr plan, const CatalogSnapshot& catalog);
+  absl::Status Deploy(StreamPlan plan, const CatalogSnapshot& catalog);
   absl::Status CompleteViews(const v1::PhysicalPlan& plan,
                              const std::function<std::vector<MetadataWrite>()>& also);
   StatementResult ResultOf(const Member& member) const;

@@ -47,6 +47,7 @@ class ProcessCluster:
     def __init__(self, build: Path, folder: Path) -> None:
         self._build = build
         self._folder = folder
+        self.folder = folder
         self._num_started = 0
         self.coordinator: Process | None = None
         self.workers: list[Process] = []
@@ -57,12 +58,14 @@ class ProcessCluster:
         return self.coordinator.ready["client"]
 
     def start_coordinator(self, failpoints: str = "", arguments: tuple[str, ...] = ()) -> Process:
-        """The data folder stays over restarts."""
+        """The data folder stays over restarts, and so do the ports: workers find the next coordinator there."""
+        before = self.coordinator.ready if self.coordinator is not None else {}
         self.coordinator = self._start(
             "coordinator",
             [
                 "millrace-coordinator",
-                *("--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"),
+                *("--listen", before.get("client", "127.0.0.1:0")),
+                *("--control-listen", before.get("control", "127.0.0.1:0")),
                 *("--data-dir", str(self._folder / "data"), "--allowed-path", "/"),
                 *arguments,
             ],

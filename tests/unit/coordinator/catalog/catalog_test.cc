@@ -55,6 +55,17 @@ class CatalogTest : public ::testing::Test {
   std::unique_ptr<Catalog> catalog_;
 };
 
+TEST_F(CatalogTest, RecordOfANewerFormatIsRefused) {
+  v1::CatalogObject object;
+  object.set_id(900);
+  object.set_name("orders");
+  object.set_format_version(99);
+  ASSERT_TRUE(store_.CompareAndSwap("catalog/900", 0, object.SerializeAsString()).ok());
+  const absl::Status opened = Catalog::Open(store_, *ids_).status();
+  EXPECT_EQ(GetErrorDetail(opened).state, SqlState::kFeatureNotSupported);
+  EXPECT_THAT(std::string(opened.message()), HasSubstr("catalog record of orders has format 99"));
+}
+
 TEST_F(CatalogTest, FindsWhatWasCreatedAlsoAfterARestart) {
   const uint64_t id = Create("orders", v1::OBJECT_KIND_SOURCE);
   Restart();

@@ -35,7 +35,7 @@ class CheckpointProgressTest : public ::testing::Test {
 };
 
 TEST_F(CheckpointProgressTest, IsReadyWhenAllWorkersAreDoneAndTheEpochIsPublished) {
-  progress_.Begin(9);
+  progress_.Begin(9, 1000);
   progress_.OnWorkerDone(WorkerId(1), Done(9, "a"));
   progress_.OnPublished(Published(9));
   EXPECT_FALSE(progress_.ReadyToStore());
@@ -45,10 +45,11 @@ TEST_F(CheckpointProgressTest, IsReadyWhenAllWorkersAreDoneAndTheEpochIsPublishe
   EXPECT_FALSE(progress_.ReadyToStore());
   progress_.OnWorkerDone(WorkerId(2), Done(9, "b"));
   ASSERT_TRUE(progress_.ReadyToStore());
-  const v1::CheckpointManifest manifest = progress_.TakeManifest();
+  const v1::CheckpointManifest manifest = progress_.TakeManifest(3500);
   ASSERT_EQ(manifest.files_size(), 2);
   EXPECT_EQ(manifest.files(1).path(), "b");
   EXPECT_EQ(manifest.files(1).worker_id(), 2);
+  EXPECT_EQ(manifest.duration_micros(), 2500);
   EXPECT_FALSE(progress_.ReadyToStore());
   EXPECT_FALSE(progress_.idle());
   progress_.Complete();
@@ -56,7 +57,7 @@ TEST_F(CheckpointProgressTest, IsReadyWhenAllWorkersAreDoneAndTheEpochIsPublishe
 }
 
 TEST_F(CheckpointProgressTest, AnUnpublishedEpochIsNoCheckpoint) {
-  progress_.Begin(9);
+  progress_.Begin(9, 1000);
   progress_.OnWorkerDone(WorkerId(1), Done(9, "a"));
   progress_.OnWorkerDone(WorkerId(2), Done(9, "b"));
   progress_.OnPublished(Published(8));
@@ -70,22 +71,51 @@ TEST_F(CheckpointProgressTest, StagedFilesGoWithTheFirstCheckpointAtOrAfterThem)
   progress_.AddStagedFiles(Staged(9, "f9"));
   progress_.AddStagedFiles(Staged(10, "f10"));
   for (uint64_t epoch : {9, 12}) {
-    progress_.Begin(epoch);
+    progress_.Begin(epoch, 1000);
     progress_.OnWorkerDone(WorkerId(1), Done(epoch, "a"));
     progress_.OnWorkerDone(WorkerId(2), Done(epoch, "b"));
     progress_.OnPublished(Published(epoch));
-    const v1::CheckpointManifest manifest = progress_.TakeManifest();
+    const v1::CheckpointManifest manifest = progress_.TakeManifest(3500);
     EXPECT_EQ(manifest.pending_files_size(), epoch == 9 ? 2 : 1);
     progress_.Complete();
   }
 }
 
+TEST_F(CheckpointProgressTest, OnlyNewFilesCountAsUploaded) {
+  v1::CheckpointManifest restored;
+  restored.add_files()->set_path("old");
+  CheckpointProgress progress({WorkerId(1)}, restored);
+  const auto take = [&progress](uint64_t epoch, const std::vector<std::string>& paths) {
+    progress.Begin(epoch, 0);
+    v1::CheckpointDone done;
+    done.set_epoch(epoch);
+    for (const std::string& path : paths) {
+      v1::CheckpointFile* file = done.add_files();
+      file->set_path(path);
+      file->set_size_bytes(10);
+    }
+    progress.OnWorkerDone(WorkerId(1), done);
+    progress.OnPublished(Published(epoch));
+    const v1::CheckpointManifest manifest = progress.TakeManifest(0);
+    progress.Complete();
+    return manifest;
+  };
+  EXPECT_EQ(take(9, {"old", "a", "b"}).uploaded_bytes(), 20);
+  const v1::CheckpointManifest next = take(10, {"a", "b", "c", "c"});
+  EXPECT_EQ(next.uploaded_bytes(), 10);
+  const v1::CheckpointSummary summary = SummaryOf(next, "job-1/m");
+  EXPECT_EQ(summary.num_files(), 3);
+  EXPECT_EQ(summary.size_bytes(), 30);
+  EXPECT_EQ(summary.uploaded_bytes(), 10);
+  EXPECT_EQ(summary.manifest(), "job-1/m");
+}
+
 TEST_F(CheckpointProgressTest, PositionsComeBackFromTheManifest) {
-  progress_.Begin(9);
+  progress_.Begin(9, 1000);
   progress_.OnWorkerDone(WorkerId(1), Done(9, "a"));
   progress_.OnWorkerDone(WorkerId(2), Done(9, "b"));
   progress_.OnPublished(Published(9));
-  const v1::CheckpointManifest manifest = progress_.TakeManifest();
+  const v1::CheckpointManifest manifest = progress_.TakeManifest(3500);
   EXPECT_EQ(manifest.scans_size(), 2);
   const PublishedEpoch restored = RestoredEpoch(manifest);
   EXPECT_EQ(restored.epoch, 9);

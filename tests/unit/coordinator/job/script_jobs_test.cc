@@ -188,7 +188,8 @@ TEST_F(ScriptJobsTest, RepeatedRequestStartsNothing) {
 TEST_F(ScriptJobsTest, CancelEndsTheRunningStatement) {
   const auto submitted = scripts_.Submit(Request("a wait c"));
   runner_.AwaitRan(2);
-  ASSERT_TRUE(scripts_.Cancel(submitted->id()).ok());
+  Cancellation waiter;
+  ASSERT_TRUE(scripts_.Cancel(submitted->id(), waiter).ok());
   const v1::JobRecord record = *store_.Get(submitted->id());
   EXPECT_EQ(record.state(), v1::JOB_STATE_CANCELLED);
   EXPECT_EQ(record.steps(1).state(), v1::STEP_STATE_CANCELLED);
@@ -201,6 +202,47 @@ TEST_F(ScriptJobsTest, StopIsNoFailure) {
   Cancellation waiter;
   ASSERT_TRUE(scripts_.Stop(submitted->id(), waiter).ok());
   EXPECT_EQ(store_.Get(submitted->id())->state(), v1::JOB_STATE_STOPPED);
+}
+
+TEST_F(ScriptJobsTest, StoppedScriptIsRestartedAtTheStatementThatWasInterrupted) {
+  const auto submitted = scripts_.Submit(Request("a wait c"));
+  runner_.AwaitRan(2);
+  Cancellation waiter;
+  ASSERT_TRUE(scripts_.Stop(submitted->id(), waiter).ok());
+  const auto answer = scripts_.Restart({submitted->id(), 0, "again"}, waiter);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->attempt, 2);
+  runner_.AwaitRan(3);
+  EXPECT_THAT(runner_.ran, ElementsAre("a", "wait", "wait"));
+  v1::JobRecord record = *store_.Get(submitted->id());
+  EXPECT_EQ(record.state(), v1::JOB_STATE_RUNNING);
+  EXPECT_EQ(record.steps(2).state(), v1::STEP_STATE_WAITING);
+  // The answer was lost, and the request is made again.
+  EXPECT_EQ(scripts_.Restart({submitted->id(), 0, "again"}, waiter)->attempt, 2);
+  EXPECT_EQ(store_.Get(submitted->id())->attempt(), 2);
+}
+
+TEST_F(ScriptJobsTest, FailedScriptIsRestartedAtTheStatementThatHasFailed) {
+  const v1::JobRecord failed = RunToEnd("a fail b");
+  ASSERT_EQ(failed.state(), v1::JOB_STATE_FAILED);
+  Cancellation waiter;
+  ASSERT_TRUE(scripts_.Restart({failed.id(), 0, ""}, waiter).ok());
+  threads_.JoinAll();
+  EXPECT_THAT(runner_.ran, ElementsAre("a", "fail", "fail"));
+  EXPECT_EQ(store_.Get(failed.id())->state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(store_.Get(failed.id())->attempt(), 2);
+}
+
+TEST_F(ScriptJobsTest, FinishedAndCancelledScriptsAreNotRestarted) {
+  Cancellation waiter;
+  const v1::JobRecord finished = RunToEnd("a");
+  EXPECT_EQ(GetErrorDetail(scripts_.Restart({finished.id(), 0, ""}, waiter).status()).state,
+            SqlState::kObjectNotInPrerequisiteState);
+  const auto submitted = scripts_.Submit(Request("wait"));
+  runner_.AwaitRan(2);
+  ASSERT_TRUE(scripts_.Cancel(submitted->id(), waiter).ok());
+  EXPECT_EQ(GetErrorDetail(scripts_.Restart({submitted->id(), 0, ""}, waiter).status()).state,
+            SqlState::kObjectNotInPrerequisiteState);
 }
 
 TEST_F(ScriptJobsTest, RestartGoesOnWithTheFirstStatementThatIsNotDone) {

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/storage/checksum.h"
 #include "coordinator/job/stream_jobs.h"
+#include "coordinator/scheduler/spread_plan.h"
 #include "gtest/gtest.h"
 #include "millrace/v1/catalog.pb.h"
 #include "tests/unit/coordinator/job/fake_cluster.h"
@@ -101,7 +103,8 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     StreamSpec spec;
     spec.job_id = kJob;
     spec.name = "v";
-    spec.plan = std::move(plan);
+    spec.parallelism = ParallelismOf(*plan);
+    spec.planned = std::move(plan);
     spec.scans.emplace_back();
     spec.scans[0].scan_id = 7;
     for (uint64_t id = 0; id < num_splits; ++id) spec.scans[0].splits.emplace_back().set_id(id);
@@ -209,6 +212,7 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     staged_file_.set_staged_path(staged_path_);
     staged_file_.set_final_path((folder_ / "final").string());
     staged_file_.set_size_bytes(0);
+    staged_file_.set_checksum_xxh3(Xxh3(""));
     return staged_file_.final_path();
   }
 

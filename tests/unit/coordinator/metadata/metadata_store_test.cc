@@ -116,6 +116,15 @@ TEST_P(MetadataStoreTest, IdsNeverRepeatOverRestarts) {
   }
 }
 
+TEST_P(MetadataStoreTest, RangeOfANewerFormatIsRefused) {
+  IdAllocator ids(*store_, "job", 4);
+  ASSERT_TRUE(store_->CompareAndSwap("ids/job", 0, "2 17").ok());
+  EXPECT_EQ(GetErrorDetail(ids.Next().status()).state, SqlState::kFeatureNotSupported);
+  IdAllocator damaged(*store_, "object", 4);
+  ASSERT_TRUE(store_->CompareAndSwap("ids/object", 0, "1 x").ok());
+  EXPECT_EQ(GetErrorDetail(damaged.Next().status()).state, SqlState::kDataCorrupted);
+}
+
 TEST_P(MetadataStoreTest, ClusterIdIsDrawnOnce) {
   const std::string id = *LoadOrCreateClusterId(*store_);
   EXPECT_EQ(id.size(), 16);

@@ -4,6 +4,7 @@
 #include "coordinator/metadata/memory_metadata_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "millrace/v1/catalog.pb.h"
 #include "tests/support/status_matchers.h"
 
 namespace millrace {
@@ -31,6 +32,15 @@ class RequestMemoryTest : public ::testing::Test {
   MemoryMetadataStore store_;
   std::unique_ptr<RequestMemory> memory_;
 };
+
+TEST_F(RequestMemoryTest, RecordOfANewerFormatIsRefused) {
+  v1::RequestRecord record;
+  record.set_format_version(99);
+  record.set_request_id("r1");
+  ASSERT_OK(store_.CompareAndSwap("request/0/r1", 0, record.SerializeAsString()));
+  RequestMemory memory(store_, 8);
+  EXPECT_EQ(GetErrorDetail(memory.Load()).state, SqlState::kFeatureNotSupported);
+}
 
 TEST_F(RequestMemoryTest, RepeatedCreationGivesBackItsResultAlsoAfterARestart) {
   StatementResult result = Done("CREATE TABLE AS");

@@ -1,0 +1,262 @@
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/failpoint.h"
+#include "common/base/status.h"
+#include "common/logging/log.h"
+#include "common/net/rpc_status.h"
+#include "coordinator/job/stale_files.h"
+#include "coordinator/job/stream_entry.h"
+#include "coordinator/job/stream_jobs.h"
+
+// Checkpoints of streaming jobs.
+
+namespace millrace {
+namespace {
+
+// A full or read-only folder may be repaired while the job tries again; what is damaged stays so.
+absl::Status MayPass(const absl::Status& error) {
+  ErrorDetail detail = GetErrorDetail(error);
+  const bool may_pass = detail.state == SqlState::kIoError || detail.state == SqlState::kDiskFull ||
+                        detail.state == SqlState::kInsufficientPrivilege;
+  if (!may_pass) return error;
+  detail.retry = Retry::kSafe;
+  return MakeError(detail, error.message());
+}
+
+}  // namespace
+
+void StreamJobs::OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done) {
+  MutexLock lock(mutex_);
+  Stream* stream = FindRunning(done.job_id(), done.attempt(), worker);
+  if (stream == nullptr) return;
+  if (done.has_error()) {
+    const absl::Status error =
+        MayPass(WithContext(FromProto(done.error()), absl::StrCat("checkpoint ", done.epoch())));
+    work_.Add([this, job_id = done.job_id(), attempt = done.attempt(), error] {
+      AbandonCheckpoint(job_id, attempt, error);
+    });
+    return;
+  }
+  stream->checkpoint->OnWorkerDone(worker, done);
+  StoreIfReady(*stream);
+}
+
+// An attempt that runs ends with the error, and is restarted if that can help. The last checkpoint
+// of one that has ended is only made by a new attempt.
+void StreamJobs::AbandonCheckpoint(uint64_t job_id, uint32_t attempt, const absl::Status& error) {
+  {
+    MutexLock lock(mutex_);
+    Stream* stream = Find(job_id);
+    if (stream == nullptr || stream->attempt != attempt) return;
+    if (stream->attempt_ended && stream->phase == StreamPhase::kRunning) {
+      ReleaseWorkers(*stream, error);
+      return OnAttemptFailed(*stream, error);
+    }
+  }
+  parts_.runs.Cancel(job_id, attempt, error);
+}
+
+void StreamJobs::StoreIfReady(Stream& stream) {
+  if (!stream.checkpoint->ReadyToStore()) return;
+  const PublishedEpoch* published = stream.epochs->At(*stream.checkpoint->epoch());
+  const EpochKind kind = published != nullptr ? published->kind : EpochKind::kCheckpoint;
+  v1::CheckpointManifest manifest = stream.checkpoint->TakeManifest(parts_.clock.MonotonicMicros());
+  manifest.set_plan_hash(stream.plan_hash);
+  manifest.set_job_id(stream.spec.job_id);
+  manifest.set_attempt(stream.attempt);
+  for (const v1::TaskPlacement& placement : stream.placements) {
+    *manifest.add_placements() = placement;
+  }
+  manifest.set_created_at_micros(parts_.clock.WallMicros());
+  stream.kept_rows.AddTo(&manifest);
+  work_.Add([this, job_id = stream.spec.job_id, kind, made = std::move(manifest)]() mutable {
+    StoreCheckpoint(job_id, std::move(made), kind);
+  });
+}
+
+// Files first (the workers have done that), manifest second, pointer third (I2); what sinks have
+// staged comes after that (I5), and that the job has ended comes last, because an ended job that
+// keeps no view is not taken up again. *name is set as soon as the pointer has moved.
+absl::Status StreamJobs::MakeDurable(const v1::CheckpointManifest& manifest, v1::JobState state,
+                                     std::string* name) {
+  MR_ASSIGN_OR_RETURN(const std::string written, parts_.checkpoints.WriteManifest(manifest));
+  v1::CheckpointSummary summary = SummaryOf(manifest, written);
+  summary.set_final(state != v1::JOB_STATE_RUNNING);
+  bool over = false;
+  MR_RETURN_IF_ERROR(parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& record) {
+    over = record.state() == v1::JOB_STATE_CANCELLED || record.state() == v1::JOB_STATE_FAILED;
+    if (over) return;
+    record.set_durable_epoch(manifest.epoch());
+    record.set_checkpoint_manifest(written);
+    *record.add_checkpoints() = summary;
+    const int dropped = record.checkpoints_size() - static_cast<int>(parts_.checkpoints_kept);
+    if (dropped > 0) record.mutable_checkpoints()->DeleteSubrange(0, dropped);
+    if (record.state() == v1::JOB_STATE_CREATED) record.set_state(v1::JOB_STATE_RUNNING);
+  }));
+  if (over) return CancelledByUser();
+  *name = written;
+  MR_FAILPOINT("checkpoint.before_sink_commit");
+  MR_RETURN_IF_ERROR(CommitSinks(manifest));
+  if (state == v1::JOB_STATE_RUNNING) return absl::OkStatus();
+  return parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& record) {
+    if (record.state() == v1::JOB_STATE_CANCELLED) return;
+    record.set_state(state);
+    record.set_ended_at_micros(parts_.clock.WallMicros());
+  });
+}
+
+// From then on the files belong to whoever reads them: they are not asked for again.
+absl::Status StreamJobs::CommitSinks(const v1::CheckpointManifest& manifest) const {
+  if (manifest.pending_files().empty()) return absl::OkStatus();
+  const std::optional<v1::JobRecord> record = parts_.store.Get(manifest.job_id());
+  if (!record.has_value() || record->committed_epoch() >= manifest.epoch()) {
+    return absl::OkStatus();
+  }
+  MR_RETURN_IF_ERROR(CommitPending(manifest));
+  return parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& changed) {
+    changed.set_committed_epoch(std::max(changed.committed_epoch(), manifest.epoch()));
+  });
+}
+
+// No checkpoint of the job may be under way.
+absl::Status StreamJobs::RemoveUnusedCheckpoints(uint64_t job_id) const {
+  const std::optional<v1::JobRecord> record = parts_.store.Get(job_id);
+  if (!record.has_value()) return absl::OkStatus();
+  std::vector<std::string> kept;
+  if (record->durable_epoch() > 0) kept.push_back(record->checkpoint_manifest());
+  for (const v1::CheckpointSummary& checkpoint : record->checkpoints()) {
+    kept.push_back(checkpoint.manifest());
+  }
+  MR_FAILPOINT("checkpoint.before_removal");
+  return parts_.checkpoints.RemoveUnused(job_id, kept);
+}
+
+// The attempt has put the views together again from the last checkpoint, which stays: what the
+// workers have written besides is not needed.
+void StreamJobs::FinishServing(uint64_t job_id, uint32_t attempt) {
+  const absl::Status removed = RemoveUnusedCheckpoints(job_id);
+  if (!removed.ok()) LogError("epoch", "cannot remove unused files of checkpoints", removed);
+  MutexLock lock(mutex_);
+  Stream* stream = Find(job_id);
+  if (stream == nullptr || stream->attempt != attempt) return;
+  stream->checkpoint->Complete();
+  if (stream->phase == StreamPhase::kRunning && stream->attempt_ended) {
+    stream->phase = StreamPhase::kServing;
+  }
+  changed_.NotifyAll();
+}
+
+void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest, EpochKind kind) {
+  bool stopped = false;
+  bool serves = false;
+  {
+    MutexLock lock(mutex_);
+    const Stream* stream = Find(job_id);
+    if (stream == nullptr || stream->attempt != manifest.attempt()) return;
+    if (stream->phase == StreamPhase::kCancelled) return;
+    const bool ended = stream->epochs->sources_ended() && stream->tables.empty();
+    stopped = (stream->stop_requested && !ended) || stream->serve_only;
+    serves = stream->final_durable;
+  }
+  if (serves) return FinishServing(job_id, manifest.attempt());
+  v1::JobState state = v1::JOB_STATE_RUNNING;
+  if (kind == EpochKind::kFinal) state = stopped ? v1::JOB_STATE_STOPPED : v1::JOB_STATE_FINISHED;
+  std::string name;
+  const absl::Status durable = MakeDurable(manifest, state, &name);
+  if (!durable.ok()) {
+    if (GetErrorDetail(durable).state == SqlState::kQueryCanceled) return;
+    LogError("epoch", absl::StrCat("checkpoint of job ", job_id, " failed"), durable);
+    if (!name.empty()) {
+      // The next attempt goes on from where the record points, and finishes what is left.
+      MutexLock lock(mutex_);
+      Stream* stream = Find(job_id);
+      if (stream == nullptr || stream->attempt != manifest.attempt()) return;
+      stream->durable_epoch = manifest.epoch();
+      stream->manifest = name;
+    }
+    return AbandonCheckpoint(job_id, manifest.attempt(), MayPass(durable));
+  }
+  // Before the next checkpoint can begin.
+  const absl::Status removed = RemoveUnusedCheckpoints(job_id);
+  if (!removed.ok()) LogError("epoch", "cannot remove older checkpoints", removed);
+  const std::optional<WorkerId> leaving = AdoptCheckpoint(manifest, name, kind, stopped);
+  if (leaving.has_value()) {
+    parts_.runs.Cancel(job_id, manifest.attempt(), WorkerLeaves(*leaving));
+  }
+}
+
+// The checkpoint is the newest. Returns the worker that has waited for it, to leave.
+std::optional<WorkerId> StreamJobs::AdoptCheckpoint(const v1::CheckpointManifest& manifest,
+                                                    const std::string& name, EpochKind kind,
+                                                    bool stopped) {
+  MutexLock lock(mutex_);
+  Stream* stream = Find(manifest.job_id());
+  if (stream == nullptr || stream->attempt != manifest.attempt()) return std::nullopt;
+  stream->durable_epoch = manifest.epoch();
+  stream->manifest = name;
+  stream->durable_positions = RestoredEpoch(manifest).positions;
+  const uint64_t rows_read = RowsRead(stream->durable_positions);
+  if (rows_read > stream->durable_rows || kind == EpochKind::kFinal) {
+    stream->policy.OnProgress(rows_read);
+  }
+  stream->durable_rows = rows_read;
+  for (FollowedTable& table : stream->tables) {
+    const auto read = stream->durable_positions.find({table.scan_id, 0});
+    if (read != stream->durable_positions.end()) table.durable_position = read->second.offset();
+  }
+  if (stream->checkpoint != nullptr) stream->checkpoint->Complete();
+  if (kind == EpochKind::kFinal) {
+    stream->final_durable = true;
+    stream->serve_only = stopped;
+    // The tasks may have ended before the pointer was written; else they will end now.
+    if (stream->phase == StreamPhase::kRunning && stream->attempt_ended) {
+      stream->phase = StreamPhase::kServing;
+    }
+  }
+  changed_.NotifyAll();
+  return kind == EpochKind::kFinal ? std::nullopt : stream->leaving;
+}
+
+absl::StatusOr<v1::CheckpointSummary> StreamJobs::Checkpoint(uint64_t job_id, Cancellation& token) {
+  uint64_t started_before = 0;
+  uint32_t attempt = 0;
+  {
+    MutexLock lock(mutex_);
+    Stream* stream = Find(job_id);
+    if (stream == nullptr) return NoSuchStream(job_id);
+    if (!stream->error.ok()) return NotRunning(*stream);
+    started_before = newest_epoch_;
+    // Of one that waits, the next.
+    attempt = stream->attempt + (stream->phase == StreamPhase::kWaiting ? 1 : 0);
+    stream->checkpoint_wanted = stream->phase != StreamPhase::kServing;
+  }
+  uint64_t epoch = 0;
+  MR_RETURN_IF_ERROR(Wait(token, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<bool> {
+    const Stream* stream = Find(job_id);
+    if (stream == nullptr) return NoSuchStream(job_id);
+    if (!stream->error.ok()) return NotRunning(*stream);
+    epoch = stream->durable_epoch;
+    // Nothing will be added to the last checkpoint of a job at its end.
+    if (stream->phase == StreamPhase::kServing) return true;
+    if (stream->attempt > attempt && stream->attempt_started && epoch <= started_before &&
+        !stream->last_error.ok()) {
+      return stream->last_error;
+    }
+    return epoch > started_before;
+  }));
+  const std::optional<v1::JobRecord> record = parts_.store.Get(job_id);
+  if (!record.has_value()) return NoSuchStream(job_id);
+  for (const v1::CheckpointSummary& checkpoint : record->checkpoints()) {
+    if (checkpoint.epoch() == epoch) return checkpoint;
+  }
+  // Others came meanwhile, and only a few are kept.
+  if (record->checkpoints().empty()) return InternalError("a durable epoch without a checkpoint");
+  return *record->checkpoints().rbegin();
+}
+
+}  // namespace millrace

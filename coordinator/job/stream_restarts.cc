@@ -1,0 +1,292 @@
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/base/units.h"
+#include "common/logging/log.h"
+#include "coordinator/epoch/plan_hash.h"
+#include "coordinator/job/stale_files.h"
+#include "coordinator/job/stream_entry.h"
+#include "coordinator/job/stream_jobs.h"
+#include "coordinator/scheduler/placement.h"
+#include "coordinator/scheduler/spread_plan.h"
+
+// Streaming jobs that go on: after a restart of the process, and when somebody asks for it.
+
+namespace millrace {
+namespace {
+
+int64_t DurationSetting(const std::map<std::string, std::string>& settings, const std::string& name,
+                        int64_t otherwise) {
+  auto it = settings.find(name);
+  if (it == settings.end()) return otherwise;
+  return ParseDurationMicros(it->second).value_or(otherwise);
+}
+
+absl::Status NotRestartable(const v1::JobRecord& record, absl::string_view why,
+                            absl::string_view hint) {
+  return MakeError(SqlState::kObjectNotInPrerequisiteState,
+                   absl::StrCat("job ", record.name(), " cannot be restarted: ", why), hint);
+}
+
+absl::Status CheckRestartable(const v1::JobRecord& record, uint64_t checkpoint_epoch) {
+  if (record.state() == v1::JOB_STATE_CANCELLED) {
+    return NotRestartable(record, "it was cancelled", "create it again; stop keeps a job");
+  }
+  if (record.state() == v1::JOB_STATE_FINISHED && checkpoint_epoch == 0) {
+    return NotRestartable(record, "it has read all of its input",
+                          "name an older checkpoint to read from there again");
+  }
+  return absl::OkStatus();
+}
+
+// The checkpoint that is asked for; epoch 0 = there is none, the job begins again.
+absl::StatusOr<v1::CheckpointSummary> TargetOf(const v1::JobRecord& record, uint64_t epoch) {
+  if (epoch == 0) epoch = record.durable_epoch();
+  if (epoch == 0) return v1::CheckpointSummary();
+  std::string kept;
+  for (const v1::CheckpointSummary& checkpoint : record.checkpoints()) {
+    // What lies behind the pointer is being withdrawn.
+    if (checkpoint.epoch() > record.durable_epoch()) continue;
+    if (checkpoint.epoch() == epoch) return checkpoint;
+    absl::StrAppend(&kept, kept.empty() ? "" : ", ", checkpoint.epoch());
+  }
+  return MakeError(SqlState::kUndefinedObject,
+                   absl::StrCat("job ", record.name(), " has no checkpoint of epoch ", epoch),
+                   kept.empty() ? "" : absl::StrCat("these are kept: ", kept));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<StreamJobs::Stream>> StreamJobs::Load(
+    const v1::JobRecord& record) const {
+  auto stream = std::make_shared<Stream>();
+  MR_ASSIGN_OR_RETURN(v1::StreamJobFile file, parts_.files.Read(record.id()));
+  StreamSpec& spec = stream->spec;
+  spec.job_id = record.id();
+  spec.name = record.name();
+  spec.scans = ScansOf(file);
+  spec.settings.insert(file.settings().begin(), file.settings().end());
+  spec.parallelism = file.parallelism();
+  spec.planned = std::make_shared<const v1::PhysicalPlan>(std::move(*file.mutable_plan()));
+  spec.plan = std::make_shared<const v1::PhysicalPlan>(SpreadPlan(*spec.planned, spec.parallelism));
+  stream->plan_hash = PlanHash(*spec.planned);
+  stream->attempt = record.attempt();
+  stream->durable_epoch = record.durable_epoch();
+  stream->manifest = record.checkpoint_manifest();
+  stream->ever_published = true;
+  stream->serve_only = record.state() == v1::JOB_STATE_STOPPED;
+  stream->final_durable = stream->serve_only || record.state() == v1::JOB_STATE_FINISHED;
+  if (stream->final_durable && !KeepsViews(*spec.plan)) stream->phase = StreamPhase::kServing;
+  if (record.state() == v1::JOB_STATE_FAILED) {
+    stream->phase = StreamPhase::kFailed;
+    stream->error = MakeError(SqlStateFromCode(record.error_sqlstate()), record.error_message());
+  } else if (!stream->final_durable && stream->attempt > 0) {
+    stream->restart_cause =
+        MakeError(SqlState::kCannotConnectNow, "the coordinator was started again");
+    stream->attempt_ended_wall_micros = parts_.clock.WallMicros();
+  }
+  FindTables(*stream);
+  return stream;
+}
+
+absl::Status StreamJobs::Recover(const v1::JobRecord& record, StreamOptions defaults) {
+  MR_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream, Load(record));
+  StreamSpec& spec = stream->spec;
+  spec.options.epoch_interval_micros =
+      DurationSetting(spec.settings, "epoch_interval", defaults.epoch_interval_micros);
+  spec.options.checkpoint_interval_micros =
+      DurationSetting(spec.settings, "checkpoint_interval", defaults.checkpoint_interval_micros);
+  MutexLock lock(mutex_);
+  newest_epoch_ = std::max(newest_epoch_, record.durable_epoch());
+  streams_[record.id()] = std::move(stream);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RestartAnswer> StreamJobs::Restart(const RestartRequest& request,
+                                                  Cancellation& token) {
+  MR_RETURN_IF_ERROR(DrainForRestart(request.job_id, token));
+  // Nothing else happens to the durable state of jobs meanwhile.
+  auto answer = std::make_shared<std::optional<absl::StatusOr<RestartAnswer>>>();
+  work_.Add([this, request, answer] {
+    absl::StatusOr<RestartAnswer> restarted = RestartNow(request);
+    MutexLock lock(mutex_);
+    *answer = std::move(restarted);
+    changed_.NotifyAll();
+  });
+  MR_RETURN_IF_ERROR(Wait(token, [&]() -> absl::StatusOr<bool> { return answer->has_value(); }));
+  MutexLock lock(mutex_);
+  return **answer;
+}
+
+// A job that runs makes a last checkpoint; one that has no attempt has nothing to add to its
+// newest.
+absl::Status StreamJobs::DrainForRestart(uint64_t job_id, Cancellation& token) {
+  {
+    MutexLock lock(mutex_);
+    const Stream* stream = Find(job_id);
+    if (stream == nullptr || stream->phase != StreamPhase::kRunning) return absl::OkStatus();
+  }
+  MR_RETURN_IF_ERROR(Stop(job_id, token));
+  return Wait(token, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<bool> {
+    const Stream* stream = Find(job_id);
+    return stream == nullptr || stream->phase != StreamPhase::kRunning;
+  });
+}
+
+absl::StatusOr<RestartAnswer> StreamJobs::RestartNow(const RestartRequest& request) {
+  const std::optional<v1::JobRecord> record = parts_.store.Get(request.job_id);
+  if (!record.has_value()) return NoSuchStream(request.job_id);
+  if (!request.request_id.empty() && record->restart_request_id() == request.request_id) {
+    return RestartAnswer{record->restart_attempt(), record->restart_epoch()};
+  }
+  MR_RETURN_IF_ERROR(CheckRestartable(*record, request.checkpoint_epoch));
+  MR_ASSIGN_OR_RETURN(const v1::CheckpointSummary target,
+                      TargetOf(*record, request.checkpoint_epoch));
+  MR_ASSIGN_OR_RETURN(const std::shared_ptr<Stream> stream, FindRestartable(*record));
+  if (target.epoch() > 0) MR_RETURN_IF_ERROR(CheckCheckpoint(*stream, target));
+  StreamSpec spec = stream->spec;
+  MR_RETURN_IF_ERROR(Respread(spec));
+  const RestartAnswer answer{stream->attempt + 1, target.epoch()};
+  MR_RETURN_IF_ERROR(RecordRestart(request, target, answer.attempt));
+  MutexLock lock(mutex_);
+  if (stream->phase == StreamPhase::kServing) {
+    ReleaseWorkers(*stream, MakeError(SqlState::kQueryCanceled, "the job is restarted"));
+  }
+  stream->spec = std::move(spec);
+  stream->phase = StreamPhase::kWaiting;
+  stream->error = absl::OkStatus();
+  stream->last_error = absl::OkStatus();
+  stream->restart_cause.reset();
+  stream->policy = RestartPolicy();
+  stream->durable_epoch = target.epoch();
+  stream->manifest = target.manifest();
+  stream->final_durable = false;
+  stream->serve_only = false;
+  stream->stop_requested = false;
+  stream->checkpoint_wanted = false;
+  stream->restart_at_micros = 0;
+  Log(LogLevel::kInfo, "job", "streaming job is restarted on request",
+      {{"job", request.job_id}, {"epoch", target.epoch()}});
+  changed_.NotifyAll();
+  return answer;
+}
+
+absl::StatusOr<std::shared_ptr<StreamJobs::Stream>> StreamJobs::FindRestartable(
+    const v1::JobRecord& record) {
+  std::shared_ptr<Stream> stream;
+  {
+    MutexLock lock(mutex_);
+    const auto found = streams_.find(record.id());
+    if (found != streams_.end()) stream = found->second;
+    if (stream != nullptr && stream->phase == StreamPhase::kRunning) {
+      ErrorDetail detail;
+      detail.state = SqlState::kObjectInUse;
+      detail.retry = Retry::kSafe;
+      return MakeError(detail, absl::StrCat("job ", record.name(), " was restarted meanwhile"));
+    }
+    if (stream != nullptr && !stream->ever_published) {
+      return NotRestartable(record, "it is being created", "");
+    }
+  }
+  for (const v1::JobRecord& other : parts_.store.List()) {
+    if (other.id() == record.id() || !IsLive(other) || other.name() != record.name()) continue;
+    return MakeError(SqlState::kDuplicateTable,
+                     absl::StrCat("another job \"", record.name(), "\" runs"), "stop it first");
+  }
+  if (stream != nullptr) return stream;
+  // Its file could not be read when the process started.
+  MR_RETURN_IF_ERROR(Recover(record, {}));
+  MutexLock lock(mutex_);
+  return streams_.at(record.id());
+}
+
+absl::Status StreamJobs::CheckCheckpoint(const Stream& stream,
+                                         const v1::CheckpointSummary& checkpoint) const {
+  MR_ASSIGN_OR_RETURN(const v1::CheckpointManifest manifest,
+                      parts_.checkpoints.ReadManifest(checkpoint.manifest()));
+  MR_RETURN_IF_ERROR(CheckPlan(stream, manifest));
+  const PositionMap positions = RestoredEpoch(manifest).positions;
+  for (const FollowedTable& table : stream.tables) {
+    const auto read = positions.find({table.scan_id, 0});
+    if (read == positions.end()) continue;
+    if (!parts_.table_log(table.object_id, read->second.offset()).inside_segment) continue;
+    return MakeError(
+        SqlState::kObjectNotInPrerequisiteState,
+        absl::StrCat("the checkpoint of epoch ", checkpoint.epoch(), " has read a part of table ",
+                     table.name, " that was joined with later rows since"),
+        "choose a newer checkpoint");
+  }
+  return absl::OkStatus();
+}
+
+// As many tasks as there are slots, unless the job's settings say how many.
+uint32_t StreamJobs::ParallelismNow(const StreamSpec& spec) const {
+  std::vector<SlotOffer> offers;
+  for (const WorkerEntry& worker : parts_.registry.Active()) {
+    offers.push_back({worker.id, worker.slots});
+  }
+  if (offers.empty() || spec.settings.contains("parallelism")) return spec.parallelism;
+  return std::min(DefaultParallelism(offers), std::max(spec.planned->num_shards(), 1U));
+}
+
+absl::Status StreamJobs::Respread(StreamSpec& spec) const {
+  const uint32_t parallelism = ParallelismNow(spec);
+  if (parallelism == spec.parallelism) return absl::OkStatus();
+  spec.parallelism = parallelism;
+  spec.plan = std::make_shared<const v1::PhysicalPlan>(SpreadPlan(*spec.planned, parallelism));
+  // State is read under any parallelism, so it does not matter which of this and the record is
+  // written last.
+  return parts_.files.Write(spec.job_id, FileOf(spec));
+}
+
+absl::Status StreamJobs::RecordRestart(const RestartRequest& request,
+                                       const v1::CheckpointSummary& target, uint32_t attempt) {
+  return parts_.store.Update(request.job_id, [&](v1::JobRecord& record) {
+    record.set_state(v1::JOB_STATE_RUNNING);
+    record.set_durable_epoch(target.epoch());
+    record.set_checkpoint_manifest(target.manifest());
+    record.clear_ended_at_micros();
+    record.clear_error_message();
+    record.clear_error_sqlstate();
+    record.set_restart_request_id(request.request_id);
+    record.set_restart_attempt(attempt);
+    record.set_restart_epoch(target.epoch());
+    for (v1::StepStatus& step : *record.mutable_steps()) {
+      step.set_state(v1::STEP_STATE_RUNNING);
+      step.clear_ended_at_micros();
+      step.clear_error();
+    }
+  });
+}
+
+// The checkpoints behind the one that the job goes on from: what they have committed is withdrawn
+// before anything is written again. They are listed until that is done, also over a crash.
+absl::Status StreamJobs::WithdrawNewer(const Stream& stream) const {
+  const std::optional<v1::JobRecord> record = parts_.store.Get(stream.spec.job_id);
+  if (!record.has_value()) return NoSuchStream(stream.spec.job_id);
+  std::set<uint64_t> withdrawn;
+  for (const v1::CheckpointSummary& checkpoint : record->checkpoints()) {
+    if (checkpoint.epoch() <= stream.durable_epoch) continue;
+    MR_ASSIGN_OR_RETURN(const v1::CheckpointManifest manifest,
+                        parts_.checkpoints.ReadManifest(checkpoint.manifest()));
+    MR_RETURN_IF_ERROR(WithdrawCommitted(manifest));
+    withdrawn.insert(checkpoint.epoch());
+  }
+  if (withdrawn.empty()) return absl::OkStatus();
+  return parts_.store.Update(stream.spec.job_id, [&withdrawn](v1::JobRecord& changed) {
+    auto& checkpoints = *changed.mutable_checkpoints();
+    checkpoints.erase(std::remove_if(checkpoints.begin(), checkpoints.end(),
+                                     [&withdrawn](const v1::CheckpointSummary& checkpoint) {
+                                       return withdrawn.contains(checkpoint.epoch());
+                                     }),
+                      checkpoints.end());
+  });
+}
+
+}  // namespace millrace

@@ -1,0 +1,246 @@
+"""What a streaming job has stored is the same to the row, whichever process dies or stands still."""
+
+import signal
+import time
+
+import pytest
+from fused_job import NUM_ROWS, FusedJob, definition
+from support.waiting import wait_until
+
+RECOVERY_S = 10.0
+
+
+@pytest.fixture
+def job(tmp_path):
+    running = FusedJob(tmp_path / "job")
+    yield running
+    running.stop()
+
+
+def start(job, num_workers=3):
+    for _ in range(num_workers):
+        job.cluster.start_worker(slots=1)
+    job.submit()
+    job.wait_for_checkpoint()
+
+
+def streams_attempt(job):
+    """(attempt, newest published epoch) of the streaming job."""
+    return job.rows("SELECT attempt, published_epoch FROM millrace.jobs WHERE name = 'totals'")[0]
+
+
+def time_to_go_on(job, break_it):
+    """Seconds from the fault until another attempt has published an epoch."""
+    attempt, epoch = streams_attempt(job)
+    begin = time.monotonic()
+    break_it()
+
+    def goes_on():
+        now = streams_attempt(job)
+        return now[0] > attempt and now[1] > epoch
+
+    wait_until(goes_on, job.status)
+    return time.monotonic() - begin
+
+
+def test_a_job_goes_on_within_ten_seconds_after_the_kill_of_a_worker(job):
+    start(job)
+    seconds = time_to_go_on(job, job.cluster.workers.pop().kill)
+    print(f"went on after {seconds:.2f} s")
+    assert seconds < RECOVERY_S
+    assert job.rows("SELECT count(*) FROM totals")[0][0] > 0
+    status = job.status()
+    job.wait_for_end()
+    job.check()
+    assert status["state"] == "JOB_STATE_RUNNING"
+
+
+def test_a_job_goes_on_without_a_worker_that_stands_still(job):
+    start(job)
+    frozen = job.cluster.workers[-1].popen
+    try:
+        seconds = time_to_go_on(job, lambda: frozen.send_signal(signal.SIGSTOP))
+        print(f"went on after {seconds:.2f} s")
+        assert seconds < RECOVERY_S
+    finally:
+        frozen.send_signal(signal.SIGCONT)
+    # It wakes up and believes that it still has tasks; it joins again as another worker.
+    job.wait_for_end()
+    job.check()
+    states = job.rows("SELECT state FROM millrace.workers")
+    assert ("lost",) in states and states.count(("active",)) == 3
+
+
+def test_a_job_goes_on_after_the_kill_of_the_coordinator(job):
+    start(job)
+    attempt, _ = streams_attempt(job)
+    job.cluster.coordinator.kill()
+    job.start_coordinator()
+    wait_until(lambda: streams_attempt(job)[0] > attempt, job.status)
+    job.wait_for_end()
+    job.check()
+
+
+def test_a_job_goes_on_after_the_kill_of_all_processes(job):
+    start(job)
+    attempt, _ = streams_attempt(job)
+    for worker in job.cluster.workers:
+        worker.popen.kill()
+    job.cluster.coordinator.kill()
+    for worker in job.cluster.workers:
+        worker.kill()
+    job.cluster.workers.clear()
+    job.start_coordinator()
+    for _ in range(2):
+        job.cluster.start_worker(slots=1)
+    wait_until(lambda: streams_attempt(job)[0] > attempt, job.status)
+    job.wait_for_end()
+    job.check()
+    assert job.rows("SELECT name FROM millrace.jobs WHERE name = 'fused'") == [("fused",)]
+
+
+def test_without_workers_a_job_waits(job):
+    start(job, num_workers=1)
+    job.cluster.workers.pop().kill()
+    causes = wait_until(
+        lambda: job.rows("SELECT state FROM millrace.jobs WHERE name = 'totals' AND state = 'running'"), job.status
+    )
+    assert causes == [("running",)]
+    job.cluster.start_worker(slots=1)
+    job.wait_for_end()
+    job.check()
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1)])
+def test_a_restarted_job_uses_the_slots_that_are_there(job, before, after):
+    start(job, before)
+    job.millrace("job", "stop", "fused")
+    assert job.status()["state"] == "JOB_STATE_STOPPED"
+    while len(job.cluster.workers) > after:
+        job.cluster.workers.pop().stop()
+    while len(job.cluster.workers) < after:
+        job.cluster.start_worker(slots=1)
+    wait_until(
+        lambda: len(job.rows("SELECT 1 FROM millrace.workers WHERE state = 'active'")) == after, "workers to be there"
+    )
+    job.millrace("job", "restart", "fused")
+    fragments = wait_until(
+        lambda: {int(fragment["parallelism"]) for fragment in job.status()["fragments"]}, "fragments of the job"
+    )
+    assert max(fragments) == after
+    job.wait_for_end()
+    job.check()
+
+
+def test_stopping_and_restarting_again_and_again_changes_nothing(job):
+    start(job, 2)
+    for _ in range(3):
+        newest = job.wait_for_checkpoint()
+        job.millrace("job", "stop", "fused")
+        stopped = job.checkpoints()[0]
+        assert stopped["final"] and int(stopped["epoch"]) >= newest
+        # A stopped job shows its views, reads nothing, and loses nothing to a restart of the processes.
+        before = job.rows("SELECT * FROM totals ORDER BY k")
+        job.cluster.coordinator.kill()
+        job.start_coordinator()
+        assert job.rows("SELECT * FROM totals ORDER BY k") == before
+        assert job.checkpoints()[0] == stopped
+        files = job.files()
+        job.millrace("job", "restart", "fused")
+        assert set(files) <= set(job.files())
+        job.wait_for_checkpoint(int(stopped["epoch"]))
+    job.wait_for_end()
+    job.check()
+
+
+def test_a_running_job_is_restarted_from_a_checkpoint_of_now(job):
+    start(job, 2)
+    newest = int(job.checkpoints()[0]["epoch"])
+    job.millrace("job", "restart", "fused", "--request-id", "r1")
+    assert job.status()["state"] == "JOB_STATE_RUNNING"
+    assert int(job.checkpoints()[0]["epoch"]) > newest
+    attempt = job.status()["attempt"]
+    job.millrace("job", "restart", "fused", "--request-id", "r1")
+    assert job.status()["attempt"] == attempt
+    job.wait_for_end()
+    job.check()
+
+
+def test_going_back_to_an_older_checkpoint_writes_no_row_twice(job):
+    start(job, 2)
+    wait_until(lambda: len(job.checkpoints()) == 3 and job.files(), job.status)
+    first = int(job.checkpoints()[-1]["epoch"])
+    job.millrace("job", "stop", "fused")
+    kept = [int(checkpoint["epoch"]) for checkpoint in job.checkpoints()]
+    assert first not in kept, "it takes a while to read a minute"
+    refused = job.millrace("job", "restart", "fused", "--checkpoint", str(first), code=4)
+    assert refused == ""
+    job.millrace("job", "restart", "fused", "--checkpoint", str(kept[-1]))
+    job.wait_for_checkpoint(kept[0])
+    assert kept[0] not in [int(checkpoint["epoch"]) for checkpoint in job.checkpoints()]
+    job.wait_for_end()
+    job.check()
+
+
+def submit(job, text):
+    path = job.script.with_name("steps.sql")
+    path.write_text(text)
+    job.millrace("job", "submit", str(path), "--name", "fused")
+
+
+def step_states(job):
+    return [step["state"] for step in job.status().get("steps", [])]
+
+
+def test_a_script_half_done_resumes_at_its_first_step_that_is_not_committed(job):
+    job.cluster.start_worker()
+    submit(
+        job,
+        definition(job.events, rate=2000)
+        + """CREATE TABLE one (n integer); INSERT INTO one VALUES (1);
+             CREATE TABLE slow AS SELECT id FROM events;
+             CREATE TABLE three AS SELECT count(*) AS n FROM slow;""",
+    )
+    wait_until(lambda: step_states(job)[3:4] == ["STEP_STATE_RUNNING"], job.status)
+    job.cluster.coordinator.kill()
+    job.start_coordinator()
+    job.wait_for_end()
+    assert job.rows("SELECT * FROM one") == [(1,)]
+    assert job.rows("SELECT * FROM three") == [(NUM_ROWS,)]
+    assert job.status()["attempt"] == 2
+
+
+def test_a_failed_script_is_restarted_at_the_step_that_has_failed(job):
+    job.cluster.start_worker()
+    missing = job.events.with_name("missing.csv")
+    submit(
+        job,
+        f"""CREATE TABLE one (n integer); INSERT INTO one VALUES (1);
+            CREATE TABLE two AS SELECT * FROM '{missing}';
+            CREATE TABLE three AS SELECT count(*) AS n FROM two;""",
+    )
+    wait_until(lambda: job.status()["state"] == "JOB_STATE_FAILED", job.status)
+    assert job.rows("SELECT * FROM one") == [(1,)]
+    missing.write_text("a\n1\n2\n")
+    job.millrace("job", "restart", "fused")
+    job.wait_for_end()
+    assert job.rows("SELECT * FROM one") == [(1,)]
+    assert job.rows("SELECT * FROM three") == [(2,)]
+    assert all(state == "STEP_STATE_FINISHED" for state in step_states(job))
+    job.millrace("job", "restart", "fused", code=5)
+
+
+def test_a_job_that_cannot_be_taken_up_is_seen_as_failed_and_can_be_repaired(job):
+    start(job, 1)
+    job.cluster.coordinator.kill()
+    file = next((job.cluster.folder / "data" / "jobs").glob("job-*.pb"))
+    content = file.read_bytes()
+    file.write_bytes(b"damaged" + content)
+    job.start_coordinator()
+    state, error = job.rows("SELECT state, error FROM millrace.jobs WHERE name = 'totals'")[0]
+    assert state == "failed" and "job file is damaged" in error
+    wait_until(lambda: job.status()["state"] == "JOB_STATE_FAILED", job.status)
+    file.write_bytes(content)
+    job.millrace("job", "restart", "fused")
+    job.wait_for_end()
+    job.check()

@@ -1,0 +1,106 @@
+#include "coordinator/epoch/checkpoint_files.h"
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "common/base/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "millrace/v1/control.pb.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_folder.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+class CheckpointFilesTest : public ::testing::Test {
+ protected:
+  // A checkpoint of job 7 with files that are there.
+  std::string Store(uint64_t epoch, const std::vector<std::string>& paths) {
+    v1::CheckpointManifest manifest;
+    manifest.set_job_id(7);
+    manifest.set_attempt(1);
+    manifest.set_epoch(epoch);
+    for (const std::string& path : paths) {
+      manifest.add_files()->set_path(path);
+      Touch(path);
+    }
+    return files_.WriteManifest(manifest).value();
+  }
+  void Touch(const std::string& path) {
+    const std::filesystem::path full = std::filesystem::path(folder_.path()) / "job-7" / path;
+    std::filesystem::create_directories(full.parent_path());
+    std::ofstream(full) << "x";
+  }
+  bool Has(const std::string& path) const {
+    return std::filesystem::exists(std::filesystem::path(folder_.path()) / "job-7" / path);
+  }
+
+  const TempFolder folder_;
+  const CheckpointFiles files_{folder_.path()};
+};
+
+TEST_F(CheckpointFilesTest, FilesOfKeptCheckpointsStayAndTheOthersGo) {
+  const std::string oldest = Store(3, {"1-w1/sst/1", "1-w1/e3/CURRENT"});
+  const std::string middle = Store(5, {"1-w1/sst/1", "1-w1/sst/2", "1-w1/e5/CURRENT"});
+  const std::string newest = Store(8, {"1-w1/sst/2", "1-w1/sst/4"});
+  // What came to nothing: an abandoned epoch, and an attempt that was lost.
+  Touch("1-w1/e7/CURRENT");
+  Touch("0-w9/sst/1");
+  ASSERT_OK(files_.RemoveUnused(7, {middle, newest}));
+  EXPECT_TRUE(Has("1-w1/sst/1") && Has("1-w1/sst/2") && Has("1-w1/sst/4"));
+  EXPECT_TRUE(Has("1-w1/e5/CURRENT"));
+  EXPECT_FALSE(Has("1-w1/e3") || Has("1-w1/e7") || Has("0-w9"));
+  EXPECT_EQ(GetErrorDetail(files_.ReadManifest(oldest).status()).state, SqlState::kUndefinedFile);
+  ASSERT_OK(files_.ReadManifest(middle));
+  ASSERT_OK(files_.ReadManifest(newest));
+}
+
+TEST_F(CheckpointFilesTest, NothingIsRemovedWhenAKeptManifestCannotBeRead) {
+  const std::string newest = Store(8, {"1-w1/sst/2"});
+  Touch("1-w1/sst/1");
+  EXPECT_FALSE(files_.RemoveUnused(7, {"job-7/manifest-6-1.pb", newest}).ok());
+  EXPECT_TRUE(Has("1-w1/sst/1"));
+}
+
+TEST_F(CheckpointFilesTest, NewerOrUnversionedManifestIsRefused) {
+  const std::string name = Store(3, {});
+  v1::CheckpointManifest manifest = *files_.ReadManifest(name);
+  const auto refusal = [&](uint32_t format) {
+    manifest.set_format_version(format);
+    std::ofstream(folder_.Path(name)) << manifest.SerializeAsString();
+    return files_.ReadManifest(name).status();
+  };
+  const absl::Status newer = refusal(manifest.format_version() + 1);
+  EXPECT_EQ(GetErrorDetail(newer).state, SqlState::kFeatureNotSupported);
+  EXPECT_THAT(std::string(newer.message()), HasSubstr("this version reads up to"));
+  EXPECT_EQ(GetErrorDetail(refusal(0)).state, SqlState::kDataCorrupted);
+}
+
+TEST_F(CheckpointFilesTest, JobsAreThoseWithAFolder) {
+  Store(3, {});
+  std::filesystem::create_directories(folder_.Path("job-12"));
+  std::filesystem::create_directories(folder_.Path("job-x"));
+  std::filesystem::create_directories(folder_.Path("job-012"));
+  std::ofstream(folder_.Path("job-13")) << "a file";
+  EXPECT_THAT(*files_.Jobs(), UnorderedElementsAre(7, 12));
+  ASSERT_OK(files_.RemoveAll(7));
+  EXPECT_THAT(*files_.Jobs(), ElementsAre(12));
+  EXPECT_THAT(*CheckpointFiles(folder_.Path("none")).Jobs(), ElementsAre());
+}
+
+TEST_F(CheckpointFilesTest, AFolderBelongsToOneCluster) {
+  ASSERT_OK(files_.Claim("0011223344556677"));
+  ASSERT_OK(files_.Claim("0011223344556677"));
+  const absl::Status other = files_.Claim("ffff223344556677");
+  EXPECT_EQ(GetErrorDetail(other).state, SqlState::kObjectInUse);
+  EXPECT_THAT(std::string(other.message()), HasSubstr("belongs to another cluster"));
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,44 @@
+#include "coordinator/job/job_files.h"
+
+#include "common/base/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "millrace/v1/catalog.pb.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_folder.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+TEST(JobFilesTest, FilesAreFoundByTheirJobs) {
+  const TempFolder folder;
+  const JobFiles files(folder.path());
+  EXPECT_THAT(*files.Jobs(), IsEmpty());
+  v1::StreamJobFile file;
+  (*file.mutable_settings())["parallelism"] = "3";
+  ASSERT_OK(files.Write(4, file));
+  ASSERT_OK(files.Write(11, file));
+  folder.Write("jobs/_staging-job-12.pb", "half");
+  folder.Write("jobs/notes.txt", "not ours");
+  EXPECT_THAT(*files.Jobs(), UnorderedElementsAre(4, 11));
+  EXPECT_EQ(files.Read(4)->settings().at("parallelism"), "3");
+  ASSERT_OK(files.Remove(4));
+  EXPECT_THAT(*files.Jobs(), UnorderedElementsAre(11));
+}
+
+TEST(JobFilesTest, FileOfANewerFormatIsRefused) {
+  const TempFolder folder;
+  v1::StreamJobFile file;
+  file.set_format_version(99);
+  folder.Write("jobs/job-4.pb", file.SerializeAsString());
+  const absl::Status read = JobFiles(folder.path()).Read(4).status();
+  EXPECT_EQ(GetErrorDetail(read).state, SqlState::kFeatureNotSupported);
+  EXPECT_THAT(std::string(read.message()), HasSubstr("has format 99"));
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,42 @@
+#include "coordinator/job/job_store.h"
+
+#include "common/base/status.h"
+#include "coordinator/metadata/memory_metadata_store.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(JobStoreTest, RecordsSurviveARestart) {
+  MemoryMetadataStore store;
+  JobStore jobs(store);
+  ASSERT_OK(jobs.Load());
+  v1::JobRecord record;
+  record.set_id(4);
+  record.set_name("daily");
+  ASSERT_OK(jobs.Create(record));
+  ASSERT_OK(jobs.Update(4, [](v1::JobRecord& changed) { changed.set_durable_epoch(9); }));
+  JobStore restarted(store);
+  ASSERT_OK(restarted.Load());
+  EXPECT_EQ(restarted.Find("daily")->durable_epoch(), 9);
+}
+
+TEST(JobStoreTest, RecordOfANewerFormatIsRefused) {
+  MemoryMetadataStore store;
+  v1::JobRecord record;
+  record.set_id(4);
+  record.set_name("daily");
+  record.set_format_version(99);
+  ASSERT_OK(store.CompareAndSwap("jobs/4", 0, record.SerializeAsString()));
+  JobStore jobs(store);
+  const absl::Status loaded = jobs.Load();
+  EXPECT_EQ(GetErrorDetail(loaded).state, SqlState::kFeatureNotSupported);
+  EXPECT_THAT(std::string(loaded.message()), HasSubstr("record of job daily has format 99"));
+}
+
+}  // namespace
+}  // namespace millrace

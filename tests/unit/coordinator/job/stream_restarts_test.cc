@@ -1,0 +1,330 @@
+#include <atomic>
+#include <deque>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/coordinator/job/stream_jobs_fixture.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::HasSubstr;
+
+class StreamRestartsTest : public StreamJobsTest {
+ protected:
+  // Works on for a checkpoint interval; returns the epoch of the checkpoint.
+  uint64_t NextCheckpoint() {
+    const uint64_t before = jobs_->View(kJob)->durable_epoch;
+    for (int i = 0; i < 21; ++i) Step();
+    EXPECT_TRUE(
+        WaitFor([before](const StreamView& view) { return view.durable_epoch > before; }).ok());
+    return jobs_->View(kJob)->durable_epoch;
+  }
+  void StopJob() {
+    std::thread stopper([this] {
+      Cancellation token;
+      EXPECT_TRUE(jobs_->Stop(kJob, token).ok());
+    });
+    while (jobs_->View(kJob)->phase != StreamPhase::kServing) {
+      Step();
+      std::this_thread::yield();
+    }
+    stopper.join();
+  }
+  void FailJob() {
+    cluster_.runs_.Cancel(kJob, attempt_, MakeError(SqlState::kDivisionByZero, "division by zero"));
+    while (RecordedState() != v1::JOB_STATE_FAILED) {
+      Pump();
+      std::this_thread::yield();
+    }
+  }
+  absl::StatusOr<RestartAnswer> Restart(uint64_t epoch = 0, const std::string& request_id = "") {
+    Cancellation token;
+    return jobs_->Restart({kJob, epoch, request_id}, token);
+  }
+  // Until the attempt has published something.
+  void RunAttempt(uint32_t attempt) {
+    while (jobs_->View(kJob)->attempt < attempt || jobs_->View(kJob)->published.empty()) {
+      Step();
+      std::this_thread::yield();
+    }
+  }
+  std::vector<uint64_t> Kept() const {
+    std::vector<uint64_t> epochs;
+    const v1::JobRecord record = *store_->Get(kJob);
+    for (const auto& checkpoint : record.checkpoints()) epochs.push_back(checkpoint.epoch());
+    return epochs;
+  }
+};
+
+TEST_F(StreamRestartsTest, TheNewestCheckpointsAreKeptAndListedWithThePointer) {
+  StartJob();
+  Pump();
+  std::vector<uint64_t> made;
+  for (int i = 0; i < 5; ++i) made.push_back(NextCheckpoint());
+  const v1::JobRecord record = *store_->Get(kJob);
+  EXPECT_EQ(Kept(), std::vector<uint64_t>(made.begin() + 2, made.end()));
+  EXPECT_EQ(record.checkpoints(2).manifest(), record.checkpoint_manifest());
+  for (const auto& checkpoint : record.checkpoints()) {
+    EXPECT_TRUE(checkpoints_.ReadManifest(checkpoint.manifest()).ok());
+  }
+  size_t num_files = 0;
+  for ([[maybe_unused]] const auto& entry :
+       std::filesystem::directory_iterator(checkpoints_.JobFolder(kJob))) {
+    ++num_files;
+  }
+  EXPECT_EQ(num_files, 3);
+}
+
+TEST_F(StreamRestartsTest, CheckpointOnRequestHasWhatWasReadBefore) {
+  StartJob();
+  Pump();
+  Step();
+  absl::StatusOr<v1::CheckpointSummary> made = absl::UnknownError("not yet");
+  std::atomic<bool> over = false;
+  std::thread maker([&] {
+    Cancellation token;
+    made = jobs_->Checkpoint(kJob, token);
+    over = true;
+  });
+  while (!over) {
+    Step(0);
+    std::this_thread::yield();
+  }
+  maker.join();
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_GE(store_->Get(kJob)->durable_epoch(), made->epoch());
+  EXPECT_EQ(RowsRead(RestoredEpoch(*checkpoints_.ReadManifest(made->manifest())).positions), 20);
+}
+
+TEST_F(StreamRestartsTest, StoppedJobGoesOnFromItsLastCheckpoint) {
+  StartJob();
+  Pump();
+  Step();
+  StopJob();
+  const uint64_t stopped_at = jobs_->View(kJob)->durable_epoch;
+  EXPECT_TRUE(store_->Get(kJob)->checkpoints().rbegin()->final());
+  const auto answer = Restart();
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->attempt, 2);
+  EXPECT_EQ(answer->restored_epoch, stopped_at);
+  EXPECT_EQ(RecordedState(), v1::JOB_STATE_RUNNING);
+  RunAttempt(2);
+  EXPECT_EQ(restored_, stopped_at);
+  EXPECT_EQ(jobs_->View(kJob)->phase, StreamPhase::kRunning);
+}
+
+TEST_F(StreamRestartsTest, FailedJobGoesOnFromItsNewestCheckpoint) {
+  StartJob();
+  Pump();
+  const uint64_t durable = NextCheckpoint();
+  FailJob();
+  ASSERT_TRUE(Restart().ok());
+  const v1::JobRecord record = *store_->Get(kJob);
+  EXPECT_EQ(record.state(), v1::JOB_STATE_RUNNING);
+  EXPECT_EQ(record.error_message(), "");
+  RunAttempt(2);
+  EXPECT_EQ(restored_, durable);
+  EXPECT_TRUE(jobs_->BindViews({{kView, 0}}).ok());
+}
+
+TEST_F(StreamRestartsTest, FailedJobOfAnEarlierProcessIsSeenAndRestarted) {
+  StartJob();
+  Pump();
+  NextCheckpoint();
+  FailJob();
+  StartCoordinator();
+  ASSERT_TRUE(jobs_->Recover(*store_->Get(kJob), StreamOptions()).ok());
+  Step();
+  EXPECT_EQ(jobs_->View(kJob)->phase, StreamPhase::kFailed);
+  EXPECT_THAT(std::string(jobs_->View(kJob)->error.message()), HasSubstr("division by zero"));
+  ASSERT_TRUE(Restart().ok());
+  RunAttempt(2);
+}
+
+TEST_F(StreamRestartsTest, TheSameRequestRestartsOnce) {
+  StartJob();
+  Pump();
+  NextCheckpoint();
+  FailJob();
+  ASSERT_EQ(Restart(0, "r1")->attempt, 2);
+  RunAttempt(2);
+  FailJob();
+  EXPECT_EQ(Restart(0, "r1")->attempt, 2);
+  EXPECT_EQ(RecordedState(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(Restart(0, "r2")->attempt, 3);
+}
+
+TEST_F(StreamRestartsTest, GoingBackWithdrawsWhatWasCommittedSinceThen) {
+  StartJob();
+  Pump();
+  const uint64_t older = NextCheckpoint();
+  const std::string final_path = StageAFile();
+  const uint64_t newer = NextCheckpoint();
+  ASSERT_TRUE(WaitFor([&](const StreamView&) {
+                return store_->Get(kJob)->committed_epoch() >= newer;
+              }).ok());
+  ASSERT_TRUE(std::filesystem::exists(final_path));
+  FailJob();
+  ASSERT_TRUE(Restart(older).ok());
+  RunAttempt(2);
+  EXPECT_EQ(restored_, older);
+  EXPECT_FALSE(std::filesystem::exists(final_path));
+  EXPECT_EQ(Kept(), std::vector<uint64_t>{older});
+  EXPECT_GT(jobs_->View(kJob)->published.back().epoch, newer);
+}
+
+TEST_F(StreamRestartsTest, GoingBackIsCompletedAfterACrashOfTheProcess) {
+  StartJob();
+  Pump();
+  const uint64_t older = NextCheckpoint();
+  const std::string final_path = StageAFile();
+  NextCheckpoint();
+  FailJob();
+  // No worker is there, so the attempt does not begin before the process ends.
+  cluster_.registry_.Disconnect(WorkerId(1), absl::UnavailableError("eof"));
+  cluster_.registry_.Disconnect(WorkerId(2), absl::UnavailableError("eof"));
+  ASSERT_TRUE(Restart(older).ok());
+  ASSERT_TRUE(std::filesystem::exists(final_path));
+  StartCoordinator();
+  ASSERT_TRUE(jobs_->Recover(*store_->Get(kJob), StreamOptions()).ok());
+  cluster_.Join();
+  cluster_.Join();
+  RunAttempt(2);
+  EXPECT_EQ(restored_, older);
+  EXPECT_FALSE(std::filesystem::exists(final_path));
+}
+
+TEST_F(StreamRestartsTest, UnknownCheckpointsAndCancelledJobsAreRefused) {
+  StartJob();
+  Pump();
+  const uint64_t durable = NextCheckpoint();
+  FailJob();
+  const absl::Status unknown = Restart(durable + 1000).status();
+  EXPECT_EQ(GetErrorDetail(unknown).state, SqlState::kUndefinedObject);
+  EXPECT_THAT(GetErrorDetail(unknown).hint, HasSubstr(std::to_string(durable)));
+  ASSERT_TRUE(jobs_->Cancel(kJob, CancelledByUser()).ok());
+  EXPECT_EQ(GetErrorDetail(Restart().status()).state, SqlState::kObjectNotInPrerequisiteState);
+}
+
+TEST_F(StreamRestartsTest, CheckpointOfAnotherPlanIsAClearError) {
+  StartJob();
+  Pump();
+  NextCheckpoint();
+  const std::string name = store_->Get(kJob)->checkpoint_manifest();
+  v1::CheckpointManifest manifest = *checkpoints_.ReadManifest(name);
+  manifest.set_plan_hash("another");
+  ASSERT_TRUE(checkpoints_.WriteManifest(manifest).ok());
+  FailJob();
+  const absl::Status refused = Restart().status();
+  EXPECT_EQ(GetErrorDetail(refused).state, SqlState::kObjectNotInPrerequisiteState);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("belongs to another plan"));
+  EXPECT_EQ(RecordedState(), v1::JOB_STATE_FAILED);
+}
+
+TEST_F(StreamRestartsTest, RestartOnRequestUsesTheSlotsThatAreThere) {
+  StartJob();
+  Pump();
+  NextCheckpoint();
+  FailJob();
+  for (int i = 0; i < 3; ++i) cluster_.Join();
+  ASSERT_TRUE(Restart().ok());
+  while (jobs_->View(kJob)->plan->fragments(0).parallelism() == 2) std::this_thread::yield();
+  EXPECT_EQ(jobs_->View(kJob)->plan->fragments(0).parallelism(), 5);
+  EXPECT_EQ(files_.Read(kJob)->parallelism(), 5);
+  EXPECT_EQ(files_.Read(kJob)->plan().fragments(0).parallelism(), 2);
+}
+
+// A stopped job keeps its last checkpoint, whatever is done to show its views again.
+TEST_F(StreamRestartsTest, AttemptThatOnlyServesChangesNothingDurable) {
+  StartJob();
+  Pump();
+  NextCheckpoint();
+  StopJob();
+  const std::string before = store_->Get(kJob)->SerializeAsString();
+  StartCoordinator();
+  ASSERT_TRUE(jobs_->Recover(*store_->Get(kJob), StreamOptions()).ok());
+  while (jobs_->View(kJob)->phase != StreamPhase::kServing) {
+    Step(0);
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(jobs_->BindViews({{kView, 0}}).ok());
+  v1::JobRecord after = *store_->Get(kJob);
+  after.set_attempt(1);
+  EXPECT_EQ(after.SerializeAsString(), before);
+}
+
+TEST_F(StreamRestartsTest, WorkerThatLeavesTakesACheckpointWithIt) {
+  StartJob();
+  Pump();
+  Step();
+  cluster_.Join();
+  jobs_->OnWorkerDraining(WorkerId(1));
+  while (jobs_->View(kJob)->attempt < 2) {
+    Step(0);
+    std::this_thread::yield();
+  }
+  Pump();
+  EXPECT_GT(restored_, 0);
+  EXPECT_THAT(store_->Get(kJob)->restarts(0).cause().message(), HasSubstr("worker 1 leaves"));
+  EXPECT_EQ(
+      RowsRead(RestoredEpoch(*checkpoints_.ReadManifest(store_->Get(kJob)->checkpoint_manifest()))
+                   .positions),
+      20);
+}
+
+TEST_F(StreamRestartsTest, LossesAreListedWithTheirCausesAndNeverFailTheJob) {
+  StartJob();
+  Pump();
+  const uint64_t durable = NextCheckpoint();
+  constexpr uint32_t kLosses = 20;
+  std::deque<WorkerId> workers = {WorkerId(1), WorkerId(2)};
+  for (uint32_t loss = 1; loss <= kLosses; ++loss) {
+    // The one that has task 0 and the one that has task 1, in turn.
+    const WorkerId lost = loss % 2 == 0 ? workers.front() : workers.back();
+    std::erase(workers, lost);
+    cluster_.registry_.Disconnect(lost, absl::UnavailableError("eof"));
+    workers.push_back(cluster_.Join());
+    RunAttempt(loss + 1);
+  }
+  const v1::JobRecord record = *store_->Get(kJob);
+  EXPECT_EQ(record.state(), v1::JOB_STATE_RUNNING);
+  EXPECT_EQ(record.num_restarts(), kLosses);
+  ASSERT_EQ(record.restarts_size(), 16);
+  EXPECT_EQ(record.restarts(15).attempt(), kLosses);
+  EXPECT_GE(record.restarts(15).restored_epoch(), durable);
+  EXPECT_EQ(record.restarts(15).cause().detail().sqlstate(), "08006");
+  EXPECT_THAT(record.restarts(15).cause().message(), HasSubstr("connection to worker"));
+}
+
+TEST_F(StreamRestartsTest, TaskThatEndsItsWorkerAgainAndAgainFailsTheJobWithItsPlace) {
+  StartJob();
+  Pump();
+  NextCheckpoint();
+  cluster_.registry_.Disconnect(WorkerId(2), absl::UnavailableError("eof"));
+  uint32_t worker = 1;
+  while (jobs_->View(kJob)->phase != StreamPhase::kFailed) {
+    // All tasks are on one worker, and it ends before the first epoch.
+    cluster_.registry_.Disconnect(WorkerId(worker), absl::UnavailableError("eof"));
+    worker = cluster_.Join().value();
+    const uint32_t attempt = jobs_->View(kJob)->attempt;
+    while (jobs_->View(kJob)->phase == StreamPhase::kWaiting) {
+      cluster_.clock_.AdvanceMillis(500);
+      jobs_->Tick();
+      std::this_thread::yield();
+    }
+    Pump();
+    ASSERT_LE(jobs_->View(kJob)->attempt, attempt + 1);
+    ASSERT_LT(worker, 40) << "an endless loop";
+  }
+  const std::string message(jobs_->View(kJob)->error.message());
+  EXPECT_THAT(message, HasSubstr("times in a row while they ran task 0.0, 0.1"));
+  EXPECT_THAT(message, HasSubstr("split 0 from offset 0 (after row"));
+}
+
+}  // namespace
+}  // namespace millrace
