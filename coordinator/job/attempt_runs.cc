@@ -39,6 +39,23 @@ bool AddressOf(const v1::WorkerMessage& message, uint64_t* job_id, uint32_t* att
   }
 }
 
+// A worker that is about to leave gets only what no other can do: reading the rows of views that it
+// keeps.
+std::vector<SlotOffer> OffersFor(const std::vector<ScanSplits>& scans,
+                                 const std::vector<WorkerEntry>& connected) {
+  std::set<uint32_t> keepers;
+  for (const ScanSplits& scan : scans) {
+    for (const v1::Split& split : scan.splits) keepers.insert(split.worker_id());
+  }
+  std::vector<SlotOffer> offers;
+  for (const WorkerEntry& worker : connected) {
+    if (worker.phase == WorkerPhase::kActive || keepers.contains(worker.id.value())) {
+      offers.push_back({worker.id, worker.slots});
+    }
+  }
+  return offers;
+}
+
 // A worker can be lost between the choice of a cut and now. Trying again can help, unlike with a
 // parallelism that does not reach a worker.
 absl::Status CheckViewsAreThere(const std::vector<ScanSplits>& scans,
@@ -70,8 +87,7 @@ AttemptRuns::AttemptRuns(WorkerRegistry& registry, const Clock& clock)
 
 absl::StatusOr<std::unique_ptr<AttemptRuns::Run>> AttemptRuns::MakeRun(
     AttemptSpec spec, std::shared_ptr<AttemptObserver> observer) const {
-  std::vector<SlotOffer> offers;
-  for (const WorkerEntry& worker : registry_.Active()) offers.push_back({worker.id, worker.slots});
+  const std::vector<SlotOffer> offers = OffersFor(spec.scans, registry_.Connected());
   MR_RETURN_IF_ERROR(CheckViewsAreThere(spec.scans, offers));
   auto run = std::make_unique<Run>();
   MR_ASSIGN_OR_RETURN(run->placements, PlaceTasks(*spec.plan, offers, spec.job_id));

@@ -137,6 +137,14 @@ std::vector<WorkerEntry> MembershipState::Active() const {
   return active;
 }
 
+std::vector<WorkerEntry> MembershipState::Connected() const {
+  std::vector<WorkerEntry> connected;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.phase != WorkerPhase::kLost) connected.push_back(worker);
+  }
+  return connected;
+}
+
 std::vector<WorkerEntry> MembershipState::All() const {
   std::vector<WorkerEntry> all;
   for (const auto& [id, worker] : workers_) all.push_back(worker);

@@ -74,6 +74,8 @@ class MembershipState {
   bool IsActive(WorkerId id) const;
   // By id.
   std::vector<WorkerEntry> Active() const;
+  // Those that are about to leave too.
+  std::vector<WorkerEntry> Connected() const;
   std::vector<WorkerEntry> All() const;
 
  private:

@@ -160,6 +160,11 @@ std::vector<WorkerEntry> WorkerRegistry::Active() const {
   return state_.Active();
 }
 
+std::vector<WorkerEntry> WorkerRegistry::Connected() const {
+  MutexLock lock(mutex_);
+  return state_.Connected();
+}
+
 void WorkerRegistry::AwaitActive(std::chrono::microseconds at_most) const {
   MutexLock lock(mutex_);
   if (state_.Active().empty()) joined_.WaitFor(mutex_, at_most);

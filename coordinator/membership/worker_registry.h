@@ -81,7 +81,10 @@ class WorkerRegistry {
   // False if the worker is not connected: its loss is or will be reported.
   bool Send(WorkerId worker, v1::CoordinatorMessage message);
 
+  // Those that take tasks.
   std::vector<WorkerEntry> Active() const;
+  // Those that are about to leave too.
+  std::vector<WorkerEntry> Connected() const;
   std::vector<WorkerEntry> All() const;
   // Returns when a worker is active or has joined, and at the latest after `at_most`.
   void AwaitActive(std::chrono::microseconds at_most) const;

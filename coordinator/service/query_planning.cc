@@ -133,7 +133,8 @@ absl::StatusOr<PlanPtr> PlanStatement(PlanRequest request, const ClusterParts& p
   }
   // The rows of a view lie on all workers, and each must have a task that reads them.
   if (ReadsView(*plan)) {
-    options.parallelism = std::max(options.parallelism, static_cast<uint32_t>(offers.size()));
+    const size_t keepers = parts.registry.Connected().size();
+    options.parallelism = std::max(options.parallelism, static_cast<uint32_t>(keepers));
   }
   ChooseSingleFile(request.target);
   options.target = std::move(request.target);

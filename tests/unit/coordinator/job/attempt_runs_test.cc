@@ -8,6 +8,7 @@
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
 #include "coordinator/job/bounded_run.h"
+#include "coordinator/scheduler/placement.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/coordinator/job/fake_cluster.h"
@@ -270,6 +271,22 @@ TEST(CancellationTest, DeadlineCancelsWhenItIsChecked) {
   clock.AdvanceMillis(5);
   cancellation.CheckDeadline(clock);
   EXPECT_TRUE(cancellation.cancelled());
+}
+
+TEST_F(AttemptRunsTest, LeavingWorkerGetsNothingButReadsOfTheViewsThatItKeeps) {
+  cluster_.registry_.BeginDraining(two_);
+  const auto place = [this](uint64_t job_id, uint32_t keeper) {
+    AttemptSpec spec;
+    spec.job_id = job_id;
+    spec.plan = OneFragmentPlan(2);
+    spec.scans.emplace_back().scan_id = 7;
+    spec.scans[0].splits.emplace_back().set_worker_id(keeper);
+    const auto placements = cluster_.runs_.Start(std::move(spec), recorder_);
+    EXPECT_TRUE(placements.ok()) << placements.status();
+    return WorkersOf(*placements);
+  };
+  EXPECT_THAT(place(6, 0), ElementsAre(one_));
+  EXPECT_THAT(place(7, two_.value()), ElementsAre(one_, two_));
 }
 
 }  // namespace
