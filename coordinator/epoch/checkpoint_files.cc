@@ -14,7 +14,7 @@
 namespace millrace {
 namespace {
 
-constexpr uint32_t kManifestFormat = 1;
+constexpr uint32_t kManifestFormat = 2;
 constexpr char kManifestPrefix[] = "manifest-";
 
 std::string FolderName(uint64_t job_id) { return absl::StrCat("job-", job_id); }
@@ -69,11 +69,11 @@ absl::StatusOr<v1::CheckpointManifest> CheckpointFiles::ReadManifest(
     return MakeError(SqlState::kDataCorrupted,
                      absl::StrCat("checkpoint manifest is damaged: ", path));
   }
-  if (manifest.format_version() > kManifestFormat) {
+  if (manifest.format_version() != kManifestFormat) {
     return MakeError(
         SqlState::kFeatureNotSupported,
         absl::StrCat("checkpoint manifest ", path, " has format ", manifest.format_version(),
-                     ", this version reads up to ", kManifestFormat));
+                     ", this version reads ", kManifestFormat, " only"));
   }
   return manifest;
 }

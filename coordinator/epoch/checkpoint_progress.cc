@@ -40,7 +40,7 @@ v1::CheckpointManifest CheckpointProgress::TakeManifest() {
   MR_CHECK(ReadyToStore());
   taken_ = true;
   v1::CheckpointManifest manifest;
-  manifest.set_format_version(1);
+  manifest.set_format_version(2);
   manifest.set_epoch(*epoch_);
   for (v1::CheckpointFile& file : files_) *manifest.add_files() = std::move(file);
   v1::ScanPositions* scan = nullptr;

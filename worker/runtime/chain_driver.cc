@@ -59,6 +59,8 @@ absl::StatusOr<DriveResult> ChainDriver::Run(int64_t deadline_micros,
     // LIMIT 0 wants nothing from the beginning.
     for (size_t i = 0; i < nodes_.size(); ++i) DropInputsIfUnwanted(static_cast<int>(i));
   }
+  // Whatever a waiting operator waits for may have woken the task.
+  for (Node& node : nodes_) node.waiting = false;
   while (true) {
     MR_RETURN_IF_ERROR(PumpOutputs());
     if (output_ended_) return OutputsDrained() ? DriveResult::kFinished : DriveResult::kIdle;
@@ -103,7 +105,7 @@ bool ChainDriver::TargetOpen(ChainTarget target) const {
 absl::StatusOr<bool> ChainDriver::RunOneOperator() {
   for (int i = static_cast<int>(nodes_.size()) - 1; i >= 0; --i) {
     Node& node = nodes_[i];
-    if (node.finished || TargetFull(node.target)) continue;
+    if (node.finished || node.waiting || TargetFull(node.target)) continue;
     if (node.suspended) {
       MR_RETURN_IF_ERROR(Finish(i, Call(i, [&](Emitter& out) { return node.op->Resume(out); })));
       return true;
@@ -225,6 +227,7 @@ absl::Status ChainDriver::Finish(int index, absl::StatusOr<Progress> progress) {
   if (!progress.ok()) return std::move(progress).status();
   Node& node = nodes_[index];
   node.suspended = *progress != Progress::kDone;
+  node.waiting = *progress == Progress::kWaiting;
   if (node.suspended) return absl::OkStatus();
   if (node.after.has_value()) {
     StreamMessage after = *std::exchange(node.after, std::nullopt);
@@ -352,6 +355,9 @@ uint64_t ChainDriver::rows_in() const {
 absl::string_view ChainDriver::waiting_for() const {
   for (const auto& output : chain_.outputs) {
     if (output->full() || (output_ended_ && !output->drained())) return "output";
+  }
+  if (std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.waiting; })) {
+    return "state";
   }
   for (size_t i = 0; i < chain_.inputs.size(); ++i) {
     if (!input_done_[i] && TargetOpen(chain_.inputs[i].target)) {

@@ -85,6 +85,8 @@ class ChainDriver {
     uint32_t ended_inputs = 0;
     // The operator asked for Resume.
     bool suspended = false;
+    // Of a suspended one: it is not resumed before the next Run.
+    bool waiting = false;
     // Passed on when the current call is done.
     std::optional<StreamMessage> after;
     // The operator wants no more rows: its queues hold EndOfStream only.

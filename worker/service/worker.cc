@@ -25,6 +25,7 @@
 #include "worker/service/control_client.h"
 #include "worker/service/data_service.h"
 #include "worker/state/memory_view_store.h"
+#include "worker/state/state_folder.h"
 #include "worker/state/state_resources.h"
 
 namespace millrace {
@@ -45,8 +46,10 @@ uint64_t StateBytes(uint64_t memory_bytes) {
 }  // namespace
 
 struct Worker::Parts {
-  Parts(const WorkerOptions& options, FileSystem& file_system)
-      : state_resources(StateBytes(options.memory_bytes), StateBytes(options.memory_bytes)),
+  Parts(const WorkerOptions& options, FileSystem& file_system,
+        std::unique_ptr<StateFolder> locked_folder)
+      : state_folder(std::move(locked_folder)),
+        state_resources(StateBytes(options.memory_bytes), StateBytes(options.memory_bytes)),
         attempts(WorkerParts{pool, timers, SystemClock(), channels, peers, file_system, views},
                  ManagerOptions(options)),
         pool(static_cast<int>(options.slots)),
@@ -55,12 +58,16 @@ struct Worker::Parts {
   AttemptManagerOptions ManagerOptions(const WorkerOptions& options) const {
     AttemptManagerOptions manager;
     manager.data_dir = options.data_dir;
+    manager.state_folder = state_folder->path();
+    manager.memory_bytes_max = options.memory_bytes;
     manager.query_memory_bytes = options.memory_bytes / 2;
     manager.state_resources = &state_resources;
     manager.on_drained = options.on_drained;
     return manager;
   }
 
+  // Goes last, when no database lies in it any more.
+  std::unique_ptr<StateFolder> state_folder;
   StateResources state_resources;
   MemoryViewStore views;
   ChannelRegistry channels;
@@ -80,7 +87,8 @@ Worker::Worker() = default;
 absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(WorkerOptions options) {
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(options.data_dir));
   std::unique_ptr<Worker> worker(new Worker());
-  worker->parts_ = std::make_unique<Parts>(options, *file_system);
+  MR_ASSIGN_OR_RETURN(auto state_folder, StateFolder::Open(options.data_dir));
+  worker->parts_ = std::make_unique<Parts>(options, *file_system, std::move(state_folder));
   MR_RETURN_IF_ERROR(worker->Listen(options));
   if (options.coordinator.empty()) return worker;
   ControlClientOptions control;
