@@ -17,7 +17,7 @@
 namespace millrace {
 namespace {
 
-constexpr uint32_t kManifestFormat = 1;
+constexpr uint32_t kManifestFormat = 2;
 constexpr char kManifestPrefix[] = "manifest-";
 constexpr char kFolderPrefix[] = "job-";
 constexpr char kOwnerFile[] = "cluster-id";
@@ -78,6 +78,12 @@ absl::StatusOr<v1::CheckpointManifest> CheckpointFiles::ReadManifest(
   }
   MR_RETURN_IF_ERROR(CheckRecordFormat(absl::StrCat("checkpoint manifest ", path),
                                        manifest.format_version(), kManifestFormat));
+  if (manifest.format_version() < kManifestFormat) {
+    return MakeError(
+        SqlState::kFeatureNotSupported,
+        absl::StrCat("checkpoint manifest ", path, " has format ", manifest.format_version(),
+                     ", this version reads ", kManifestFormat, " only"));
+  }
   return manifest;
 }
 

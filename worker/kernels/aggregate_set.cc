@@ -1,5 +1,7 @@
 #include "worker/kernels/aggregate_set.h"
 
+#include <algorithm>
+
 #include "arrow/array.h"
 #include "common/base/status.h"
 #include "common/plan/partial_columns.h"
@@ -171,6 +173,12 @@ void AggregateSet::TakeChangedDetails(DetailVisitor visit) {
       slots_[i].accumulator->TakeChangedDetails(forward);
     }
   }
+}
+
+bool AggregateSet::has_details() const {
+  return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+    return slot.distinct != nullptr || slot.accumulator->has_details();
+  });
 }
 
 absl::Status AggregateSet::RestoreDetails(int call, absl::Span<const AccumulatorDetail> details) {

@@ -57,6 +57,8 @@ class AggregateSet {
   using DetailVisitor = absl::FunctionRef<void(int call, const AccumulatorDetail& detail)>;
   void TakeChangedDetails(DetailVisitor visit);
   absl::Status RestoreDetails(int call, absl::Span<const AccumulatorDetail> details);
+  // Some call stores its values one by one.
+  bool has_details() const;
 
  private:
   struct Slot {

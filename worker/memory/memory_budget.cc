@@ -6,6 +6,11 @@
 namespace millrace {
 
 absl::Status MemoryBudget::Reserve(int64_t bytes, absl::string_view who) {
+  if (whole_ != nullptr) {
+    absl::Status status = whole_->Reserve(bytes, who);
+    if (status.ok()) used_.fetch_add(bytes, std::memory_order_relaxed);
+    return status;
+  }
   const int64_t before = used_.fetch_add(bytes, std::memory_order_relaxed);
   if (bytes <= 0 || before + bytes <= bytes_max_) return absl::OkStatus();
   used_.fetch_sub(bytes, std::memory_order_relaxed);

@@ -8,23 +8,29 @@
 
 namespace millrace {
 
-// Bytes that one query may hold in this process. Thread-safe; operators reserve in steps of at
-// least 64 KiB, not per row.
+// Bytes that one query may hold in this process, or a part of it whose share is counted apart.
+// Thread-safe; operators reserve in steps of at least 64 KiB, not per row.
 class MemoryBudget {
  public:
   explicit MemoryBudget(int64_t bytes_max) : bytes_max_(bytes_max) {}
+  // A part of `whole`, which outlives it and has the limit.
+  explicit MemoryBudget(MemoryBudget& whole) : whole_(&whole), bytes_max_(whole.bytes_max()) {}
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
   // Adds `bytes` (may be negative) to what is held. 53200 with the limit and `who` if it would
   // exceed the budget; then nothing is added.
   absl::Status Reserve(int64_t bytes, absl::string_view who);
-  void Release(int64_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+  void Release(int64_t bytes) {
+    used_.fetch_sub(bytes, std::memory_order_relaxed);
+    if (whole_ != nullptr) whole_->Release(bytes);
+  }
 
   int64_t used() const { return used_.load(std::memory_order_relaxed); }
   int64_t bytes_max() const { return bytes_max_; }
 
  private:
+  MemoryBudget* const whole_ = nullptr;
   const int64_t bytes_max_;
   std::atomic<int64_t> used_{0};
 };

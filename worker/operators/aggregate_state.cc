@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <optional>
 
 #include "arrow/array.h"
 #include "common/base/status.h"
@@ -60,10 +61,12 @@ AggregateState::AggregateState(const AggregatePlan& plan, std::unique_ptr<Aggreg
       groups_(plan.key_types),
       aggregates_(std::move(aggregates)) {}
 
-void AggregateState::FindGroups(const Batch& batch, uint32_t* groups) {
+absl::Status AggregateState::FindGroups(const Batch& batch, uint32_t* groups) {
   const uint32_t before = groups_.size();
   groups_.FindOrInsert(batch, plan_.keys, groups);
   GrowGroups(before);
+  if (is_loaded() || groups_.size() == before) return absl::OkStatus();
+  return LookUpGroups(before);
 }
 
 void AggregateState::GrowGroups(uint32_t before) {
@@ -75,7 +78,8 @@ void AggregateState::GrowGroups(uint32_t before) {
 
 void AggregateState::AddEmptyGroup() {
   uint32_t group = 0;
-  FindGroups(Batch({}, 1), &group);
+  groups_.FindOrInsert(Batch({}, 1), plan_.keys, &group);
+  GrowGroups(0);
   MarkDirty(group);
 }
 
@@ -196,7 +200,22 @@ void AggregateState::AppendDetailEntries(uint32_t num_shards, std::vector<StateE
   }
 }
 
-absl::Status AggregateState::Restore(TaskStateStore& store, uint32_t node_id) {
+absl::Status AggregateState::Restore(TaskStateStore& store, uint32_t node_id, Loading loading) {
+  cursor_ = store.Read(node_id);
+  store_ = &store;
+  node_id_ = node_id;
+  if (loading == Loading::kAsNeeded && !aggregates_->has_details()) return absl::OkStatus();
+  while (!is_loaded()) MR_RETURN_IF_ERROR(LoadMore(INT64_MAX));
+  return absl::OkStatus();
+}
+
+absl::Status AggregateState::LoadMore(int64_t entries_max) {
+  MR_ASSIGN_OR_RETURN(const bool more, LoadEntries(*cursor_, entries_max));
+  if (!more) cursor_.reset();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> AggregateState::LoadEntries(StateCursor& cursor, int64_t entries_max) {
   std::vector<std::string> keys;
   std::vector<std::string> values;
   StoredDetails details;
@@ -211,8 +230,8 @@ absl::Status AggregateState::Restore(TaskStateStore& store, uint32_t node_id) {
     details = StoredDetails{details.call, {}, {}, {}};
     return status;
   };
-  absl::Status restored = store.Restore(
-      node_id, [&](uint32_t, absl::string_view key, absl::string_view value) -> absl::Status {
+  const absl::StatusOr<bool> more = cursor.Next(
+      entries_max, [&](uint32_t, absl::string_view key, absl::string_view value) -> absl::Status {
         std::string_view rest(key.data(), key.size());
         if (rest.empty()) return Corrupt();
         const char kind = rest[0];
@@ -238,9 +257,10 @@ absl::Status AggregateState::Restore(TaskStateStore& store, uint32_t node_id) {
         details.counts.push_back(count);
         return flushed;
       });
-  MR_RETURN_IF_ERROR(restored);
+  MR_RETURN_IF_ERROR(more.status());
   MR_RETURN_IF_ERROR(flush_groups());
-  return flush_details();
+  MR_RETURN_IF_ERROR(flush_details());
+  return more;
 }
 
 absl::Status AggregateState::GroupsOfKeys(const std::vector<std::string_view>& keys,
@@ -258,8 +278,46 @@ absl::Status AggregateState::GroupsOfKeys(const std::vector<std::string_view>& k
 absl::Status AggregateState::RestoreGroups(const std::vector<std::string>& keys,
                                            const std::vector<std::string>& values) {
   if (keys.empty()) return absl::OkStatus();
+  const uint32_t before = groups_.size();
   std::vector<uint32_t> groups;
   MR_RETURN_IF_ERROR(GroupsOfKeys({keys.begin(), keys.end()}, &groups));
+  // Values that are stored one by one come before their group; then nothing else is here yet.
+  const bool all = aggregates_->has_details();
+  std::vector<uint32_t> missing;
+  std::vector<std::string_view> rows;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (groups[i] < before && !all) continue;
+    missing.push_back(groups[i]);
+    rows.emplace_back(values[i]);
+  }
+  return RestoreValues(missing, rows);
+}
+
+absl::Status AggregateState::LookUpGroups(uint32_t begin) {
+  std::vector<uint32_t> groups(groups_.size() - begin);
+  std::iota(groups.begin(), groups.end(), begin);
+  EncodeKeys(groups, store_->num_shards());
+  std::vector<std::string> keys(groups.size(), std::string(1, kGroupEntry));
+  std::vector<StateKey> wanted;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    keys[i].append(encoded_keys_.row(static_cast<int64_t>(i)));
+    wanted.push_back({shards_[i], keys[i]});
+  }
+  std::vector<std::optional<std::string>> values;
+  MR_RETURN_IF_ERROR(store_->Get(node_id_, wanted, &values));
+  std::vector<uint32_t> found;
+  std::vector<std::string_view> rows;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    if (!values[i].has_value()) continue;
+    found.push_back(groups[i]);
+    rows.emplace_back(*values[i]);
+  }
+  return RestoreValues(found, rows);
+}
+
+absl::Status AggregateState::RestoreValues(const std::vector<uint32_t>& groups,
+                                           const std::vector<std::string_view>& values) {
+  if (groups.empty()) return absl::OkStatus();
   std::vector<std::string_view> rows;
   for (size_t i = 0; i < values.size(); ++i) {
     std::string_view value = values[i];
@@ -289,6 +347,7 @@ absl::Status AggregateState::RestoreDetails(const StoredDetails& details) {
 }
 
 bool AggregateState::Compact() {
+  if (!is_loaded()) return false;
   if (num_dead_ < kCompactGroupsMin || num_dead_ * 2 < num_groups()) return false;
   std::vector<uint32_t> survivors;
   for (uint32_t group = 0; group < num_groups(); ++group) {

@@ -24,8 +24,8 @@ class AggregateState {
  public:
   static absl::StatusOr<std::unique_ptr<AggregateState>> Create(const AggregatePlan& plan);
 
-  // The group of each row; new ones are empty.
-  void FindGroups(const Batch& batch, uint32_t* groups);
+  // The group of each row; new ones are empty. Groups that only the store has come from there.
+  absl::Status FindGroups(const Batch& batch, uint32_t* groups);
   // Adds the rows to their groups; accumulator columns in the FINAL phase.
   absl::Status Update(const Batch& batch, const uint32_t* groups);
 
@@ -46,9 +46,19 @@ class AggregateState {
 
   // Hands the changes since the last call to the store.
   absl::Status Write(TaskStateStore& store, uint32_t node_id);
-  absl::Status Restore(TaskStateStore& store, uint32_t node_id);
-  // Frees what empty and closed groups hold, once they are many. Only between epochs: ids change.
-  // True if they did.
+
+  // What the store has; before anything else. kAll: all groups are there when this returns.
+  // kAsNeeded: a group comes from the store when it is first asked for, and LoadMore brings the
+  // others; until is_loaded() the rest counts only what came. `store` outlives this. Aggregates
+  // that keep their values one by one always load all.
+  enum class Loading { kAll, kAsNeeded };
+  absl::Status Restore(TaskStateStore& store, uint32_t node_id, Loading loading);
+  absl::Status LoadMore(int64_t entries_max);
+  bool is_loaded() const { return cursor_ == nullptr; }
+
+  // Frees what empty and closed groups hold, once they are many and everything is loaded: until
+  // then, what is here is newer than what the store has. Only between epochs: ids change. True if
+  // they did.
   bool Compact();
 
   int64_t num_live() const { return num_groups() - num_dead_; }
@@ -75,11 +85,18 @@ class AggregateState {
   void EncodeKeys(absl::Span<const uint32_t> groups, uint32_t num_shards);
   absl::Status AppendGroupEntries(std::vector<StateEntry>* entries);
   void AppendDetailEntries(uint32_t num_shards, std::vector<StateEntry>* entries);
+  // Visits entries and puts them into groups, many together.
+  absl::StatusOr<bool> LoadEntries(StateCursor& cursor, int64_t entries_max);
+  // Enters groups as the store has them. Those that are here already stay as they are.
   absl::Status RestoreGroups(const std::vector<std::string>& keys,
                              const std::vector<std::string>& values);
+  absl::Status RestoreValues(const std::vector<uint32_t>& groups,
+                             const std::vector<std::string_view>& values);
   absl::Status RestoreDetails(const StoredDetails& details);
   absl::Status GroupsOfKeys(const std::vector<std::string_view>& keys,
                             std::vector<uint32_t>* groups);
+  // Gets groups [begin, num_groups) from the store, as far as it has them.
+  absl::Status LookUpGroups(uint32_t begin);
 
   const AggregatePlan plan_;
   const std::vector<int> key_positions_;
@@ -92,6 +109,10 @@ class AggregateState {
   FlatVector<uint8_t> flags_;
   std::vector<uint32_t> dirty_;
   int64_t num_dead_ = 0;
+  // While groups are still to come from the store.
+  std::unique_ptr<StateCursor> cursor_;
+  TaskStateStore* store_ = nullptr;
+  uint32_t node_id_ = 0;
   // Scratch of EncodeKeys.
   EncodedRows encoded_keys_;
   std::vector<uint64_t> hashes_;

@@ -49,6 +49,9 @@ struct OperatorContext {
   ViewStore* views = nullptr;
   // Epoch whose state is restored when the operator opens; 0 = the job starts afresh.
   Epoch restored_epoch;
+  // Has the runtime call Resume of an operator that waits; thread-safe, until the operator is
+  // closed.
+  std::function<void()> wake = [] {};
   // Where sinks put the files that wait for a commit; the task takes them along with its next
   // acknowledgement, or at its end. Never null in a task.
   std::vector<v1::StagedFile>* staged_files = nullptr;

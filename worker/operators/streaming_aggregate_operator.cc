@@ -14,6 +14,10 @@ namespace {
 
 // Groups whose old and new rows are given out together.
 constexpr size_t kChunkGroups = 4096;
+// After a restore, groups that nobody has asked for come in the background of the work: some for
+// each row of input, and some at each barrier.
+constexpr int64_t kLoadPerRow = 2;
+constexpr int64_t kLoadAtBarrier = 1 << 16;
 
 std::vector<SqlType> ResultTypes(const AggregatePlan& plan) {
   std::vector<SqlType> types;
@@ -44,7 +48,11 @@ absl::Status StreamingAggregateOperator::Open(OperatorContext& context) {
   memory_.emplace(*context.memory, "aggregation");
   MR_ASSIGN_OR_RETURN(state_, AggregateState::Create(plan_));
   if (context.state != nullptr) {
-    MR_RETURN_IF_ERROR(state_->Restore(*context.state, context.node_id));
+    // Which windows end next is only known when all are there.
+    const auto loading = plan_.window_end_key.has_value() || plan_.keys.empty()
+                             ? AggregateState::Loading::kAll
+                             : AggregateState::Loading::kAsNeeded;
+    MR_RETURN_IF_ERROR(state_->Restore(*context.state, context.node_id, loading));
   }
   is_touched_.Resize(state_->num_groups(), 0);
   TrackWindows(0, state_->num_groups());
@@ -55,7 +63,7 @@ absl::Status StreamingAggregateOperator::Open(OperatorContext& context) {
     touched_ = {0};
     old_rows_ = {kNoRow};
   }
-  return absl::OkStatus();
+  return memory_->Update(state_->bytes());
 }
 
 absl::StatusOr<Batch> StreamingAggregateOperator::WithoutLateRows(const Batch& batch) {
@@ -79,10 +87,13 @@ absl::StatusOr<Progress> StreamingAggregateOperator::ProcessBatch(InputIndex, Ba
   if (batch.num_rows() == 0) return Progress::kDone;
   row_groups_.resize(batch.num_rows());
   const uint32_t groups_before = state_->num_groups();
-  state_->FindGroups(batch, row_groups_.data());
+  MR_RETURN_IF_ERROR(state_->FindGroups(batch, row_groups_.data()));
   TrackWindows(groups_before, state_->num_groups());
   MR_RETURN_IF_ERROR(Touch(batch, groups_before));
   MR_RETURN_IF_ERROR(state_->Update(batch, row_groups_.data()));
+  if (!state_->is_loaded()) {
+    MR_RETURN_IF_ERROR(state_->LoadMore(kLoadPerRow * batch.num_rows()));
+  }
   MR_RETURN_IF_ERROR(memory_->Update(state_->bytes() + old_results_->bytes()));
   return Progress::kDone;
 }
@@ -95,8 +106,7 @@ absl::Status StreamingAggregateOperator::Touch(const Batch& batch, uint32_t grou
     if (is_touched_[group] != 0) continue;
     is_touched_[group] = 1;
     touched_.push_back(group);
-    const bool existed =
-        group < groups_before && (plan_.keys.empty() || state_->row_count(group) != 0);
+    const bool existed = plan_.keys.empty() ? group < groups_before : state_->row_count(group) != 0;
     if (existed && emits_changes()) {
       old_rows_.push_back(old_results_->num_rows() + static_cast<uint32_t>(remembered.size()));
       remembered.push_back(group);
@@ -248,6 +258,7 @@ absl::Status StreamingAggregateOperator::FinishEpoch() {
     MR_RETURN_IF_ERROR(state_->Write(*context_->state, context_->node_id));
   }
   at_checkpoint_ = false;
+  if (!state_->is_loaded()) MR_RETURN_IF_ERROR(state_->LoadMore(kLoadAtBarrier));
   if (!plan_.keys.empty() && state_->Compact()) {
     is_touched_.Clear();
     is_touched_.Resize(state_->num_groups(), 0);

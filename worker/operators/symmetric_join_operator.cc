@@ -63,7 +63,8 @@ absl::Status SymmetricJoinOperator::Open(OperatorContext& context) {
       });
   MR_RETURN_IF_ERROR(restored);
   MR_RETURN_IF_ERROR(flush(0));
-  return flush(1);
+  MR_RETURN_IF_ERROR(flush(1));
+  return memory_->Update(sides_[0]->bytes() + sides_[1]->bytes());
 }
 
 bool SymmetricJoinOperator::EmitsAlone(InputIndex side, bool matched) const {

@@ -62,56 +62,41 @@ absl::StatusOr<std::unique_ptr<Operator>> ViewSinkOperator::Create(const v1::Pla
 absl::Status ViewSinkOperator::Open(OperatorContext& context) {
   MR_CHECK(context.views != nullptr && context.state != nullptr);
   context_ = &context;
+  memory_.emplace(*context.memory, "view");
   part_ = ViewPart{view_, context.job, context.attempt, context.task_index};
-  std::vector<Batch> rows;
-  if (context.restored_epoch.value() != 0) MR_RETURN_IF_ERROR(Restore(&rows));
-  for (const Batch& batch : rows) {
-    const int64_t* weights = batch.raw_weights();
-    stored_rows_ = std::accumulate(weights, weights + batch.num_rows(), stored_rows_);
-  }
-  return context.views->Open(part_, types_, std::move(rows), context.restored_epoch);
+  if (context.restored_epoch.value() == 0) return context.views->Open(part_, types_, Epoch(0));
+  MR_RETURN_IF_ERROR(context.views->OpenLoading(part_, types_, context.restored_epoch));
+  loading_ = std::make_unique<ViewLoading>(StoredViewRows{part_, types_, !key_columns_.empty()},
+                                           context.state->Read(context.node_id), *context.views,
+                                           context.wake);
+  return absl::OkStatus();
 }
 
-absl::Status ViewSinkOperator::Restore(std::vector<Batch>* rows) const {
-  // Decoding needs all encoded rows of a batch at once; the store's views end with each visit.
-  std::vector<std::string> encoded;
-  std::vector<int64_t> weights;
-  const auto flush = [&]() -> absl::Status {
-    if (encoded.empty()) return absl::OkStatus();
-    const std::vector<std::string_view> views(encoded.begin(), encoded.end());
-    std::vector<std::shared_ptr<arrow::Array>> columns;
-    MR_RETURN_IF_ERROR(row_codec_.Decode(views, &columns));
-    const auto num_rows = static_cast<int64_t>(encoded.size());
-    rows->emplace_back(std::move(columns), num_rows,
-                       std::make_shared<arrow::Int64Array>(
-                           num_rows, arrow::Buffer::FromVector(std::move(weights))));
-    encoded.clear();
-    weights = {};
-    return absl::OkStatus();
-  };
-  MR_RETURN_IF_ERROR(context_->state->Restore(
-      context_->node_id,
-      [&](uint32_t, absl::string_view key, absl::string_view value) -> absl::Status {
-        const int64_t weight = key_columns_.empty() ? StateCounter(value) : 1;
-        if (weight == 0) return absl::OkStatus();
-        encoded.emplace_back(key_columns_.empty() ? key : value);
-        weights.push_back(weight);
-        return encoded.size() >= kTargetBatchRows ? flush() : absl::OkStatus();
-      }));
-  return flush();
+absl::Status ViewSinkOperator::TakeLoaded() {
+  MR_RETURN_IF_ERROR(loading_->status());
+  stored_rows_ += loading_->num_rows();
+  loading_.reset();
+  view_bytes_ = context_->views->bytes(part_);
+  return UpdateMemory();
 }
 
 absl::StatusOr<Progress> ViewSinkOperator::ProcessBatch(InputIndex, Batch batch, Emitter&) {
   epoch_changes_.Add(batch);
   context_->counters->rows_touched += static_cast<uint64_t>(batch.num_rows());
+  MR_RETURN_IF_ERROR(UpdateMemory());
   return Progress::kDone;
+}
+
+absl::Status ViewSinkOperator::UpdateMemory() {
+  return memory_->Update(view_bytes_ + epoch_changes_.bytes() + changes_since_checkpoint_.bytes());
 }
 
 absl::StatusOr<Progress> ViewSinkOperator::ProcessWatermark(Watermark, Emitter&) {
   return Progress::kDone;
 }
 
-absl::StatusOr<Progress> ViewSinkOperator::ProcessBarrier(const Barrier& barrier, Emitter&) {
+absl::StatusOr<Progress> ViewSinkOperator::ProcessBarrier(const Barrier& barrier, Emitter& out) {
+  if (loading_ != nullptr && loading_->done()) MR_RETURN_IF_ERROR(TakeLoaded());
   std::vector<Batch> changes = epoch_changes_.WeightedRows();
   for (const Batch& batch : changes) {
     changes_since_checkpoint_.Add(batch);
@@ -123,7 +108,10 @@ absl::StatusOr<Progress> ViewSinkOperator::ProcessBarrier(const Barrier& barrier
   epoch_changes_ = RowMultiset(types_);
   MR_RETURN_IF_ERROR(context_->views->Seal(part_, Epoch(barrier.epoch), std::move(changes)));
   if (barrier.checkpoint || barrier.final) MR_RETURN_IF_ERROR(WriteState());
-  return Progress::kDone;
+  view_bytes_ = context_->views->bytes(part_);
+  MR_RETURN_IF_ERROR(UpdateMemory());
+  // The state goes with the job's end; the rows stay.
+  return barrier.final ? Resume(out) : Progress::kDone;
 }
 
 void ViewSinkOperator::AppendEntries(const Batch& rows, bool additions,
@@ -170,8 +158,17 @@ absl::StatusOr<Progress> ViewSinkOperator::ProcessEnd(InputIndex, Emitter&) {
   return Progress::kDone;
 }
 
-absl::StatusOr<Progress> ViewSinkOperator::Resume(Emitter&) { return Progress::kDone; }
+absl::StatusOr<Progress> ViewSinkOperator::Resume(Emitter&) {
+  if (loading_ == nullptr) return Progress::kDone;
+  if (!loading_->done()) return Progress::kWaiting;
+  MR_RETURN_IF_ERROR(TakeLoaded());
+  return Progress::kDone;
+}
 
-absl::Status ViewSinkOperator::Close() { return absl::OkStatus(); }
+absl::Status ViewSinkOperator::Close() {
+  loading_.reset();
+  memory_.reset();
+  return absl::OkStatus();
+}
 
 }  // namespace millrace

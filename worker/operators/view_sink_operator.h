@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "worker/kernels/row_codec.h"
+#include "worker/memory/memory_budget.h"
 #include "worker/operators/operator.h"
+#include "worker/operators/view_loading.h"
 #include "worker/state/row_multiset.h"
 #include "worker/state/task_state_store.h"
 #include "worker/state/view_store.h"
@@ -19,7 +22,9 @@ class PlanNode;
 
 // Keeps one task's part of a materialized view: consolidates the changes of an epoch and seals them
 // in the view store at its barrier; at checkpoint barriers it writes what has changed since the
-// last one to the state store.
+// last one to the state store. After a restore it goes on at once, while the rows that the view had
+// are read in the background; the job's last barrier waits for them. The rows count against the
+// job's memory as long as the task runs.
 //
 // In the state store a view with a key is key → row; one without is row → how often it occurs.
 class ViewSinkOperator final : public Operator {
@@ -38,8 +43,10 @@ class ViewSinkOperator final : public Operator {
  private:
   ViewSinkOperator(ObjectId view, std::vector<SqlType> types, std::vector<int> key_columns,
                    std::vector<int> shard_columns);
-  absl::Status Restore(std::vector<Batch>* rows) const;
+  // The view has the restored rows, and stored_rows_ counts them.
+  absl::Status TakeLoaded();
   absl::Status WriteState();
+  absl::Status UpdateMemory();
   // Appends the entries for rows that changed by weights of one sign.
   void AppendEntries(const Batch& rows, bool additions, std::vector<StateEntry>* entries);
 
@@ -52,9 +59,14 @@ class ViewSinkOperator final : public Operator {
   const RowCodec key_codec_;
 
   OperatorContext* context_ = nullptr;
+  std::optional<MemoryReservation> memory_;
   ViewPart part_;
-  // Rows of this part of the view.
+  // The rows of the restored checkpoint, while they are being read; null without.
+  std::unique_ptr<ViewLoading> loading_;
+  // Rows of this part of the view, without those that are being read.
   int64_t stored_rows_ = 0;
+  // What the view store holds of them.
+  int64_t view_bytes_ = 0;
   RowMultiset epoch_changes_;
   RowMultiset changes_since_checkpoint_;
   // Scratch.

@@ -59,7 +59,7 @@ absl::StatusOr<DriveResult> ChainDriver::Run(int64_t deadline_micros,
     // LIMIT 0 wants nothing from the beginning.
     for (size_t i = 0; i < nodes_.size(); ++i) DropInputsIfUnwanted(static_cast<int>(i));
   }
-  // Whatever woke the task may be what an operator waits for.
+  // Whatever a waiting operator waits for may have woken the task.
   for (Node& node : nodes_) node.waiting = false;
   while (true) {
     MR_RETURN_IF_ERROR(PumpOutputs());
@@ -358,6 +358,9 @@ absl::string_view ChainDriver::waiting_for() const {
   }
   for (const auto& output : chain_.outputs) {
     if (output->full() || (output_ended_ && !output->drained())) return "output";
+  }
+  if (std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.waiting; })) {
+    return "state";
   }
   for (size_t i = 0; i < chain_.inputs.size(); ++i) {
     if (!input_done_[i] && TargetOpen(chain_.inputs[i].target)) {

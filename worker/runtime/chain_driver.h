@@ -85,7 +85,7 @@ class ChainDriver {
     uint32_t ended_inputs = 0;
     // The operator asked for Resume.
     bool suspended = false;
-    // … but not before the task is woken.
+    // Of a suspended one: it is not resumed before the next Run.
     bool waiting = false;
     // Passed on when the current call is done.
     std::optional<StreamMessage> after;

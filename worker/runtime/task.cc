@@ -54,12 +54,22 @@ void Task::Init(Options options) {
   driver_ = std::make_unique<ChainDriver>(chain_, identity_.streaming, clock_,
                                           [this](const Barrier& barrier) { PassBarrier(barrier); });
   contexts_.assign(chain_.operators.size(), options.context);
+  if (options.context.memory != nullptr) {
+    memory_ = std::make_unique<MemoryBudget>(*options.context.memory);
+  }
   for (size_t i = 0; i < contexts_.size(); ++i) {
     contexts_[i].node_id = chain_.operators[i].node_id;
     contexts_[i].counters = driver_->counters(i);
+    contexts_[i].memory = memory_.get();
     contexts_[i].state = state_store_.get();
     contexts_[i].staged_files = staged_files_.get();
+    contexts_[i].wake = [this] { Wake(); };
   }
+}
+
+void Task::Start() {
+  started_ = true;
+  Wake();
 }
 
 void Task::Cancel() {
@@ -67,10 +77,17 @@ void Task::Cancel() {
   Wake();
 }
 
-absl::Status Task::Open() {
+absl::Status Task::OpenOperators() {
+  operators_opened_ = true;
   for (size_t i = 0; i < contexts_.size(); ++i) {
     MR_RETURN_IF_ERROR(chain_.operators[i].op->Open(contexts_[i]));
   }
+  return absl::OkStatus();
+}
+
+absl::Status Task::OpenRest() {
+  if (!operators_opened_) MR_RETURN_IF_ERROR(OpenOperators());
+  if (std::exchange(inputs_opened_, true)) return absl::OkStatus();
   for (ChainInput& input : chain_.inputs) MR_RETURN_IF_ERROR(input.input->Open());
   return absl::OkStatus();
 }
@@ -78,11 +95,10 @@ absl::Status Task::Open() {
 Task::StepResult Task::Step() {
   if (done_) return StepResult::kDone;
   if (cancelled_.load(std::memory_order_relaxed)) return End(absl::OkStatus(), true);
+  // A channel to a worker that is gone wakes its task before the task is started.
+  if (!started_) return StepResult::kIdle;
   const int64_t begin_micros = clock_.MonotonicMicros();
-  if (!opened_) {
-    opened_ = true;
-    if (absl::Status status = Open(); !status.ok()) return End(std::move(status), false);
-  }
+  if (absl::Status status = OpenRest(); !status.ok()) return End(std::move(status), false);
   absl::StatusOr<DriveResult> result = driver_->Run(begin_micros + kStepMicros, cancelled_);
   busy_micros_ += static_cast<uint64_t>(clock_.MonotonicMicros() - begin_micros);
   if (!result.ok()) return End(std::move(result).status(), false);
@@ -163,7 +179,7 @@ Task::StepResult Task::End(absl::Status status, bool cancelled) {
 absl::Status Task::CloseAll(CloseReason reason) {
   absl::Status first;
   for (ChainInput& input : chain_.inputs) input.input->Close(reason);
-  if (opened_) {
+  if (operators_opened_) {
     for (ChainOperator& op : chain_.operators) first.Update(op.op->Close());
   }
   for (auto& output : chain_.outputs) output->Close(reason);
@@ -265,6 +281,7 @@ void Task::FillProgress(v1::TaskProgress* out) const {
   MutexLock lock(mutex_);
   const Snapshot& from = *snapshot_;
   out->set_state(static_cast<v1::TaskState>(from.state));
+  if (memory_ != nullptr) out->set_state_bytes(static_cast<uint64_t>(memory_->used()));
   out->set_rows_in(from.rows_in);
   out->set_rows_out(from.rows_out);
   out->set_local_bytes_out(from.sent.local);

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "common/base/clock.h"
 #include "common/base/mutex.h"
+#include "worker/memory/memory_budget.h"
 #include "worker/operators/operator_context.h"
 #include "worker/runtime/actor.h"
 #include "worker/runtime/chain.h"
@@ -72,9 +73,16 @@ class Task final : public Actor {
   Task(ActorPool& pool, const Clock& clock, TaskListener& listener);
   ~Task() override;
 
-  // Before the first Wake. Apart from the constructor, because the chain's inputs and outputs want
+  // Before Start. Apart from the constructor, because the chain's inputs and outputs want
   // the task as Wakeable.
   void Init(Options options);
+
+  // Opens the operators, which may wait for disks; before Start, and not on the pool. Else the first
+  // step opens them.
+  absl::Status OpenOperators();
+
+  // Nothing runs before this; that the task is woken earlier does no harm.
+  void Start();
 
   // Makes the task close everything and end; at most one step later.
   void Cancel();
@@ -89,7 +97,8 @@ class Task final : public Actor {
   // What other threads may see, copied once a step.
   struct Snapshot;
 
-  absl::Status Open();
+  // What is not open yet.
+  absl::Status OpenRest();
   void PassBarrier(const Barrier& barrier);
   // What the epoch that ends here has touched.
   void CountEpoch(v1::EpochAck* ack);
@@ -102,12 +111,15 @@ class Task final : public Actor {
   const Clock& clock_;
   TaskListener& listener_;
   TaskIdentity identity_;
+  // The task's share of what the query holds.
+  std::unique_ptr<MemoryBudget> memory_;
   Chain chain_;
   std::vector<OperatorContext> contexts_;
   std::unique_ptr<TaskStateStore> state_store_;
   std::unique_ptr<std::vector<v1::StagedFile>> staged_files_;
   std::unique_ptr<ChainDriver> driver_;
-  bool opened_ = false;
+  bool operators_opened_ = false;
+  bool inputs_opened_ = false;
   bool done_ = false;
   uint64_t busy_micros_ = 0;
   uint64_t epoch_ = 0;
@@ -119,6 +131,7 @@ class Task final : public Actor {
   };
   std::vector<CountedOperator> counted_;
   absl::Status error_;
+  std::atomic<bool> started_{false};
   std::atomic<bool> cancelled_{false};
   mutable Mutex mutex_;
   std::unique_ptr<Snapshot> snapshot_ ABSL_GUARDED_BY(mutex_);

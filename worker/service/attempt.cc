@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/logging/log.h"
 #include "common/net/rpc_status.h"
 #include "common/storage/file_system.h"
 #include "common/types/sql_type.h"
@@ -16,6 +18,12 @@
 #include "worker/state/job_state_store.h"
 
 namespace millrace {
+namespace {
+
+// Tasks that load their state at the same time.
+constexpr size_t kOpenThreadsMax = 4;
+
+}  // namespace
 
 Attempt::Attempt(std::shared_ptr<const v1::DeployAttempt> deploy, AttemptOwner& owner,
                  int64_t memory_bytes_max)
@@ -24,7 +32,8 @@ Attempt::Attempt(std::shared_ptr<const v1::DeployAttempt> deploy, AttemptOwner& 
       job_(deploy_->job_id()),
       attempt_(deploy_->attempt()),
       streaming_(deploy_->plan().streaming()),
-      memory_(memory_bytes_max) {}
+      memory_(memory_bytes_max),
+      stop_(std::make_shared<std::atomic<bool>>(false)) {}
 
 Attempt::~Attempt() {
   // Tasks hold on to the state.
@@ -43,6 +52,7 @@ absl::StatusOr<std::shared_ptr<Attempt>> Attempt::Create(
   const auto memory_bytes_max = static_cast<int64_t>(deploy->memory_bytes_max());
   std::shared_ptr<Attempt> attempt(new Attempt(
       std::move(deploy), owner, memory_bytes_max > 0 ? memory_bytes_max : INT64_MAX / 2));
+  if (state.stop != nullptr) attempt->stop_ = state.stop;
   if (attempt->streaming_) {
     MR_RETURN_IF_ERROR(attempt->OpenState(own_worker, parts, state));
   }
@@ -54,6 +64,12 @@ absl::StatusOr<std::shared_ptr<Attempt>> Attempt::Create(
     return std::move(tasks).status();
   }
   attempt->tasks_ = *std::move(tasks);
+  if (attempt->deploy_->restore_epoch() != 0) {
+    if (absl::Status opened = attempt->OpenTasks(); !opened.ok()) {
+      parts.channels.Unregister(attempt->job_, attempt->attempt_);
+      return opened;
+    }
+  }
   MutexLock lock(attempt->mutex_);
   attempt->num_running_ = attempt->tasks_.size();
   return attempt;
@@ -67,10 +83,11 @@ absl::Status Attempt::OpenState(uint32_t own_worker, const WorkerParts& parts,
   options.attempt = AttemptId(attempt_);
   options.worker = WorkerId(own_worker);
   local_folder_ =
-      JoinPath(state.data_dir, absl::StrCat("state/job-", job_, "-", attempt_, "-w", own_worker));
+      JoinPath(state.local_folder, absl::StrCat("job-", job_, "-", attempt_, "-w", own_worker));
   options.local_folder = local_folder_;
   options.checkpoint_folder = state.checkpoint_folder;
   options.num_shards = deploy_->plan().num_shards();
+  options.stop = stop_;
   for (const v1::TaskPlacement& task : deploy_->placements()) {
     if (task.worker_id() != own_worker) continue;
     options.tasks.push_back(
@@ -78,9 +95,34 @@ absl::Status Attempt::OpenState(uint32_t own_worker, const WorkerParts& parts,
   }
   const v1::CheckpointManifest* restore =
       deploy_->restore_epoch() == 0 ? nullptr : &deploy_->restore_manifest();
+  const int64_t begin_micros = parts.clock.MonotonicMicros();
   MR_ASSIGN_OR_RETURN(state_,
                       JobStateStore::Open(options, restore, *state.resources, parts.file_system));
+  if (restore == nullptr) return absl::OkStatus();
+  Log(LogLevel::kInfo, "state", "state was restored",
+      {{"job", job_},
+       {"attempt", attempt_},
+       {"epoch", restore->epoch()},
+       {"disk_mib", state_->disk_bytes() >> 20},
+       {"ms", (parts.clock.MonotonicMicros() - begin_micros) / 1000}});
   return absl::OkStatus();
+}
+
+absl::Status Attempt::OpenTasks() {
+  std::vector<absl::Status> statuses(tasks_.size());
+  std::atomic<size_t> next{0};
+  const auto open = [&] {
+    for (size_t i = next++; i < tasks_.size(); i = next++) {
+      statuses[i] = tasks_[i].task->OpenOperators();
+    }
+  };
+  std::vector<std::thread> threads;
+  for (size_t i = 1; i < std::min(tasks_.size(), kOpenThreadsMax); ++i) threads.emplace_back(open);
+  open();
+  for (std::thread& thread : threads) thread.join();
+  absl::Status first;
+  for (const absl::Status& status : statuses) first.Update(status);
+  return first;
 }
 
 std::shared_ptr<arrow::Schema> Attempt::result_schema() const {
@@ -99,10 +141,11 @@ void Attempt::Start() {
     progress->set_state(v1::TASK_STATE_RUNNING);
     owner_.SendToCoordinator(std::move(message));
   }
-  for (const AssembledTask& task : tasks_) task.task->Wake();
+  for (const AssembledTask& task : tasks_) task.task->Start();
 }
 
 void Attempt::Cancel() {
+  *stop_ = true;
   for (const AssembledTask& task : tasks_) task.task->Cancel();
 }
 
@@ -130,6 +173,12 @@ std::shared_ptr<ResultQueue> Attempt::FindResult(uint32_t fragment, uint32_t tas
 
 void Attempt::FillHeartbeat(v1::Heartbeat* heartbeat) const {
   for (const AssembledTask& task : tasks_) task.task->FillProgress(heartbeat->add_tasks());
+  if (state_ == nullptr) return;
+  v1::JobStateSize* size = heartbeat->add_state_sizes();
+  size->set_job_id(job_);
+  size->set_attempt(attempt_);
+  size->set_memory_bytes(memory_bytes());
+  size->set_disk_bytes(state_->disk_bytes());
 }
 
 bool Attempt::tasks_ended() const {
@@ -150,12 +199,28 @@ void Attempt::OnEpochProcessed(const v1::EpochAck& ack, bool checkpoint) {
   if (!checkpoint) return;
   {
     MutexLock lock(mutex_);
-    const auto it = checkpoint_acks_.try_emplace(ack.epoch(), 0).first;
-    if (++it->second < tasks_.size()) return;
-    checkpoint_acks_.erase(it);
+    if (++checkpoint_acks_[ack.epoch()] < tasks_.size()) return;
+    // Epochs come in order: an older one that some task has not passed never will be.
+    checkpoint_acks_.erase(checkpoint_acks_.begin(), checkpoint_acks_.upper_bound(ack.epoch()));
+    newest_checkpoint_ = ack.epoch();
+    if (std::exchange(writing_, true)) return;
   }
-  owner_.RunBlocking(
-      [self = shared_from_this(), epoch = ack.epoch()] { self->WriteCheckpoint(epoch); });
+  owner_.RunBlocking([self = shared_from_this()] { self->WriteCheckpoints(); });
+}
+
+void Attempt::WriteCheckpoints() {
+  uint64_t written = 0;
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      if (written == newest_checkpoint_ || *stop_) {
+        writing_ = false;
+        return;
+      }
+      written = newest_checkpoint_;
+    }
+    WriteCheckpoint(written);
+  }
 }
 
 void Attempt::WriteCheckpoint(uint64_t epoch) {
@@ -164,7 +229,10 @@ void Attempt::WriteCheckpoint(uint64_t epoch) {
   done->set_job_id(job_);
   done->set_attempt(attempt_);
   done->set_epoch(epoch);
-  absl::StatusOr<std::vector<v1::CheckpointFile>> files = state_->Checkpoint(Epoch(epoch));
+  const auto overtaken = [&] { return newest_checkpoint_ != epoch; };
+  absl::StatusOr<std::vector<v1::CheckpointFile>> files = state_->Checkpoint(overtaken);
+  // Nobody waits for it any more.
+  if (!files.ok() && (overtaken() || *stop_)) return;
   if (files.ok()) {
     for (v1::CheckpointFile& file : *files) *done->add_files() = std::move(file);
   } else {

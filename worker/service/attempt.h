@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -47,15 +48,17 @@ class Attempt final : public TaskListener,
  public:
   // Where and how a streaming attempt keeps its state.
   struct StateOptions {
-    // Of the worker.
-    std::string data_dir;
+    // Of this process.
+    std::string local_folder;
     // Of the job, in shared storage.
     std::string checkpoint_folder;
     // Null: streaming jobs are refused.
     const StateResources* resources = nullptr;
+    // Set when the attempt is cancelled, also while it is being built.
+    std::shared_ptr<std::atomic<bool>> stop;
   };
 
-  // Builds the tasks; blocks on disks if the job has state.
+  // Builds the tasks; blocks on disks if the job has state, which is restored here.
   static absl::StatusOr<std::shared_ptr<Attempt>> Create(
       std::shared_ptr<const v1::DeployAttempt> deploy, uint32_t own_worker,
       const WorkerParts& parts, const StateOptions& state, AttemptOwner& owner);
@@ -75,6 +78,8 @@ class Attempt final : public TaskListener,
   // Null if the task's rows are not the result.
   std::shared_ptr<ResultQueue> FindResult(uint32_t fragment, uint32_t task_index) const;
   void FillHeartbeat(v1::Heartbeat* heartbeat) const;
+  // What the tasks hold for rows and state.
+  uint64_t memory_bytes() const { return static_cast<uint64_t>(memory_.used()); }
 
   bool tasks_ended() const;
   // True if nobody will ask for anything of this attempt any more.
@@ -91,6 +96,10 @@ class Attempt final : public TaskListener,
   Attempt(std::shared_ptr<const v1::DeployAttempt> deploy, AttemptOwner& owner,
           int64_t memory_bytes_max);
   absl::Status OpenState(uint32_t own_worker, const WorkerParts& parts, const StateOptions& state);
+  // Opens the operators of all tasks, several at a time: they load what they need of their state.
+  absl::Status OpenTasks();
+  // Writes checkpoints until the newest one that the tasks have passed is written.
+  void WriteCheckpoints();
   void WriteCheckpoint(uint64_t epoch);
 
   const std::shared_ptr<const v1::DeployAttempt> deploy_;
@@ -99,7 +108,8 @@ class Attempt final : public TaskListener,
   const uint32_t attempt_;
   const bool streaming_;
   MemoryBudget memory_;
-  // Used by the tasks, and by the blocking thread for checkpoints.
+  std::shared_ptr<std::atomic<bool>> stop_;
+  // Used by the tasks, and by a blocking thread for checkpoints.
   std::unique_ptr<JobStateStore> state_;
   // Of the state on this worker; removed with the attempt.
   std::string local_folder_;
@@ -110,6 +120,11 @@ class Attempt final : public TaskListener,
   size_t num_running_ ABSL_GUARDED_BY(mutex_) = 0;
   // Tasks that have processed a checkpoint barrier, by epoch.
   std::map<uint64_t, size_t> checkpoint_acks_ ABSL_GUARDED_BY(mutex_);
+  // A thread is in WriteCheckpoints.
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  // The newest checkpoint that all tasks have passed; an older one that is still being written is
+  // not wanted any more.
+  std::atomic<uint64_t> newest_checkpoint_{0};
 };
 
 }  // namespace millrace

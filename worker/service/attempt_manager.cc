@@ -1,5 +1,10 @@
 #include "worker/service/attempt_manager.h"
 
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -16,11 +21,24 @@
 #include "worker/state/view_store.h"
 
 namespace millrace {
+namespace {
+
+constexpr int64_t kExitPatienceMicros = 60'000'000;
+
+}  // namespace
 
 AttemptManager::AttemptManager(const WorkerParts& parts, AttemptManagerOptions options)
     : parts_(parts), options_(std::move(options)) {}
 
-AttemptManager::~AttemptManager() { Disconnect(); }
+AttemptManager::~AttemptManager() {
+  Disconnect();
+  // Tasks use what goes next, so a process that ends with tasks that do not end has only this left.
+  for (const Key& key : CancelAll(kExitPatienceMicros)) {
+    Log(LogLevel::kError, "worker", "tasks do not end; the process ends without them",
+        {{"job", key.first}, {"attempt", key.second}});
+    std::_Exit(EXIT_FAILURE);
+  }
+}
 
 void AttemptManager::Connect(uint32_t worker_id, std::shared_ptr<ControlOutbox> outbox) {
   MutexLock lock(mutex_);
@@ -28,30 +46,52 @@ void AttemptManager::Connect(uint32_t worker_id, std::shared_ptr<ControlOutbox> 
   outbox_ = std::move(outbox);
 }
 
+std::vector<AttemptManager::Key> AttemptManager::CancelAll(int64_t patience_micros) {
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::microseconds(patience_micros);
+  MutexLock lock(mutex_);
+  for (auto& [key, entry] : attempts_) {
+    entry.cancelled = true;
+    *entry.stop = true;
+    if (entry.attempt != nullptr) entry.attempt->Cancel();
+  }
+  while (true) {
+    std::vector<Key> running;
+    for (const auto& [key, entry] : attempts_) {
+      const bool ended = entry.attempt != nullptr && entry.attempt->tasks_ended();
+      if (!ended) running.push_back(key);
+    }
+    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
+        deadline - std::chrono::steady_clock::now());
+    if (running.empty() || left.count() <= 0) return running;
+    changed_.WaitFor(mutex_, left);
+  }
+}
+
 void AttemptManager::Disconnect() {
-  std::vector<Key> keys;
-  std::set<Key> view_owners;
   {
     MutexLock lock(mutex_);
     outbox_ = nullptr;
-    for (auto& [key, entry] : attempts_) {
-      entry.cancelled = true;
-      if (entry.attempt != nullptr) entry.attempt->Cancel();
-    }
-    while (true) {
-      bool ended = true;
-      for (const auto& [key, entry] : attempts_) {
-        ended = ended && entry.attempt != nullptr && entry.attempt->tasks_ended();
-      }
-      if (ended) break;
-      changed_.Wait(mutex_);
-    }
-    for (const auto& [key, entry] : attempts_) keys.push_back(key);
-    view_owners.swap(view_owners_);
-    attempts_.clear();
   }
-  for (const auto& [job, attempt] : keys) parts_.channels.Unregister(job, attempt);
-  for (const auto& [job, attempt] : view_owners) parts_.views.Drop(JobId(job), AttemptId(attempt));
+  const std::vector<Key> running = CancelAll(options_.disconnect_patience_micros);
+  std::map<Key, Entry> ended;
+  std::set<Key> view_owners;
+  {
+    MutexLock lock(mutex_);
+    ended.swap(attempts_);
+    // These go when their tasks have ended.
+    for (const Key& key : running) attempts_.insert(ended.extract(key));
+    view_owners.swap(view_owners_);
+  }
+  for (const auto& [job, attempt] : running) {
+    Log(LogLevel::kWarning, "worker", "tasks do not end in time; going on without them",
+        {{"job", job}, {"attempt", attempt}});
+  }
+  for (const auto& [key, entry] : ended) parts_.channels.Unregister(key.first, key.second);
+  for (const auto& [job, attempt] : view_owners) {
+    if (std::find(running.begin(), running.end(), Key{job, attempt}) != running.end()) continue;
+    parts_.views.Drop(JobId(job), AttemptId(attempt));
+  }
   parts_.peers.CloseAll();
 }
 
@@ -105,7 +145,7 @@ void AttemptManager::Handle(v1::CoordinatorMessage message) {
 Attempt::StateOptions AttemptManager::StateOptionsOf(const v1::DeployAttempt& deploy) const {
   Attempt::StateOptions state;
   state.resources = options_.state_resources;
-  state.data_dir = options_.data_dir;
+  state.local_folder = options_.state_folder;
   const auto it = deploy.settings().find("checkpoint_folder");
   state.checkpoint_folder =
       it != deploy.settings().end()
@@ -145,11 +185,13 @@ void AttemptManager::Deploy(v1::DeployAttempt deploy) {
 void AttemptManager::Build(const std::shared_ptr<const v1::DeployAttempt>& deploy) {
   const Key key{deploy->job_id(), deploy->attempt()};
   uint32_t own_worker = 0;
+  Attempt::StateOptions state = StateOptionsOf(*deploy);
   {
     MutexLock lock(mutex_);
     own_worker = worker_id_;
+    state.stop = attempts_[key].stop;
   }
-  auto attempt = Attempt::Create(deploy, own_worker, parts_, StateOptionsOf(*deploy), *this);
+  auto attempt = Attempt::Create(deploy, own_worker, parts_, state, *this);
   bool cancelled = false;
   {
     MutexLock lock(mutex_);
@@ -188,6 +230,7 @@ void AttemptManager::Cancel(const v1::CancelAttempt& cancel) {
     const auto it = attempts_.find(key);
     if (it != attempts_.end()) {
       it->second.cancelled = true;
+      *it->second.stop = true;
       attempt = it->second.attempt;
       // Still being built: the answer comes when that is over.
       if (attempt == nullptr) return;
@@ -282,7 +325,16 @@ void AttemptManager::FillHeartbeat(v1::Heartbeat* heartbeat) const {
       if (entry.attempt != nullptr) attempts.push_back(entry.attempt);
     }
   }
-  for (const auto& attempt : attempts) attempt->FillHeartbeat(heartbeat);
+  uint64_t memory_bytes = 0;
+  for (const auto& attempt : attempts) {
+    attempt->FillHeartbeat(heartbeat);
+    memory_bytes += attempt->memory_bytes();
+  }
+  heartbeat->set_memory_used_bytes(memory_bytes);
+  heartbeat->set_memory_bytes_max(options_.memory_bytes_max);
+  std::error_code unknown;
+  const auto space = std::filesystem::space(options_.state_folder, unknown);
+  if (!unknown) heartbeat->set_disk_free_bytes(space.available);
   heartbeat->set_stale_messages(stale_messages());
 }
 

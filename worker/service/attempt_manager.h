@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -7,11 +8,12 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "arrow/type_fwd.h"
 #include "common/base/mutex.h"
 #include "worker/service/attempt.h"
-#include "worker/service/blocking_thread.h"
+#include "worker/service/blocking_threads.h"
 
 namespace millrace {
 
@@ -30,12 +32,19 @@ class ControlOutbox {
 };
 
 struct AttemptManagerOptions {
-  // For the state of streaming jobs.
+  // Shared: where checkpoints lie unless a job says otherwise.
   std::string data_dir;
+  // Of this process: where the state of streaming jobs lies.
+  std::string state_folder;
+  // What all tasks together should not exceed, for people to see; 0 = unknown.
+  uint64_t memory_bytes_max = 0;
   // Limit of a query that came without one; 0 = none.
   uint64_t query_memory_bytes = 0;
   // Null: streaming jobs are refused.
   const StateResources* state_resources = nullptr;
+  // How long the loss of the coordinator waits for tasks to end. A task ends within a step, which
+  // takes milliseconds; loading and uploading stop within some more.
+  int64_t disconnect_patience_micros = 10'000'000;
   // Told once when the coordinator has asked to drain and no task is left.
   std::function<void()> on_drained;
 };
@@ -50,8 +59,9 @@ class AttemptManager final : public AttemptOwner {
 
   // The coordinator has given this process the id; messages go to `outbox` from now on.
   void Connect(uint32_t worker_id, std::shared_ptr<ControlOutbox> outbox);
-  // The coordinator is lost: cancels all attempts and waits until their tasks have ended; forgets
-  // all views.
+  // The coordinator is lost: cancels all attempts and waits some seconds until their tasks have
+  // ended, which they do within a step; forgets all views. What does not end in time goes when it
+  // does; its messages reach nobody.
   void Disconnect();
   void Handle(v1::CoordinatorMessage message);
 
@@ -75,6 +85,8 @@ class AttemptManager final : public AttemptOwner {
     // Null while it is being built.
     std::shared_ptr<Attempt> attempt;
     bool cancelled = false;
+    // Ends what takes long in it, also while it is being built.
+    std::shared_ptr<std::atomic<bool>> stop = std::make_shared<std::atomic<bool>>(false);
   };
 
   void Deploy(v1::DeployAttempt deploy);
@@ -88,6 +100,8 @@ class AttemptManager final : public AttemptOwner {
   // Forgets the attempt if its tasks have ended and its results were read.
   void RemoveIfOver(Key key);
   Attempt::StateOptions StateOptionsOf(const v1::DeployAttempt& deploy) const;
+  // Cancels all attempts; the keys of those that have not ended when the time is up.
+  std::vector<Key> CancelAll(int64_t patience_micros);
 
   const WorkerParts parts_;
   const AttemptManagerOptions options_;
@@ -102,7 +116,7 @@ class AttemptManager final : public AttemptOwner {
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool drained_ ABSL_GUARDED_BY(mutex_) = false;
   // Last, so that it ends first.
-  BlockingThread blocking_;
+  BlockingThreads blocking_;
 };
 
 }  // namespace millrace

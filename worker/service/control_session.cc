@@ -20,6 +20,9 @@ namespace {
 // Plans of wide scripts are the largest messages.
 constexpr int kMessageBytesMax = 64 << 20;
 constexpr int kKeepaliveMillis = 2000;
+// What may wait to be sent, and to be handled; some of the largest messages.
+constexpr size_t kWaitingBytesMax = 64 << 20;
+constexpr size_t kReceivedBytesMax = 256 << 20;
 
 // Levels of nesting in a message; protobuf's own limit is 100, which 40 chained operators exceed.
 constexpr int kRecursionMax = 10'000;
@@ -59,7 +62,10 @@ void ControlSession::Start(const std::string& coordinator, const v1::WorkerHello
   stub_->PrepareBidiStreamingCall(&context_, "/millrace.v1.ControlService/Connect", {}, this);
   {
     MutexLock lock(mutex_);
-    *waiting_.emplace_back().mutable_hello() = hello;
+    v1::WorkerMessage message;
+    *message.mutable_hello() = hello;
+    waiting_.push_back(message.SerializeAsString());
+    waiting_bytes_ = waiting_.back().size();
     WriteNext();
   }
   StartRead(&read_bytes_);
@@ -67,15 +73,31 @@ void ControlSession::Start(const std::string& coordinator, const v1::WorkerHello
 }
 
 void ControlSession::Send(v1::WorkerMessage message) {
+  std::string bytes = message.SerializeAsString();
   MutexLock lock(mutex_);
   if (ending_) return;
-  waiting_.push_back(std::move(message));
+  waiting_bytes_ += bytes.size();
+  waiting_.push_back(std::move(bytes));
+  if (waiting_bytes_ > kWaitingBytesMax) {
+    return Break(MakeError(SqlState::kConnectionFailure, "the coordinator does not read"));
+  }
   if (!writing_) WriteNext();
+}
+
+void ControlSession::Break(absl::Status reason) {
+  ending_ = true;
+  broken_ = std::move(reason);
+  waiting_.clear();
+  waiting_bytes_ = 0;
+  received_.clear();
+  received_bytes_ = 0;
+  context_.TryCancel();
 }
 
 void ControlSession::WriteNext() {
   if (waiting_.empty()) return;
-  const grpc::Slice slice(waiting_.front().SerializeAsString());
+  const grpc::Slice slice(waiting_.front());
+  waiting_bytes_ -= waiting_.front().size();
   waiting_.pop_front();
   write_bytes_ = grpc::ByteBuffer(&slice, 1);
   writing_ = true;
@@ -89,7 +111,8 @@ ControlSession::Event ControlSession::Receive(int64_t timeout_micros) {
   while (true) {
     Event event;
     if (!received_.empty()) {
-      event.message = std::move(received_.front());
+      event.message = std::move(received_.front().first);
+      received_bytes_ -= received_.front().second;
       received_.pop_front();
       return event;
     }
@@ -133,6 +156,7 @@ void ControlSession::OnWriteDone(bool ok) {
   if (!ok) {
     ending_ = true;
     waiting_.clear();
+    waiting_bytes_ = 0;
     return;
   }
   WriteNext();
@@ -141,6 +165,7 @@ void ControlSession::OnWriteDone(bool ok) {
 
 void ControlSession::OnReadDone(bool ok) {
   if (!ok) return;
+  const size_t size = read_bytes_.Length();
   v1::CoordinatorMessage message;
   if (!ParseMessage(read_bytes_, &message)) {
     LogError("control", "cannot read a message of the coordinator",
@@ -150,7 +175,13 @@ void ControlSession::OnReadDone(bool ok) {
   }
   {
     MutexLock lock(mutex_);
-    received_.push_back(std::move(message));
+    if (!broken_.ok()) return;
+    received_.emplace_back(std::move(message), size);
+    received_bytes_ += size;
+    if (received_bytes_ > kReceivedBytesMax) {
+      Break(MakeError(SqlState::kConnectionFailure,
+                      "this worker does not keep up with the coordinator's messages"));
+    }
     changed_.NotifyAll();
   }
   read_bytes_.Clear();
@@ -162,8 +193,13 @@ void ControlSession::OnDone(const grpc::Status& status) {
   MutexLock lock(mutex_);
   ending_ = true;
   waiting_.clear();
-  end_ = status.ok() ? MakeError(SqlState::kConnectionFailure, "the coordinator ended the stream")
-                     : FromGrpcStatus(status);
+  if (!broken_.ok()) {
+    end_ = broken_;
+  } else if (status.ok()) {
+    end_ = MakeError(SqlState::kConnectionFailure, "the coordinator ended the stream");
+  } else {
+    end_ = FromGrpcStatus(status);
+  }
   changed_.NotifyAll();
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "common/base/mutex.h"
@@ -18,8 +19,9 @@
 
 namespace millrace {
 
-// One Connect stream to the coordinator, from the hello to its end. Thread-safe. Keeps itself alive
-// until gRPC is done with it.
+// One Connect stream to the coordinator, from the hello to its end. What waits in either direction
+// is bounded: a side that does not keep up ends the stream. Thread-safe. Keeps itself alive until
+// gRPC is done with it.
 class ControlSession final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                              public ControlOutbox,
                              public std::enable_shared_from_this<ControlSession> {
@@ -51,6 +53,8 @@ class ControlSession final : public grpc::ClientBidiReactor<grpc::ByteBuffer, gr
   ControlSession() = default;
   void Start(const std::string& coordinator, const v1::WorkerHello& hello);
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends the stream at once because somebody does not keep up.
+  void Break(absl::Status reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Messages are parsed here and not by gRPC, because expressions in plans nest deeper than
   // protobuf allows by default.
@@ -60,14 +64,20 @@ class ControlSession final : public grpc::ClientBidiReactor<grpc::ByteBuffer, gr
   grpc::ByteBuffer read_bytes_;
   Mutex mutex_;
   CondVar changed_;
-  std::deque<v1::CoordinatorMessage> received_ ABSL_GUARDED_BY(mutex_);
-  std::deque<v1::WorkerMessage> waiting_ ABSL_GUARDED_BY(mutex_);
+  // With their sizes on the wire.
+  std::deque<std::pair<v1::CoordinatorMessage, size_t>> received_ ABSL_GUARDED_BY(mutex_);
+  size_t received_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Serialized.
+  std::deque<std::string> waiting_ ABSL_GUARDED_BY(mutex_);
+  size_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // Of the write in progress.
   grpc::ByteBuffer write_bytes_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool interrupted_ ABSL_GUARDED_BY(mutex_) = false;
   // No message may be sent any more.
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  // Why Break was called.
+  absl::Status broken_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<ControlSession> self_;
 };

@@ -26,6 +26,7 @@
 #include "worker/service/control_client.h"
 #include "worker/service/data_service.h"
 #include "worker/state/memory_view_store.h"
+#include "worker/state/state_folder.h"
 #include "worker/state/state_resources.h"
 
 namespace millrace {
@@ -46,8 +47,10 @@ uint64_t StateBytes(uint64_t memory_bytes) {
 }  // namespace
 
 struct Worker::Parts {
-  Parts(const WorkerOptions& options, FileSystem& file_system, const AddressPolicy& addresses)
-      : state_resources(StateBytes(options.memory_bytes), StateBytes(options.memory_bytes)),
+  Parts(const WorkerOptions& options, FileSystem& file_system, const AddressPolicy& addresses,
+        std::unique_ptr<StateFolder> locked_folder)
+      : state_folder(std::move(locked_folder)),
+        state_resources(StateBytes(options.memory_bytes), StateBytes(options.memory_bytes)),
         attempts(WorkerParts{pool, timers, SystemClock(), channels, peers, file_system, views,
                              addresses},
                  ManagerOptions(options)),
@@ -57,12 +60,16 @@ struct Worker::Parts {
   AttemptManagerOptions ManagerOptions(const WorkerOptions& options) const {
     AttemptManagerOptions manager;
     manager.data_dir = options.data_dir;
+    manager.state_folder = state_folder->path();
+    manager.memory_bytes_max = options.memory_bytes;
     manager.query_memory_bytes = options.memory_bytes / 2;
     manager.state_resources = &state_resources;
     manager.on_drained = options.on_drained;
     return manager;
   }
 
+  // Goes last, when no database lies in it any more.
+  std::unique_ptr<StateFolder> state_folder;
   StateResources state_resources;
   MemoryViewStore views;
   ChannelRegistry channels;
@@ -84,7 +91,9 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(WorkerOptions options) {
   std::unique_ptr<Worker> worker(new Worker());
   MR_ASSIGN_OR_RETURN(const AddressPolicy addresses,
                       AddressPolicy::Create(options.allowed_brokers));
-  worker->parts_ = std::make_unique<Parts>(options, *file_system, addresses);
+  MR_ASSIGN_OR_RETURN(auto state_folder, StateFolder::Open(options.data_dir));
+  worker->parts_ =
+      std::make_unique<Parts>(options, *file_system, addresses, std::move(state_folder));
   MR_RETURN_IF_ERROR(worker->Listen(options));
   if (options.coordinator.empty()) return worker;
   ControlClientOptions control;

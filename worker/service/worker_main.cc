@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -35,6 +36,16 @@ int OpenStopSignals() {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+// A state database holds some ten files for each shard open, and many jobs have one.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    Log(LogLevel::kWarning, "worker", "cannot raise the number of open files");
+  }
 }
 
 // What can end the worker.
@@ -94,6 +105,7 @@ int RunWorker(const WorkerConfig& config) {
     LogError("worker", "cannot start", status);
     return kExitUsage;
   }
+  RaiseFileLimit();
   EndEvents events;
   events.signals = OpenStopSignals();
   events.now = eventfd(0, EFD_CLOEXEC);

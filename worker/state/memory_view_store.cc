@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/check.h"
 #include "common/base/status.h"
 #include "worker/state/row_multiset.h"
 
@@ -16,6 +17,12 @@ int64_t CountRows(const std::vector<Batch>& batches) {
   int64_t rows = 0;
   for (const Batch& batch : batches) rows += batch.num_rows();
   return rows;
+}
+
+int64_t CountBytes(const std::vector<Batch>& batches) {
+  int64_t bytes = 0;
+  for (const Batch& batch : batches) bytes += batch.ByteSize();
+  return bytes;
 }
 
 // True if every row is there exactly once more: then reading needs no consolidation.
@@ -31,6 +38,7 @@ struct Delta {
   Epoch epoch;
   std::vector<Batch> changes;
   int64_t num_rows = 0;
+  int64_t bytes = 0;
   bool only_adds_once = true;
 };
 
@@ -42,8 +50,11 @@ struct MemoryViewStore::Part {
   const std::vector<SqlType> types;
 
   Mutex mutex;
+  // The base is still being read.
+  bool loading ABSL_GUARDED_BY(mutex) = false;
   std::vector<Batch> base ABSL_GUARDED_BY(mutex);
   int64_t base_rows ABSL_GUARDED_BY(mutex) = 0;
+  int64_t base_bytes ABSL_GUARDED_BY(mutex) = 0;
   bool base_only_adds_once ABSL_GUARDED_BY(mutex) = true;
   // Reads below this epoch are not possible any more.
   Epoch base_epoch ABSL_GUARDED_BY(mutex);
@@ -52,9 +63,15 @@ struct MemoryViewStore::Part {
   Epoch foldable ABSL_GUARDED_BY(mutex);
   std::deque<Delta> deltas ABSL_GUARDED_BY(mutex);
 
+  void CountBase() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    base_rows = CountRows(base);
+    base_bytes = CountBytes(base);
+  }
+
   // Merges foldable deltas into the base once they have half its size. Returns the rows that were
   // touched.
   uint64_t Fold() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    if (loading) return 0;
     int64_t foldable_rows = 0;
     size_t num_foldable = 0;
     bool only_adds_once = base_only_adds_once;
@@ -83,6 +100,7 @@ struct MemoryViewStore::Part {
       merged.epoch = deltas[num_foldable - 1].epoch;
       merged.changes = rows.WeightedRows();
       merged.num_rows = CountRows(merged.changes);
+      merged.bytes = CountBytes(merged.changes);
       merged.only_adds_once = OnlyAddsOnce(merged.changes);
       base_epoch = merged.epoch;
       deltas.erase(deltas.begin(), deltas.begin() + static_cast<int64_t>(num_foldable));
@@ -99,7 +117,7 @@ struct MemoryViewStore::Part {
       base_only_adds_once = OnlyAddsOnce(base);
     }
     base_epoch = deltas[num_foldable - 1].epoch;
-    base_rows = CountRows(base);
+    CountBase();
     deltas.erase(deltas.begin(), deltas.begin() + static_cast<int64_t>(num_foldable));
     return touched;
   }
@@ -115,13 +133,21 @@ std::shared_ptr<MemoryViewStore::Part> MemoryViewStore::Find(const ViewPart& par
 }
 
 absl::Status MemoryViewStore::Open(const ViewPart& part, std::vector<SqlType> types,
-                                   std::vector<Batch> rows, Epoch base_epoch) {
+                                   Epoch base_epoch) {
+  return Add(part, std::move(types), base_epoch, /*loading=*/false);
+}
+
+absl::Status MemoryViewStore::OpenLoading(const ViewPart& part, std::vector<SqlType> types,
+                                          Epoch base_epoch) {
+  return Add(part, std::move(types), base_epoch, /*loading=*/true);
+}
+
+absl::Status MemoryViewStore::Add(const ViewPart& part, std::vector<SqlType> types,
+                                  Epoch base_epoch, bool loading) {
   auto opened = std::make_shared<Part>(std::move(types));
   {
     MutexLock lock(opened->mutex);
-    opened->base = std::move(rows);
-    opened->base_rows = CountRows(opened->base);
-    opened->base_only_adds_once = OnlyAddsOnce(opened->base);
+    opened->loading = loading;
     opened->base_epoch = base_epoch;
     opened->newest_sealed = base_epoch;
   }
@@ -132,12 +158,42 @@ absl::Status MemoryViewStore::Open(const ViewPart& part, std::vector<SqlType> ty
   return absl::OkStatus();
 }
 
+absl::Status MemoryViewStore::FinishLoading(const ViewPart& part, std::vector<Batch> rows) {
+  const std::shared_ptr<Part> found = Find(part);
+  if (found == nullptr) return InternalError("a part of a view was loaded after it was dropped");
+  const bool only_adds_once = OnlyAddsOnce(rows);
+  MutexLock lock(found->mutex);
+  MR_CHECK(found->loading);
+  found->base = std::move(rows);
+  found->base_only_adds_once = only_adds_once;
+  found->CountBase();
+  found->loading = false;
+  return absl::OkStatus();
+}
+
+bool MemoryViewStore::is_loaded(const ViewPart& part) const {
+  const std::shared_ptr<Part> found = Find(part);
+  if (found == nullptr) return true;
+  MutexLock lock(found->mutex);
+  return !found->loading;
+}
+
+int64_t MemoryViewStore::bytes(const ViewPart& part) const {
+  const std::shared_ptr<Part> found = Find(part);
+  if (found == nullptr) return 0;
+  MutexLock lock(found->mutex);
+  int64_t bytes = found->base_bytes;
+  for (const Delta& delta : found->deltas) bytes += delta.bytes;
+  return bytes;
+}
+
 absl::Status MemoryViewStore::Seal(const ViewPart& part, Epoch epoch, std::vector<Batch> changes) {
   const std::shared_ptr<Part> found = Find(part);
   if (found == nullptr) return InternalError("a part of a view was sealed before it was opened");
   Delta delta;
   delta.epoch = epoch;
   delta.num_rows = CountRows(changes);
+  delta.bytes = CountBytes(changes);
   delta.only_adds_once = OnlyAddsOnce(changes);
   delta.changes = std::move(changes);
   uint64_t folded = 0;
@@ -175,6 +231,10 @@ absl::StatusOr<std::vector<Batch>> MemoryViewStore::Read(const ViewPart& part, E
   bool only_adds_once = true;
   {
     MutexLock lock(found->mutex);
+    if (found->loading) {
+      return MakeError(SqlState::kObjectNotInPrerequisiteState,
+                       absl::StrCat("view ", part.view.value(), " is being loaded"));
+    }
     if (epoch < found->base_epoch) {
       return MakeError(
           SqlState::kInvalidParameterValue,

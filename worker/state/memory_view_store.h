@@ -17,8 +17,12 @@ class MemoryViewStore final : public ViewStore {
   MemoryViewStore();
   ~MemoryViewStore() override;
 
-  absl::Status Open(const ViewPart& part, std::vector<SqlType> types, std::vector<Batch> rows,
-                    Epoch base_epoch) override;
+  absl::Status Open(const ViewPart& part, std::vector<SqlType> types, Epoch base_epoch) override;
+  absl::Status OpenLoading(const ViewPart& part, std::vector<SqlType> types,
+                           Epoch base_epoch) override;
+  absl::Status FinishLoading(const ViewPart& part, std::vector<Batch> rows) override;
+  bool is_loaded(const ViewPart& part) const override;
+  int64_t bytes(const ViewPart& part) const override;
   absl::Status Seal(const ViewPart& part, Epoch epoch, std::vector<Batch> changes) override;
   void Publish(JobId job, AttemptId attempt, Epoch newest, Epoch oldest_readable) override;
   absl::StatusOr<std::vector<Batch>> Read(const ViewPart& part, Epoch epoch) override;
@@ -36,6 +40,8 @@ class MemoryViewStore final : public ViewStore {
   std::map<ViewPart, std::shared_ptr<Part>> parts_ ABSL_GUARDED_BY(mutex_);
   uint64_t folded_rows_ ABSL_GUARDED_BY(mutex_) = 0;
 
+  absl::Status Add(const ViewPart& part, std::vector<SqlType> types, Epoch base_epoch,
+                   bool loading);
   std::shared_ptr<Part> Find(const ViewPart& part) const;
 };
 

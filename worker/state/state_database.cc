@@ -1,19 +1,20 @@
 #include "worker/state/state_database.h"
 
-#include <rocksdb/cache.h>
+#include <rocksdb/comparator.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/merge_operator.h>
+#include <rocksdb/metadata.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
-#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
-#include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
+#include <optional>
 
-#include "absl/strings/numbers.h"
+#include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/base/status.h"
@@ -22,7 +23,10 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kCopyBatchBytes = 4 << 20;
+// Entries go to RocksDB in batches of about this size.
+constexpr size_t kWriteBatchBytes = 4 << 20;
+// A cursor reads this far ahead, because entries are small and disks are slow.
+constexpr size_t kReadaheadBytes = 2 << 20;
 
 absl::Status FromRocks(const rocksdb::Status& status, absl::string_view what) {
   if (status.ok()) return absl::OkStatus();
@@ -32,22 +36,17 @@ absl::Status FromRocks(const rocksdb::Status& status, absl::string_view what) {
   return MakeError(state, absl::StrCat("state store: ", what, ": ", status.ToString()));
 }
 
-std::string FamilyName(uint32_t shard) { return absl::StrFormat("shard-%05u", shard); }
-
-// The shard of a family's name; false for other families.
-bool ParseFamilyName(const std::string& name, uint32_t* shard) {
-  return name.size() == 11 && name.compare(0, 6, "shard-") == 0 &&
-         absl::SimpleAtoi(name.substr(6), shard);
+std::string FamilyName(ShardId id) {
+  return absl::StrFormat("fragment-%u-shard-%u", id.fragment, id.shard);
 }
 
 void AppendBigEndian(uint32_t value, std::string* out) {
   for (int shift = 24; shift >= 0; shift -= 8) out->push_back(static_cast<char>(value >> shift));
 }
 
-std::string OwnerPrefix(StateOwner owner) {
+std::string NodePrefix(uint32_t node_id) {
   std::string prefix;
-  AppendBigEndian(owner.fragment, &prefix);
-  AppendBigEndian(owner.node_id, &prefix);
+  AppendBigEndian(node_id, &prefix);
   return prefix;
 }
 
@@ -82,14 +81,17 @@ class CounterMerge final : public rocksdb::AssociativeMergeOperator {
 
 rocksdb::Options MakeOptions(const StateResources& resources) {
   rocksdb::Options options;
+  options.env = resources.env.get();
   options.create_if_missing = true;
-  options.create_missing_column_families = true;
   options.write_buffer_manager = resources.write_buffers;
   // Many small families: an arena block of 1 MB each would be most of the memory.
   options.arena_block_size = 64 << 10;
   options.write_buffer_size = 16 << 20;
   options.max_background_jobs = 1;
   options.max_open_files = 512;
+  options.keep_log_file_num = 1;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
   options.compression = rocksdb::kLZ4Compression;
   options.merge_operator = std::make_shared<CounterMerge>();
   rocksdb::BlockBasedTableOptions table;
@@ -100,86 +102,112 @@ rocksdb::Options MakeOptions(const StateResources& resources) {
   return options;
 }
 
+uint64_t SizeProperty(rocksdb::DB& db, const std::string& name) {
+  uint64_t bytes = 0;
+  return db.GetAggregatedIntProperty(name, &bytes) ? bytes : 0;
+}
+
 }  // namespace
 
-StateResources::StateResources(uint64_t block_cache_bytes, uint64_t write_buffer_bytes)
-    : block_cache(rocksdb::NewLRUCache(block_cache_bytes)),
-      write_buffers(std::make_shared<rocksdb::WriteBufferManager>(write_buffer_bytes)) {}
+// One iterator for each shard, all made at once: each sees its shard as it was then.
+class StateDatabase::Cursor final : public StateCursor {
+ public:
+  explicit Cursor(uint32_t node_id) : prefix_(NodePrefix(node_id)) {}
 
-StateResources::~StateResources() = default;
+  void Add(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, uint32_t shard) {
+    rocksdb::ReadOptions options;
+    options.readahead_size = kReadaheadBytes;
+    // A scan of everything would push out what single look-ups need.
+    options.fill_cache = false;
+    shards_.push_back({shard, std::unique_ptr<rocksdb::Iterator>(db.NewIterator(options, family))});
+  }
+
+  absl::StatusOr<bool> Next(int64_t entries_max, Visitor visit) override {
+    for (; at_ < shards_.size(); ++at_, started_ = false) {
+      rocksdb::Iterator& it = *shards_[at_].iterator;
+      if (!std::exchange(started_, true)) it.Seek(prefix_);
+      for (; it.Valid() && it.key().starts_with(prefix_); it.Next()) {
+        if (entries_max-- == 0) return true;
+        const absl::string_view key(it.key().data() + prefix_.size(),
+                                    it.key().size() - prefix_.size());
+        MR_RETURN_IF_ERROR(visit(shards_[at_].shard, key,
+                                 absl::string_view(it.value().data(), it.value().size())));
+      }
+      MR_RETURN_IF_ERROR(FromRocks(it.status(), "cannot scan"));
+      shards_[at_].iterator.reset();
+    }
+    return false;
+  }
+
+ private:
+  struct Shard {
+    uint32_t shard;
+    std::unique_ptr<rocksdb::Iterator> iterator;
+  };
+  const std::string prefix_;
+  std::vector<Shard> shards_;
+  size_t at_ = 0;
+  bool started_ = false;
+};
+
+StateDatabase::StateDatabase(std::unique_ptr<rocksdb::DB> db, const StateResources& resources)
+    : db_(std::move(db)), resources_(resources) {}
 
 absl::StatusOr<std::unique_ptr<StateDatabase>> StateDatabase::Open(
-    const std::string& folder, absl::Span<const uint32_t> shards, const StateResources& resources) {
-  return OpenWith(folder, shards, resources, /*read_only=*/false);
-}
-
-absl::StatusOr<std::unique_ptr<StateDatabase>> StateDatabase::OpenReadOnly(
     const std::string& folder, const StateResources& resources) {
-  return OpenWith(folder, {}, resources, /*read_only=*/true);
-}
-
-absl::StatusOr<std::unique_ptr<StateDatabase>> StateDatabase::OpenWith(
-    const std::string& folder, absl::Span<const uint32_t> shards, const StateResources& resources,
-    bool read_only) {
-  const rocksdb::Options options = MakeOptions(resources);
-  std::vector<std::string> names;
-  // Fails for a database that is not there yet; then there are no families to open.
-  if (!rocksdb::DB::ListColumnFamilies(options, folder, &names).ok()) names.clear();
-  for (const uint32_t shard : shards) names.push_back(FamilyName(shard));
-  names.push_back(rocksdb::kDefaultColumnFamilyName);
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  for (const std::string& name : names) {
-    descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions(options));
-  }
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
-      read_only ? rocksdb::DB::OpenForReadOnly(options, folder, descriptors, &handles, &db)
-                : rocksdb::DB::Open(options, folder, descriptors, &handles, &db);
-  MR_RETURN_IF_ERROR(FromRocks(status, absl::StrCat("cannot open ", folder)));
-
-  std::unique_ptr<StateDatabase> database(new StateDatabase());
-  database->db_.reset(db);
-  for (size_t i = 0; i < handles.size(); ++i) {
-    uint32_t shard = 0;
-    if (!ParseFamilyName(names[i], &shard)) {
-      database->default_family_ = handles[i];
-      continue;
-    }
-    if (database->families_.size() <= shard) database->families_.resize(shard + 1, nullptr);
-    database->families_[shard] = handles[i];
-  }
-  return database;
+  MR_RETURN_IF_ERROR(FromRocks(rocksdb::DB::Open(MakeOptions(resources), folder, &db),
+                               absl::StrCat("cannot open ", folder)));
+  return absl::WrapUnique(new StateDatabase(std::unique_ptr<rocksdb::DB>(db), resources));
 }
 
 StateDatabase::~StateDatabase() {
-  for (rocksdb::ColumnFamilyHandle* family : families_) {
-    if (family != nullptr) db_->DestroyColumnFamilyHandle(family);
-  }
-  if (default_family_ != nullptr) db_->DestroyColumnFamilyHandle(default_family_);
+  FinishImport();
+  for (const auto& [id, family] : Families()) db_->DestroyColumnFamilyHandle(family);
 }
 
-rocksdb::ColumnFamilyHandle* StateDatabase::FamilyOf(uint32_t shard) const {
-  return shard < families_.size() ? families_[shard] : nullptr;
+rocksdb::ColumnFamilyHandle* StateDatabase::Find(ShardId shard) const {
+  MutexLock lock(mutex_);
+  const auto it = families_.find(shard);
+  return it == families_.end() ? nullptr : it->second;
 }
 
-absl::Status StateDatabase::Write(StateOwner owner, std::vector<StateEntry> entries) {
+absl::StatusOr<rocksdb::ColumnFamilyHandle*> StateDatabase::FindOrCreate(ShardId shard) {
+  MutexLock lock(mutex_);
+  rocksdb::ColumnFamilyHandle*& family = families_[shard];
+  if (family != nullptr) return family;
+  const rocksdb::ColumnFamilyOptions options(MakeOptions(resources_));
+  const rocksdb::Status status = db_->CreateColumnFamily(options, FamilyName(shard), &family);
+  if (!status.ok()) families_.erase(shard);
+  MR_RETURN_IF_ERROR(FromRocks(status, "cannot make room for a shard"));
+  return family;
+}
+
+std::vector<std::pair<ShardId, rocksdb::ColumnFamilyHandle*>> StateDatabase::Families() const {
+  MutexLock lock(mutex_);
+  return {families_.begin(), families_.end()};
+}
+
+absl::Status StateDatabase::Write(uint32_t fragment, uint32_t node_id,
+                                  std::vector<StateEntry> entries) {
   // Sorted writes cost RocksDB a third of unsorted ones.
   std::sort(entries.begin(), entries.end(), [](const StateEntry& a, const StateEntry& b) {
     return a.shard != b.shard ? a.shard < b.shard : a.key < b.key;
   });
-  const std::string prefix = OwnerPrefix(owner);
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
   rocksdb::WriteBatch batch;
-  std::string key;
+  std::string key = NodePrefix(node_id);
+  const size_t prefix_bytes = key.size();
+  rocksdb::ColumnFamilyHandle* family = nullptr;
+  uint32_t shard = 0;
   for (const StateEntry& entry : entries) {
-    rocksdb::ColumnFamilyHandle* family = FamilyOf(entry.shard);
-    if (family == nullptr) {
-      return InternalError(absl::StrCat("state store: shard ", entry.shard, " is not owned"));
+    if (family == nullptr || entry.shard != shard) {
+      shard = entry.shard;
+      MR_ASSIGN_OR_RETURN(family, FindOrCreate({fragment, shard}));
     }
-    key.assign(prefix).append(entry.key);
+    key.resize(prefix_bytes);
+    key.append(entry.key);
     rocksdb::Status status;
     if (entry.add.has_value()) {
       status = batch.Merge(family, key, EncodeCounter(*entry.add));
@@ -189,9 +217,10 @@ absl::Status StateDatabase::Write(StateOwner owner, std::vector<StateEntry> entr
       status = batch.Delete(family, key);
     }
     MR_RETURN_IF_ERROR(FromRocks(status, "cannot add to a batch"));
+    if (batch.GetDataSize() < kWriteBatchBytes) continue;
+    MR_RETURN_IF_ERROR(FromRocks(db_->Write(options, &batch), "cannot write"));
+    batch.Clear();
   }
-  rocksdb::WriteOptions options;
-  options.disableWAL = true;
   return FromRocks(db_->Write(options, &batch), "cannot write");
 }
 
@@ -199,51 +228,139 @@ int64_t StateCounter(absl::string_view value) {
   return value.size() == kCounterBytes ? DecodeCounter(value.data()) : 0;
 }
 
-absl::Status StateDatabase::Scan(StateOwner owner, uint32_t shard,
-                                 TaskStateStore::Visitor visit) const {
-  rocksdb::ColumnFamilyHandle* family = FamilyOf(shard);
-  if (family == nullptr) return absl::OkStatus();
-  const std::string prefix = OwnerPrefix(owner);
-  std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(rocksdb::ReadOptions(), family));
-  for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
-    const absl::string_view key(it->key().data() + prefix.size(), it->key().size() - prefix.size());
-    MR_RETURN_IF_ERROR(
-        visit(shard, key, absl::string_view(it->value().data(), it->value().size())));
+absl::Status TaskStateStore::Restore(uint32_t node_id, Visitor visit) {
+  const std::unique_ptr<StateCursor> cursor = Read(node_id);
+  bool more = true;
+  while (more) {
+    MR_ASSIGN_OR_RETURN(more, cursor->Next(INT64_MAX, visit));
   }
-  return FromRocks(it->status(), "cannot scan");
+  return absl::OkStatus();
 }
 
-absl::Status StateDatabase::CopyFrom(const StateDatabase& from, uint32_t fragment, uint32_t shard) {
-  rocksdb::ColumnFamilyHandle* source = from.FamilyOf(shard);
-  if (source == nullptr) return absl::OkStatus();
-  rocksdb::ColumnFamilyHandle* target = FamilyOf(shard);
-  if (target == nullptr) {
-    return InternalError(absl::StrCat("state store: shard ", shard, " is not owned"));
+std::unique_ptr<StateCursor> StateDatabase::Read(uint32_t fragment, uint32_t node_id,
+                                                 uint32_t first_shard, uint32_t num_shards) const {
+  auto cursor = std::make_unique<Cursor>(node_id);
+  for (uint32_t shard = first_shard; shard < first_shard + num_shards; ++shard) {
+    rocksdb::ColumnFamilyHandle* family = Find({fragment, shard});
+    if (family != nullptr) cursor->Add(*db_, family, shard);
   }
-  std::string prefix;
-  AppendBigEndian(fragment, &prefix);
-  rocksdb::WriteOptions options;
-  options.disableWAL = true;
-  rocksdb::WriteBatch batch;
-  std::unique_ptr<rocksdb::Iterator> it(from.db_->NewIterator(rocksdb::ReadOptions(), source));
-  for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
-    MR_RETURN_IF_ERROR(
-        FromRocks(batch.Put(target, it->key(), it->value()), "cannot add to a batch"));
-    if (batch.GetDataSize() < kCopyBatchBytes) continue;
-    MR_RETURN_IF_ERROR(FromRocks(db_->Write(options, &batch), "cannot write restored state"));
-    batch.Clear();
-  }
-  MR_RETURN_IF_ERROR(FromRocks(it->status(), "cannot read a checkpoint"));
-  return FromRocks(db_->Write(options, &batch), "cannot write restored state");
+  return cursor;
 }
 
-absl::Status StateDatabase::Link(const std::string& folder) const {
-  rocksdb::Checkpoint* raw = nullptr;
-  MR_RETURN_IF_ERROR(FromRocks(rocksdb::Checkpoint::Create(db_.get(), &raw), "checkpoint"));
-  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
-  // 0 = flush all families first; any other value can leave rows out without a word.
-  return FromRocks(checkpoint->CreateCheckpoint(folder, /*log_size_for_flush=*/0),
-                   absl::StrCat("cannot link a checkpoint into ", folder));
+absl::Status StateDatabase::Get(uint32_t fragment, uint32_t node_id,
+                                absl::Span<const StateKey> keys,
+                                std::vector<std::optional<std::string>>* values) const {
+  values->assign(keys.size(), std::nullopt);
+  // By shard and key, for which RocksDB looks up faster.
+  std::vector<uint32_t> order(keys.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    return keys[a].shard != keys[b].shard ? keys[a].shard < keys[b].shard
+                                          : keys[a].key < keys[b].key;
+  });
+  const std::string prefix = NodePrefix(node_id);
+  std::vector<std::string> prefixed;
+  std::vector<rocksdb::Slice> slices;
+  for (size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+    const uint32_t shard = keys[order[begin]].shard;
+    while (end < order.size() && keys[order[end]].shard == shard) ++end;
+    rocksdb::ColumnFamilyHandle* family = Find({fragment, shard});
+    if (family == nullptr) continue;
+    const size_t n = end - begin;
+    prefixed.assign(n, prefix);
+    for (size_t i = 0; i < n; ++i) prefixed[i].append(keys[order[begin + i]].key);
+    slices.assign(prefixed.begin(), prefixed.end());
+    std::vector<rocksdb::PinnableSlice> found(n);
+    std::vector<rocksdb::Status> statuses(n);
+    db_->MultiGet(rocksdb::ReadOptions(), family, n, slices.data(), found.data(), statuses.data(),
+                  /*sorted_input=*/true);
+    for (size_t i = 0; i < n; ++i) {
+      if (statuses[i].IsNotFound()) continue;
+      MR_RETURN_IF_ERROR(FromRocks(statuses[i], "cannot look up"));
+      (*values)[order[begin + i]].emplace(found[i].data(), found[i].size());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StateDatabase::Import(ShardId shard, absl::Span<const ShardFile> files) {
+  if (!std::exchange(importing_, true)) {
+    MR_RETURN_IF_ERROR(FromRocks(db_->PauseBackgroundWork(), "cannot pause"));
+  }
+  rocksdb::ExportImportFilesMetaData metadata;
+  metadata.db_comparator_name = rocksdb::BytewiseComparator()->Name();
+  for (const ShardFile& file : files) {
+    rocksdb::LiveFileMetaData& out = metadata.files.emplace_back();
+    out.column_family_name = FamilyName(shard);
+    out.name = "/" + file.name;
+    out.db_path = file.folder;
+    out.level = static_cast<int>(file.level);
+    out.size = file.size_bytes;
+    out.smallest_seqno = file.smallest_sequence;
+    out.largest_seqno = file.largest_sequence;
+  }
+  rocksdb::ImportColumnFamilyOptions options;
+  options.move_files = true;
+  rocksdb::ColumnFamilyHandle* family = nullptr;
+  const rocksdb::ColumnFamilyOptions family_options(MakeOptions(resources_));
+  const rocksdb::Status status = db_->CreateColumnFamilyWithImport(
+      family_options, FamilyName(shard), options, metadata, &family);
+  MR_RETURN_IF_ERROR(FromRocks(status, "cannot take over the files of a shard"));
+  MutexLock lock(mutex_);
+  families_[shard] = family;
+  return absl::OkStatus();
+}
+
+void StateDatabase::FinishImport() {
+  if (std::exchange(importing_, false)) db_->ContinueBackgroundWork().PermitUncheckedError();
+}
+
+absl::Status StateDatabase::Flush() {
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+  for (const auto& [id, family] : Families()) families.push_back(family);
+  if (families.empty()) return absl::OkStatus();
+  // After an earlier failure, such as a full disk, RocksDB writes nothing until it is told to; what
+  // was not flushed is still there.
+  MR_RETURN_IF_ERROR(FromRocks(db_->Resume(), "cannot go on after an earlier failure"));
+  return FromRocks(db_->Flush(rocksdb::FlushOptions(), families), "cannot flush");
+}
+
+absl::Status StateDatabase::VisitFiles(
+    absl::FunctionRef<absl::Status(const ShardFile& file)> visit) {
+  MR_RETURN_IF_ERROR(Flush());
+  MR_RETURN_IF_ERROR(FromRocks(db_->DisableFileDeletions(), "cannot keep files"));
+  absl::Status visited;
+  for (const auto& [shard, family] : Families()) {
+    if (visited.ok()) visited = VisitFamily(shard, family, visit);
+  }
+  visited.Update(FromRocks(db_->EnableFileDeletions(/*force=*/false), "cannot let go of files"));
+  return visited;
+}
+
+absl::Status StateDatabase::VisitFamily(
+    ShardId shard, rocksdb::ColumnFamilyHandle* family,
+    absl::FunctionRef<absl::Status(const ShardFile& file)> visit) const {
+  rocksdb::ColumnFamilyMetaData metadata;
+  db_->GetColumnFamilyMetaData(family, &metadata);
+  for (const rocksdb::LevelMetaData& level : metadata.levels) {
+    for (const rocksdb::SstFileMetaData& file : level.files) {
+      ShardFile out;
+      out.shard = shard;
+      out.folder = file.db_path;
+      out.name = file.relative_filename;
+      out.size_bytes = file.size;
+      out.level = static_cast<uint32_t>(level.level);
+      out.smallest_sequence = file.smallest_seqno;
+      out.largest_sequence = file.largest_seqno;
+      MR_RETURN_IF_ERROR(visit(out));
+    }
+  }
+  return absl::OkStatus();
+}
+
+uint64_t StateDatabase::disk_bytes() const {
+  return SizeProperty(*db_, rocksdb::DB::Properties::kTotalSstFilesSize) +
+         SizeProperty(*db_, rocksdb::DB::Properties::kCurSizeAllMemTables);
 }
 
 }  // namespace millrace

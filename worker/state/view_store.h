@@ -29,10 +29,17 @@ class ViewStore {
  public:
   virtual ~ViewStore() = default;
 
-  // Registers a part whose rows have columns of `types`: empty, or with the rows of a restored
-  // checkpoint (weights are multiplicities) at `base_epoch`.
-  virtual absl::Status Open(const ViewPart& part, std::vector<SqlType> types,
-                            std::vector<Batch> rows, Epoch base_epoch) = 0;
+  // Registers an empty part whose rows have columns of `types`.
+  virtual absl::Status Open(const ViewPart& part, std::vector<SqlType> types, Epoch base_epoch) = 0;
+  // The same for a part that had rows at `base_epoch`: epochs are sealed over them meanwhile, and
+  // it can be read once FinishLoading has brought them (weights are multiplicities).
+  virtual absl::Status OpenLoading(const ViewPart& part, std::vector<SqlType> types,
+                                   Epoch base_epoch) = 0;
+  virtual absl::Status FinishLoading(const ViewPart& part, std::vector<Batch> rows) = 0;
+  // False: its rows at the restore are still being read.
+  virtual bool is_loaded(const ViewPart& part) const = 0;
+  // What the part holds, base and deltas.
+  virtual int64_t bytes(const ViewPart& part) const = 0;
   // Adds the changes (with weights) of a whole epoch and seals it; empty is fine. Epochs come in
   // increasing order.
   virtual absl::Status Seal(const ViewPart& part, Epoch epoch, std::vector<Batch> changes) = 0;
@@ -40,7 +47,7 @@ class ViewStore {
   virtual void Publish(JobId job, AttemptId attempt, Epoch newest, Epoch oldest_readable) = 0;
   // The rows at the newest sealed epoch that is not above `epoch`, each as often as its
   // multiplicity, without weights. 22023 if that epoch is not kept any more, 42704 if there is no
-  // such part here.
+  // such part here, 55000 while it is being loaded.
   virtual absl::StatusOr<std::vector<Batch>> Read(const ViewPart& part, Epoch epoch) = 0;
   // Forgets all parts of an attempt (job cancelled, dropped, or restarted).
   virtual void Drop(JobId job, AttemptId attempt) = 0;

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/expr/evaluator.h"
 #include "common/storage/local_file_system.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -18,6 +19,7 @@
 #include "millrace/v1/plan.pb.h"
 #include "tests/support/operators/operator_harness.h"
 #include "tests/support/operators/text_batch.h"
+#include "worker/kernels/hash.h"
 #include "worker/operators/hash_aggregate_operator.h"
 #include "worker/operators/hash_join_operator.h"
 #include "worker/operators/streaming/changing_group_top_n_operator.h"
@@ -50,6 +52,8 @@ struct Subject {
   int num_inputs = 1;
   // Rows may be taken back as long as their window is open.
   bool retracts = true;
+  // By whose hash rows come to a task.
+  std::vector<int> shard_columns = {kK};
 };
 
 v1::PlanNode NodeOver(int num_inputs, bool changing_input, bool changing) {
@@ -89,7 +93,33 @@ Subject WindowAggregate(bool on_close) {
     for (const int arg : call.args) ToProto(Input()[arg].type, types->add_types());
   }
   return {on_close ? "aggregate on window close" : "window aggregate",
-          &HashAggregateOperator::Create, std::move(node)};
+          &HashAggregateOperator::Create,
+          std::move(node),
+          1,
+          true,
+          {kW, kK}};
+}
+
+// Its groups come from the store one by one.
+Subject KeyedAggregate(bool text_key) {
+  v1::PlanNode node = NodeOver(1, true, true);
+  v1::HashAggregateNode* op = node.mutable_hash_aggregate();
+  const std::vector<int> keys = text_key ? std::vector<int>{kS} : std::vector<int>{kV, kK};
+  for (const int key : keys) op->add_keys(key);
+  op->set_phase(v1::AGGREGATE_PHASE_SINGLE);
+  op->set_emit(v1::EMIT_MODE_CHANGES);
+  for (const AggregateCall& call : {Call(AggregateFunction::kCountStar, {}, kInt8),
+                                    Call(AggregateFunction::kSum, {kV}, kInt8)}) {
+    ToProto(call, op->add_aggregates());
+    v1::AggregateArgTypes* types = op->add_arg_types();
+    for (const int arg : call.args) ToProto(Input()[arg].type, types->add_types());
+  }
+  return {text_key ? "aggregate by text" : "aggregate by integers",
+          &HashAggregateOperator::Create,
+          std::move(node),
+          1,
+          true,
+          keys};
 }
 
 Subject Join(v1::JoinType type, bool windowed) {
@@ -103,7 +133,11 @@ Subject Join(v1::JoinType type, bool windowed) {
   op->set_symmetric(true);
   if (windowed) op->set_window_end_key(1);
   return {absl::StrCat(v1::JoinType_Name(type), windowed ? " on windows" : ""),
-          &HashJoinOperator::Create, std::move(node), 2};
+          &HashJoinOperator::Create,
+          std::move(node),
+          2,
+          true,
+          {kK, kW}};
 }
 
 Subject TopN(bool with_number) {
@@ -203,6 +237,41 @@ std::vector<Step> RandomSteps(const Subject& subject, uint32_t seed) {
   return steps;
 }
 
+// Gives one entry at a time, so that what is loaded in the background takes long.
+class SlowStore final : public TaskStateStore {
+ public:
+  explicit SlowStore(std::unique_ptr<TaskStateStore> store) : store_(std::move(store)) {}
+
+  absl::Status Write(uint32_t node_id, std::vector<StateEntry> entries) override {
+    return store_->Write(node_id, std::move(entries));
+  }
+  std::unique_ptr<StateCursor> Read(uint32_t node_id) override {
+    return std::make_unique<Cursor>(store_->Read(node_id));
+  }
+  absl::Status Get(uint32_t node_id, absl::Span<const StateKey> keys,
+                   std::vector<std::optional<std::string>>* values) override {
+    return store_->Get(node_id, keys, values);
+  }
+  uint32_t num_shards() const override { return store_->num_shards(); }
+
+ private:
+  class Cursor final : public StateCursor {
+   public:
+    explicit Cursor(std::unique_ptr<StateCursor> cursor) : cursor_(std::move(cursor)) {}
+    absl::StatusOr<bool> Next(int64_t, Visitor visit) override { return cursor_->Next(1, visit); }
+
+   private:
+    const std::unique_ptr<StateCursor> cursor_;
+  };
+  const std::unique_ptr<TaskStateStore> store_;
+};
+
+// How an attempt is spread, and how fast it loads.
+struct Layout {
+  uint32_t num_workers = 1;
+  bool slow = false;
+};
+
 class RestoredOperatorsTest : public testing::TestWithParam<std::function<Subject()>> {
  protected:
   RestoredOperatorsTest() {
@@ -211,69 +280,125 @@ class RestoredOperatorsTest : public testing::TestWithParam<std::function<Subjec
   }
   ~RestoredOperatorsTest() override { fs::remove_all(folder_); }
 
-  // A new attempt: a new database, made from the last checkpoint.
-  void Restart(const Subject& subject) {
-    harness_.reset();
-    task_.reset();
-    store_.reset();
-    JobStateOptions options;
-    options.job = JobId(1);
-    options.attempt = AttemptId(++attempt_);
-    options.worker = WorkerId(attempt_);
-    options.local_folder = absl::StrCat(folder_, "/local-", attempt_);
-    options.checkpoint_folder = folder_ + "/checkpoints/job-1";
-    options.num_shards = kNumShards;
-    options.tasks = {{0, 0, 0, kNumShards}};
-    auto opened = JobStateStore::Open(options, manifest_.has_value() ? &*manifest_ : nullptr,
-                                      resources_, file_system_);
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
-    task_ = store_->ForTask(0, 0);
-    harness_ = std::make_unique<OperatorHarness>(subject.create(subject.node), task_.get());
+  // One worker with one task.
+  struct Worker {
+    std::unique_ptr<JobStateStore> store;
+    std::unique_ptr<TaskStateStore> task;
+    std::unique_ptr<OperatorHarness> harness;
+    ~Worker() {
+      harness.reset();
+      task.reset();
+    }
+  };
+
+  // A new attempt: new databases, made from the last checkpoint.
+  void Restart(const Subject& subject, Layout layout) {
+    workers_.clear();
+    ++attempt_;
+    for (uint32_t w = 0; w < layout.num_workers; ++w) {
+      Worker& worker = *workers_.emplace_back(std::make_unique<Worker>());
+      const uint32_t first = kNumShards * w / layout.num_workers;
+      const uint32_t end = kNumShards * (w + 1) / layout.num_workers;
+      JobStateOptions options;
+      options.job = JobId(1);
+      options.attempt = AttemptId(attempt_);
+      options.worker = WorkerId(w + 1);
+      options.local_folder = absl::StrCat(folder_, "/local-", attempt_, "-", w);
+      options.checkpoint_folder = folder_ + "/checkpoints/job-1";
+      options.num_shards = kNumShards;
+      options.tasks = {{0, w, first, end - first}};
+      auto opened = JobStateStore::Open(options, manifest_.has_value() ? &*manifest_ : nullptr,
+                                        resources_, file_system_);
+      ASSERT_TRUE(opened.ok()) << opened.status();
+      worker.store = *std::move(opened);
+      worker.task = worker.store->ForTask(0, w);
+      if (layout.slow) worker.task = std::make_unique<SlowStore>(std::move(worker.task));
+      worker.harness =
+          std::make_unique<OperatorHarness>(subject.create(subject.node), worker.task.get());
+    }
   }
 
   void Checkpoint() {
-    auto files = store_->Checkpoint(Epoch(++epoch_));
-    ASSERT_TRUE(files.ok()) << files.status();
     manifest_.emplace();
-    manifest_->set_epoch(epoch_);
-    for (const auto& file : *files) *manifest_->add_files() = file;
+    manifest_->set_epoch(++epoch_);
+    for (const auto& worker : workers_) {
+      auto files = worker->store->Checkpoint();
+      ASSERT_TRUE(files.ok()) << files.status();
+      for (const auto& file : *files) *manifest_->add_files() = file;
+    }
   }
 
-  static void Feed(const Step& step, OperatorHarness& harness) {
+  // The rows of a batch that come to a worker.
+  Batch ShareOf(const Subject& subject, const Batch& batch, size_t worker) const {
+    if (workers_.size() == 1) return batch;
+    std::vector<uint64_t> hashes;
+    HashRows(batch, subject.shard_columns, &hashes);
+    std::vector<int32_t> rows;
+    for (int64_t i = 0; i < batch.num_rows(); ++i) {
+      const uint32_t shard = ShardOf(hashes[i], kNumShards);
+      size_t owner = 0;
+      while (shard >= kNumShards * (owner + 1) / workers_.size()) ++owner;
+      if (owner == worker) rows.push_back(static_cast<int32_t>(i));
+    }
+    return *TakeRows(batch, rows.data(), static_cast<int64_t>(rows.size()));
+  }
+
+  static void Feed(const Step& step, OperatorHarness& harness,
+                   const std::function<Batch(const Batch&)>& share) {
     for (size_t input = 0; input < step.batches.size(); ++input) {
-      if (step.batches[input].num_rows() > 0) {
-        harness.Push(step.batches[input], static_cast<InputIndex>(input));
-      }
+      if (step.batches[input].num_rows() == 0) continue;
+      const Batch batch = share(step.batches[input]);
+      if (batch.num_rows() > 0) harness.Push(batch, static_cast<InputIndex>(input));
     }
     harness.Watermark(step.watermark);
     harness.Barrier(step.checkpoint);
   }
 
+  // `layouts` are those of the attempts, in turn.
   std::map<std::string, int64_t> RunWithRestarts(const Subject& subject,
-                                                 const std::vector<Step>& steps) {
+                                                 const std::vector<Step>& steps,
+                                                 const std::vector<Layout>& layouts) {
     std::vector<Batch> output;
-    Restart(subject);
+    size_t next_layout = 0;
+    Restart(subject, layouts[next_layout++ % layouts.size()]);
     for (const Step& step : steps) {
-      Feed(step, *harness_);
-      for (Batch& batch : harness_->Take()) output.push_back(std::move(batch));
+      for (size_t w = 0; w < workers_.size(); ++w) {
+        Feed(step, *workers_[w]->harness,
+             [&](const Batch& batch) { return ShareOf(subject, batch, w); });
+        for (Batch& batch : workers_[w]->harness->Take()) output.push_back(std::move(batch));
+      }
       if (step.checkpoint) Checkpoint();
       if (!step.restart) continue;
-      Restart(subject);
-      // Sources say again where they stand.
-      harness_->Watermark(step.watermark);
-      EXPECT_TRUE(harness_->Take().empty());
+      Restart(subject, layouts[next_layout++ % layouts.size()]);
+      for (const auto& worker : workers_) {
+        // Sources say again where they stand.
+        worker->harness->Watermark(step.watermark);
+        EXPECT_TRUE(worker->harness->Take().empty());
+      }
       ++restarts_;
     }
-    EXPECT_EQ(harness_->counters().late_rows, 0u);
+    for (const auto& worker : workers_) EXPECT_EQ(worker->harness->counters().late_rows, 0u);
     return ConsolidatedRows(output);
   }
 
   static std::map<std::string, int64_t> RunThrough(const Subject& subject,
                                                    const std::vector<Step>& steps) {
     OperatorHarness harness(subject.create(subject.node));
-    for (const Step& step : steps) Feed(step, harness);
+    for (const Step& step : steps) Feed(step, harness, [](const Batch& batch) { return batch; });
     return ConsolidatedRows(harness.Take());
+  }
+
+  void ExpectTheSame(const std::vector<Layout>& layouts, uint32_t first_seed) {
+    const Subject subject = GetParam()();
+    for (uint32_t seed = first_seed; seed < first_seed + 2; ++seed) {
+      SCOPED_TRACE(absl::StrCat(subject.name, ", seed ", seed));
+      manifest_.reset();
+      const std::vector<Step> steps = RandomSteps(subject, seed);
+      const auto expected = RunThrough(subject, steps);
+      EXPECT_FALSE(expected.empty());
+      ASSERT_EQ(RunWithRestarts(subject, steps, layouts), expected);
+    }
+    EXPECT_GE(restarts_, 4);
   }
 
   std::string folder_;
@@ -283,27 +408,24 @@ class RestoredOperatorsTest : public testing::TestWithParam<std::function<Subjec
   uint32_t attempt_ = 0;
   uint64_t epoch_ = 0;
   int restarts_ = 0;
-  std::unique_ptr<JobStateStore> store_;
-  std::unique_ptr<TaskStateStore> task_;
-  std::unique_ptr<OperatorHarness> harness_;
+  std::vector<std::unique_ptr<Worker>> workers_;
 };
 
-TEST_P(RestoredOperatorsTest, DroppedMemoryChangesNothing) {
-  const Subject subject = GetParam()();
-  for (uint32_t seed = 1; seed <= 2; ++seed) {
-    SCOPED_TRACE(absl::StrCat(subject.name, ", seed ", seed));
-    manifest_.reset();
-    const std::vector<Step> steps = RandomSteps(subject, seed);
-    const auto expected = RunThrough(subject, steps);
-    EXPECT_FALSE(expected.empty());
-    ASSERT_EQ(RunWithRestarts(subject, steps), expected);
-  }
-  EXPECT_GE(restarts_, 4);
+TEST_P(RestoredOperatorsTest, DroppedMemoryChangesNothing) { ExpectTheSame({{1}}, 1); }
+
+// Input, checkpoints and further restarts come while most of the state is not loaded.
+TEST_P(RestoredOperatorsTest, WhatIsNotLoadedYetIsNotMissed) { ExpectTheSame({{1, true}}, 3); }
+
+TEST_P(RestoredOperatorsTest, ShardsMoveBetweenWorkers) {
+  ExpectTheSame({{2}, {1, true}, {3, true}, {2, true}}, 5);
 }
 
 INSTANTIATE_TEST_SUITE_P(WindowAggregate, RestoredOperatorsTest,
                          testing::Values([] { return WindowAggregate(false); },
                                          [] { return WindowAggregate(true); }));
+INSTANTIATE_TEST_SUITE_P(KeyedAggregate, RestoredOperatorsTest,
+                         testing::Values([] { return KeyedAggregate(false); },
+                                         [] { return KeyedAggregate(true); }));
 INSTANTIATE_TEST_SUITE_P(Join, RestoredOperatorsTest,
                          testing::Values([] { return Join(v1::JOIN_TYPE_INNER, true); },
                                          [] { return Join(v1::JOIN_TYPE_FULL, false); },

@@ -28,11 +28,37 @@ absl::Status MemoryStateStore::Write(uint32_t node_id, std::vector<StateEntry> e
   return absl::OkStatus();
 }
 
-absl::Status MemoryStateStore::Restore(uint32_t node_id, Visitor visit) {
-  for (const auto& [key, value] : entries_) {
-    if (std::get<0>(key) != node_id) continue;
-    absl::Status status = visit(std::get<1>(key), std::get<2>(key), value);
-    if (!status.ok()) return status;
+class MemoryStateStore::Cursor final : public StateCursor {
+ public:
+  Cursor(const Entries& entries, uint32_t node_id) : entries_(entries), at_(entries_.begin()) {
+    std::erase_if(entries_, [&](const auto& entry) { return std::get<0>(entry.first) != node_id; });
+    at_ = entries_.begin();
+  }
+
+  absl::StatusOr<bool> Next(int64_t entries_max, Visitor visit) override {
+    for (; at_ != entries_.end(); ++at_) {
+      if (entries_max-- == 0) return true;
+      absl::Status status = visit(std::get<1>(at_->first), std::get<2>(at_->first), at_->second);
+      if (!status.ok()) return status;
+    }
+    return false;
+  }
+
+ private:
+  Entries entries_;
+  Entries::const_iterator at_;
+};
+
+std::unique_ptr<StateCursor> MemoryStateStore::Read(uint32_t node_id) {
+  return std::make_unique<Cursor>(entries_, node_id);
+}
+
+absl::Status MemoryStateStore::Get(uint32_t node_id, absl::Span<const StateKey> keys,
+                                   std::vector<std::optional<std::string>>* values) {
+  values->assign(keys.size(), std::nullopt);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const auto found = entries_.find({node_id, keys[i].shard, std::string(keys[i].key)});
+    if (found != entries_.end()) (*values)[i] = found->second;
   }
   return absl::OkStatus();
 }

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -16,7 +18,9 @@ class MemoryStateStore final : public TaskStateStore {
   explicit MemoryStateStore(uint32_t num_shards = 8) : num_shards_(num_shards) {}
 
   absl::Status Write(uint32_t node_id, std::vector<StateEntry> entries) override;
-  absl::Status Restore(uint32_t node_id, Visitor visit) override;
+  std::unique_ptr<StateCursor> Read(uint32_t node_id) override;
+  absl::Status Get(uint32_t node_id, absl::Span<const StateKey> keys,
+                   std::vector<std::optional<std::string>>* values) override;
   uint32_t num_shards() const override { return num_shards_; }
 
   size_t num_entries() const { return entries_.size(); }
@@ -24,8 +28,12 @@ class MemoryStateStore final : public TaskStateStore {
   size_t last_write() const { return last_write_; }
 
  private:
+  // By node, shard and key.
+  using Entries = std::map<std::tuple<uint32_t, uint32_t, std::string>, std::string>;
+  class Cursor;
+
   const uint32_t num_shards_;
-  std::map<std::tuple<uint32_t, uint32_t, std::string>, std::string> entries_;
+  Entries entries_;
   size_t last_write_ = 0;
 };
 

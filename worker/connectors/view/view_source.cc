@@ -20,17 +20,31 @@ absl::Status ViewSource::Open(const v1::Split& split) {
     return InternalError("a view scan cannot go on in the middle of a split");
   }
   const v1::ViewSplit& view = split.view();
-  const ViewPart part{ObjectId(view.object_id()), JobId(view.job_id()), AttemptId(view.attempt()),
-                      view.task_index()};
-  MR_ASSIGN_OR_RETURN(batches_, views_.Read(part, Epoch(view.epoch())));
+  part_ = ViewPart{ObjectId(view.object_id()), JobId(view.job_id()), AttemptId(view.attempt()),
+                   view.task_index()};
+  epoch_ = Epoch(view.epoch());
+  is_read_ = false;
+  batches_.clear();
   split_id_ = split.id();
   next_batch_ = 0;
   next_row_ = 0;
   rows_read_ = 0;
+  return ReadIfLoaded();
+}
+
+absl::Status ViewSource::ReadIfLoaded() {
+  if (!views_.is_loaded(part_)) return absl::OkStatus();
+  MR_ASSIGN_OR_RETURN(batches_, views_.Read(part_, epoch_));
+  is_read_ = true;
   return absl::OkStatus();
 }
 
 absl::StatusOr<PollResult> ViewSource::Poll(const PollBudget& budget, Batch* batch) {
+  if (!is_read_) MR_RETURN_IF_ERROR(ReadIfLoaded());
+  if (!is_read_) {
+    *batch = Batch();
+    return PollResult::kIdle;
+  }
   while (next_batch_ < batches_.size() && next_row_ >= batches_[next_batch_].num_rows()) {
     batches_[next_batch_] = Batch();
     ++next_batch_;
@@ -57,7 +71,7 @@ v1::SplitPosition ViewSource::Position() const {
   position.set_split_id(split_id_);
   position.set_offset(rows_read_);
   position.set_rows(rows_read_);
-  position.set_ended(next_batch_ == batches_.size());
+  position.set_ended(is_read_ && next_batch_ == batches_.size());
   return position;
 }
 

@@ -12,7 +12,7 @@ namespace millrace {
 
 // Reads one part of a materialized view at the epoch that the split names. Positions count rows;
 // the order of the rows of an epoch is stable only within one Open, so a split is never resumed in
-// the middle.
+// the middle. A view that is still being loaded after a restart is waited for.
 class ViewSource final : public Source {
  public:
   // `projection`: columns of the view to give out, in that order.
@@ -25,8 +25,13 @@ class ViewSource final : public Source {
   absl::Status Close() override;
 
  private:
+  absl::Status ReadIfLoaded();
+
   ViewStore& views_;
   const std::vector<int> projection_;
+  ViewPart part_;
+  Epoch epoch_;
+  bool is_read_ = false;
   std::vector<Batch> batches_;
   size_t next_batch_ = 0;
   int64_t next_row_ = 0;

@@ -91,7 +91,7 @@ class TaskAssemblerTest : public ::testing::Test {
     auto tasks = Assemble(deploy, listener);
     EXPECT_TRUE(tasks.ok()) << tasks.status();
     if (!tasks.ok()) return {};
-    for (AssembledTask& task : *tasks) task.task->Wake();
+    for (AssembledTask& task : *tasks) task.task->Start();
     listener.done.wait();
     std::vector<std::string> rows;
     for (AssembledTask& task : *tasks) {

@@ -36,5 +36,19 @@ TEST(MemoryReservationTest, FollowsASizeInStepsAndGivesAllBack) {
   EXPECT_EQ(budget.used(), 0);
 }
 
+TEST(MemoryBudgetTest, APartCountsApartAndSharesTheLimit) {
+  MemoryBudget whole(100);
+  MemoryBudget first(whole);
+  MemoryBudget second(whole);
+  ASSERT_TRUE(first.Reserve(60, "sort").ok());
+  EXPECT_FALSE(second.Reserve(60, "join").ok());
+  ASSERT_TRUE(second.Reserve(30, "join").ok());
+  EXPECT_EQ(first.used(), 60);
+  EXPECT_EQ(second.used(), 30);
+  EXPECT_EQ(whole.used(), 90);
+  first.Release(60);
+  EXPECT_EQ(whole.used(), 30);
+}
+
 }  // namespace
 }  // namespace millrace

@@ -48,6 +48,10 @@ class ProbeOperator final : public Operator {
     return Progress::kDone;
   }
   absl::StatusOr<Progress> Resume(Emitter& out) override {
+    if (state_pending) {
+      calls.push_back("wait");
+      return Progress::kWaiting;
+    }
     while (next < pending.num_rows()) {
       if (out.full()) return Progress::kMore;
       out.Emit(pending.Slice(next++, 1));
@@ -64,6 +68,8 @@ class ProbeOperator final : public Operator {
   bool fail = false;
   bool hold = false;
   bool build_first = false;
+  // What an operator reads from disk is not there yet.
+  bool state_pending = false;
   int64_t limit = INT64_MAX;
   uint32_t ended = 0;
   int64_t rows = 0;
@@ -132,6 +138,26 @@ TEST_F(ChainDriverTest, RunsToTheEnd) {
   EXPECT_EQ(stats[0].node_id, 100);
   EXPECT_EQ(stats[0].counters.rows_out, 3);
   EXPECT_EQ(stats[2].counters.rows_in, 3);
+}
+
+TEST_F(ChainDriverTest, AnOperatorThatWaitsForStateIsAskedOnceARunAndHoldsUpWhatComesBehind) {
+  Build(1);
+  ops_[0]->state_pending = true;
+  Script(0, {Rows("1"), Rows("2"), EndOfStream()});
+  for (int run = 0; run < 2; ++run) {
+    auto result = Run();
+    ASSERT_OK(result);
+    EXPECT_EQ(*result, DriveResult::kIdle);
+    EXPECT_EQ(driver_->waiting_for(), "state");
+  }
+  EXPECT_THAT(ops_[0]->calls, ElementsAre("batch0", "wait", "wait"));
+  EXPECT_THAT(output_->log, IsEmpty());
+
+  ops_[0]->state_pending = false;
+  auto result = Run();
+  ASSERT_OK(result);
+  EXPECT_EQ(*result, DriveResult::kFinished);
+  EXPECT_THAT(output_->log, ElementsAre("b:1", "b:2", "end"));
 }
 
 TEST_F(ChainDriverTest, IsIdleWithoutInput) {

@@ -59,7 +59,7 @@ class TaskTest : public ::testing::Test {
 TEST_F(TaskTest, FinishesAndReports) {
   input_->script = {TextBatch("1 | 2", TextSchema("int8 k")), EndOfStream()};
   auto task = MakeTask();
-  task->Wake();
+  task->Start();
   listener_.done.wait();
   ASSERT_OK(listener_.outcome.status);
   EXPECT_FALSE(listener_.outcome.cancelled);
@@ -73,7 +73,7 @@ TEST_F(TaskTest, FinishesAndReports) {
 TEST_F(TaskTest, ReportsAFailure) {
   input_->failure = MakeError(SqlState::kIoError, "cannot read a.csv");
   auto task = MakeTask();
-  task->Wake();
+  task->Start();
   listener_.done.wait();
   EXPECT_ERROR(listener_.outcome.status, SqlState::kIoError, "a.csv");
   EXPECT_EQ(listener_.progress.state(), v1::TASK_STATE_FAILED);
@@ -81,7 +81,7 @@ TEST_F(TaskTest, ReportsAFailure) {
 
 TEST_F(TaskTest, CancelEndsAnIdleTask) {
   auto task = MakeTask();
-  task->Wake();
+  task->Start();
   task->Cancel();
   listener_.done.wait();
   EXPECT_TRUE(listener_.outcome.cancelled);
@@ -96,11 +96,38 @@ TEST_F(TaskTest, CancelEndsATaskThatNeverRan) {
   EXPECT_TRUE(listener_.outcome.cancelled);
 }
 
+TEST_F(TaskTest, NothingRunsBeforeTheStart) {
+  class Signal final : public Actor {
+   public:
+    explicit Signal(ActorPool& pool) : Actor(pool) {}
+    std::latch ran{1};
+
+   protected:
+    StepResult Step() override {
+      ran.count_down();
+      return StepResult::kDone;
+    }
+  };
+  input_->script = {EndOfStream()};
+  auto task = MakeTask();
+  // As a channel does whose other end is gone. The pool has one thread, so the signal comes after.
+  task->Wake();
+  const auto signal = std::make_shared<Signal>(pool_);
+  signal->Wake();
+  signal->ran.wait();
+  v1::TaskProgress progress;
+  task->FillProgress(&progress);
+  EXPECT_EQ(progress.state(), v1::TASK_STATE_DEPLOYING);
+  task->Start();
+  listener_.done.wait();
+  EXPECT_EQ(listener_.progress.state(), v1::TASK_STATE_FINISHED);
+}
+
 TEST_F(TaskTest, AcknowledgesEpochs) {
   input_->script = {Watermark{5}, Barrier{1},
                     Barrier{.epoch = 2, .checkpoint = true, .final = true}};
   auto task = MakeTask(/*streaming=*/true);
-  task->Wake();
+  task->Start();
   listener_.done.wait();
   ASSERT_OK(listener_.outcome.status);
   ASSERT_EQ(listener_.acks.size(), 2);

@@ -43,12 +43,31 @@ class KeepingOutbox final : public ControlOutbox {
   std::vector<v1::WorkerMessage> messages_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Keeps a thread of the pool, and with it the tasks.
+class Blocker final : public Actor {
+ public:
+  explicit Blocker(ActorPool& pool) : Actor(pool) {}
+  std::latch running{1};
+  std::latch go_on{1};
+
+ protected:
+  StepResult Step() override {
+    running.count_down();
+    go_on.wait();
+    return StepResult::kDone;
+  }
+};
+
 class AttemptManagerTest : public ::testing::Test {
  protected:
-  AttemptManagerTest() : manager_(parts_, Options()) { manager_.Connect(1, outbox_); }
+  explicit AttemptManagerTest(int64_t disconnect_patience_micros = 60'000'000)
+      : manager_(parts_, Options(disconnect_patience_micros)) {
+    manager_.Connect(1, outbox_);
+  }
 
-  AttemptManagerOptions Options() {
+  AttemptManagerOptions Options(int64_t disconnect_patience_micros) {
     AttemptManagerOptions options;
+    options.disconnect_patience_micros = disconnect_patience_micros;
     options.on_drained = [this] { drained_ = true; };
     return options;
   }
@@ -144,24 +163,11 @@ TEST_F(AttemptManagerTest, CancelledAttemptAnswersWhenItsTasksHaveEnded) {
 // A task that seals an epoch of a view while the cancellation comes must not fail with an error of
 // its own: the job would not be restarted.
 TEST_F(AttemptManagerTest, ViewsGoAfterTheTasksOfACancelledAttempt) {
-  class Blocker final : public Actor {
-   public:
-    explicit Blocker(ActorPool& pool) : Actor(pool) {}
-    std::latch running{1};
-    std::latch go_on{1};
-
-   protected:
-    StepResult Step() override {
-      running.count_down();
-      go_on.wait();
-      return StepResult::kDone;
-    }
-  };
   Deploy(1);
   Start(1);
   outbox_->Wait(v1::WorkerMessage::kSplitRequest);
   const ViewPart part{ObjectId(11), JobId(5), AttemptId(1), 0};
-  ASSERT_OK(views_.Open(part, {}, {}, Epoch(0)));
+  ASSERT_OK(views_.Open(part, {}, Epoch(0)));
   // Keeps the pool's only thread, and with it the task.
   const auto blocker = std::make_shared<Blocker>(pool_);
   blocker->Wake();
@@ -206,6 +212,26 @@ TEST_F(AttemptManagerTest, LossOfTheCoordinatorEndsEverything) {
   outbox_->Wait(v1::WorkerMessage::kSplitRequest);
   manager_.Disconnect();
   EXPECT_EQ(NumTasks(), 0);
+}
+
+class ImpatientAttemptManagerTest : public AttemptManagerTest {
+ protected:
+  ImpatientAttemptManagerTest() : AttemptManagerTest(20'000) {}
+};
+
+TEST_F(ImpatientAttemptManagerTest, LossOfTheCoordinatorDoesNotWaitForeverForATask) {
+  Deploy(1);
+  Start(1);
+  outbox_->Wait(v1::WorkerMessage::kSplitRequest);
+  const auto blocker = std::make_shared<Blocker>(pool_);
+  blocker->Wake();
+  blocker->running.wait();
+  manager_.Disconnect();
+  EXPECT_EQ(NumTasks(), 1);
+  // What ends late goes without a trace, also when there is a coordinator again.
+  manager_.Connect(2, outbox_);
+  blocker->go_on.count_down();
+  while (NumTasks() > 0) std::this_thread::yield();
 }
 
 TEST_F(AttemptManagerTest, DrainsWhenTheLastTaskHasGone) {

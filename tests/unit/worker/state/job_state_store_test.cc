@@ -3,13 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
+#include <set>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/storage/local_file_system.h"
 #include "millrace/v1/control.pb.h"
+#include "tests/support/recording_file_system.h"
 #include "worker/state/state_resources.h"
 
 namespace millrace {
@@ -62,10 +67,16 @@ class JobStateStoreTest : public testing::Test {
     return contents;
   }
 
+  static std::set<std::string> PathsOf(const v1::CheckpointManifest& manifest) {
+    std::set<std::string> paths;
+    for (const auto& file : manifest.files()) paths.insert(file.path());
+    return paths;
+  }
+
   // Checkpoints a store and adds its files to a manifest.
   static void MustCheckpoint(JobStateStore& store, uint64_t epoch,
                              v1::CheckpointManifest* manifest) {
-    auto files = store.Checkpoint(Epoch(epoch));
+    auto files = store.Checkpoint();
     ASSERT_TRUE(files.ok()) << files.status();
     manifest->set_epoch(epoch);
     for (const auto& file : *files) *manifest->add_files() = file;
@@ -140,6 +151,134 @@ TEST_F(JobStateStoreTest, UploadsAnImmutableFileOnce) {
     }
   }
   EXPECT_THAT(sst_files, UnorderedElementsAre(Pair(testing::_, 2), Pair(testing::_, 1)));
+}
+
+TEST_F(JobStateStoreTest, GathersTheFragmentsOfOneShardFromSeveralWorkers) {
+  v1::CheckpointManifest manifest;
+  for (uint32_t worker : {1u, 2u}) {
+    auto store = MustOpen(Options(worker, 1, {{worker, 0, 0, kNumShards}}));
+    ASSERT_TRUE(
+        store->ForTask(worker, 0)->Write(kNode, {{3, "k", "of " + std::to_string(worker)}}).ok());
+    MustCheckpoint(*store, 20, &manifest);
+  }
+  auto both = MustOpen(Options(3, 2, {{1, 0, 0, kNumShards}, {2, 0, 0, kNumShards}}), &manifest);
+  EXPECT_THAT(Contents(*both->ForTask(1, 0)), ElementsAre(Pair("3/k", "of 1")));
+  EXPECT_THAT(Contents(*both->ForTask(2, 0)), ElementsAre(Pair("3/k", "of 2")));
+}
+
+TEST_F(JobStateStoreTest, ARestoredStateIsNotUploadedAgain) {
+  v1::CheckpointManifest first;
+  {
+    auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
+    ASSERT_TRUE(store->ForTask(0, 0)->Write(kNode, {{1, "a", "1"}, {6, "b", "2"}}).ok());
+    MustCheckpoint(*store, 10, &first);
+  }
+  ASSERT_EQ(first.files_size(), 2);
+  v1::CheckpointManifest second;
+  {
+    auto store = MustOpen(Options(2, 2, {{0, 0, 0, kNumShards}}), &first);
+    MustCheckpoint(*store, 20, &second);
+    EXPECT_EQ(PathsOf(second), PathsOf(first));
+    second.Clear();
+    ASSERT_TRUE(store->ForTask(0, 0)->Write(kNode, {{6, "b", "3"}}).ok());
+    MustCheckpoint(*store, 21, &second);
+    EXPECT_EQ(second.files_size(), 3);
+    for (const auto& file : second.files()) EXPECT_EQ(file.worker_id(), 2u);
+  }
+  auto store = MustOpen(Options(1, 3, {{0, 0, 0, kNumShards}}), &second);
+  EXPECT_THAT(Contents(*store->ForTask(0, 0)), ElementsAre(Pair("1/a", "1"), Pair("6/b", "3")));
+}
+
+TEST_F(JobStateStoreTest, AFailedUploadChangesNothingAndTheNextCheckpointHasAll) {
+  // Every step that writes to the checkpoint folder fails once.
+  int failures = 0;
+  for (int failing = 1;; ++failing) {
+    SCOPED_TRACE(failing);
+    RecordingFileSystem disk(file_system_);
+    auto opened =
+        JobStateStore::Open(Options(1, static_cast<uint32_t>(failing), {{0, 0, 0, kNumShards}}),
+                            nullptr, resources_, disk);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    auto task = (*opened)->ForTask(0, 0);
+    ASSERT_TRUE(task->Write(kNode, {{1, "a", "1"}, {2, "b", "2"}}).ok());
+    disk.FailAt(failing);
+    const bool failed = !(*opened)->Checkpoint().ok();
+    failures += failed ? 1 : 0;
+    if (!failed) disk.FailAt(-1);
+    ASSERT_TRUE(task->Write(kNode, {{3, "c", "3"}}).ok());
+    v1::CheckpointManifest manifest;
+    MustCheckpoint(**opened, 2, &manifest);
+    // What the manifest names is durable: its folder was synced after the last file came into it.
+    EXPECT_GT(disk.FindLast("sync-folder "), disk.FindLast("sync "));
+    auto restored = MustOpen(Options(9, 100, {{0, 0, 0, kNumShards}}), &manifest);
+    EXPECT_EQ(Contents(*restored->ForTask(0, 0)).size(), 3u);
+    if (!failed) break;
+  }
+  EXPECT_GE(failures, 6);
+}
+
+TEST_F(JobStateStoreTest, ACheckpointThatIsOvertakenStops) {
+  auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
+  ASSERT_TRUE(store->ForTask(0, 0)->Write(kNode, {{1, "a", "1"}}).ok());
+  EXPECT_EQ(GetErrorDetail(store->Checkpoint([] { return true; }).status()).state,
+            SqlState::kQueryCanceled);
+  v1::CheckpointManifest manifest;
+  MustCheckpoint(*store, 2, &manifest);
+  EXPECT_EQ(manifest.files_size(), 1);
+}
+
+TEST_F(JobStateStoreTest, ARestoreStopsWhenItsAttemptIsCancelled) {
+  v1::CheckpointManifest manifest;
+  {
+    auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
+    ASSERT_TRUE(store->ForTask(0, 0)->Write(kNode, {{1, "a", "1"}}).ok());
+    MustCheckpoint(*store, 1, &manifest);
+  }
+  auto stop = std::make_shared<std::atomic<bool>>(true);
+  JobStateOptions options = Options(1, 2, {{0, 0, 0, kNumShards}});
+  options.stop = stop;
+  EXPECT_EQ(
+      GetErrorDetail(JobStateStore::Open(options, &manifest, resources_, file_system_).status())
+          .state,
+      SqlState::kQueryCanceled);
+  *stop = false;
+  auto store = MustOpen(options, &manifest);
+  auto cursor = store->ForTask(0, 0)->Read(kNode);
+  *stop = true;
+  const auto visit = [](uint32_t, absl::string_view, absl::string_view) {
+    return absl::OkStatus();
+  };
+  EXPECT_EQ(GetErrorDetail(cursor->Next(10, visit).status()).state, SqlState::kQueryCanceled);
+}
+
+TEST_F(JobStateStoreTest, ACursorShowsWhatWasThereWhenItWasMade) {
+  auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
+  auto task = store->ForTask(0, 0);
+  ASSERT_TRUE(task->Write(kNode, {{1, "a", "1"}, {1, "b", "2"}, {4, "c", "3"}}).ok());
+  auto cursor = task->Read(kNode);
+  std::vector<std::string> seen;
+  const auto visit = [&](uint32_t shard, absl::string_view key, absl::string_view value) {
+    seen.push_back(absl::StrCat(shard, key, value));
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(*cursor->Next(1, visit));
+  ASSERT_TRUE(task->Write(kNode, {{1, "b", "new"}, {4, "c", std::nullopt}, {5, "d", "new"}}).ok());
+  while (*cursor->Next(1, visit)) continue;
+  EXPECT_THAT(seen, ElementsAre("1a1", "1b2", "4c3"));
+  EXPECT_EQ(Contents(*task).size(), 3u);
+}
+
+TEST_F(JobStateStoreTest, LooksUpSingleEntries) {
+  auto store = MustOpen(Options(1, 1, {{0, 0, 2, 4}}));
+  auto task = store->ForTask(0, 0);
+  ASSERT_TRUE(task->Write(kNode, {{3, "a", "1"}, {5, "b", "2"}, {4, "gone", "x"}}).ok());
+  ASSERT_TRUE(task->Write(kNode, {{4, "gone", std::nullopt}}).ok());
+  std::vector<std::optional<std::string>> values;
+  ASSERT_TRUE(
+      task->Get(kNode, {{5, "b"}, {3, "other"}, {4, "gone"}, {3, "a"}, {2, "a"}}, &values).ok());
+  EXPECT_THAT(values, ElementsAre(testing::Optional(std::string("2")), std::nullopt, std::nullopt,
+                                  testing::Optional(std::string("1")), std::nullopt));
+  EXPECT_FALSE(task->Get(kNode, {{6, "b"}}, &values).ok());
 }
 
 TEST_F(JobStateStoreTest, AddsToCounters) {

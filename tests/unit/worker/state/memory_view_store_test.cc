@@ -35,7 +35,7 @@ Batch Changes(const std::vector<Change>& changes) {
 class MemoryViewStoreTest : public testing::Test {
  protected:
   MemoryViewStoreTest() {
-    EXPECT_TRUE(store_.Open(kPart, {SqlType::Of(TypeId::kInt64)}, {}, Epoch(0)).ok());
+    EXPECT_TRUE(store_.Open(kPart, {SqlType::Of(TypeId::kInt64)}, Epoch(0)).ok());
   }
 
   void Seal(uint64_t epoch, const std::vector<Change>& changes) {
@@ -132,6 +132,31 @@ TEST_F(MemoryViewStoreTest, FoldingCostGrowsWithChangesNotWithTheView) {
     store_.Publish(kPart.job, kPart.attempt, Epoch(epoch), Epoch(epoch));
   }
   EXPECT_LT(store_.folded_rows() - before, kEpochs * 2 * 20);
+}
+
+TEST(LoadingViewTest, SealsOverRowsThatAreStillBeingRead) {
+  MemoryViewStore store;
+  ASSERT_TRUE(store.OpenLoading(kPart, {SqlType::Of(TypeId::kInt64)}, Epoch(5)).ok());
+  // More than half of what will come, so that it would be folded at once.
+  ASSERT_TRUE(store.Seal(kPart, Epoch(6), {Changes({{1, -1}, {3, 1}})}).ok());
+  store.Publish(kPart.job, kPart.attempt, Epoch(6), Epoch(6));
+  ASSERT_TRUE(store.Seal(kPart, Epoch(7), {Changes({{4, 1}})}).ok());
+  EXPECT_FALSE(store.is_loaded(kPart));
+  EXPECT_EQ(GetErrorDetail(store.Read(kPart, Epoch(6)).status()).state,
+            SqlState::kObjectNotInPrerequisiteState);
+
+  ASSERT_TRUE(store.FinishLoading(kPart, {Changes({{1, 2}, {2, 1}})}).ok());
+  EXPECT_TRUE(store.is_loaded(kPart));
+  EXPECT_GT(store.bytes(kPart), 0);
+  std::map<int64_t, int64_t> counts;
+  auto batches = store.Read(kPart, Epoch(7));
+  ASSERT_TRUE(batches.ok()) << batches.status();
+  for (const Batch& batch : *batches) {
+    const auto& column = static_cast<const arrow::Int64Array&>(*batch.column(0));
+    for (int64_t i = 0; i < column.length(); ++i) ++counts[column.Value(i)];
+  }
+  EXPECT_THAT(counts, testing::UnorderedElementsAre(testing::Pair(1, 1), testing::Pair(2, 1),
+                                                    testing::Pair(3, 1), testing::Pair(4, 1)));
 }
 
 }  // namespace

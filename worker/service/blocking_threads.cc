@@ -1,27 +1,35 @@
-#include "worker/service/blocking_thread.h"
+#include "worker/service/blocking_threads.h"
 
 #include <utility>
 
 namespace millrace {
+namespace {
 
-BlockingThread::BlockingThread() : thread_([this] { RunThread(); }) {}
+// The long work of one job must not hold up the short work of the others.
+constexpr int kNumThreads = 4;
 
-BlockingThread::~BlockingThread() {
+}  // namespace
+
+BlockingThreads::BlockingThreads() {
+  for (int i = 0; i < kNumThreads; ++i) threads_.emplace_back([this] { RunThread(); });
+}
+
+BlockingThreads::~BlockingThreads() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
     changed_.NotifyAll();
   }
-  thread_.join();
+  for (std::thread& thread : threads_) thread.join();
 }
 
-void BlockingThread::Run(std::function<void()> work) {
+void BlockingThreads::Run(std::function<void()> work) {
   MutexLock lock(mutex_);
   work_.push_back(std::move(work));
   changed_.NotifyAll();
 }
 
-void BlockingThread::RunThread() {
+void BlockingThreads::RunThread() {
   while (true) {
     std::function<void()> work;
     {

@@ -1,0 +1,104 @@
+#include "worker/state/checkpoint_transfer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/mutex.h"
+#include "common/base/status.h"
+#include "common/storage/checksum.h"
+#include "common/storage/file_system.h"
+
+namespace millrace {
+namespace {
+
+constexpr size_t kPieceBytes = 1 << 20;
+// More do not make one disk faster.
+constexpr size_t kFetchThreadsMax = 4;
+
+absl::Status Stopped() {
+  return MakeError(SqlState::kQueryCanceled, "the transfer of a checkpoint was stopped");
+}
+
+// Reads a whole file, and writes what it reads to `output` unless that is null.
+absl::Status ReadThrough(const ReadableFile& input, WritableFile* output, StopCheck stop,
+                         CopiedFile* read) {
+  std::string buffer(kPieceBytes, '\0');
+  Xxh3Stream hash;
+  uint64_t offset = 0;
+  while (true) {
+    if (stop()) return Stopped();
+    MR_ASSIGN_OR_RETURN(const size_t size, input.ReadAt(offset, buffer.size(), buffer.data()));
+    if (size == 0) break;
+    const absl::string_view bytes(buffer.data(), size);
+    hash.Update(bytes);
+    if (output != nullptr) MR_RETURN_IF_ERROR(output->Append(bytes));
+    offset += size;
+  }
+  *read = {offset, hash.Digest()};
+  return absl::OkStatus();
+}
+
+absl::Status Fetch(FileSystem& file_system, const FetchedFile& file, StopCheck stop) {
+  auto input = file_system.OpenForRead(file.from);
+  if (!input.ok()) {
+    const bool missing = GetErrorDetail(input.status()).state == SqlState::kUndefinedFile;
+    if (!missing) return std::move(input).status();
+    return MakeError(SqlState::kDataCorrupted,
+                     absl::StrCat("checkpoint file ", file.from, " is missing"));
+  }
+  std::error_code not_linked;
+  std::filesystem::create_hard_link(file.from, file.to, not_linked);
+  std::unique_ptr<WritableFile> output;
+  if (not_linked) {
+    MR_ASSIGN_OR_RETURN(output, file_system.Create(file.to));
+  }
+  CopiedFile read;
+  MR_RETURN_IF_ERROR(ReadThrough(**input, output.get(), stop, &read));
+  if (read.size_bytes != file.size_bytes || read.checksum_xxh3 != file.checksum_xxh3) {
+    return MakeError(SqlState::kDataCorrupted,
+                     absl::StrCat("checkpoint file ", file.from, " is damaged"));
+  }
+  return output == nullptr ? absl::OkStatus() : output->Close();
+}
+
+}  // namespace
+
+absl::Status UploadFile(FileSystem& file_system, const std::string& from, const std::string& to,
+                        StopCheck stop, CopiedFile* copied) {
+  MR_ASSIGN_OR_RETURN(auto input, file_system.OpenForRead(from));
+  MR_ASSIGN_OR_RETURN(auto output, file_system.Create(to));
+  MR_RETURN_IF_ERROR(ReadThrough(*input, output.get(), stop, copied));
+  MR_RETURN_IF_ERROR(output->Sync());
+  return output->Close();
+}
+
+absl::Status FetchFiles(FileSystem& file_system, const std::vector<FetchedFile>& files,
+                        StopCheck stop) {
+  Mutex mutex;
+  absl::Status first_error;
+  std::atomic<bool> failed{false};
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t i = next++; i < files.size() && !failed; i = next++) {
+      const absl::Status status = Fetch(file_system, files[i], stop);
+      if (status.ok()) continue;
+      failed = true;
+      MutexLock lock(mutex);
+      first_error.Update(status);
+    }
+  };
+  std::vector<std::thread> threads;
+  const size_t num_threads = std::min(files.size(), kFetchThreadsMax);
+  for (size_t i = 1; i < num_threads; ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  MutexLock lock(mutex);
+  return first_error;
+}
+
+}  // namespace millrace
