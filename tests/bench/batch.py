@@ -9,26 +9,27 @@ query in turn and prints best and median of each side and the ratio of the bests
 
 from __future__ import annotations
 
-import argparse
-import json
-import math
-import os
 import pathlib
-import statistics
 import sys
 import tempfile
-import time
 
 import duckdb
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from support.dev_cluster import DevCluster  # noqa: E402
-from support.sql_client import SqlClient, rows_of  # noqa: E402
+from harness import (
+    DATA,
+    Figure,
+    best_and_median,
+    finish,
+    hashed_rows,
+    made_data,
+    options,
+    print_load,
+    same_rows,
+    timed,
+)
+from support.dev_cluster import DevCluster
+from support.sql_client import SqlClient, rows_of
 
 GOAL = 3.0
-QUIET_LOAD = 1.5
 
 # {t} rows, {d} dimension with one million sparse keys, {c} the same rows as CSV.
 QUERIES = {
@@ -44,81 +45,42 @@ QUERIES = {
 }
 
 
-def make_data(folder: pathlib.Path, rows: int) -> dict[str, str]:
-    paths = {
-        name: str(folder / f"{name}-{rows}.{kind}") for name, kind in (("t", "parquet"), ("d", "parquet"), ("c", "csv"))
-    }
-    if all(pathlib.Path(path).exists() for path in paths.values()):
-        return paths
-    folder.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect()
-    connection.execute("SET threads = 2")
-    # A multiplicative hash of the row number: the same data on every machine.
-    connection.execute(
-        f"""CREATE TABLE t AS
-        SELECT (h % 100)::BIGINT AS k100, (h // 100 % 1000)::BIGINT AS k1000, (h // 7 % 1000000)::BIGINT AS k1m,
-               ((h // 7 % 1000000) * 7919 + 13)::BIGINT AS sparse,
+def batch_data(rows: int) -> dict[str, pathlib.Path]:
+    """The tables of the queries, by their letter."""
+    names = {"t": f"t-{rows}.parquet", "d": f"d-{rows}.parquet", "c": f"c-{rows}.csv"}
+    paths = made_data(
+        {
+            names["t"]: f"""SELECT (h % 100)::BIGINT AS k100, (h // 100 % 1000)::BIGINT AS k1000,
+               (h // 7 % 1000000)::BIGINT AS k1m, ((h // 7 % 1000000) * 7919 + 13)::BIGINT AS sparse,
                'customer-' || lpad((h // 11 % 10000)::VARCHAR, 6, '0') AS name,
                CASE WHEN h % 10 = 0 THEN NULL ELSE (h // 13 % 1000)::BIGINT END AS knull,
                CASE WHEN h % 7 = 0 THEN NULL ELSE (h % 10007)::BIGINT END AS vnull,
-               (h % 100003)::BIGINT AS v, (h // 3 % 1000000) / 1000.0::DOUBLE AS price
-        FROM (SELECT (i * 2654435761 + 40503) % 4294967296 AS h FROM range({rows}) r(i))"""
+               (h % 100003)::BIGINT AS v, (h // 3 % 1000000) / 1000.0::DOUBLE AS price FROM {hashed_rows(rows)}""",
+            names["d"]: "SELECT (i * 7919 + 13)::BIGINT AS id, (i % 1000)::BIGINT AS w FROM range(1000000) r(i)",
+            names["c"]: f"SELECT * FROM '{DATA / names['t']}'",
+        }
     )
-    connection.execute(
-        "CREATE TABLE d AS SELECT (i * 7919 + 13)::BIGINT AS id, (i % 1000)::BIGINT AS w FROM range(1000000) r(i)"
-    )
-    connection.execute(f"COPY t TO '{paths['t']}' (FORMAT parquet, COMPRESSION snappy)")
-    connection.execute(f"COPY d TO '{paths['d']}' (FORMAT parquet, COMPRESSION snappy)")
-    connection.execute(f"COPY t TO '{paths['c']}' (FORMAT csv, HEADER)")
-    return paths
-
-
-def same_rows(mine: list[tuple], theirs: list[tuple]) -> bool:
-    def key(row):
-        return tuple((value is None, value if value is not None else 0) for value in row)
-
-    if len(mine) != len(theirs):
-        return False
-    for a, b in zip(sorted(mine, key=key), sorted(theirs, key=key), strict=True):
-        for x, y in zip(a, b, strict=True):
-            if x is None or y is None:
-                if x is not y:
-                    return False
-            elif not math.isclose(
-                float(x) if not isinstance(x, str) else 0, float(y) if not isinstance(y, str) else 0, rel_tol=1e-9
-            ) or (isinstance(x, str) and x != y):
-                return False
-    return True
-
-
-def timed(action) -> tuple[float, object]:
-    start = time.monotonic()
-    result = action()
-    return time.monotonic() - start, result
+    return {letter: paths[name] for letter, name in names.items()}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--build", default="build/release")
-    parser.add_argument("--json", default="")
+    parser.add_argument("--only", default="", help="part of the names of the queries to run")
     flags = parser.parse_args()
 
-    paths = make_data(ROOT / "build" / "bench", flags.rows)
-    load = os.getloadavg()[0]
-    print(f"load before the start {load:.2f}{'' if load < QUIET_LOAD else ' (the machine is not quiet)'}")
+    paths = batch_data(flags.rows)
+    load = print_load()
     duck = duckdb.connect()
     duck.execute("SET threads = 2")
-    report = {"duckdb": duckdb.__version__, "rows": flags.rows, "load": load, "queries": {}}
+    figures = []
     with tempfile.TemporaryDirectory() as folder:
-        cluster = DevCluster(ROOT / flags.build, pathlib.Path(folder), num_workers=2)
+        cluster = DevCluster(flags.build, pathlib.Path(folder), num_workers=2)
         try:
             client = SqlClient(cluster.address, timeout_s=600)
             print(f"{'query':16} {'ours best':>10} {'median':>8} {'DuckDB best':>12} {'median':>8} {'ratio':>7}")
             for name, text in QUERIES.items():
-                if flags.only and flags.only not in name:
+                if flags.only not in name:
                     continue
                 sql = text.format(**{k: f"'{v}'" for k, v in paths.items()})
                 ours, theirs = [], []
@@ -130,17 +92,15 @@ def main() -> int:
                 if not same_rows(rows_of(mine), other):
                     print(f"{name:16} DIFFERENT ROWS")
                     return 1
-                ratio = min(ours) / min(theirs)
-                report["queries"][name] = {"ours": ours, "duckdb": theirs, "ratio": ratio}
-                print(
-                    f"{name:16} {min(ours):10.3f} {statistics.median(ours):8.3f} {min(theirs):12.3f} "
-                    f"{statistics.median(theirs):8.3f} {ratio:7.2f}{'' if ratio <= GOAL else '  over the goal of 3'}"
-                )
+                (mine_best, mine_median), (their_best, their_median) = map(best_and_median, (ours, theirs))
+                ratio = mine_best / their_best
+                ours_text = f"{mine_best:10.3f} {mine_median:8.3f}"
+                print(f"{name:16} {ours_text} {their_best:12.3f} {their_median:8.3f} {ratio:7.2f}", flush=True)
+                figures.append(Figure(f"batch {name}, of DuckDB's time", ratio, "×", GOAL))
         finally:
             cluster.stop()
-    if flags.json:
-        pathlib.Path(flags.json).write_text(json.dumps(report, indent=1))
-    return 0
+    print(f"DuckDB {duckdb.__version__}, {flags.rows:,} rows")
+    return finish(flags, load, figures)
 
 
 if __name__ == "__main__":
