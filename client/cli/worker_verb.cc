@@ -34,15 +34,14 @@ ExitCode ListWorkers(const std::string& server, bool json) {
 
 void AddWorkerVerb(CLI::App& app, ExitCode* exit_code) {
   struct Flags {
-    std::string server = "127.0.0.1:7461";
+    std::string server = kDefaultServer;
     bool json = false;
   };
   auto flags = std::make_shared<Flags>();
   CLI::App* verb = app.add_subcommand("worker", "Workers of a cluster");
   verb->require_subcommand(1);
   CLI::App* list = verb->add_subcommand("list", "All workers, also lost ones");
-  list->add_option("--server", flags->server, "host:port of the coordinator")
-      ->capture_default_str();
+  AddServerOption(*list, &flags->server);
   list->add_flag("--json", flags->json, "One JSON object a line");
   list->callback([flags, exit_code] { *exit_code = ListWorkers(flags->server, flags->json); });
 }

@@ -366,8 +366,9 @@ StreamView StreamJobs::ViewOf(const Stream& stream) const {
   view.error = stream.error;
   view.last_error = stream.error.ok() ? stream.last_error : stream.error;
   view.kept_rows = stream.kept_rows.rows();
-  view.tasks = parts_.runs.Progress(stream.spec.job_id);
-  if (view.tasks.empty()) view.tasks = stream.last_tasks;
+  AttemptTasks now = parts_.runs.LastTasks(stream.spec.job_id);
+  view.tasks = now.tasks.empty() ? stream.last_tasks : std::move(now.tasks);
+  view.scan_rates = std::move(now.scan_rates);
   view.plan = stream.spec.plan;
   return view;
 }

@@ -78,6 +78,8 @@ struct StreamView {
   // Malformed rows kept up to the newest published epoch; never null.
   std::shared_ptr<const std::vector<v1::KeptRow>> kept_rows;
   std::vector<v1::TaskProgress> tasks;
+  // As in AttemptTasks.
+  std::map<TaskKey, double> scan_rates;
   std::shared_ptr<const v1::PhysicalPlan> plan;
 };
 

@@ -78,7 +78,7 @@ void WorkerRegistry::Receive(WorkerId worker, const v1::WorkerMessage& message) 
 void WorkerRegistry::Disconnect(WorkerId worker, const absl::Status& reason) {
   {
     MutexLock lock(mutex_);
-    if (!state_.Lose(worker)) return;
+    if (!state_.Lose(worker, absl::StrCat("connection lost: ", reason.message()))) return;
   }
   Lose({worker}, WorkerLost(absl::StrCat("connection to worker ", worker.value(),
                                          " was lost: ", reason.message())));
