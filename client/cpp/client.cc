@@ -2,17 +2,15 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 
 #include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/cpp/channel.h"
 #include "client/cpp/result_decoder.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
-#include "common/net/rpc_status.h"
 #include "common/types/utf8.h"
 #include "millrace/v1/cluster_service.grpc.pb.h"
 #include "millrace/v1/job_service.grpc.pb.h"
@@ -28,9 +26,9 @@ absl::Status CheckEncoding(absl::string_view sql) {
                    "the statement is not valid UTF-8, or holds a zero byte");
 }
 
-// Results come in messages of at most one batch; a row may be 50 MB and more.
-constexpr int kMessageBytesMax = 1 << 30;
 constexpr std::chrono::seconds kUnaryDeadline{30};
+// A server gives a job ten minutes to drain.
+constexpr std::chrono::minutes kStopDeadline{11};
 
 void SetUnaryDeadline(grpc::ClientContext& context) {
   context.set_deadline(std::chrono::system_clock::now() + kUnaryDeadline);
@@ -123,14 +121,9 @@ Client::Client() : stubs_(std::make_unique<Stubs>()) {}
 Client::~Client() = default;
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& options) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-  // No proxy from the environment: the address is meant as written.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   std::unique_ptr<Client> client(new Client());
   Stubs& stubs = *client->stubs_;
-  stubs.channel =
-      grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(), arguments);
+  stubs.channel = MakeClientChannel(options.server);
   stubs.sql = v1::SqlService::NewStub(stubs.channel);
   stubs.job = v1::JobService::NewStub(stubs.channel);
   stubs.cluster = v1::ClusterService::NewStub(stubs.channel);
@@ -174,7 +167,7 @@ absl::Status Client::Execute(absl::string_view sql, const ExecuteOptions& option
   const grpc::Status status = reader->Finish();
   if (cancel != nullptr) cancel->state_->Attach(nullptr);
   if (!handled.ok()) return handled;
-  return FromGrpcStatus(status);
+  return CallStatus(status);
 }
 
 absl::StatusOr<std::string> Client::SubmitJob(absl::string_view sql, absl::string_view name,
@@ -189,7 +182,7 @@ absl::StatusOr<std::string> Client::SubmitJob(absl::string_view sql, absl::strin
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::SubmitJobResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->job->Submit(&context, request, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->job->Submit(&context, request, &response)));
   return response.job_id();
 }
 
@@ -199,7 +192,7 @@ absl::StatusOr<v1::JobStatus> Client::GetJob(absl::string_view job) {
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::GetJobResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->job->Get(&context, request, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->job->Get(&context, request, &response)));
   return std::move(*response.mutable_status());
 }
 
@@ -207,7 +200,7 @@ absl::StatusOr<std::vector<v1::JobStatus>> Client::ListJobs() {
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::ListJobsResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->job->List(&context, {}, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->job->List(&context, {}, &response)));
   return std::vector<v1::JobStatus>(response.jobs().begin(), response.jobs().end());
 }
 
@@ -225,16 +218,16 @@ absl::Status Client::WatchJob(absl::string_view job,
   if (enough) context.TryCancel();
   const grpc::Status status = reader->Finish();
   if (cancel != nullptr) cancel->state_->Attach(nullptr);
-  return enough ? absl::OkStatus() : FromGrpcStatus(status);
+  return enough ? absl::OkStatus() : CallStatus(status);
 }
 
 absl::Status Client::StopJob(absl::string_view job) {
   v1::StopJobRequest request;
   request.set_job(std::string(job));
   grpc::ClientContext context;
-  SetUnaryDeadline(context);
+  context.set_deadline(std::chrono::system_clock::now() + kStopDeadline);
   v1::StopJobResponse response;
-  return FromGrpcStatus(stubs_->job->Stop(&context, request, &response));
+  return CallStatus(stubs_->job->Stop(&context, request, &response));
 }
 
 absl::Status Client::CancelJob(absl::string_view job) {
@@ -243,7 +236,7 @@ absl::Status Client::CancelJob(absl::string_view job) {
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::CancelJobResponse response;
-  return FromGrpcStatus(stubs_->job->Cancel(&context, request, &response));
+  return CallStatus(stubs_->job->Cancel(&context, request, &response));
 }
 
 absl::StatusOr<std::string> Client::GetJobPlan(absl::string_view job) {
@@ -252,7 +245,7 @@ absl::StatusOr<std::string> Client::GetJobPlan(absl::string_view job) {
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::GetJobPlanResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->job->GetPlan(&context, request, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->job->GetPlan(&context, request, &response)));
   return response.text();
 }
 
@@ -260,7 +253,7 @@ absl::StatusOr<std::vector<v1::WorkerStatus>> Client::ListWorkers() {
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::ListWorkersResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->cluster->ListWorkers(&context, {}, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->cluster->ListWorkers(&context, {}, &response)));
   return std::vector<v1::WorkerStatus>(response.workers().begin(), response.workers().end());
 }
 
