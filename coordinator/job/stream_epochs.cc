@@ -47,6 +47,7 @@ void StreamJobs::Tick() {
       work_.Add([this, job_id = id] { StartAttempt(job_id).IgnoreError(); });
     }
     if (stream->phase != StreamPhase::kRunning || !stream->attempt_started) continue;
+    StoreIfReady(*stream);  // It may have waited long enough for readers.
     const std::optional<EpochKind> kind = DueEpoch(*stream, now);
     if (kind.has_value()) {
       due.emplace_back(stream.get(), *kind);
@@ -181,6 +182,7 @@ void StreamJobs::Publish(Stream& stream, const PublishedEpoch& published) {
   stream.checkpoint->OnPublished(published);
   stream.kept_rows.Publish(published.epoch);
   ReleaseTables(stream, published);
+  KeepChanges(stream, published);
   stream.epochs->Retain(RetentionFloor());
   stream.failures = 0;
   if (!stream.ever_published) {
@@ -197,7 +199,7 @@ void StreamJobs::Publish(Stream& stream, const PublishedEpoch& published) {
   out.set_job_id(stream.spec.job_id);
   out.set_attempt(stream.attempt);
   out.set_epoch(published.epoch);
-  out.set_oldest_readable(stream.epochs->oldest_readable());
+  out.set_oldest_readable(std::min(stream.epochs->oldest_readable(), SubscriberFloor(stream)));
   Send(stream.workers, message);
   changed_.NotifyAll();
 }
@@ -234,7 +236,7 @@ void StreamJobs::AbandonCheckpoint(uint64_t job_id, uint32_t attempt, const absl
 }
 
 void StreamJobs::StoreIfReady(Stream& stream) {
-  if (!stream.checkpoint->ReadyToStore()) return;
+  if (!stream.checkpoint->ReadyToStore() || AwaitsSubscribers(stream)) return;
   const PublishedEpoch* published = stream.epochs->At(*stream.checkpoint->epoch());
   const EpochKind kind = published != nullptr ? published->kind : EpochKind::kCheckpoint;
   v1::CheckpointManifest manifest = stream.checkpoint->TakeManifest();

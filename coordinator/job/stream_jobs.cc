@@ -233,11 +233,9 @@ absl::Status StreamJobs::Drop(uint64_t job_id) {
   return removed;
 }
 
-namespace {
-
-// The parts of a view: one for each task that keeps some of its rows.
-void AddParts(const v1::PhysicalPlan& plan, const std::vector<v1::TaskPlacement>& placements,
-              const ViewPartAtEpoch& base, std::vector<ViewPartAtEpoch>& parts) {
+void StreamJobs::AddParts(const v1::PhysicalPlan& plan,
+                          const std::vector<v1::TaskPlacement>& placements,
+                          const ViewPartAtEpoch& base, std::vector<ViewPartAtEpoch>& parts) {
   for (const v1::Fragment& fragment : plan.fragments()) {
     bool keeps = false;
     ForEachNode(fragment.root(), [&](const v1::PlanNode& node) {
@@ -254,7 +252,7 @@ void AddParts(const v1::PhysicalPlan& plan, const std::vector<v1::TaskPlacement>
   }
 }
 
-bool KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id) {
+bool StreamJobs::KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id) {
   std::vector<ViewPartAtEpoch> parts;
   ViewPartAtEpoch base;
   base.object_id = object_id;
@@ -265,6 +263,8 @@ bool KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id) {
   }
   return !parts.empty();
 }
+
+namespace {
 
 JobCutOffer OfferOf(uint64_t job_id, StreamPhase phase, const JobEpochs& epochs) {
   JobCutOffer offer;

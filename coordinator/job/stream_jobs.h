@@ -91,6 +91,26 @@ struct BoundViews {
   std::shared_ptr<void> pin;
 };
 
+// What a reader of a view's changes sees of the view's job.
+struct ChangesView {
+  StreamPhase phase = StreamPhase::kWaiting;
+  uint32_t attempt = 0;
+  // Where the attempt went on; 0 = at the beginning.
+  uint64_t restored_epoch = 0;
+  // Newest published epoch of the attempt; 0 = none.
+  uint64_t published_epoch = 0;
+  // The oldest published epoch that the reader has not fetched and that is, or will be, durable;
+  // 0 = none.
+  uint64_t next_checkpoint = 0;
+  uint64_t durable_epoch = 0;
+  // The workers can be asked for rows.
+  bool readable = false;
+  // Nothing will change any more.
+  bool ended = false;
+  // What the reader has not fetched became too much to be kept.
+  bool behind = false;
+};
+
 // A view and AS OF EPOCH (0 = the newest cut).
 struct ViewRead {
   uint64_t object_id = 0;
@@ -144,6 +164,23 @@ class StreamJobs {
   absl::Status WaitUntil(uint64_t job_id, const Condition& done, int64_t timeout_micros,
                          Cancellation& token);
 
+  // Readers of the changes of a view (stream_subscribers.cc). A subscriber that was added must be
+  // removed by who uses it; it is used by one thread. What has changed behind the newest published
+  // epoch is kept for it.
+  absl::StatusOr<uint64_t> AddSubscriber(uint64_t object_id);
+  void RemoveSubscriber(uint64_t subscriber);
+  // It has everything up to `epoch`: only what changed behind it is kept.
+  void AdvanceSubscriber(uint64_t subscriber, uint64_t epoch);
+  // Its job makes a checkpoint soon, also if nothing has come in.
+  void WantCheckpoint(uint64_t subscriber);
+  // Waits until `ready` says so. 55000 once the view is gone or its job was cancelled or has failed.
+  absl::StatusOr<ChangesView> AwaitChanges(uint64_t subscriber,
+                                           const std::function<bool(const ChangesView&)>& ready,
+                                           Cancellation& token);
+  // The parts of the view, for the changes in (after, through]; 0 = all rows at `through`.
+  std::vector<ViewPartAtEpoch> ChangesBetween(uint64_t subscriber, uint64_t after,
+                                              uint64_t through) const;
+
   // Ends every wait, now and from now on: the process ends.
   void Shutdown();
 
@@ -169,12 +206,19 @@ class StreamJobs {
  private:
   class Observer;
   struct FollowedTable;
+  struct KeptChanges;
+  struct Subscriber;
   struct Stream;
 
   // stream_jobs.cc
   Stream* Find(uint64_t job_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<BoundViews> BindLocked(const std::set<ViewRead>& reads)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static bool KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id);
+  // The parts of a view: one for each task that keeps some of its rows.
+  static void AddParts(const v1::PhysicalPlan& plan,
+                       const std::vector<v1::TaskPlacement>& placements,
+                       const ViewPartAtEpoch& base, std::vector<ViewPartAtEpoch>& parts);
   StreamView ViewOf(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Wait(Cancellation& token, const std::function<absl::StatusOr<bool>()>& done);
 
@@ -200,6 +244,13 @@ class StreamJobs {
   static void ReleaseTables(Stream& stream, const PublishedEpoch& published);
   void HandOutLog(Stream& stream, FollowedTable& table, HandOut which)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // stream_subscribers.cc
+  static ChangesView ChangesOf(const Stream& stream, const Subscriber& subscriber);
+  uint64_t SubscriberFloor(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void KeepChanges(Stream& stream, const PublishedEpoch& published)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool AwaitsSubscribers(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // stream_epochs.cc
   std::optional<EpochKind> DueEpoch(Stream& stream, int64_t now)
@@ -236,6 +287,8 @@ class StreamJobs {
   uint64_t stale_messages_ ABSL_GUARDED_BY(mutex_) = 0;
   // Cuts that statements read: epoch → statements.
   std::map<uint64_t, int> pinned_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, Subscriber> subscribers_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_subscriber_ ABSL_GUARDED_BY(mutex_) = 0;
   // Pins outlive statements, not this object; they find out here.
   std::shared_ptr<StreamJobs*> self_;
 

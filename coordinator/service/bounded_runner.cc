@@ -119,6 +119,8 @@ absl::StatusOr<AttemptSpec> BoundedRunner::MakeSpec(const BoundedQuery& query,
   ReadSet read_set;
   read_set.catalog = query.catalog.get();
   read_set.view_parts = std::move(views.parts);
+  read_set.view_parts.insert(read_set.view_parts.end(), query.view_parts.begin(),
+                             query.view_parts.end());
   MR_ASSIGN_OR_RETURN(spec.scans, parts_.splits.Enumerate(*query.plan, read_set));
   return spec;
 }
