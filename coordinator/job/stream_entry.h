@@ -94,6 +94,8 @@ struct StreamJobs::Stream {
   int64_t next_checkpoint_micros = 0;
   int64_t last_epoch_micros = 0;
   bool epoch_forced = false;
+  // The next epoch is to be a checkpoint.
+  bool checkpoint_wanted = false;
   // The last look found that nothing had come in since the newest published epoch.
   bool quiet = false;
   // What the tasks had reported as read when the last epoch was started.

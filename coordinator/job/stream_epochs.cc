@@ -82,12 +82,10 @@ std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
     if (!stream.checkpoint->idle()) return std::nullopt;
     return EpochKind::kFinal;
   }
-  if (now < stream.next_epoch_micros && !stream.epoch_forced) return std::nullopt;
+  const bool at_once = stream.epoch_forced || stream.checkpoint_wanted;
+  if (now < stream.next_epoch_micros && !at_once) return std::nullopt;
   const bool first = epochs.published().empty();
-  if (!first && (now >= stream.next_checkpoint_micros || LogIsLong(stream)) &&
-      stream.checkpoint->idle() &&
-      (RowsRead(epochs.published().back().positions) != stream.durable_rows ||
-       stream.staged_epoch > stream.durable_epoch)) {
+  if (!first && stream.checkpoint->idle() && CheckpointIsDue(stream, now)) {
     return EpochKind::kCheckpoint;
   }
   const int64_t interval = stream.spec.options.epoch_interval_micros;
@@ -98,6 +96,14 @@ std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
     return std::nullopt;
   }
   return EpochKind::kPlain;
+}
+
+bool StreamJobs::CheckpointIsDue(const Stream& stream, int64_t now) {
+  if (stream.checkpoint_wanted) return true;
+  const bool due = now >= stream.next_checkpoint_micros || LogIsLong(stream);
+  if (!due) return false;
+  return RowsRead(stream.epochs->published().back().positions) != stream.durable_rows ||
+         stream.staged_epoch > stream.durable_epoch;
 }
 
 bool StreamJobs::SourcesAreQuiet(const Stream& stream, int64_t now) const {
@@ -118,6 +124,7 @@ void StreamJobs::StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int6
   stream.next_epoch_micros = (now / interval + 1) * interval;
   if (kind != EpochKind::kPlain) {
     stream.checkpoint->Begin(epoch);
+    stream.checkpoint_wanted = false;
     stream.next_checkpoint_micros = now + stream.spec.options.checkpoint_interval_micros;
   }
   v1::CoordinatorMessage message;

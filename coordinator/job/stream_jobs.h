@@ -255,6 +255,7 @@ class StreamJobs {
   // stream_epochs.cc
   std::optional<EpochKind> DueEpoch(Stream& stream, int64_t now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static bool CheckpointIsDue(const Stream& stream, int64_t now);
   bool SourcesAreQuiet(const Stream& stream, int64_t now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int64_t now)
