@@ -77,7 +77,8 @@ def main() -> int:
             (events / "a.csv").write_text("k,v\n" + "".join(f"{row % 10},{row}\n" for row in range(1000)))
             client = SqlClient(cluster.address)
             client.execute(
-                f"""CREATE TABLE names AS SELECT CAST(g AS integer) AS k, 'n' || g AS name FROM generate_series(0, 9) s(g);
+                f"""CREATE TABLE names AS
+                    SELECT CAST(g AS integer) AS k, 'n' || g AS name FROM generate_series(0, 9) s(g);
                     CREATE TABLE events (k integer, v bigint)
                     WITH (connector = 'file', path = '{events}/*.csv', follow = true);
                     CREATE MATERIALIZED VIEW totals AS

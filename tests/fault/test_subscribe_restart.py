@@ -46,7 +46,7 @@ def test_a_lost_worker_in_between(cluster, connect, tmp_path, epochs, kill_after
     assert (reader.error, reader.tag) == (None, "SUBSCRIBE")
     rows = eventually_readable(client, "SELECT k, n, s FROM totals")
     assert sum(row[1] for row in rows) == NUM_FILES * ROWS_PER_FILE
-    assert total_of(reader.rows) == Counter({row: 1 for row in rows})
+    assert total_of(reader.rows) == Counter(dict.fromkeys(rows, 1))
     if epochs == "durable":
         assert all(row[1] != 0 for row in reader.rows), "nothing is taken back"
         assert [row[0] for row in reader.rows] == sorted(row[0] for row in reader.rows)
@@ -67,4 +67,4 @@ def test_a_worker_lost_between_checkpoint_and_reading(cluster, connect, tmp_path
     rows = eventually_readable(client, "SELECT k, n, s FROM totals")
     for reader in readers:
         assert (reader.error, reader.tag) == (None, "SUBSCRIBE")
-        assert total_of(reader.rows) == Counter({row: 1 for row in rows})
+        assert total_of(reader.rows) == Counter(dict.fromkeys(rows, 1))

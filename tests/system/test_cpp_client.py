@@ -1,7 +1,6 @@
 """client/cpp: the example on a real cluster, and the library as a stranger builds it."""
 
 import os
-import pathlib
 import re
 import subprocess
 
@@ -84,10 +83,27 @@ def run(*command, cwd):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_project_of_its_own_builds_with_what_is_installed(cluster, script, tmp_path):
-    """The CMakeLists.txt of the guide, outside of the source tree, with the installed files only."""
-    prefix = tmp_path / "prefix"
-    run("cmake", "--install", BUILD, "--component", "client", "--prefix", prefix, cwd=tmp_path)
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    """What a stranger gets."""
+    folder = tmp_path_factory.mktemp("prefix")
+    run("cmake", "--install", BUILD, "--component", "client", "--prefix", folder, cwd=folder)
+    return folder
+
+
+def build(prefix, project, main):
+    """A program with the CMakeLists.txt of the guide, outside of the source tree."""
+    project.mkdir()
+    (project / "CMakeLists.txt").write_text(code_blocks("cmake")[0])
+    (project / "main.cc").write_text(main)
+    python = ROOT / ".venv" / "bin" / "python"
+    settings = [f"-DCMAKE_PREFIX_PATH={prefix}", f"-DPython3_EXECUTABLE={python}"]
+    run("cmake", "-S", ".", "-B", "build", *settings, cwd=project)
+    run("cmake", "--build", "build", cwd=project)
+    return project / "build" / "follow_job"
+
+
+def test_a_project_of_its_own_builds_with_what_is_installed(cluster, script, prefix, tmp_path):
     includes = {
         line.split()[1]
         for header in (prefix / "include").rglob("*.h")
@@ -95,25 +111,12 @@ def test_a_project_of_its_own_builds_with_what_is_installed(cluster, script, tmp
         if line.startswith("#include")
     }
     assert includes and all(re.fullmatch(r'<[a-z_]+>|<arrow/.*>|"millrace/[a-z_]+\.h"', name) for name in includes)
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "CMakeLists.txt").write_text(code_blocks("cmake")[0])
-    (project / "main.cc").write_text((ROOT / "client" / "cpp" / "examples" / "follow_job_main.cc").read_text())
-    python = pathlib.Path(ROOT / ".venv" / "bin" / "python")
-    run("cmake", "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={prefix}", f"-DPython3_EXECUTABLE={python}", cwd=project)
-    run("cmake", "--build", "build", cwd=project)
-    assert_example_works(example(str(script), QUERY, cluster.address, program=project / "build" / "follow_job"))
+    source = (ROOT / "client" / "cpp" / "examples" / "follow_job_main.cc").read_text()
+    program = build(prefix, tmp_path / "project", source)
+    assert_example_works(example(str(script), QUERY, cluster.address, program=program))
 
 
-def test_the_first_program_of_the_guide_compiles_and_runs(cluster, tmp_path):
-    prefix = tmp_path / "prefix"
-    run("cmake", "--install", BUILD, "--component", "client", "--prefix", prefix, cwd=tmp_path)
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "CMakeLists.txt").write_text(code_blocks("cmake")[0])
-    (project / "main.cc").write_text(code_blocks("cpp")[0])
-    python = pathlib.Path(ROOT / ".venv" / "bin" / "python")
-    run("cmake", "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={prefix}", f"-DPython3_EXECUTABLE={python}", cwd=project)
-    run("cmake", "--build", "build", cwd=project)
-    done = example(program=project / "build" / "follow_job", MILLRACE_SERVER=cluster.address)
+def test_the_first_program_of_the_guide_compiles_and_runs(cluster, prefix, tmp_path):
+    program = build(prefix, tmp_path / "project", code_blocks("cpp")[0])
+    done = example(program=program, MILLRACE_SERVER=cluster.address)
     assert (done.returncode, done.stdout) == (0, "sum of 1 to 100: 5050\n"), done.stderr

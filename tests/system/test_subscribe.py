@@ -13,10 +13,15 @@ from support.waiting import wait_until
 
 NUM_KEYS = 23
 RATE = 3000
+EPOCHS = ("durable", "published")
+
+
+def with_snapshot(epochs):
+    return f" WITH (snapshot = true, epochs = '{epochs}')"
 
 
 def view_rows(client, view="counts", at=""):
-    return Counter({row: 1 for row in rows_of(client.execute(f"SELECT * FROM {view}{at}"))})
+    return Counter(dict.fromkeys(rows_of(client.execute(f"SELECT * FROM {view}{at}")), 1))
 
 
 @pytest.fixture
@@ -68,12 +73,12 @@ def wait_for_rows(client, num_rows):
 
 
 @pytest.mark.parametrize("parallelism", [1, 2, 4])
-@pytest.mark.parametrize("epochs", ["durable", "published"])
+@pytest.mark.parametrize("epochs", EPOCHS)
 def test_the_changes_add_up_to_the_view(client, source, subscribe, epochs, parallelism):
     source(1000)
     create(client, parallelism)
     wait_for_rows(client, 1000)
-    reader = subscribe(options=f" WITH (snapshot = true, epochs = '{epochs}')")
+    reader = subscribe(options=with_snapshot(epochs))
     for _ in range(4):
         wait_for_rows(client, source(500))
     expected = view_rows(client)
@@ -134,8 +139,8 @@ def test_durable_epochs_only(client, source, subscribe):
 def test_several_readers_of_several_views_get_the_same(client, source, subscribe):
     create(client)
     client.execute("CREATE MATERIALIZED VIEW few AS SELECT v FROM events WHERE k = 3")
-    readers = [subscribe(options=f" WITH (snapshot = true, epochs = '{epochs}')") for epochs in ("durable", "published")]
-    readers += [subscribe("few", " WITH (snapshot = true, epochs = 'published')") for _ in range(2)]
+    readers = [subscribe(options=with_snapshot(epochs)) for epochs in EPOCHS]
+    readers += [subscribe("few", with_snapshot("published")) for _ in range(2)]
     for _ in range(3):
         wait_for_rows(client, source(460))
     expected = [view_rows(client)] * 2 + [view_rows(client, "few")] * 2
@@ -188,7 +193,7 @@ def test_it_ends_with_the_job(client, cluster, tmp_path, subscribe):
             CREATE MATERIALIZED VIEW sums AS SELECT k, sum(v) AS total FROM once GROUP BY k"""
     )
     try:
-        readers = [subscribe("sums", f" WITH (snapshot = true, epochs = '{epochs}')") for epochs in ("durable", "published")]
+        readers = [subscribe("sums", with_snapshot(epochs)) for epochs in EPOCHS]
         wait_until(lambda: all(reader.ended() for reader in readers), "the end of the job")
         expected = view_rows(client, "sums")
         assert len(expected) == NUM_KEYS

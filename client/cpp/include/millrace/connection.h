@@ -18,7 +18,7 @@ namespace millrace {
 struct ConnectionOptions {
   // host:port of a coordinator's client port. Empty = $MILLRACE_SERVER, without that
   // 127.0.0.1:7461.
-  std::string server;
+  std::string server = {};
   // How long Open waits for the coordinator to answer.
   std::chrono::milliseconds connect_timeout{5'000};
   // Deadline of each call that has no timeout of its own; what is sent again has what is left.
@@ -34,21 +34,21 @@ struct StatementOptions {
   // by Cancel, or within half a minute when the server is gone.
   std::chrono::milliseconds timeout{0};
   // Settings for this call, above those of the connection.
-  std::map<std::string, std::string> settings;
+  std::map<std::string, std::string> settings = {};
   // Folder against which relative paths in statements are resolved; empty = the server's own.
-  std::string working_directory;
+  std::string working_directory = {};
   // The same id with the same text does nothing twice, also from another process and after a
   // restart of the cluster. At most 256 bytes; empty = the connection makes one for each call.
-  std::string request_id;
+  std::string request_id = {};
 };
 
 struct SubmitOptions {
   // Unique among running jobs; empty = chosen by the cluster.
-  std::string name;
-  std::map<std::string, std::string> settings;
-  std::string working_directory;
+  std::string name = {};
+  std::map<std::string, std::string> settings = {};
+  std::string working_directory = {};
   // As in StatementOptions.
-  std::string request_id;
+  std::string request_id = {};
 };
 
 // What one statement has done.
