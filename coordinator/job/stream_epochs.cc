@@ -35,7 +35,7 @@ void StreamJobs::Send(const std::set<WorkerId>& workers, const v1::CoordinatorMe
 }
 
 void StreamJobs::Tick() {
-  const bool have_workers = !parts_.registry.Active().empty();
+  const bool have_workers = parts_.registry.has_active();
   MutexLock lock(mutex_);
   const int64_t now = parts_.clock.MonotonicMicros();
   std::vector<std::pair<Stream*, EpochKind>> due;

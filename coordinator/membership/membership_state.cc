@@ -108,6 +108,12 @@ bool MembershipState::IsActive(WorkerId id) const {
   return it != workers_.end() && it->second.phase == WorkerPhase::kActive;
 }
 
+bool MembershipState::has_active() const {
+  return std::any_of(workers_.begin(), workers_.end(), [](const auto& entry) {
+    return entry.second.phase == WorkerPhase::kActive;
+  });
+}
+
 std::vector<WorkerEntry> MembershipState::Active() const {
   std::vector<WorkerEntry> active;
   for (const auto& [id, worker] : workers_) {

@@ -84,6 +84,8 @@ class MembershipState {
   std::vector<WorkerId> Expire(Moment now, int64_t timeout_micros);
 
   bool IsActive(WorkerId id) const;
+  // Some worker is.
+  bool has_active() const;
   // By id.
   std::vector<WorkerEntry> Active() const;
   std::vector<WorkerEntry> All() const;

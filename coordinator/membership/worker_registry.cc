@@ -135,6 +135,11 @@ bool WorkerRegistry::Send(WorkerId worker, v1::CoordinatorMessage message) {
   return true;
 }
 
+bool WorkerRegistry::has_active() const {
+  MutexLock lock(mutex_);
+  return state_.has_active();
+}
+
 std::vector<WorkerEntry> WorkerRegistry::Active() const {
   MutexLock lock(mutex_);
   return state_.Active();
@@ -142,7 +147,7 @@ std::vector<WorkerEntry> WorkerRegistry::Active() const {
 
 void WorkerRegistry::AwaitActive(std::chrono::microseconds at_most) const {
   MutexLock lock(mutex_);
-  if (state_.Active().empty()) joined_.WaitFor(mutex_, at_most);
+  if (!state_.has_active()) joined_.WaitFor(mutex_, at_most);
 }
 
 std::vector<WorkerEntry> WorkerRegistry::All() const {

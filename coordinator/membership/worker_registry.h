@@ -76,6 +76,7 @@ class WorkerRegistry {
   // False if the worker is not connected: its loss is or will be reported.
   bool Send(WorkerId worker, v1::CoordinatorMessage message);
 
+  bool has_active() const;
   std::vector<WorkerEntry> Active() const;
   std::vector<WorkerEntry> All() const;
   // Returns when a worker is active or has joined, and at the latest after `at_most`.

@@ -98,7 +98,7 @@ absl::StatusOr<BoundViews> BoundedRunner::BindViews(const v1::PhysicalPlan& plan
 // A cluster that has just started, or has just lost its last worker, gets some time.
 absl::Status BoundedRunner::WaitForWorker() {
   const int64_t deadline = parts_.clock.MonotonicMicros() + kWaitForClusterMicros;
-  while (parts_.registry.Active().empty() && parts_.clock.MonotonicMicros() < deadline) {
+  while (!parts_.registry.has_active() && parts_.clock.MonotonicMicros() < deadline) {
     context_.cancellation.CheckDeadline(parts_.clock);
     MR_RETURN_IF_ERROR(context_.cancellation.status());
     parts_.registry.AwaitActive(kPause);
