@@ -67,11 +67,10 @@ std::string JobLine(const v1::JobStatus& job) {
     done += step.state() == v1::STEP_STATE_FINISHED ? 1 : 0;
     rows_in += step.rows_in();
   }
-  return absl::StrCat(JobStateWord(job), "  steps done ", done, "/", job.steps_size(),
-                      "  rows in ", rows_in, "  in/s ",
-                      static_cast<int64_t>(job.rows_in_per_second()), "  epoch ",
-                      job.published_epoch(), "  durable ", job.durable_epoch(), "  restarts ",
-                      job.num_restarts(), "\n");
+  return absl::StrCat(JobStateWord(job), "  steps done ", done, "/", job.steps_size(), "  rows in ",
+                      rows_in, "  in/s ", static_cast<int64_t>(job.rows_in_per_second()),
+                      "  epoch ", job.published_epoch(), "  durable ", job.durable_epoch(),
+                      "  restarts ", job.num_restarts(), "\n");
 }
 
 JobWatch::JobWatch(std::FILE* out, bool json)

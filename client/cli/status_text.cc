@@ -124,10 +124,9 @@ std::string StepsText(const v1::JobStatus& job) {
     steps.Add(
         {absl::StrCat(step.index() + 1), StateWord(v1::StepState_Name(step.state()), "STEP_STATE_"),
          workers.empty() ? "-" : workers, absl::StrCat(step.rows_in()),
-         Rate(step.rows_in_per_second()), absl::StrCat(step.rows()),
-         absl::StrCat(step.late_rows()), absl::StrCat(step.bad_rows()),
-         EventTime(step.has_watermark(), step.watermark_micros()), absl::StrCat(step.epoch()),
-         absl::StrCat(step.epoch_rows_touched()),
+         Rate(step.rows_in_per_second()), absl::StrCat(step.rows()), absl::StrCat(step.late_rows()),
+         absl::StrCat(step.bad_rows()), EventTime(step.has_watermark(), step.watermark_micros()),
+         absl::StrCat(step.epoch()), absl::StrCat(step.epoch_rows_touched()),
          Duration(step.started_at_micros(), step.ended_at_micros()),
          step.stored_at().empty() ? "-" : step.stored_at(), step.title()});
     if (step.has_error()) {
@@ -145,8 +144,8 @@ std::string TasksText(const v1::JobStatus& job) {
     titles[{fragment.job_id(), fragment.fragment()}] = fragment.title();
   }
   AlignedText tasks({"task", "step", "worker", "state", "rows in", "in/s", "rows out", "out/s",
-                     "remote out", "remote in", "state rows", "state bytes", "touched", "watermark", "epoch", "late", "bad",
-                     "waits for", "operators"});
+                     "remote out", "remote in", "state rows", "state bytes", "touched", "watermark",
+                     "epoch", "late", "bad", "waits for", "operators"});
   std::string errors;
   for (const v1::TaskProgress& task : job.tasks()) {
     const std::string name =
@@ -176,15 +175,13 @@ std::string JobStateWord(const v1::JobStatus& job) {
 }
 
 std::string JobText(const v1::JobStatus& job) {
-  std::string text =
-      absl::StrCat("job ", job.id(), job.name().empty() ? "" : absl::StrCat(" (", job.name(), ")"),
-                   "  ", JobStateWord(job), "\n", "created ",
-                   Time(job.created_at_micros()), "  ended ", Time(job.ended_at_micros()),
-                   "  attempt ", job.attempt(), "\nepoch published ", job.published_epoch(),
-                   "  durable ", job.durable_epoch(), "\nrows in ",
-                   Rate(job.rows_in_per_second()), "/s  state in memory ",
-                   Bytes(job.memory_bytes()), ", on disk ", Bytes(job.disk_bytes()), "\n",
-                   CheckpointText(job), RestartsText(job));
+  std::string text = absl::StrCat(
+      "job ", job.id(), job.name().empty() ? "" : absl::StrCat(" (", job.name(), ")"), "  ",
+      JobStateWord(job), "\n", "created ", Time(job.created_at_micros()), "  ended ",
+      Time(job.ended_at_micros()), "  attempt ", job.attempt(), "\nepoch published ",
+      job.published_epoch(), "  durable ", job.durable_epoch(), "\nrows in ",
+      Rate(job.rows_in_per_second()), "/s  state in memory ", Bytes(job.memory_bytes()),
+      ", on disk ", Bytes(job.disk_bytes()), "\n", CheckpointText(job), RestartsText(job));
   if (job.has_error()) absl::StrAppend(&text, "error ", ErrorLine(job.error()), "\n");
   if (job.steps_size() > 0) absl::StrAppend(&text, "\n", StepsText(job));
   if (job.tasks_size() > 0) absl::StrAppend(&text, "\n", TasksText(job));
@@ -194,9 +191,9 @@ std::string JobText(const v1::JobStatus& job) {
 std::string JobsText(const std::vector<v1::JobStatus>& jobs) {
   AlignedText table({"id", "name", "state", "created", "ended", "epoch", "error"});
   for (const v1::JobStatus& job : jobs) {
-    table.Add({job.id(), job.name(), JobStateWord(job),
-               Time(job.created_at_micros()), Time(job.ended_at_micros()),
-               absl::StrCat(job.published_epoch()), job.error().message()});
+    table.Add({job.id(), job.name(), JobStateWord(job), Time(job.created_at_micros()),
+               Time(job.ended_at_micros()), absl::StrCat(job.published_epoch()),
+               job.error().message()});
   }
   return table.ToString("");
 }
@@ -205,14 +202,14 @@ std::string WorkersText(const std::vector<v1::WorkerStatus>& workers) {
   AlignedText table({"id", "name", "state", "address", "slots", "tasks", "memory", "for rows",
                      "state on disk", "disk free", "joined", "lost because"});
   for (const v1::WorkerStatus& worker : workers) {
-    table.Add({absl::StrCat(worker.worker_id()), worker.name(),
-               StateWord(v1::WorkerState_Name(worker.state()), "WORKER_STATE_"),
-               worker.data_address(), absl::StrCat(worker.slots()),
-               absl::StrCat(worker.running_tasks()), Bytes(worker.rss_bytes()),
-               absl::StrCat(Bytes(worker.memory_used_bytes()), " of ",
-                            Bytes(worker.memory_bytes_max())),
-               Bytes(worker.state_disk_bytes()), Bytes(worker.disk_free_bytes()),
-               Time(worker.joined_at_micros()), worker.lost_reason()});
+    table.Add(
+        {absl::StrCat(worker.worker_id()), worker.name(),
+         StateWord(v1::WorkerState_Name(worker.state()), "WORKER_STATE_"), worker.data_address(),
+         absl::StrCat(worker.slots()), absl::StrCat(worker.running_tasks()),
+         Bytes(worker.rss_bytes()),
+         absl::StrCat(Bytes(worker.memory_used_bytes()), " of ", Bytes(worker.memory_bytes_max())),
+         Bytes(worker.state_disk_bytes()), Bytes(worker.disk_free_bytes()),
+         Time(worker.joined_at_micros()), worker.lost_reason()});
   }
   return table.ToString("");
 }

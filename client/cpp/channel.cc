@@ -58,9 +58,7 @@ void SetTimeout(grpc::ClientContext& context, std::chrono::milliseconds timeout)
 }
 
 RetryLoop::RetryLoop(int retries, std::chrono::milliseconds timeout)
-    : begin_(std::chrono::steady_clock::now()),
-      timeout_(timeout),
-      retries_(retries) {}
+    : begin_(std::chrono::steady_clock::now()), timeout_(timeout), retries_(retries) {}
 
 std::chrono::milliseconds RetryLoop::left() const {
   if (timeout_.count() <= 0) return timeout_;

@@ -119,9 +119,9 @@ Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& op
   SetTimeout(context, options.connect_timeout);
   v1::GetVersionResponse version;
   if (!session->cluster().GetVersion(&context, {}, &version).ok()) {
-    return ToError(MakeError(
-        ErrorDetail{SqlState::kConnectionFailure, 0, "", Blame::kExternal, Retry::kSafe},
-        absl::StrCat("cannot reach a coordinator at ", server)));
+    return ToError(
+        MakeError(ErrorDetail{SqlState::kConnectionFailure, 0, "", Blame::kExternal, Retry::kSafe},
+                  absl::StrCat("cannot reach a coordinator at ", server)));
   }
   session->set_server_version(version.version());
   return std::unique_ptr<Connection>(new Connection(std::move(session)));
@@ -151,9 +151,10 @@ Result<std::string> Connection::SubmitJob(std::string_view sql, const SubmitOpti
   if (absl::Status valid = CheckText(sql); !valid.ok()) return ToError(valid);
   const v1::SubmitJobRequest request = session_->MakeRequest(sql, options);
   v1::SubmitJobResponse response;
-  const absl::Status status = Repeat(
-      session_->options(), session_->options().call_timeout,
-      [&](grpc::ClientContext& context) { return session_->job().Submit(&context, request, &response); });
+  const absl::Status status = Repeat(session_->options(), session_->options().call_timeout,
+                                     [&](grpc::ClientContext& context) {
+                                       return session_->job().Submit(&context, request, &response);
+                                     });
   if (!status.ok()) return ToError(status);
   return response.job_id();
 }
@@ -162,18 +163,19 @@ Result<JobStatus> Connection::GetJob(std::string_view job) {
   v1::GetJobRequest request;
   request.set_job(std::string(job));
   v1::GetJobResponse response;
-  const absl::Status status = Repeat(
-      session_->options(), session_->options().call_timeout,
-      [&](grpc::ClientContext& context) { return session_->job().Get(&context, request, &response); });
+  const absl::Status status = Repeat(session_->options(), session_->options().call_timeout,
+                                     [&](grpc::ClientContext& context) {
+                                       return session_->job().Get(&context, request, &response);
+                                     });
   if (!status.ok()) return ToError(status);
   return ToJobStatus(response.status());
 }
 
 Result<std::vector<JobStatus>> Connection::ListJobs() {
   v1::ListJobsResponse response;
-  const absl::Status status =
-      Repeat(session_->options(), session_->options().call_timeout,
-             [&](grpc::ClientContext& context) { return session_->job().List(&context, {}, &response); });
+  const absl::Status status = Repeat(
+      session_->options(), session_->options().call_timeout,
+      [&](grpc::ClientContext& context) { return session_->job().List(&context, {}, &response); });
   if (!status.ok()) return ToError(status);
   std::vector<JobStatus> jobs;
   for (const v1::JobStatus& job : response.jobs()) jobs.push_back(ToJobStatus(job));
@@ -220,9 +222,9 @@ Result<void> Connection::StopJob(std::string_view job) {
   v1::StopJobRequest request;
   request.set_job(std::string(job));
   v1::StopJobResponse response;
-  return ToResult(Repeat(
-      session_->options(), kStopTimeout,
-      [&](grpc::ClientContext& context) { return session_->job().Stop(&context, request, &response); }));
+  return ToResult(Repeat(session_->options(), kStopTimeout, [&](grpc::ClientContext& context) {
+    return session_->job().Stop(&context, request, &response);
+  }));
 }
 
 Result<void> Connection::CancelJob(std::string_view job) {
@@ -249,10 +251,10 @@ Result<std::string> Connection::GetJobPlan(std::string_view job) {
 
 Result<std::vector<WorkerStatus>> Connection::ListWorkers() {
   v1::ListWorkersResponse response;
-  const absl::Status status = Repeat(session_->options(), session_->options().call_timeout,
-                                     [&](grpc::ClientContext& context) {
-                                       return session_->cluster().ListWorkers(&context, {}, &response);
-                                     });
+  const absl::Status status = Repeat(
+      session_->options(), session_->options().call_timeout, [&](grpc::ClientContext& context) {
+        return session_->cluster().ListWorkers(&context, {}, &response);
+      });
   if (!status.ok()) return ToError(status);
   std::vector<WorkerStatus> workers;
   for (const v1::WorkerStatus& worker : response.workers()) {

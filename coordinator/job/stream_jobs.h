@@ -24,6 +24,7 @@
 #include "coordinator/epoch/kept_row_log.h"
 #include "coordinator/job/attempt_runs.h"
 #include "coordinator/job/cancellation.h"
+#include "coordinator/job/changes_view.h"
 #include "coordinator/job/job_files.h"
 #include "coordinator/job/job_store.h"
 #include "coordinator/job/work_queue.h"
@@ -91,26 +92,6 @@ struct BoundViews {
   std::shared_ptr<void> pin;
 };
 
-// What a reader of a view's changes sees of the view's job.
-struct ChangesView {
-  StreamPhase phase = StreamPhase::kWaiting;
-  uint32_t attempt = 0;
-  // Where the attempt went on; 0 = at the beginning.
-  uint64_t restored_epoch = 0;
-  // Newest published epoch of the attempt; 0 = none.
-  uint64_t published_epoch = 0;
-  // The oldest published epoch that the reader has not fetched and that is, or will be, durable;
-  // 0 = none.
-  uint64_t next_checkpoint = 0;
-  uint64_t durable_epoch = 0;
-  // The workers can be asked for rows.
-  bool readable = false;
-  // Nothing will change any more.
-  bool ended = false;
-  // What the reader has not fetched became too much to be kept.
-  bool behind = false;
-};
-
 // A view and AS OF EPOCH (0 = the newest cut).
 struct ViewRead {
   uint64_t object_id = 0;
@@ -173,7 +154,8 @@ class StreamJobs {
   void AdvanceSubscriber(uint64_t subscriber, uint64_t epoch);
   // Its job makes a checkpoint soon, also if nothing has come in.
   void WantCheckpoint(uint64_t subscriber);
-  // Waits until `ready` says so. 55000 once the view is gone or its job was cancelled or has failed.
+  // Waits until `ready` says so. 55000 once the view is gone or its job was cancelled or has
+  // failed.
   absl::StatusOr<ChangesView> AwaitChanges(uint64_t subscriber,
                                            const std::function<bool(const ChangesView&)>& ready,
                                            Cancellation& token);

@@ -72,7 +72,6 @@ void StreamJobs::WantCheckpoint(uint64_t subscriber) {
 
 ChangesView StreamJobs::ChangesOf(const Stream& stream, const Subscriber& subscriber) {
   ChangesView view;
-  view.phase = stream.phase;
   view.attempt = stream.attempt;
   view.restored_epoch = stream.restored_epoch;
   view.durable_epoch = stream.durable_epoch;
@@ -82,8 +81,9 @@ ChangesView StreamJobs::ChangesOf(const Stream& stream, const Subscriber& subscr
     }
   }
   if (stream.epochs != nullptr) view.published_epoch = stream.epochs->newest_published();
-  view.readable = (stream.phase == StreamPhase::kRunning || stream.phase == StreamPhase::kServing) &&
-                  !stream.worker_lost;
+  view.readable =
+      (stream.phase == StreamPhase::kRunning || stream.phase == StreamPhase::kServing) &&
+      !stream.worker_lost;
   // What a job at its end serves is what its last checkpoint holds.
   view.ended = stream.phase == StreamPhase::kServing;
   if (view.ended) view.durable_epoch = std::max(view.durable_epoch, view.published_epoch);
@@ -104,8 +104,8 @@ absl::StatusOr<ChangesView> StreamJobs::AwaitChanges(
     }
     if (stream->phase == StreamPhase::kCancelled || stream->phase == StreamPhase::kFailed) {
       return MakeError(SqlState::kObjectNotInPrerequisiteState,
-                       absl::StrCat("the job of materialized view ", reader.name, " has ended: ",
-                                    stream->error.message()));
+                       absl::StrCat("the job of materialized view ", reader.name,
+                                    " has ended: ", stream->error.message()));
     }
     view = ChangesOf(*stream, reader);
     return ready(view);

@@ -109,9 +109,8 @@ bool MembershipState::IsActive(WorkerId id) const {
 }
 
 bool MembershipState::has_active() const {
-  return std::any_of(workers_.begin(), workers_.end(), [](const auto& entry) {
-    return entry.second.phase == WorkerPhase::kActive;
-  });
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [](const auto& entry) { return entry.second.phase == WorkerPhase::kActive; });
 }
 
 std::vector<WorkerEntry> MembershipState::Active() const {

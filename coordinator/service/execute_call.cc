@@ -121,8 +121,8 @@ absl::Status ExecuteCall::RunStatements() {
       if (index_ != first) MR_RETURN_IF_ERROR(SendStart(statements[index_]));
       // The end of the call follows the last one at once.
       const bool last = index_ + 1 == all.size();
-      MR_RETURN_IF_ERROR(SendOutcome(result, statements[index_],
-                                     last ? Leaves::kWithNext : Leaves::kNow));
+      MR_RETURN_IF_ERROR(
+          SendOutcome(result, statements[index_], last ? Leaves::kWithNext : Leaves::kNow));
       ++index_;
     }
   }

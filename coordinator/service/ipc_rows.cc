@@ -30,10 +30,9 @@ absl::StatusOr<std::string> StreamBytes(const std::shared_ptr<arrow::Schema>& sc
 absl::StatusOr<IpcMessages> EncodeBatch(const arrow::RecordBatch& batch) {
   IpcMessages messages;
   // The schema message goes out when the writer is closed; a writer with a batch has written both.
-  MR_ASSIGN_OR_RETURN(messages.schema,
-                      StreamBytes(batch.schema(), [](arrow::ipc::RecordBatchWriter& out) {
-                        return out.Close();
-                      }));
+  MR_ASSIGN_OR_RETURN(
+      messages.schema,
+      StreamBytes(batch.schema(), [](arrow::ipc::RecordBatchWriter& out) { return out.Close(); }));
   constexpr size_t kEndMarkerBytes = 8;
   messages.schema.resize(messages.schema.size() - kEndMarkerBytes);
   MR_ASSIGN_OR_RETURN(const std::string all,

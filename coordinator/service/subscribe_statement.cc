@@ -136,13 +136,12 @@ absl::Status SubscribeStatement::Follow() {
 
 absl::Status SubscribeStatement::Begin() {
   while (true) {
-    MR_ASSIGN_OR_RETURN(const ChangesView now,
-                        parts_.streams.AwaitChanges(
-                            subscriber_,
-                            [](const ChangesView& view) {
-                              return view.readable && view.published_epoch > 0;
-                            },
-                            context_.cancellation));
+    MR_ASSIGN_OR_RETURN(
+        const ChangesView now,
+        parts_.streams.AwaitChanges(
+            subscriber_,
+            [](const ChangesView& view) { return view.readable && view.published_epoch > 0; },
+            context_.cancellation));
     attempt_ = now.attempt;
     sent_ = now.published_epoch;
     if (!statement_.snapshot) break;
@@ -168,13 +167,13 @@ absl::Status SubscribeStatement::Begin() {
 
 absl::StatusOr<uint64_t> SubscribeStatement::AwaitDurableEpoch() {
   parts_.streams.WantCheckpoint(subscriber_);
-  MR_ASSIGN_OR_RETURN(ChangesView now,
-                      parts_.streams.AwaitChanges(
-                          subscriber_,
-                          [this](const ChangesView& view) {
-                            return view.attempt != attempt_ || view.next_checkpoint > 0;
-                          },
-                          context_.cancellation));
+  MR_ASSIGN_OR_RETURN(ChangesView now, parts_.streams.AwaitChanges(
+                                           subscriber_,
+                                           [this](const ChangesView& view) {
+                                             return view.attempt != attempt_ ||
+                                                    view.next_checkpoint > 0;
+                                           },
+                                           context_.cancellation));
   if (now.attempt != attempt_) return 0;
   const uint64_t epoch = now.next_checkpoint;
   // Its rows are read later; the checkpoint need not wait for that.
@@ -225,11 +224,11 @@ absl::Status SubscribeStatement::OnRestart(const ChangesView& now) {
   } else if (sent_ < restored) {
     return Behind();
   } else if (durable_) {
-    return MakeError(SqlState::kObjectNotInPrerequisiteState,
-                     absl::StrCat("the job of ", statement_.view->name(),
-                                  " was restarted from epoch ", restored, ", before epoch ", sent_,
-                                  ", which was sent"),
-                     "subscribe again, with snapshot = true");
+    return MakeError(
+        SqlState::kObjectNotInPrerequisiteState,
+        absl::StrCat("the job of ", statement_.view->name(), " was restarted from epoch ", restored,
+                     ", before epoch ", sent_, ", which was sent"),
+        "subscribe again, with snapshot = true");
   } else {
     return TakeBackTo(restored);
   }
@@ -335,16 +334,16 @@ absl::Status SubscribeStatement::Read(uint64_t after, uint64_t through, ResultSi
   query.plan = std::make_shared<const v1::PhysicalPlan>(std::move(plan));
   query.catalog = moment_.catalog;
   query.view_parts = parts_.streams.ChangesBetween(subscriber_, after, through);
-  StatementContext reading{context_.settings, context_.working_directory, context_.cancellation,
-                           sink,              /*parent_job_id=*/0,        /*step=*/0,
+  StatementContext reading{context_.settings,     context_.working_directory,
+                           context_.cancellation, sink,
+                           /*parent_job_id=*/0,   /*step=*/0,
                            /*on_job=*/{}};
   return BoundedRunner(parts_, reading).RunQuery(query).status();
 }
 
 absl::Status SubscribeStatement::WriteSchema() {
   const Schema schema = SchemaOf(*relation_);
-  MR_ASSIGN_ARROW_OR_RETURN(const auto empty,
-                            arrow::RecordBatch::MakeEmpty(ToArrowSchema(schema)));
+  MR_ASSIGN_ARROW_OR_RETURN(const auto empty, arrow::RecordBatch::MakeEmpty(ToArrowSchema(schema)));
   MR_ASSIGN_OR_RETURN(IpcMessages messages, EncodeBatch(*empty));
   v1::Schema columns;
   *columns.mutable_fields() = relation_->columns();
@@ -368,7 +367,8 @@ absl::Status SubscribeStatement::WriteMark(uint64_t epoch) {
   const auto schema = ToArrowSchema(SchemaOf(*relation_));
   arrow::ArrayVector columns;
   for (const int64_t value : {static_cast<int64_t>(epoch), int64_t{0}}) {
-    MR_ASSIGN_ARROW_OR_RETURN(auto column, arrow::MakeArrayFromScalar(arrow::Int64Scalar(value), 1));
+    MR_ASSIGN_ARROW_OR_RETURN(auto column,
+                              arrow::MakeArrayFromScalar(arrow::Int64Scalar(value), 1));
     columns.push_back(std::move(column));
   }
   for (int i = 2; i < schema->num_fields(); ++i) {

@@ -52,17 +52,16 @@ std::vector<SystemRow> JobRows(const ClusterParts& parts) {
   std::vector<SystemRow> rows;
   for (const v1::JobRecord& record : parts.job_store.List()) {
     const v1::JobStatus status = StatusOfJob(record, parts);
-    rows.push_back({Bigint(record.id()), Text(record.name()), Text(JobStateName(status.state())),
-                    Bigint(status.attempt()), Bigint(status.published_epoch()),
-                    Bigint(status.durable_epoch()), TimeOrNull(status.created_at_micros()),
-                    TimeOrNull(status.ended_at_micros()), TextOrNull(status.error().message()),
-                    Double(status.rows_in_per_second()),
-                    TimeOrNull(status.last_checkpoint().created_at_micros()),
-                    BigintOrNull(status.has_last_checkpoint(), status.last_checkpoint().size_bytes()),
-                    BigintOrNull(status.has_last_checkpoint(),
-                                 status.last_checkpoint().duration_micros()),
-                    Bigint(status.num_restarts()), Bigint(status.memory_bytes()),
-                    Bigint(status.disk_bytes())});
+    rows.push_back(
+        {Bigint(record.id()), Text(record.name()), Text(JobStateName(status.state())),
+         Bigint(status.attempt()), Bigint(status.published_epoch()), Bigint(status.durable_epoch()),
+         TimeOrNull(status.created_at_micros()), TimeOrNull(status.ended_at_micros()),
+         TextOrNull(status.error().message()), Double(status.rows_in_per_second()),
+         TimeOrNull(status.last_checkpoint().created_at_micros()),
+         BigintOrNull(status.has_last_checkpoint(), status.last_checkpoint().size_bytes()),
+         BigintOrNull(status.has_last_checkpoint(), status.last_checkpoint().duration_micros()),
+         Bigint(status.num_restarts()), Bigint(status.memory_bytes()),
+         Bigint(status.disk_bytes())});
   }
   return rows;
 }

@@ -16,10 +16,10 @@ namespace millrace {
 namespace {
 
 absl::Status WrongValue(const SubscribeOption& option, absl::string_view expected) {
-  return MakeError(SqlState::kInvalidParameterValue,
-                   absl::StrCat("invalid value for option \"", option.key, "\": \"", option.value,
-                                "\""),
-                   absl::StrCat("expected ", expected));
+  return MakeError(
+      SqlState::kInvalidParameterValue,
+      absl::StrCat("invalid value for option \"", option.key, "\": \"", option.value, "\""),
+      absl::StrCat("expected ", expected));
 }
 
 absl::Status ReadSwitch(const SubscribeOption& option, bool* value) {

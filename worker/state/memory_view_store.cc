@@ -212,8 +212,9 @@ absl::StatusOr<std::vector<Batch>> MemoryViewStore::ReadChanges(const ViewPart& 
     MutexLock lock(found->mutex);
     const Epoch needed = from_the_beginning ? through : after;
     if (needed < found->base_epoch) {
-      return MakeError(SqlState::kInvalidParameterValue,
-                       absl::StrCat("changes behind epoch ", after.value(), " are not kept any more"));
+      return MakeError(
+          SqlState::kInvalidParameterValue,
+          absl::StrCat("changes behind epoch ", after.value(), " are not kept any more"));
     }
     if (from_the_beginning) batches = found->base;
     for (const Delta& delta : found->deltas) {

@@ -65,7 +65,8 @@ int main(int argc, char** argv) {
   auto connection = millrace::Connection::Open(options);
   if (!connection.ok()) return Fail(connection.error());
 
-  // Without a request id of our own the connection makes one: sending it again starts nothing twice.
+  // Without a request id of our own the connection makes one: sending it again starts nothing
+  // twice.
   auto id = (*connection)->SubmitJob(script);
   if (!id.ok()) return Fail(id.error());
   millrace::JobStatus last;

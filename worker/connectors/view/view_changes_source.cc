@@ -21,7 +21,8 @@ std::shared_ptr<arrow::Array> Constant(int64_t value, int64_t length) {
 }  // namespace
 
 absl::Status ViewChangesSource::Open(const v1::Split& split) {
-  if (!split.has_view_changes()) return InternalError("a scan of changes got a split of another kind");
+  if (!split.has_view_changes())
+    return InternalError("a scan of changes got a split of another kind");
   if (split.has_resume() && split.resume().rows() != 0) {
     return InternalError("a scan of changes cannot go on in the middle of a split");
   }
@@ -57,8 +58,8 @@ absl::StatusOr<PollResult> ViewChangesSource::Poll(const PollBudget& budget, Bat
     columns.push_back(Constant(1, length));
   } else {
     std::vector<int64_t> slice(weights + next_row_, weights + next_row_ + length);
-    columns.push_back(std::make_shared<arrow::Int64Array>(
-        length, arrow::Buffer::FromVector(std::move(slice))));
+    columns.push_back(
+        std::make_shared<arrow::Int64Array>(length, arrow::Buffer::FromVector(std::move(slice))));
   }
   for (int column = 0; column < whole.num_columns(); ++column) {
     columns.push_back(whole.column(column)->Slice(next_row_, length));

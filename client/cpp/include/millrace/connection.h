@@ -99,7 +99,8 @@ class Connection {
   // Calls `on_status` on this thread with the status now and after each change, at most five times
   // a second, until the job is at its end, `on_status` returns false, or `timeout` has passed
   // (57014). Begins again by itself when the connection breaks. 0 = no timeout.
-  Result<void> WatchJob(std::string_view job, const std::function<bool(const JobStatus&)>& on_status,
+  Result<void> WatchJob(std::string_view job,
+                        const std::function<bool(const JobStatus&)>& on_status,
                         std::chrono::milliseconds timeout = {});
   // The status at the job's end, whichever that is. 0 = no timeout.
   Result<JobStatus> WaitForJob(std::string_view job, std::chrono::milliseconds timeout = {});

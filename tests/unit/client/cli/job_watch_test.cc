@@ -66,7 +66,8 @@ TEST(JobWatchTest, JsonIsOneObjectForEachStatus) {
 }
 
 TEST(JobWatchTest, AScreenIsCutToItsSize) {
-  const std::string screen = ScreenText("first line\n…econd\nthird\nfourth\n", {.rows = 4, .columns = 5});
+  const std::string screen =
+      ScreenText("first line\n…econd\nthird\nfourth\n", {.rows = 4, .columns = 5});
   EXPECT_EQ(screen, "\x1b[Hfirst\x1b[K\n…econ\x1b[K\n… 2 m\x1b[K\n\x1b[J");
   EXPECT_EQ(ScreenText("a\nb\n", {.rows = 4, .columns = 5}), "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");
 }

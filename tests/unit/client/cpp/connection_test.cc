@@ -98,8 +98,9 @@ class FakeCoordinator final : public v1::SqlService::Service {
          {std::vector<int64_t>{1, 2}, std::vector<int64_t>{}, std::vector<int64_t>{3}}) {
       arrow::Int64Builder builder;
       EXPECT_TRUE(builder.AppendValues(values).ok());
-      auto batch = arrow::RecordBatch::Make(ToArrowSchema({{"a", SqlType::Of(TypeId::kInt64)}}),
-                                            static_cast<int64_t>(values.size()), {*builder.Finish()});
+      auto batch =
+          arrow::RecordBatch::Make(ToArrowSchema({{"a", SqlType::Of(TypeId::kInt64)}}),
+                                   static_cast<int64_t>(values.size()), {*builder.Finish()});
       v1::ExecuteResponse message;
       message.mutable_batch()->set_ipc_message(
           (*arrow::ipc::SerializeRecordBatch(*batch, arrow::ipc::IpcWriteOptions::Defaults()))

@@ -11,10 +11,9 @@ namespace millrace {
 namespace {
 
 absl::Status SomeError() {
-  return MakeError(
-      ErrorDetail{SqlState::kUndefinedColumn, 8, "did you mean \"price\"?", Blame::kUser,
-                  Retry::kNever},
-      "column \"pric\" does not exist");
+  return MakeError(ErrorDetail{SqlState::kUndefinedColumn, 8, "did you mean \"price\"?",
+                               Blame::kUser, Retry::kNever},
+                   "column \"pric\" does not exist");
 }
 
 TEST(PublicFormTest, AnErrorKeepsAllThatItCarries) {

@@ -152,7 +152,8 @@ TEST(BinderStatementTest, SubscribesToViews) {
   EXPECT_FALSE(plain.snapshot);
   EXPECT_FALSE(plain.progress);
   const auto all = BindAs<BoundSubscribe>(
-      "SUBSCRIBE TO public.per_minute WITH (snapshot = true, 'epochs' = 'published', progress = 1)");
+      "SUBSCRIBE TO public.per_minute WITH (snapshot = true, 'epochs' = 'published', progress = "
+      "1)");
   EXPECT_EQ(all.epochs, SubscribeEpochs::kPublished);
   EXPECT_TRUE(all.snapshot);
   EXPECT_TRUE(all.progress);
