@@ -127,42 +127,47 @@ absl::Status SubscribeStatement::Follow() {
     MR_ASSIGN_OR_RETURN(
         const ChangesView now,
         parts_.streams.AwaitChanges(
-            subscriber_, [this](const ChangesView& view) { return view.ended || HasWork(view); },
+            subscriber_, [this](const ChangesView& view) { return HasWork(view) || AllSent(view); },
             context_.cancellation));
-    if (!HasWork(now)) return absl::OkStatus();  // The job is at its end, and all of it was sent.
+    if (!HasWork(now)) return absl::OkStatus();
     MR_RETURN_IF_ERROR(Work(now));
   }
 }
 
 absl::Status SubscribeStatement::Begin() {
-  while (true) {
-    MR_ASSIGN_OR_RETURN(
-        const ChangesView now,
-        parts_.streams.AwaitChanges(
-            subscriber_,
-            [](const ChangesView& view) { return view.readable && view.published_epoch > 0; },
-            context_.cancellation));
+  snapshot_due_ = statement_.snapshot;
+  while (sent_ == 0) {
+    MR_ASSIGN_OR_RETURN(const ChangesView now,
+                        parts_.streams.AwaitChanges(
+                            subscriber_,
+                            [](const ChangesView& view) {
+                              return view.readable && view.published_epoch > 0;
+                            },
+                            context_.cancellation));
     attempt_ = now.attempt;
     sent_ = now.published_epoch;
-    if (!statement_.snapshot) break;
-    if (durable_ && !now.ended) {
+    // 0 again if the job is restarted meanwhile.
+    if (durable_ && snapshot_due_ && !now.ended) {
       MR_ASSIGN_OR_RETURN(sent_, AwaitDurableEpoch());
-      if (sent_ == 0) continue;  // The job was restarted meanwhile.
     }
-    RowsToClient client(context_.sink);
-    const absl::Status read = Read(0, sent_, client);
-    rows_ += client.rows();
-    if (read.ok()) {
-      fresh_ = false;
-      base_ = sent_;
-      Advance(sent_);
-      return WriteEnd(sent_);
-    }
-    MR_RETURN_IF_ERROR(OnBrokenRead(read, client.rows() > 0));
   }
   base_ = sent_;
   Advance(sent_);
-  return statement_.progress ? WriteEnd(sent_) : absl::OkStatus();
+  // Where a reader of durable epochs begins without a snapshot need not be durable.
+  const bool tell = statement_.progress && !durable_ && !snapshot_due_;
+  return tell ? WriteEnd(sent_) : absl::OkStatus();
+}
+
+absl::Status SubscribeStatement::SendSnapshot() {
+  RowsToClient client(context_.sink);
+  const absl::Status read = Read(0, sent_, client);
+  rows_ += client.rows();
+  if (!read.ok()) return OnBrokenRead(read, client.rows() > 0);
+  broken_reads_ = 0;
+  snapshot_due_ = false;
+  fresh_ = false;
+  base_ = sent_;
+  return WriteEnd(sent_);
 }
 
 absl::StatusOr<uint64_t> SubscribeStatement::AwaitDurableEpoch() {
@@ -197,13 +202,22 @@ uint64_t SubscribeStatement::Target(const ChangesView& now) const {
 bool SubscribeStatement::MaySend(const ChangesView& now) const {
   if (!fetched_.has_value()) return false;
   // Epochs are never used twice: an attempt that goes on from this one has found it durable.
-  if (now.attempt != attempt_) return now.restored_epoch == fetched_->epoch;
+  if (now.attempt != attempt_) {
+    return now.restored_epoch == fetched_->epoch && !fetched_->too_large;
+  }
   return now.durable_epoch >= fetched_->epoch;
+}
+
+bool SubscribeStatement::AllSent(const ChangesView& now) const {
+  return now.ended && now.attempt == attempt_ && !snapshot_due_ && !fetched_.has_value() &&
+         Target(now) == 0;
 }
 
 bool SubscribeStatement::HasWork(const ChangesView& now) const {
   if (MaySend(now) || now.behind) return true;
   if (!now.readable) return false;
+  // The rows of a view can be read when the attempt has published.
+  if (snapshot_due_) return now.attempt != attempt_ || now.published_epoch > 0;
   return now.attempt != attempt_ || (!fetched_.has_value() && Target(now) > 0);
 }
 
@@ -211,6 +225,7 @@ absl::Status SubscribeStatement::Work(const ChangesView& now) {
   if (MaySend(now)) return SendFetched();
   if (now.behind) return Behind();
   if (now.attempt != attempt_) return OnRestart(now);
+  if (snapshot_due_) return SendSnapshot();
   return ReadNext(now);
 }
 
@@ -219,7 +234,7 @@ absl::Status SubscribeStatement::OnRestart(const ChangesView& now) {
   fetched_.reset();
   broken_reads_ = 0;
   const uint64_t restored = now.restored_epoch;
-  if (fresh_ || sent_ == restored) {
+  if (sent_ == restored || snapshot_due_ || (fresh_ && restored < sent_)) {
     sent_ = restored;
   } else if (sent_ < restored) {
     return Behind();
@@ -241,12 +256,8 @@ absl::Status SubscribeStatement::TakeBackTo(uint64_t epoch) {
   Advance(sent_);
   MR_RETURN_IF_ERROR(WriteMark(epoch));
   // What was sent first, the rows at base_, is taken back too.
-  if (!statement_.snapshot || epoch >= base_) return absl::OkStatus();
-  base_ = epoch;
-  RowsToClient client(context_.sink);
-  MR_RETURN_IF_ERROR(Read(0, epoch, client));
-  rows_ += client.rows();
-  return WriteEnd(epoch);
+  snapshot_due_ = statement_.snapshot && epoch < base_;
+  return absl::OkStatus();
 }
 
 absl::Status SubscribeStatement::ReadNext(const ChangesView& now) {
@@ -301,7 +312,10 @@ absl::Status SubscribeStatement::SendFetched() {
 // have left can not be taken back from a reader who is promised that nothing ever is.
 absl::Status SubscribeStatement::OnBrokenRead(const absl::Status& error, bool rows_left) {
   MR_RETURN_IF_ERROR(context_.cancellation.status());
-  if (rows_left || ++broken_reads_ > kBrokenReadsMax) return error;
+  if (rows_left) return error;
+  // After a restart the rows of views are still being loaded for a while.
+  const bool loading = GetErrorDetail(error).state == SqlState::kObjectNotInPrerequisiteState;
+  if (!loading && ++broken_reads_ > kBrokenReadsMax) return error;
   const auto patience_until = std::chrono::steady_clock::now() + kPause;
   return parts_.streams
       .AwaitChanges(

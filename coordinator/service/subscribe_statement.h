@@ -44,14 +44,18 @@ class SubscribeStatement {
   };
 
   absl::Status Follow();
-  // Chooses the epoch from which the changes go on, and sends the rows there if asked for.
+  // Chooses the epoch from which the changes go on.
   absl::Status Begin();
   absl::StatusOr<uint64_t> AwaitDurableEpoch();
+  // The job is at its end, and the reader has everything.
+  bool AllSent(const ChangesView& now) const;
   // True if something can be done.
   bool HasWork(const ChangesView& now) const;
   absl::Status Work(const ChangesView& now);
   absl::Status OnRestart(const ChangesView& now);
   absl::Status TakeBackTo(uint64_t epoch);
+  // The rows at sent_.
+  absl::Status SendSnapshot();
   absl::Status ReadNext(const ChangesView& now);
   absl::Status SendFetched();
   absl::Status OnBrokenRead(const absl::Status& error, bool rows_left);
@@ -83,6 +87,8 @@ class SubscribeStatement {
   uint64_t sent_ = 0;
   // Nothing has been promised to the reader yet.
   bool fresh_ = true;
+  // The reader has nothing: first come the rows at sent_.
+  bool snapshot_due_ = false;
   std::optional<Fetched> fetched_;
   int broken_reads_ = 0;
   uint64_t rows_ = 0;
