@@ -241,7 +241,8 @@ absl::StatusOr<Prepass> RunPrepass(absl::string_view sql, std::vector<SqlToken> 
   }
   PrepassText text(result);
   MR_ASSIGN_OR_RETURN(const size_t first, HeadRewriter(text).Run());
-  MR_RETURN_IF_ERROR(RewriteBody(text, first));
+  // Of a subscription nothing is left but a name.
+  if (result.head != StatementHead::kSubscribe) MR_RETURN_IF_ERROR(RewriteBody(text, first));
   return result;
 }
 

@@ -232,7 +232,7 @@ def test_errors_keep_their_place(client, source):
     for sql, sqlstate, position in (
         ("SELECT 1; SUBSCRIBE TO events", "42809", 24),
         ("SUBSCRIBE TO counts WITH (snapshots = true)", "22023", 27),
-        ("EXPLAIN SUBSCRIBE TO counts", "0A000", 0),
+        ("EXPLAIN SUBSCRIBE TO counts", "0A000", 1),
     ):
         with pytest.raises(StatementFailed) as failed:
             client.execute(sql)
@@ -260,6 +260,7 @@ def test_the_command_line_prints_rows_as_they_come(client, cluster, source, form
 
     def printed(num_lines):
         nonlocal out
+        assert process.poll() is None, process.stderr.read()
         os.set_blocking(process.stdout.fileno(), False)
         out += process.stdout.read() or b""
         return out.count(b"\n") >= num_lines
