@@ -137,13 +137,12 @@ absl::Status SubscribeStatement::Follow() {
 absl::Status SubscribeStatement::Begin() {
   snapshot_due_ = statement_.snapshot;
   while (sent_ == 0) {
-    MR_ASSIGN_OR_RETURN(const ChangesView now,
-                        parts_.streams.AwaitChanges(
-                            subscriber_,
-                            [](const ChangesView& view) {
-                              return view.readable && view.published_epoch > 0;
-                            },
-                            context_.cancellation));
+    MR_ASSIGN_OR_RETURN(
+        const ChangesView now,
+        parts_.streams.AwaitChanges(
+            subscriber_,
+            [](const ChangesView& view) { return view.readable && view.published_epoch > 0; },
+            context_.cancellation));
     attempt_ = now.attempt;
     sent_ = now.published_epoch;
     // 0 again if the job is restarted meanwhile.

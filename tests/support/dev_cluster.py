@@ -18,8 +18,7 @@ class DevCluster:
     START_TIMEOUT_S = 60.0
     STOP_TIMEOUT_S = 20.0
 
-    def __init__(self, build: Path, data_dir: Path, num_workers: int = 2, num_slots: int = 0) -> None:
-        """`num_slots`: of each worker; 0 shares the cores."""
+    def __init__(self, build: Path, data_dir: Path, num_workers: int = 2) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir
         self._out = data_dir / "dev.out"
@@ -27,7 +26,7 @@ class DevCluster:
         binary = build / "bin" / "millrace"
         if not binary.exists():
             raise FileNotFoundError(f"{binary} is not there; run deploy/build.sh first")
-        arguments = ["--data-dir", str(data_dir), "--workers", str(num_workers), "--slots", str(num_slots)]
+        arguments = ["--data-dir", str(data_dir), "--workers", str(num_workers)]
         with self._out.open("wb") as out, self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [str(binary), "dev", *arguments, "--port", "0", "--control-port", "0"],
@@ -46,11 +45,6 @@ class DevCluster:
             time.sleep(0.02)
         self.stop()
         raise RuntimeError(f"millrace dev did not start:\n{self.log_tail()}")
-
-    @property
-    def pid(self) -> int:
-        """The process above all others of the cluster."""
-        return self._process.pid
 
     def log_tail(self, num_lines: int = 40) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-num_lines:])

@@ -53,7 +53,7 @@ TEST(PrepassTest, TakesSubscriptionsApart) {
   EXPECT_EQ(plain.head, StatementHead::kSubscribe);
   EXPECT_EQ(plain.text, "TABLE        s.v");
   const Prepass result = Rewrite("Subscribe to v WITH (a = 'X y', \"B\" = True, 'c.d' = 7)");
-  EXPECT_EQ(result.text, "TABLE        v                                          ");
+  EXPECT_EQ(result.text, "TABLE        v                                        ");
   ASSERT_EQ(result.subscribe_options.size(), 3);
   EXPECT_EQ(result.subscribe_options[0].key, "a");
   EXPECT_EQ(result.subscribe_options[0].value, "X y");
