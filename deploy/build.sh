@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Configures and builds into build/<kind>; the programs are then in build/<kind>/bin.
 #
-#   deploy/build.sh [release|debug|asan|tsan] [targets...]     default: release, the three programs
+#   deploy/build.sh [release|debug|asan|tsan] [targets...]     default: release, the programs
 #   deploy/build.sh debug all                                  everything, tests too
 #
 # MILLRACE_JOBS sets the number of parallel compilations (default: one a core, at most one for each 2 GB).
@@ -14,7 +14,7 @@ case "${1:-}" in
   -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
 targets=("$@")
-[ "${#targets[@]}" -gt 0 ] || targets=(millrace-coordinator millrace-worker millrace)
+[ "${#targets[@]}" -gt 0 ] || targets=(millrace-coordinator millrace-worker millrace millrace-client-example)
 
 deploy/setup.sh --minimal
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/error_text.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/job_watch.h"
 #include "client/cli/script_file.h"
 #include "client/cli/status_text.h"
 #include "client/cli/verbs.h"
@@ -18,7 +19,7 @@ namespace millrace {
 namespace {
 
 struct JobFlags {
-  std::string server = "127.0.0.1:7461";
+  std::string server = kDefaultServer;
   std::string job;
   std::string file;
   std::string name;
@@ -45,16 +46,17 @@ ExitCode EndCode(const v1::JobStatus& status) {
   return status.state() == v1::JOB_STATE_FAILED ? ExitCode::kJobFailed : ExitCode::kOk;
 }
 
-// Follows the job to its end; with `print_all` every change is printed, otherwise the last status.
+// Follows the job to its end; with `print_all` every change is shown, otherwise the last status.
 ExitCode Follow(Client& client, const JobFlags& flags, bool print_all) {
   CancelToken cancel;
   InterruptWatcher watcher([&cancel] { cancel.Cancel(); });
   v1::JobStatus last;
+  JobWatch shown(stdout, flags.json);
   const absl::Status status = client.WatchJob(
       flags.job,
       [&](const v1::JobStatus& now) {
         last = now;
-        if (print_all) PrintJob(now, flags.json);
+        if (print_all) shown.Show(now);
         return !HasEnded(now);
       },
       &cancel);
@@ -131,8 +133,7 @@ struct ActionSpec {
 CLI::App* AddAction(CLI::App& parent, const ActionSpec& spec,
                     const std::shared_ptr<JobFlags>& flags, ExitCode* exit_code) {
   CLI::App* verb = parent.add_subcommand(spec.name, spec.description);
-  verb->add_option("--server", flags->server, "host:port of the coordinator")
-      ->capture_default_str();
+  AddServerOption(*verb, &flags->server);
   verb->callback([flags, exit_code, action = spec.action] {
     auto client = Client::Connect({.server = flags->server});
     *exit_code = client.ok() ? action(**client, *flags) : Report(client.status());
@@ -168,7 +169,7 @@ void AddJobVerb(CLI::App& app, ExitCode* exit_code) {
   add_json(submit);
   add_json(add("list", "All jobs, newest first", List));
   add_json(add_named("get", "Steps and tasks of a job", Get));
-  add_json(add_named("watch", "Print the status at each change until the end",
+  add_json(add_named("watch", "Show the status at each change until the end",
                      [](Client& client, JobFlags& f) { return Follow(client, f, true); }));
   add_named("plan", "The job's physical plan", Plan);
   add_named("stop", "Drain, take a final checkpoint, stop",

@@ -40,6 +40,7 @@ class TablePrinter final : public ResultPrinter {
   }
 
   void Write(const arrow::RecordBatch& batch) override {
+    if (batch.num_rows() == 0 && !rows_.empty()) WritePage();
     for (int64_t row = 0; row < batch.num_rows(); ++row) {
       std::vector<std::string> cells(schema_.size());
       for (size_t i = 0; i < schema_.size(); ++i) {

@@ -21,7 +21,8 @@ enum class OutputFormat { kTable, kCsv, kJson, kJsonl };
 absl::StatusOr<OutputFormat> ParseOutputFormat(absl::string_view name);
 
 // Writes result sets, one after another, to a file as rows arrive; holds no more than a page of
-// rows (the table form needs widths: those of the first page). Values are in PostgreSQL's text
+// rows (the table form needs widths: those of the first page); a batch without rows shows what has
+// come before it. Values are in PostgreSQL's text
 // form.
 //   csv: a header for each result set; NULL is empty, the empty string is "".
 //   json: one array of objects for each result set. jsonl: one object a line.

@@ -17,7 +17,7 @@ namespace millrace {
 namespace {
 
 struct SqlFlags {
-  std::string server = "127.0.0.1:7461";
+  std::string server = kDefaultServer;
   std::string command;
   std::string file;
   std::string format = "table";
@@ -82,8 +82,7 @@ void AddSqlVerb(CLI::App& app, ExitCode* exit_code) {
   verb->add_option("-f,--file,file", flags->file, "Script; - for standard input");
   verb->add_option("-o,--output", flags->format, "table, csv, json or jsonl")
       ->capture_default_str();
-  verb->add_option("--server", flags->server, "host:port of the coordinator")
-      ->capture_default_str();
+  AddServerOption(*verb, &flags->server);
   verb->add_flag("--keep-going", flags->keep_going,
                  "Print an error in its place and go on with the next statement");
   verb->callback([flags, exit_code] { *exit_code = Sql(*flags); });

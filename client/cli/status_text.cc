@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
@@ -37,6 +38,21 @@ std::string EventTime(bool has, int64_t micros) {
   return micros == INT64_MAX ? "end" : Moment(micros);
 }
 
+std::string Bytes(uint64_t bytes) {
+  constexpr uint64_t kKib = 1024;
+  if (bytes < kKib) return absl::StrCat(bytes, " B");
+  if (bytes < kKib * kKib) return absl::StrCat(bytes / kKib, " KiB");
+  if (bytes < kKib * kKib * kKib) return absl::StrCat(bytes / (kKib * kKib), " MiB");
+  return absl::StrFormat("%.1f GiB", static_cast<double>(bytes) / (kKib * kKib * kKib));
+}
+
+// Rows a second.
+std::string Rate(double rows) { return absl::StrFormat("%.0f", rows); }
+
+std::string Seconds(int64_t micros) {
+  return absl::StrFormat("%.1f s", static_cast<double>(std::max<int64_t>(0, micros)) / 1e6);
+}
+
 std::string Duration(int64_t from, int64_t to) {
   if (from == 0 || to < from) return "-";
   return absl::StrCat((to - from) / 1000, " ms");
@@ -51,22 +67,46 @@ std::string ErrorLine(const v1::Error& error) {
       detail.hint().empty() ? "" : absl::StrCat(" (", detail.hint(), ")"));
 }
 
+std::string CheckpointText(const v1::JobStatus& job) {
+  if (!job.has_last_checkpoint()) return "";
+  const v1::CheckpointSummary& last = job.last_checkpoint();
+  return absl::StrCat("checkpoint ", last.epoch(), last.final() ? " (final)" : "", "  ",
+                      Seconds(job.now_micros() - last.created_at_micros()), " old, made in ",
+                      last.duration_micros() / 1000, " ms, ", Bytes(last.size_bytes()), " in ",
+                      last.num_files(), " files, ", Bytes(last.uploaded_bytes()), " uploaded\n");
+}
+
+std::string RestartsText(const v1::JobStatus& job) {
+  if (job.num_restarts() == 0) return "";
+  std::string text = absl::StrCat("restarts ", job.num_restarts(), "\n");
+  for (const v1::JobRestart& restart : job.restarts()) {
+    const std::string from = restart.restored_epoch() == 0
+                                 ? std::string("began again")
+                                 : absl::StrCat("went on from epoch ", restart.restored_epoch());
+    absl::StrAppend(&text, "  ", Time(restart.at_micros()), "  attempt ", restart.attempt(),
+                    " ended, ", from, ": ", ErrorLine(restart.cause()), "\n");
+  }
+  return text;
+}
+
 std::string StepsText(const v1::JobStatus& job) {
-  AlignedText steps({"step", "state", "workers", "rows in", "rows", "late", "bad", "watermark",
-                     "epoch", "touched", "time", "stored at", "statement"});
+  AlignedText steps({"step", "state", "workers", "rows in", "in/s", "rows", "late", "bad",
+                     "watermark", "epoch", "touched", "time", "stored at", "statement"});
   std::string errors;
   for (const v1::StepStatus& step : job.steps()) {
     const std::string workers = absl::StrJoin(step.worker_ids(), ",");
     steps.Add(
         {absl::StrCat(step.index() + 1), StateWord(v1::StepState_Name(step.state()), "STEP_STATE_"),
-         workers.empty() ? "-" : workers, absl::StrCat(step.rows_in()), absl::StrCat(step.rows()),
-         absl::StrCat(step.late_rows()), absl::StrCat(step.bad_rows()),
-         EventTime(step.has_watermark(), step.watermark_micros()), absl::StrCat(step.epoch()),
-         absl::StrCat(step.epoch_rows_touched()),
+         workers.empty() ? "-" : workers, absl::StrCat(step.rows_in()),
+         Rate(step.rows_in_per_second()), absl::StrCat(step.rows()), absl::StrCat(step.late_rows()),
+         absl::StrCat(step.bad_rows()), EventTime(step.has_watermark(), step.watermark_micros()),
+         absl::StrCat(step.epoch()), absl::StrCat(step.epoch_rows_touched()),
          Duration(step.started_at_micros(), step.ended_at_micros()),
          step.stored_at().empty() ? "-" : step.stored_at(), step.title()});
     if (step.has_error()) {
-      absl::StrAppend(&errors, "step ", step.index() + 1, " error ", ErrorLine(step.error()), "\n");
+      // A step that goes on waits for what the error says to pass.
+      const char* word = step.state() == v1::STEP_STATE_RUNNING ? " waits: " : " error ";
+      absl::StrAppend(&errors, "step ", step.index() + 1, word, ErrorLine(step.error()), "\n");
     }
   }
   return steps.ToString("") + errors;
@@ -77,9 +117,9 @@ std::string TasksText(const v1::JobStatus& job) {
   for (const v1::FragmentStatus& fragment : job.fragments()) {
     titles[{fragment.job_id(), fragment.fragment()}] = fragment.title();
   }
-  AlignedText tasks({"task", "step", "worker", "state", "rows in", "rows out", "remote out",
-                     "remote in", "state rows", "touched", "watermark", "epoch", "late", "bad",
-                     "waits for", "operators"});
+  AlignedText tasks({"task", "step", "worker", "state", "rows in", "in/s", "rows out", "out/s",
+                     "remote out", "remote in", "state rows", "state bytes", "touched", "watermark",
+                     "epoch", "late", "bad", "waits for", "operators"});
   std::string errors;
   for (const v1::TaskProgress& task : job.tasks()) {
     const std::string name =
@@ -87,9 +127,10 @@ std::string TasksText(const v1::JobStatus& job) {
     const std::string touched = absl::StrCat(task.epoch_rows_touched(), "/", task.rows_touched());
     tasks.Add({name, absl::StrCat(task.step() + 1), absl::StrCat(task.worker_id()),
                StateWord(v1::TaskState_Name(task.state()), "TASK_STATE_"),
-               absl::StrCat(task.rows_in()), absl::StrCat(task.rows_out()),
+               absl::StrCat(task.rows_in()), Rate(task.rows_in_per_second()),
+               absl::StrCat(task.rows_out()), Rate(task.rows_out_per_second()),
                absl::StrCat(task.remote_bytes_out()), absl::StrCat(task.remote_bytes_in()),
-               absl::StrCat(task.state_rows()), touched,
+               absl::StrCat(task.state_rows()), absl::StrCat(task.state_bytes()), touched,
                EventTime(task.has_watermark(), task.watermark_micros()), absl::StrCat(task.epoch()),
                absl::StrCat(task.late_rows()), absl::StrCat(task.bad_rows()),
                task.waiting_for().empty() ? "-" : task.waiting_for(),
@@ -103,13 +144,18 @@ std::string TasksText(const v1::JobStatus& job) {
 
 }  // namespace
 
+std::string JobStateWord(const v1::JobStatus& job) {
+  return StateWord(v1::JobState_Name(job.state()), "JOB_STATE_");
+}
+
 std::string JobText(const v1::JobStatus& job) {
-  std::string text =
-      absl::StrCat("job ", job.id(), job.name().empty() ? "" : absl::StrCat(" (", job.name(), ")"),
-                   "  ", StateWord(v1::JobState_Name(job.state()), "JOB_STATE_"), "\n", "created ",
-                   Time(job.created_at_micros()), "  ended ", Time(job.ended_at_micros()),
-                   "  attempt ", job.attempt(), "\nepoch published ", job.published_epoch(),
-                   "  durable ", job.durable_epoch(), "\n");
+  std::string text = absl::StrCat(
+      "job ", job.id(), job.name().empty() ? "" : absl::StrCat(" (", job.name(), ")"), "  ",
+      JobStateWord(job), "\n", "created ", Time(job.created_at_micros()), "  ended ",
+      Time(job.ended_at_micros()), "  attempt ", job.attempt(), "\nepoch published ",
+      job.published_epoch(), "  durable ", job.durable_epoch(), "\nrows in ",
+      Rate(job.rows_in_per_second()), "/s  state in memory ", Bytes(job.memory_bytes()),
+      ", on disk ", Bytes(job.disk_bytes()), "\n", CheckpointText(job), RestartsText(job));
   if (job.has_error()) absl::StrAppend(&text, "error ", ErrorLine(job.error()), "\n");
   if (job.steps_size() > 0) absl::StrAppend(&text, "\n", StepsText(job));
   if (job.tasks_size() > 0) absl::StrAppend(&text, "\n", TasksText(job));
@@ -119,21 +165,25 @@ std::string JobText(const v1::JobStatus& job) {
 std::string JobsText(const std::vector<v1::JobStatus>& jobs) {
   AlignedText table({"id", "name", "state", "created", "ended", "epoch", "error"});
   for (const v1::JobStatus& job : jobs) {
-    table.Add({job.id(), job.name(), StateWord(v1::JobState_Name(job.state()), "JOB_STATE_"),
-               Time(job.created_at_micros()), Time(job.ended_at_micros()),
-               absl::StrCat(job.published_epoch()), job.error().message()});
+    table.Add({job.id(), job.name(), JobStateWord(job), Time(job.created_at_micros()),
+               Time(job.ended_at_micros()), absl::StrCat(job.published_epoch()),
+               job.error().message()});
   }
   return table.ToString("");
 }
 
 std::string WorkersText(const std::vector<v1::WorkerStatus>& workers) {
-  AlignedText table({"id", "name", "state", "address", "slots", "tasks", "memory", "joined"});
+  AlignedText table({"id", "name", "state", "address", "slots", "tasks", "memory", "for rows",
+                     "state on disk", "disk free", "joined", "lost because"});
   for (const v1::WorkerStatus& worker : workers) {
-    table.Add({absl::StrCat(worker.worker_id()), worker.name(),
-               StateWord(v1::WorkerState_Name(worker.state()), "WORKER_STATE_"),
-               worker.data_address(), absl::StrCat(worker.slots()),
-               absl::StrCat(worker.running_tasks()), absl::StrCat(worker.rss_bytes() >> 20, " MiB"),
-               Time(worker.joined_at_micros())});
+    table.Add(
+        {absl::StrCat(worker.worker_id()), worker.name(),
+         StateWord(v1::WorkerState_Name(worker.state()), "WORKER_STATE_"), worker.data_address(),
+         absl::StrCat(worker.slots()), absl::StrCat(worker.running_tasks()),
+         Bytes(worker.rss_bytes()),
+         absl::StrCat(Bytes(worker.memory_used_bytes()), " of ", Bytes(worker.memory_bytes_max())),
+         Bytes(worker.state_disk_bytes()), Bytes(worker.disk_free_bytes()),
+         Time(worker.joined_at_micros()), worker.lost_reason()});
   }
   return table.ToString("");
 }

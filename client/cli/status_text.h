@@ -16,7 +16,9 @@ class WorkerStatus;
 
 // Statuses as aligned text for people; lines end with a newline.
 
-// Everything of one job: state, steps, tasks with worker, rows, watermark, epoch, last error.
+// "running", "finished".
+std::string JobStateWord(const v1::JobStatus& job);
+// Everything of one job: state, checkpoint, restarts, steps, tasks, errors.
 std::string JobText(const v1::JobStatus& job);
 // One line for each job.
 std::string JobsText(const std::vector<v1::JobStatus>& jobs);

@@ -22,4 +22,10 @@ void AddWorkerVerb(CLI::App& app, ExitCode* exit_code);
 void AddHealthVerb(CLI::App& app, ExitCode* exit_code);
 void AddVersionVerb(CLI::App& app, ExitCode* exit_code);
 
+// Where verbs look for a cluster unless told otherwise.
+inline constexpr char kDefaultServer[] = "127.0.0.1:7461";
+
+// --server H:P of a verb; without it $MILLRACE_SERVER, without that what `*server` holds.
+void AddServerOption(CLI::App& verb, std::string* server);
+
 }  // namespace millrace

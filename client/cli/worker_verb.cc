@@ -42,7 +42,7 @@ ExitCode DrainWorker(const std::string& server, const std::string& worker) {
 
 void AddWorkerVerb(CLI::App& app, ExitCode* exit_code) {
   struct Flags {
-    std::string server = "127.0.0.1:7461";
+    std::string server = kDefaultServer;
     bool json = false;
     std::string worker;
   };
@@ -50,8 +50,7 @@ void AddWorkerVerb(CLI::App& app, ExitCode* exit_code) {
   CLI::App* verb = app.add_subcommand("worker", "Workers of a cluster");
   verb->require_subcommand(1);
   CLI::App* list = verb->add_subcommand("list", "All workers, also lost ones");
-  list->add_option("--server", flags->server, "host:port of the coordinator")
-      ->capture_default_str();
+  AddServerOption(*list, &flags->server);
   list->add_flag("--json", flags->json, "One JSON object a line");
   list->callback([flags, exit_code] { *exit_code = ListWorkers(flags->server, flags->json); });
   CLI::App* drain = verb->add_subcommand(

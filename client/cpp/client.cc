@@ -2,17 +2,15 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 
 #include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/cpp/channel.h"
 #include "client/cpp/result_decoder.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
-#include "common/net/rpc_status.h"
 #include "common/types/utf8.h"
 #include "millrace/v1/checkpoint_service.grpc.pb.h"
 #include "millrace/v1/cluster_service.grpc.pb.h"
@@ -29,19 +27,12 @@ absl::Status CheckEncoding(absl::string_view sql) {
                    "the statement is not valid UTF-8, or holds a zero byte");
 }
 
-// Results come in messages of at most one batch; a row may be 50 MB and more.
-constexpr int kMessageBytesMax = 1 << 30;
 constexpr std::chrono::seconds kUnaryDeadline{30};
+// A server gives a job ten minutes to drain.
+constexpr std::chrono::minutes kStopDeadline{11};
 
 void SetUnaryDeadline(grpc::ClientContext& context) {
   context.set_deadline(std::chrono::system_clock::now() + kUnaryDeadline);
-}
-
-// Longer than the server waits for a job's checkpoint.
-constexpr std::chrono::minutes kDrainDeadline{11};
-
-void SetDrainDeadline(grpc::ClientContext& context) {
-  context.set_deadline(std::chrono::system_clock::now() + kDrainDeadline);
 }
 
 absl::Status StatementErrorToStatus(const v1::StatementError& error) {
@@ -132,14 +123,9 @@ Client::Client() : stubs_(std::make_unique<Stubs>()) {}
 Client::~Client() = default;
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& options) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-  // No proxy from the environment: the address is meant as written.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   std::unique_ptr<Client> client(new Client());
   Stubs& stubs = *client->stubs_;
-  stubs.channel =
-      grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(), arguments);
+  stubs.channel = MakeClientChannel(options.server);
   stubs.sql = v1::SqlService::NewStub(stubs.channel);
   stubs.job = v1::JobService::NewStub(stubs.channel);
   stubs.checkpoint = v1::CheckpointService::NewStub(stubs.channel);
@@ -184,7 +170,7 @@ absl::Status Client::Execute(absl::string_view sql, const ExecuteOptions& option
   const grpc::Status status = reader->Finish();
   if (cancel != nullptr) cancel->state_->Attach(nullptr);
   if (!handled.ok()) return handled;
-  return FromGrpcStatus(status);
+  return CallStatus(status);
 }
 
 absl::StatusOr<std::string> Client::SubmitJob(absl::string_view sql, absl::string_view name,
@@ -199,7 +185,7 @@ absl::StatusOr<std::string> Client::SubmitJob(absl::string_view sql, absl::strin
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::SubmitJobResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->job->Submit(&context, request, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->job->Submit(&context, request, &response)));
   return response.job_id();
 }
 
@@ -209,7 +195,7 @@ absl::StatusOr<v1::JobStatus> Client::GetJob(absl::string_view job) {
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::GetJobResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->job->Get(&context, request, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->job->Get(&context, request, &response)));
   return std::move(*response.mutable_status());
 }
 
@@ -217,7 +203,7 @@ absl::StatusOr<std::vector<v1::JobStatus>> Client::ListJobs() {
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::ListJobsResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->job->List(&context, {}, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->job->List(&context, {}, &response)));
   return std::vector<v1::JobStatus>(response.jobs().begin(), response.jobs().end());
 }
 
@@ -235,16 +221,16 @@ absl::Status Client::WatchJob(absl::string_view job,
   if (enough) context.TryCancel();
   const grpc::Status status = reader->Finish();
   if (cancel != nullptr) cancel->state_->Attach(nullptr);
-  return enough ? absl::OkStatus() : FromGrpcStatus(status);
+  return enough ? absl::OkStatus() : CallStatus(status);
 }
 
 absl::Status Client::StopJob(absl::string_view job) {
   v1::StopJobRequest request;
   request.set_job(std::string(job));
   grpc::ClientContext context;
-  SetDrainDeadline(context);
+  context.set_deadline(std::chrono::system_clock::now() + kStopDeadline);
   v1::StopJobResponse response;
-  return FromGrpcStatus(stubs_->job->Stop(&context, request, &response));
+  return CallStatus(stubs_->job->Stop(&context, request, &response));
 }
 
 absl::StatusOr<uint64_t> Client::RestartJob(absl::string_view job, uint64_t checkpoint_epoch,
@@ -254,9 +240,9 @@ absl::StatusOr<uint64_t> Client::RestartJob(absl::string_view job, uint64_t chec
   request.set_checkpoint_epoch(checkpoint_epoch);
   request.set_request_id(std::string(request_id));
   grpc::ClientContext context;
-  SetDrainDeadline(context);
+  context.set_deadline(std::chrono::system_clock::now() + kStopDeadline);
   v1::RestartJobResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->job->Restart(&context, request, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->job->Restart(&context, request, &response)));
   return response.restored_epoch();
 }
 
@@ -266,7 +252,7 @@ absl::Status Client::CancelJob(absl::string_view job) {
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::CancelJobResponse response;
-  return FromGrpcStatus(stubs_->job->Cancel(&context, request, &response));
+  return CallStatus(stubs_->job->Cancel(&context, request, &response));
 }
 
 absl::StatusOr<std::string> Client::GetJobPlan(absl::string_view job) {
@@ -275,7 +261,7 @@ absl::StatusOr<std::string> Client::GetJobPlan(absl::string_view job) {
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::GetJobPlanResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->job->GetPlan(&context, request, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->job->GetPlan(&context, request, &response)));
   return response.text();
 }
 
@@ -285,7 +271,7 @@ absl::StatusOr<std::vector<v1::JobCheckpoint>> Client::ListCheckpoints(absl::str
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::ListCheckpointsResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->checkpoint->List(&context, request, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->checkpoint->List(&context, request, &response)));
   return std::vector<v1::JobCheckpoint>(response.checkpoints().begin(),
                                         response.checkpoints().end());
 }
@@ -294,9 +280,9 @@ absl::StatusOr<std::vector<v1::JobCheckpoint>> Client::CreateCheckpoint(absl::st
   v1::CreateCheckpointRequest request;
   request.set_job(std::string(job));
   grpc::ClientContext context;
-  SetDrainDeadline(context);
+  context.set_deadline(std::chrono::system_clock::now() + kStopDeadline);
   v1::CreateCheckpointResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->checkpoint->Create(&context, request, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->checkpoint->Create(&context, request, &response)));
   return std::vector<v1::JobCheckpoint>(response.checkpoints().begin(),
                                         response.checkpoints().end());
 }
@@ -304,9 +290,9 @@ absl::StatusOr<std::vector<v1::JobCheckpoint>> Client::CreateCheckpoint(absl::st
 absl::StatusOr<v1::InspectCheckpointResponse> Client::InspectCheckpoint(
     const v1::InspectCheckpointRequest& request) {
   grpc::ClientContext context;
-  SetDrainDeadline(context);
+  context.set_deadline(std::chrono::system_clock::now() + kStopDeadline);
   v1::InspectCheckpointResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->checkpoint->Inspect(&context, request, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->checkpoint->Inspect(&context, request, &response)));
   return response;
 }
 
@@ -314,7 +300,7 @@ absl::StatusOr<std::vector<v1::WorkerStatus>> Client::ListWorkers() {
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::ListWorkersResponse response;
-  MR_RETURN_IF_ERROR(FromGrpcStatus(stubs_->cluster->ListWorkers(&context, {}, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->cluster->ListWorkers(&context, {}, &response)));
   return std::vector<v1::WorkerStatus>(response.workers().begin(), response.workers().end());
 }
 
@@ -324,7 +310,7 @@ absl::Status Client::DrainWorker(absl::string_view worker) {
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::DrainWorkerResponse response;
-  return FromGrpcStatus(stubs_->cluster->DrainWorker(&context, request, &response));
+  return CallStatus(stubs_->cluster->DrainWorker(&context, request, &response));
 }
 
 }  // namespace millrace

@@ -22,6 +22,8 @@ class ResultDecoder {
   absl::Status SetSchema(const v1::ResultSchema& schema);
   // Valid after SetSchema.
   const Schema& schema() const { return schema_; }
+  // Columns of the decoded batches; null before SetSchema.
+  const std::shared_ptr<arrow::Schema>& arrow_schema() const { return arrow_schema_; }
   absl::StatusOr<std::shared_ptr<arrow::RecordBatch>> Decode(const v1::ResultBatch& batch) const;
 
  private:

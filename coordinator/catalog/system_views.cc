@@ -17,6 +17,7 @@ constexpr v1::TypeId kText = v1::TYPE_ID_TEXT;
 constexpr v1::TypeId kTime = v1::TYPE_ID_TIMESTAMPTZ;
 constexpr v1::TypeId kEventTime = v1::TYPE_ID_TIMESTAMP;
 constexpr v1::TypeId kBoolean = v1::TYPE_ID_BOOLEAN;
+constexpr v1::TypeId kDouble = v1::TYPE_ID_FLOAT64;
 
 // Ids of system views lie above all that the allocator can give out.
 constexpr uint64_t kFirstSystemId = uint64_t{1} << 62;
@@ -77,7 +78,10 @@ CatalogObjectPtr TasksView(uint64_t index) {
                    {"local_bytes_in", kBigint},
                    {"rows_touched", kBigint},
                    {"epoch_rows_touched", kBigint},
-                   {"error", kText}});
+                   {"error", kText},
+                   {"rows_in_per_second", kDouble},
+                   {"rows_out_per_second", kDouble},
+                   {"state_bytes", kBigint}});
 }
 
 CatalogObjectPtr StepsView(uint64_t index) {
@@ -98,7 +102,8 @@ CatalogObjectPtr StepsView(uint64_t index) {
                    {"epoch", kBigint},
                    {"late_rows", kBigint},
                    {"bad_rows", kBigint},
-                   {"epoch_rows_touched", kBigint}});
+                   {"epoch_rows_touched", kBigint},
+                   {"rows_in_per_second", kDouble}});
 }
 
 CatalogObjectPtr OperatorsView(uint64_t index) {
@@ -158,7 +163,59 @@ CatalogObjectPtr WorkersView(uint64_t index) {
                    {"cpu_micros", kBigint},
                    {"pid", kBigint},
                    {"version", kText},
-                   {"joined_at", kTime}});
+                   {"joined_at", kTime},
+                   {"memory_used_bytes", kBigint},
+                   {"memory_bytes_max", kBigint},
+                   {"state_disk_bytes", kBigint},
+                   {"disk_free_bytes", kBigint},
+                   {"heard_at", kTime},
+                   {"lost_reason", kText}});
+}
+
+CatalogObjectPtr JobsView(uint64_t index) {
+  return MakeView(index, "millrace.jobs",
+                  {{"id", kBigint},
+                   {"name", kText},
+                   {"state", kText},
+                   {"attempt", kBigint},
+                   {"published_epoch", kBigint},
+                   {"durable_epoch", kBigint},
+                   {"created_at", kTime},
+                   {"ended_at", kTime},
+                   {"error", kText},
+                   {"rows_in_per_second", kDouble},
+                   {"checkpoint_at", kTime},
+                   {"checkpoint_bytes", kBigint},
+                   {"checkpoint_micros", kBigint},
+                   {"restarts", kBigint},
+                   {"memory_bytes", kBigint},
+                   {"disk_bytes", kBigint}});
+}
+
+CatalogObjectPtr RestartsView(uint64_t index) {
+  return MakeView(index, "millrace.restarts",
+                  {{"job_id", kBigint},
+                   {"job", kText},
+                   {"attempt", kBigint},
+                   {"at", kTime},
+                   {"restored_epoch", kBigint},
+                   {"sqlstate", kText},
+                   {"cause", kText}});
+}
+
+CatalogObjectPtr CheckpointsView(uint64_t index) {
+  return MakeView(index, "millrace.checkpoints",
+                  {{"job_id", kBigint},
+                   {"job", kText},
+                   {"epoch", kBigint},
+                   {"attempt", kBigint},
+                   {"created_at", kTime},
+                   {"duration_micros", kBigint},
+                   {"files", kBigint},
+                   {"size_bytes", kBigint},
+                   {"uploaded_bytes", kBigint},
+                   {"final", kBoolean},
+                   {"manifest", kText}});
 }
 
 }  // namespace
@@ -166,16 +223,7 @@ CatalogObjectPtr WorkersView(uint64_t index) {
 std::vector<CatalogObjectPtr> SystemViews() {
   uint64_t index = 0;
   std::vector<CatalogObjectPtr> views;
-  views.push_back(MakeView(index++, "millrace.jobs",
-                           {{"id", kBigint},
-                            {"name", kText},
-                            {"state", kText},
-                            {"attempt", kBigint},
-                            {"published_epoch", kBigint},
-                            {"durable_epoch", kBigint},
-                            {"created_at", kTime},
-                            {"ended_at", kTime},
-                            {"error", kText}}));
+  views.push_back(JobsView(index++));
   views.push_back(StepsView(index++));
   views.push_back(TasksView(index++));
   views.push_back(PositionsView(index++));
@@ -196,6 +244,8 @@ std::vector<CatalogObjectPtr> SystemViews() {
                             {"kept", kBigint}}));
   views.push_back(OperatorsView(index++));
   views.push_back(EpochsView(index++));
+  views.push_back(RestartsView(index++));
+  views.push_back(CheckpointsView(index++));
   return views;
 }
 

@@ -112,6 +112,7 @@ absl::StatusOr<std::unique_ptr<AttemptRuns::Run>> AttemptRuns::MakeRun(
   spec.scans.clear();
   run->state.emplace(run->placements);
   run->spec = std::move(spec);
+  run->rates.emplace(*run->spec.plan);
   run->observer = std::move(observer);
   return run;
 }
@@ -287,27 +288,31 @@ std::vector<v1::TaskProgress> AttemptRuns::Progress(uint64_t job_id) const {
 
 AttemptTasks AttemptRuns::LastTasks(uint64_t job_id) const {
   MutexLock lock(mutex_);
-  AttemptTasks last;
   const auto it = runs_.find(job_id);
-  if (it == runs_.end()) {
-    const AttemptTasks* ended = ended_.Find(job_id);
-    return ended == nullptr ? last : *ended;
+  if (it != runs_.end()) return TasksOf(*it->second);
+  const AttemptTasks* ended = ended_.Find(job_id);
+  return ended == nullptr ? AttemptTasks() : *ended;
+}
+
+AttemptTasks AttemptRuns::TasksOf(const Run& run) const {
+  const int64_t now = clock_.MonotonicMicros();
+  AttemptTasks tasks;
+  tasks.job_id = run.spec.job_id;
+  tasks.plan = run.spec.plan;
+  for (const auto& [task, progress] : run.progress) {
+    const TaskRate rate = run.rates->Of(task, now);
+    v1::TaskProgress& out = tasks.tasks.emplace_back(progress);
+    out.set_rows_in_per_second(rate.rows_in);
+    out.set_rows_out_per_second(rate.rows_out);
+    if (rate.rows_scanned > 0) tasks.scan_rates[task] = rate.rows_scanned;
   }
-  last.job_id = job_id;
-  last.plan = it->second->spec.plan;
-  for (const auto& [task, progress] : it->second->progress) last.tasks.push_back(progress);
-  return last;
+  return tasks;
 }
 
 std::vector<AttemptTasks> AttemptRuns::AllTasks() const {
   MutexLock lock(mutex_);
   std::vector<AttemptTasks> all = ended_.All();
-  for (const auto& [id, run] : runs_) {
-    AttemptTasks& last = all.emplace_back();
-    last.job_id = id;
-    last.plan = run->spec.plan;
-    for (const auto& [task, progress] : run->progress) last.tasks.push_back(progress);
-  }
+  for (const auto& [id, run] : runs_) all.push_back(TasksOf(*run));
   return all;
 }
 
@@ -400,6 +405,7 @@ void AttemptRuns::ApplyProgress(const v1::TaskProgress& progress) {
     return;
   }
   it->second = progress;
+  run->rates->Observe(progress, clock_.MonotonicMicros());
 }
 
 AttemptRuns::Notice AttemptRuns::OnTaskUpdate(Run& run, const v1::TaskUpdate& update) {

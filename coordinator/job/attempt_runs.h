@@ -17,6 +17,7 @@
 #include "coordinator/epoch/task_key.h"
 #include "coordinator/job/attempt_state.h"
 #include "coordinator/job/ended_attempts.h"
+#include "coordinator/job/task_rates.h"
 #include "coordinator/membership/worker_registry.h"
 #include "coordinator/scheduler/split_pool.h"
 #include "millrace/v1/control.pb.h"
@@ -95,8 +96,8 @@ class AttemptRuns final : public WorkerListener {
 
   // Tasks of the job's current attempt; empty if none runs.
   std::vector<v1::TaskProgress> Progress(uint64_t job_id) const;
-  // The same with the plan; of a script's step also when it has ended, as long as that is kept. No
-  // plan: nothing is known of the job.
+  // The same with the plan and with rates; of a script's step also when it has ended, as long as
+  // that is kept. No plan: nothing is known of the job.
   AttemptTasks LastTasks(uint64_t job_id) const;
   // Those of every job, by age.
   std::vector<AttemptTasks> AllTasks() const;
@@ -118,6 +119,7 @@ class AttemptRuns final : public WorkerListener {
     bool starts_itself = false;
     std::map<uint32_t, SplitPool> pools;
     std::map<TaskKey, v1::TaskProgress> progress;
+    std::optional<TaskRates> rates;
     std::vector<v1::StagedFile> staged_files;
     uint64_t sink_rows = 0;
     std::vector<v1::KeptRow> kept_rows;
@@ -151,6 +153,8 @@ class AttemptRuns final : public WorkerListener {
   Notice Dispatch(Run& run, WorkerId worker, const v1::WorkerMessage& message)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static void Tell(Notice notice);
+  // Counters and rates of now.
+  AttemptTasks TasksOf(const Run& run) const;
   // Tasks that have not reported their end before that of their attempt.
   static void SettleTasks(Run& run);
 

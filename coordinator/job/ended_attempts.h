@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <vector>
 
+#include "coordinator/epoch/task_key.h"
 #include "millrace/v1/control.pb.h"
 
 namespace millrace {
@@ -15,6 +17,8 @@ struct AttemptTasks {
   uint64_t job_id = 0;
   std::shared_ptr<const v1::PhysicalPlan> plan;
   std::vector<v1::TaskProgress> tasks;
+  // Rows a second that each task's scans read; tasks without a rate are absent.
+  std::map<TaskKey, double> scan_rates = {};
 };
 
 // The last counters of attempts that are over, for people who look at a job after its end. Keeps

@@ -205,6 +205,8 @@ void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch rest
   stream.attempt = attempt.attempt;
   stream.attempt_started = false;
   stream.attempt_ended = false;
+  stream.restored_epoch = attempt.restore.has_value() ? attempt.restore->epoch() : 0;
+  stream.kept_changes.clear();
   stream.staged_epoch = 0;
   stream.worker_lost = false;
   stream.leaving.reset();

@@ -62,7 +62,7 @@ void StreamJobs::AbandonCheckpoint(uint64_t job_id, uint32_t attempt, const absl
 }
 
 void StreamJobs::StoreIfReady(Stream& stream) {
-  if (!stream.checkpoint->ReadyToStore()) return;
+  if (!stream.checkpoint->ReadyToStore() || AwaitsSubscribers(stream)) return;
   const PublishedEpoch* published = stream.epochs->At(*stream.checkpoint->epoch());
   const EpochKind kind = published != nullptr ? published->kind : EpochKind::kCheckpoint;
   v1::CheckpointManifest manifest = stream.checkpoint->TakeManifest(parts_.clock.MonotonicMicros());

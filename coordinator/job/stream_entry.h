@@ -30,6 +30,26 @@ struct StreamJobs::FollowedTable {
   std::vector<std::pair<uint64_t, std::shared_ptr<const CatalogSnapshot>>> pins;
 };
 
+// What one epoch changed in the job's views, as long as somebody may have to read it.
+struct StreamJobs::KeptChanges {
+  uint64_t epoch = 0;
+  uint64_t rows = 0;
+  // It is made durable, if nothing goes wrong.
+  bool checkpoint = false;
+};
+
+// A reader of the changes of a view; guarded by the mutex of StreamJobs.
+struct StreamJobs::Subscriber {
+  uint64_t job_id = 0;
+  uint64_t object_id = 0;
+  // The view's, for messages.
+  std::string name;
+  // It has everything up to this epoch; what changed behind it is kept.
+  uint64_t floor = 0;
+  // Too much would have to be kept: it is given up.
+  bool behind = false;
+};
+
 // One streaming job, guarded by the mutex of StreamJobs.
 struct StreamJobs::Stream {
   StreamSpec spec;
@@ -51,6 +71,13 @@ struct StreamJobs::Stream {
   std::vector<FollowedTable> tables;
   // Something was handed out since the newest epoch was started.
   bool tables_changed = false;
+
+  // Where the current attempt went on; 0 = at the beginning.
+  uint64_t restored_epoch = 0;
+  // Published epochs of the attempt that some reader has not fetched, ascending.
+  std::deque<KeptChanges> kept_changes;
+  // The checkpoint under way waits so long for readers to fetch its epoch.
+  int64_t fetch_deadline_micros = 0;
 
   uint64_t durable_epoch = 0;
   std::string manifest;

@@ -32,7 +32,7 @@ void StreamJobs::Send(const std::set<WorkerId>& workers, const v1::CoordinatorMe
 }
 
 void StreamJobs::Tick() {
-  const bool have_workers = !parts_.registry.Active().empty();
+  const bool have_workers = parts_.registry.has_active();
   MutexLock lock(mutex_);
   const int64_t now = parts_.clock.MonotonicMicros();
   std::vector<std::pair<Stream*, EpochKind>> due;
@@ -44,6 +44,7 @@ void StreamJobs::Tick() {
       work_.Add([this, job_id = id] { StartAttempt(job_id).IgnoreError(); });
     }
     if (stream->phase != StreamPhase::kRunning || !stream->attempt_started) continue;
+    StoreIfReady(*stream);  // It may have waited long enough for readers.
     const std::optional<EpochKind> kind = DueEpoch(*stream, now);
     if (kind.has_value()) {
       due.emplace_back(stream.get(), *kind);
@@ -186,6 +187,7 @@ void StreamJobs::Publish(Stream& stream, const PublishedEpoch& published) {
   stream.checkpoint->OnPublished(published);
   stream.kept_rows.Publish(published.epoch);
   ReleaseTables(stream, published);
+  KeepChanges(stream, published);
   stream.epochs->Retain(RetentionFloor());
   if (!stream.ever_published) {
     stream.ever_published = true;
@@ -201,7 +203,7 @@ void StreamJobs::Publish(Stream& stream, const PublishedEpoch& published) {
   out.set_job_id(stream.spec.job_id);
   out.set_attempt(stream.attempt);
   out.set_epoch(published.epoch);
-  out.set_oldest_readable(stream.epochs->oldest_readable());
+  out.set_oldest_readable(std::min(stream.epochs->oldest_readable(), SubscriberFloor(stream)));
   Send(stream.workers, message);
   changed_.NotifyAll();
 }

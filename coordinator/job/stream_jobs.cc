@@ -206,11 +206,9 @@ absl::Status StreamJobs::Drop(uint64_t job_id) {
   return removed;
 }
 
-namespace {
-
-// The parts of a view: one for each task that keeps some of its rows.
-void AddParts(const v1::PhysicalPlan& plan, const std::vector<v1::TaskPlacement>& placements,
-              const ViewPartAtEpoch& base, std::vector<ViewPartAtEpoch>& parts) {
+void StreamJobs::AddParts(const v1::PhysicalPlan& plan,
+                          const std::vector<v1::TaskPlacement>& placements,
+                          const ViewPartAtEpoch& base, std::vector<ViewPartAtEpoch>& parts) {
   for (const v1::Fragment& fragment : plan.fragments()) {
     bool keeps = false;
     ForEachNode(fragment.root(), [&](const v1::PlanNode& node) {
@@ -227,7 +225,7 @@ void AddParts(const v1::PhysicalPlan& plan, const std::vector<v1::TaskPlacement>
   }
 }
 
-bool KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id) {
+bool StreamJobs::KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id) {
   std::vector<ViewPartAtEpoch> parts;
   ViewPartAtEpoch base;
   base.object_id = object_id;
@@ -238,6 +236,8 @@ bool KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id) {
   }
   return !parts.empty();
 }
+
+namespace {
 
 JobCutOffer OfferOf(uint64_t job_id, StreamPhase phase, const JobEpochs& epochs) {
   JobCutOffer offer;
@@ -339,8 +339,9 @@ StreamView StreamJobs::ViewOf(const Stream& stream) const {
   view.error = stream.error;
   view.last_error = stream.error.ok() ? stream.last_error : stream.error;
   view.kept_rows = stream.kept_rows.rows();
-  view.tasks = parts_.runs.Progress(stream.spec.job_id);
-  if (view.tasks.empty()) view.tasks = stream.last_tasks;
+  AttemptTasks now = parts_.runs.LastTasks(stream.spec.job_id);
+  view.tasks = now.tasks.empty() ? stream.last_tasks : std::move(now.tasks);
+  view.scan_rates = std::move(now.scan_rates);
   view.plan = stream.spec.plan;
   return view;
 }

@@ -24,6 +24,7 @@
 #include "coordinator/epoch/kept_row_log.h"
 #include "coordinator/job/attempt_runs.h"
 #include "coordinator/job/cancellation.h"
+#include "coordinator/job/changes_view.h"
 #include "coordinator/job/job_files.h"
 #include "coordinator/job/job_store.h"
 #include "coordinator/job/stream_spec.h"
@@ -63,6 +64,8 @@ struct StreamView {
   // Malformed rows kept up to the newest published epoch; never null.
   std::shared_ptr<const std::vector<v1::KeptRow>> kept_rows;
   std::vector<v1::TaskProgress> tasks;
+  // As in AttemptTasks.
+  std::map<TaskKey, double> scan_rates;
   std::shared_ptr<const v1::PhysicalPlan> plan;
 };
 
@@ -139,6 +142,24 @@ class StreamJobs {
   absl::Status WaitUntil(uint64_t job_id, const Condition& done, int64_t timeout_micros,
                          Cancellation& token);
 
+  // Readers of the changes of a view (stream_subscribers.cc). A subscriber that was added must be
+  // removed by who uses it; it is used by one thread. What has changed behind the newest published
+  // epoch is kept for it.
+  absl::StatusOr<uint64_t> AddSubscriber(uint64_t object_id);
+  void RemoveSubscriber(uint64_t subscriber);
+  // It has everything up to `epoch`: only what changed behind it is kept.
+  void AdvanceSubscriber(uint64_t subscriber, uint64_t epoch);
+  // Its job makes a checkpoint soon, also if nothing has come in.
+  void WantCheckpoint(uint64_t subscriber);
+  // Waits until `ready` says so. 55000 once the view is gone or its job was cancelled or has
+  // failed.
+  absl::StatusOr<ChangesView> AwaitChanges(uint64_t subscriber,
+                                           const std::function<bool(const ChangesView&)>& ready,
+                                           Cancellation& token);
+  // The parts of the view, for the changes in (after, through]; 0 = all rows at `through`.
+  std::vector<ViewPartAtEpoch> ChangesBetween(uint64_t subscriber, uint64_t after,
+                                              uint64_t through) const;
+
   // Ends every wait, now and from now on: the process ends.
   void Shutdown();
 
@@ -167,6 +188,8 @@ class StreamJobs {
  private:
   class Observer;
   struct FollowedTable;
+  struct KeptChanges;
+  struct Subscriber;
   struct Stream;
 
   // stream_jobs.cc
@@ -175,6 +198,11 @@ class StreamJobs {
   Stream* Find(uint64_t job_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<BoundViews> BindLocked(const std::set<ViewRead>& reads)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static bool KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id);
+  // The parts of a view: one for each task that keeps some of its rows.
+  static void AddParts(const v1::PhysicalPlan& plan,
+                       const std::vector<v1::TaskPlacement>& placements,
+                       const ViewPartAtEpoch& base, std::vector<ViewPartAtEpoch>& parts);
   StreamView ViewOf(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Wait(Cancellation& token, const std::function<absl::StatusOr<bool>()>& done);
 
@@ -232,10 +260,17 @@ class StreamJobs {
                            std::string* name);
   absl::Status CommitSinks(const v1::CheckpointManifest& manifest) const;
   absl::Status RemoveUnusedCheckpoints(uint64_t job_id) const;
+  // stream_subscribers.cc
+  static ChangesView ChangesOf(const Stream& stream, const Subscriber& subscriber);
+  uint64_t SubscriberFloor(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void KeepChanges(Stream& stream, const PublishedEpoch& published)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool AwaitsSubscribers(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // stream_epochs.cc
   std::optional<EpochKind> DueEpoch(Stream& stream, int64_t now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static bool CheckpointIsDue(const Stream& stream, int64_t now);
   bool SourcesAreQuiet(const Stream& stream, int64_t now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int64_t now)
@@ -263,6 +298,8 @@ class StreamJobs {
   uint64_t stale_messages_ ABSL_GUARDED_BY(mutex_) = 0;
   // Cuts that statements read: epoch → statements.
   std::map<uint64_t, int> pinned_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, Subscriber> subscribers_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_subscriber_ ABSL_GUARDED_BY(mutex_) = 0;
   // Pins outlive statements, not this object; they find out here.
   std::shared_ptr<StreamJobs*> self_;
 

@@ -115,6 +115,23 @@ struct BoundWaitFor {
   int64_t timeout_micros = 0;
 };
 
+// Which epochs a reader of a view's changes gets.
+enum class SubscribeEpochs : uint8_t {
+  // Those that survive the loss of all processes; nothing is ever taken back.
+  kDurable,
+  // Every epoch as it is published; what a recovery loses is taken back.
+  kPublished,
+};
+// SUBSCRIBE TO view [WITH (…)].
+struct BoundSubscribe {
+  std::shared_ptr<const v1::CatalogObject> view;
+  SubscribeEpochs epochs = SubscribeEpochs::kDurable;
+  // First the rows at the epoch from which the changes go on.
+  bool snapshot = false;
+  // A row of weight 0 behind the changes of each epoch, also when there are none.
+  bool progress = false;
+};
+
 struct BoundStatement;
 struct BoundExplain {
   bool analyze = false;
@@ -126,7 +143,7 @@ struct BoundExplain {
 struct BoundStatement {
   std::variant<BoundSelect, BoundCreateTable, BoundCreateView, BoundCreateTableAs, BoundInsert,
                BoundCopyTo, BoundCopyFrom, BoundDrop, BoundShow, BoundDescribe, BoundSet,
-               BoundFlush, BoundWaitFor, BoundExplain>
+               BoundFlush, BoundWaitFor, BoundSubscribe, BoundExplain>
       statement;
 };
 

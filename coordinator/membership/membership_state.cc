@@ -32,11 +32,11 @@ absl::Status CheckHello(const v1::WorkerHello& hello, absl::string_view coordina
 std::vector<WorkerId> MembershipState::Join(WorkerId id, const v1::WorkerHello& hello, Moment now) {
   MR_CHECK(!workers_.contains(id));
   std::vector<WorkerId> replaced;
-  for (auto& [other_id, other] : workers_) {
+  for (const auto& [other_id, other] : workers_) {
     if (other.phase == WorkerPhase::kLost || other.incarnation != hello.incarnation()) continue;
-    other.phase = WorkerPhase::kLost;
     replaced.push_back(other_id);
   }
+  for (WorkerId other : replaced) Lose(other, "it has reconnected, under another id");
   WorkerEntry entry;
   entry.id = id;
   entry.name = hello.name();
@@ -65,17 +65,29 @@ void MembershipState::ApplyHeartbeat(WorkerId id, const v1::Heartbeat& heartbeat
   WorkerEntry& entry = it->second;
   entry.rss_bytes = heartbeat.rss_bytes();
   entry.cpu_micros = heartbeat.cpu_micros();
+  entry.memory_used_bytes = heartbeat.memory_used_bytes();
+  entry.memory_bytes_max = heartbeat.memory_bytes_max();
+  entry.disk_free_bytes = heartbeat.disk_free_bytes();
+  entry.state_sizes.clear();
+  for (const v1::JobStateSize& size : heartbeat.state_sizes()) {
+    entry.state_sizes.push_back(
+        {size.job_id(), size.attempt(), size.memory_bytes(), size.disk_bytes()});
+  }
   entry.last_heartbeat_wall_micros = now.wall_micros;
   entry.running_tasks = static_cast<uint32_t>(
       std::count_if(heartbeat.tasks().begin(), heartbeat.tasks().end(),
                     [](const auto& task) { return task.state() == v1::TASK_STATE_RUNNING; }));
 }
 
-bool MembershipState::Lose(WorkerId id) {
+bool MembershipState::Lose(WorkerId id, absl::string_view reason) {
   auto it = workers_.find(id);
   if (it == workers_.end() || it->second.phase == WorkerPhase::kLost) return false;
-  it->second.phase = WorkerPhase::kLost;
-  it->second.running_tasks = 0;
+  WorkerEntry& entry = it->second;
+  entry.phase = WorkerPhase::kLost;
+  entry.lost_reason = std::string(reason);
+  entry.running_tasks = 0;
+  entry.memory_used_bytes = 0;
+  entry.state_sizes.clear();
   ForgetOldLosses();
   return true;
 }
@@ -88,7 +100,8 @@ std::vector<WorkerId> MembershipState::Expire(Moment now, int64_t timeout_micros
       expired.push_back(id);
     }
   }
-  for (WorkerId id : expired) Lose(id);
+  const std::string reason = absl::StrCat("silent for more than ", timeout_micros / 1000, " ms");
+  for (WorkerId id : expired) Lose(id, reason);
   return expired;
 }
 
@@ -127,6 +140,11 @@ absl::StatusOr<WorkerId> MembershipState::Find(absl::string_view id_or_name) con
 bool MembershipState::IsActive(WorkerId id) const {
   auto it = workers_.find(id);
   return it != workers_.end() && it->second.phase == WorkerPhase::kActive;
+}
+
+bool MembershipState::has_active() const {
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [](const auto& entry) { return entry.second.phase == WorkerPhase::kActive; });
 }
 
 std::vector<WorkerEntry> MembershipState::Active() const {

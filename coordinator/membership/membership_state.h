@@ -19,6 +19,16 @@ class WorkerHello;
 
 enum class WorkerPhase : uint8_t { kActive, kDraining, kLost };
 
+// What one attempt of a streaming job keeps on a worker.
+struct JobStateBytes {
+  uint64_t job_id = 0;
+  uint32_t attempt = 0;
+  // Operators' tables and views.
+  uint64_t memory_bytes = 0;
+  // State database.
+  uint64_t disk_bytes = 0;
+};
+
 // What is known of one worker process.
 struct WorkerEntry {
   WorkerId id;
@@ -32,6 +42,15 @@ struct WorkerEntry {
   uint32_t running_tasks = 0;
   uint64_t rss_bytes = 0;
   uint64_t cpu_micros = 0;
+  // Bytes that tasks hold now, and may hold, for rows and state.
+  uint64_t memory_used_bytes = 0;
+  uint64_t memory_bytes_max = 0;
+  // Free where the worker's data folder lies.
+  uint64_t disk_free_bytes = 0;
+  // Empty for a lost worker: what it kept is gone.
+  std::vector<JobStateBytes> state_sizes;
+  // Why a lost worker was lost.
+  std::string lost_reason;
   int64_t joined_wall_micros = 0;
   int64_t last_heartbeat_wall_micros = 0;
   // For the failure detector.
@@ -60,8 +79,8 @@ class MembershipState {
   // Any message counts as a sign of life.
   void Heard(WorkerId id, Moment now);
   void ApplyHeartbeat(WorkerId id, const v1::Heartbeat& heartbeat, Moment now);
-  // False if it was lost before or was never there.
-  bool Lose(WorkerId id);
+  // False if it was lost before or was never there. `reason`: for people.
+  bool Lose(WorkerId id, absl::string_view reason);
   // The workers that have been silent for longer than `timeout_micros`; they are lost now.
   std::vector<WorkerId> Expire(Moment now, int64_t timeout_micros);
 
@@ -72,6 +91,8 @@ class MembershipState {
   absl::StatusOr<WorkerId> Find(absl::string_view id_or_name) const;
 
   bool IsActive(WorkerId id) const;
+  // Some worker is.
+  bool has_active() const;
   // By id.
   std::vector<WorkerEntry> Active() const;
   // Those that are about to leave too.

@@ -83,7 +83,7 @@ void WorkerRegistry::Receive(WorkerId worker, const v1::WorkerMessage& message) 
 void WorkerRegistry::Disconnect(WorkerId worker, const absl::Status& reason) {
   {
     MutexLock lock(mutex_);
-    if (!state_.Lose(worker)) return;
+    if (!state_.Lose(worker, absl::StrCat("connection lost: ", reason.message()))) return;
   }
   Lose({worker}, WorkerLost(absl::StrCat("connection to worker ", worker.value(),
                                          " was lost: ", reason.message())));
@@ -155,6 +155,11 @@ uint64_t WorkerRegistry::stale_messages() const {
   return stale_messages_;
 }
 
+bool WorkerRegistry::has_active() const {
+  MutexLock lock(mutex_);
+  return state_.has_active();
+}
+
 std::vector<WorkerEntry> WorkerRegistry::Active() const {
   MutexLock lock(mutex_);
   return state_.Active();
@@ -167,7 +172,7 @@ std::vector<WorkerEntry> WorkerRegistry::Connected() const {
 
 void WorkerRegistry::AwaitActive(std::chrono::microseconds at_most) const {
   MutexLock lock(mutex_);
-  if (state_.Active().empty()) joined_.WaitFor(mutex_, at_most);
+  if (!state_.has_active()) joined_.WaitFor(mutex_, at_most);
 }
 
 std::vector<WorkerEntry> WorkerRegistry::All() const {

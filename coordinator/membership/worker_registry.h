@@ -81,6 +81,7 @@ class WorkerRegistry {
   // False if the worker is not connected: its loss is or will be reported.
   bool Send(WorkerId worker, v1::CoordinatorMessage message);
 
+  bool has_active() const;
   // Those that take tasks.
   std::vector<WorkerEntry> Active() const;
   // Those that are about to leave too.

@@ -58,6 +58,25 @@ std::vector<v1::Split> ViewSplits(const v1::ScanNode& scan, const ReadSet& read_
   return splits;
 }
 
+std::vector<v1::Split> ViewChangesSplits(const v1::ScanNode& scan, const ReadSet& read_set) {
+  std::vector<v1::Split> splits;
+  for (const ViewPartAtEpoch& part : read_set.view_parts) {
+    if (part.object_id != scan.object_id()) continue;
+    v1::Split split;
+    split.set_id(splits.size());
+    split.set_worker_id(part.worker_id);
+    v1::ViewChangesSplit* changes = split.mutable_view_changes();
+    changes->set_object_id(part.object_id);
+    changes->set_job_id(part.job_id);
+    changes->set_attempt(part.attempt);
+    changes->set_task_index(part.task_index);
+    changes->set_after_epoch(part.changes_after);
+    changes->set_through_epoch(part.epoch);
+    splits.push_back(std::move(split));
+  }
+  return splits;
+}
+
 }  // namespace
 
 uint64_t AsOfEpoch(const v1::ScanNode& scan) {
@@ -123,6 +142,8 @@ absl::StatusOr<ScanSplits> SplitEnumerator::EnumerateScan(const v1::ScanNode& sc
     }
   } else if (scan.connector() == "view") {
     result.splits = ViewSplits(scan, read_set);
+  } else if (scan.connector() == "view_changes") {
+    result.splits = ViewChangesSplits(scan, read_set);
   } else {
     return NotSupported(absl::StrCat("reading from connector ", scan.connector()));
   }

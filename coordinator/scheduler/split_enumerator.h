@@ -30,6 +30,8 @@ struct ViewPartAtEpoch {
   uint32_t task_index = 0;
   uint32_t worker_id = 0;
   uint64_t epoch = 0;
+  // For scans of changes: those in (changes_after, epoch].
+  uint64_t changes_after = 0;
 };
 
 // What a statement reads beside files: bound once, at its start.

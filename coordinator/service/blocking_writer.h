@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -14,6 +15,10 @@
 #include "grpcpp/support/server_callback.h"
 
 namespace millrace {
+
+// When a message leaves: at once, or together with the one behind it, or the end, which must come
+// soon.
+enum class Leaves : uint8_t { kNow, kWithNext };
 
 // A response stream that a thread of ours writes with blocking calls. One message is on its way at
 // a time, so a client that does not read stops the writer, and after `stall_timeout` ends the call
@@ -35,7 +40,7 @@ class BlockingWriter final : public grpc::ServerWriteReactor<Response>,
   Cancellation& cancellation() { return cancellation_; }
 
   // Waits until the previous message is on the wire.
-  absl::Status Write(Response response) {
+  absl::Status Write(Response response, Leaves leaves = Leaves::kNow) {
     MutexLock lock(mutex_);
     const auto deadline = std::chrono::steady_clock::now() + stall_timeout_;
     while (writing_ && !broken_) {
@@ -50,7 +55,9 @@ class BlockingWriter final : public grpc::ServerWriteReactor<Response>,
     if (broken_) return CancelledByUser();
     message_ = std::move(response);
     writing_ = true;
-    this->StartWrite(&message_);
+    grpc::WriteOptions options;
+    if (leaves == Leaves::kWithNext) options.set_buffer_hint();
+    this->StartWrite(&message_, options);
     return absl::OkStatus();
   }
 

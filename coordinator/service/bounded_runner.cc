@@ -98,7 +98,7 @@ absl::StatusOr<BoundViews> BoundedRunner::BindViews(const v1::PhysicalPlan& plan
 // A cluster that has just started, or has just lost its last worker, gets some time.
 absl::Status BoundedRunner::WaitForWorker() {
   const int64_t deadline = parts_.clock.MonotonicMicros() + kWaitForClusterMicros;
-  while (parts_.registry.Active().empty() && parts_.clock.MonotonicMicros() < deadline) {
+  while (!parts_.registry.has_active() && parts_.clock.MonotonicMicros() < deadline) {
     context_.cancellation.CheckDeadline(parts_.clock);
     MR_RETURN_IF_ERROR(context_.cancellation.status());
     parts_.registry.AwaitActive(kPause);
@@ -119,6 +119,8 @@ absl::StatusOr<AttemptSpec> BoundedRunner::MakeSpec(const BoundedQuery& query,
   ReadSet read_set;
   read_set.catalog = query.catalog.get();
   read_set.view_parts = std::move(views.parts);
+  read_set.view_parts.insert(read_set.view_parts.end(), query.view_parts.begin(),
+                             query.view_parts.end());
   MR_ASSIGN_OR_RETURN(spec.scans, parts_.splits.Enumerate(*query.plan, read_set));
   return spec;
 }

@@ -26,6 +26,8 @@ struct BoundedQuery {
   std::shared_ptr<const v1::PhysicalPlan> plan;
   // Table versions are those of this snapshot.
   std::shared_ptr<const CatalogSnapshot> catalog;
+  // Beside the views that the plan names: what a scan of changes reads.
+  std::vector<ViewPartAtEpoch> view_parts = {};
 };
 
 struct BoundedResult {

@@ -52,6 +52,13 @@ grpc::ServerUnaryReactor* ClusterService::ListWorkers(grpc::CallbackServerContex
     status->set_last_heartbeat_micros(worker.last_heartbeat_wall_micros);
     status->set_version(worker.version);
     status->set_pid(worker.pid);
+    status->set_memory_used_bytes(worker.memory_used_bytes);
+    status->set_memory_bytes_max(worker.memory_bytes_max);
+    for (const JobStateBytes& size : worker.state_sizes) {
+      status->set_state_disk_bytes(status->state_disk_bytes() + size.disk_bytes);
+    }
+    status->set_disk_free_bytes(worker.disk_free_bytes);
+    status->set_lost_reason(worker.lost_reason);
   }
   return Reply(context);
 }

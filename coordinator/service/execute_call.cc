@@ -65,7 +65,7 @@ v1::ExecuteResponse ErrorResponse(const absl::Status& status) {
   return response;
 }
 
-absl::Status SendEnd(const StatementResult& result, ExecuteWriter& writer) {
+absl::Status SendEnd(const StatementResult& result, Leaves leaves, ExecuteWriter& writer) {
   for (const auto& [name, value] : result.settings) {
     v1::ExecuteResponse changed;
     changed.mutable_setting_changed()->set_name(name);
@@ -78,7 +78,7 @@ absl::Status SendEnd(const StatementResult& result, ExecuteWriter& writer) {
   end.set_tag(result.tag);
   end.set_rows(result.rows);
   if (result.stream_job_id != 0) end.set_job_id(std::to_string(result.stream_job_id));
-  return writer.Write(std::move(response));
+  return writer.Write(std::move(response), leaves);
 }
 
 }  // namespace
@@ -119,7 +119,10 @@ absl::Status ExecuteCall::RunStatements() {
     }
     for (const absl::StatusOr<StatementResult>& result : run.results) {
       if (index_ != first) MR_RETURN_IF_ERROR(SendStart(statements[index_]));
-      MR_RETURN_IF_ERROR(SendOutcome(result, statements[index_]));
+      // The end of the call follows the last one at once.
+      const bool last = index_ + 1 == all.size();
+      MR_RETURN_IF_ERROR(
+          SendOutcome(result, statements[index_], last ? Leaves::kWithNext : Leaves::kNow));
       ++index_;
     }
   }
@@ -135,7 +138,7 @@ absl::Status ExecuteCall::SendStart(const StatementText& statement) {
 }
 
 absl::Status ExecuteCall::SendOutcome(const absl::StatusOr<StatementResult>& result,
-                                      const StatementText& statement) {
+                                      const StatementText& statement, Leaves leaves) {
   if (!result.ok()) return writer_.Write(ErrorResponse(Shift(result.status(), statement)));
   for (const auto& [message, hint] : result->notices) {
     v1::ExecuteResponse response;
@@ -143,7 +146,7 @@ absl::Status ExecuteCall::SendOutcome(const absl::StatusOr<StatementResult>& res
     response.mutable_notice()->set_hint(hint);
     MR_RETURN_IF_ERROR(writer_.Write(std::move(response)));
   }
-  return SendEnd(*result, writer_);
+  return SendEnd(*result, leaves, writer_);
 }
 
 RunOutcome ExecuteCall::RunFrom(absl::Span<const std::string> statements) {

@@ -34,7 +34,7 @@ class ExecuteCall {
   RunOutcome RunFrom(absl::Span<const std::string> statements);
   absl::Status SendStart(const StatementText& statement);
   absl::Status SendOutcome(const absl::StatusOr<StatementResult>& result,
-                           const StatementText& statement);
+                           const StatementText& statement, Leaves leaves);
   void KeepSettings(const StatementResult& result);
   uint32_t At(size_t offset) const { return index_ + static_cast<uint32_t>(offset); }
 

@@ -27,6 +27,22 @@ absl::StatusOr<std::string> StreamBytes(const std::shared_ptr<arrow::Schema>& sc
 
 }  // namespace
 
+absl::StatusOr<IpcMessages> EncodeBatch(const arrow::RecordBatch& batch) {
+  IpcMessages messages;
+  // The schema message goes out when the writer is closed; a writer with a batch has written both.
+  MR_ASSIGN_OR_RETURN(
+      messages.schema,
+      StreamBytes(batch.schema(), [](arrow::ipc::RecordBatchWriter& out) { return out.Close(); }));
+  constexpr size_t kEndMarkerBytes = 8;
+  messages.schema.resize(messages.schema.size() - kEndMarkerBytes);
+  MR_ASSIGN_OR_RETURN(const std::string all,
+                      StreamBytes(batch.schema(), [&](arrow::ipc::RecordBatchWriter& out) {
+                        return out.WriteRecordBatch(batch);
+                      }));
+  messages.batch = all.substr(messages.schema.size());
+  return messages;
+}
+
 absl::Status WriteTextRows(const TextRows& rows, ResultSink& sink) {
   v1::Schema columns;
   arrow::FieldVector fields;
@@ -50,20 +66,10 @@ absl::Status WriteTextRows(const TextRows& rows, ResultSink& sink) {
   const auto schema = arrow::schema(fields);
   const auto batch =
       arrow::RecordBatch::Make(schema, static_cast<int64_t>(rows.rows.size()), std::move(arrays));
-  // The schema message goes out when the writer is closed; a writer with a batch has written both.
-  MR_ASSIGN_OR_RETURN(std::string head, StreamBytes(schema, [](arrow::ipc::RecordBatchWriter& out) {
-                        return out.Close();
-                      }));
-  constexpr size_t kEndMarkerBytes = 8;
-  head.resize(head.size() - kEndMarkerBytes);
-  MR_ASSIGN_OR_RETURN(const std::string all,
-                      StreamBytes(schema, [&](arrow::ipc::RecordBatchWriter& out) {
-                        return out.WriteRecordBatch(*batch);
-                      }));
-  std::string body = all.substr(head.size());
-  MR_RETURN_IF_ERROR(sink.WriteSchema(columns, std::move(head)));
+  MR_ASSIGN_OR_RETURN(IpcMessages messages, EncodeBatch(*batch));
+  MR_RETURN_IF_ERROR(sink.WriteSchema(columns, std::move(messages.schema)));
   if (rows.rows.empty()) return absl::OkStatus();
-  return sink.WriteBatch(std::move(body), rows.rows.size());
+  return sink.WriteBatch(std::move(messages.batch), rows.rows.size());
 }
 
 absl::StatusOr<int64_t> ReadCount(const std::vector<std::string>& ipc_messages) {

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "arrow/type_fwd.h"
 #include "coordinator/service/result_sink.h"
 
 namespace millrace {
@@ -18,6 +19,14 @@ struct TextRows {
 
 // Writes the rows as a result set.
 absl::Status WriteTextRows(const TextRows& rows, ResultSink& sink);
+
+// The messages of an Arrow IPC stream with one batch.
+struct IpcMessages {
+  std::string schema;
+  std::string batch;
+};
+// Of a batch whose columns have the schema's Arrow types.
+absl::StatusOr<IpcMessages> EncodeBatch(const arrow::RecordBatch& batch);
 
 // The one bigint of a one-row result, given the IPC messages of its schema and of its batches; the
 // count of a sink.

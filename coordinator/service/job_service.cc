@@ -48,7 +48,11 @@ absl::Status WatchUntilEnd(const std::string& job, const ClusterParts& parts,
     v1::WatchJobResponse response;
     *response.mutable_status() = StatusOfJob(*record, parts);
     const bool at_end = AtItsEnd(response.status());
+    // The time alone is no change.
+    const int64_t now_micros = response.status().now_micros();
+    response.mutable_status()->clear_now_micros();
     std::string now = response.SerializeAsString();
+    response.mutable_status()->set_now_micros(now_micros);
     if (now != last) {
       MR_RETURN_IF_ERROR(writer.Write(std::move(response)));
       last = std::move(now);

@@ -51,10 +51,13 @@ void AddTasks(AttemptTasks attempt, const uint32_t* only_step, v1::JobStatus* st
     out->set_step(only_step != nullptr ? *only_step : fragment.step());
   }
   for (v1::TaskProgress& task : attempt.tasks) *status->add_tasks() = std::move(task);
+  double rate = status->rows_in_per_second();
+  for (const auto& [task, rows_per_second] : attempt.scan_rates) rate += rows_per_second;
+  status->set_rows_in_per_second(rate);
 }
 
 AttemptTasks TasksOf(const StreamView& stream) {
-  return {stream.job_id, stream.plan, stream.tasks};
+  return {stream.job_id, stream.plan, stream.tasks, stream.scan_rates};
 }
 
 void AddStream(const StreamView& stream, v1::JobStatus* status) {
@@ -68,12 +71,46 @@ void AddStream(const StreamView& stream, v1::JobStatus* status) {
 // A stream's own record and that of the script that created it both list its steps.
 void FillStreamStep(const v1::JobRecord& record, const StreamView& stream, v1::StepStatus* step) {
   step->set_state(StepStateOf(record, stream));
-  if (!stream.last_error.ok() && !step->has_error()) {
+  // Of a job that goes on again it is one of the restarts.
+  const bool runs = stream.phase == StreamPhase::kRunning || stream.phase == StreamPhase::kServing;
+  if (!runs && !stream.last_error.ok() && !step->has_error()) {
     ToProto(stream.last_error, step->mutable_error());
   }
   AttemptTasks attempt = TasksOf(stream);
   NameTasks(&attempt, /*only_step=*/nullptr);
   CountStreamStep(stream, attempt, step);
+}
+
+// What the job's current attempt keeps on the workers.
+void AddStateBytes(const StreamView& stream, const std::vector<WorkerEntry>& workers,
+                   v1::JobStatus* status) {
+  uint64_t memory_bytes = status->memory_bytes();
+  uint64_t disk_bytes = status->disk_bytes();
+  for (const WorkerEntry& worker : workers) {
+    for (const JobStateBytes& size : worker.state_sizes) {
+      if (size.job_id != stream.job_id || size.attempt != stream.attempt) continue;
+      memory_bytes += size.memory_bytes;
+      disk_bytes += size.disk_bytes;
+    }
+  }
+  status->set_memory_bytes(memory_bytes);
+  status->set_disk_bytes(disk_bytes);
+}
+
+// Checkpoints and restarts of a script or stream; a script has those of its streams, too.
+void AddHistory(const v1::JobRecord& record, v1::JobStatus* status) {
+  if (!record.checkpoints().empty()) {
+    const v1::CheckpointSummary& newest = *record.checkpoints().rbegin();
+    if (newest.created_at_micros() > status->last_checkpoint().created_at_micros()) {
+      *status->mutable_last_checkpoint() = newest;
+    }
+  }
+  status->mutable_restarts()->MergeFrom(record.restarts());
+  std::stable_sort(status->mutable_restarts()->begin(), status->mutable_restarts()->end(),
+                   [](const v1::JobRestart& a, const v1::JobRestart& b) {
+                     return a.at_micros() < b.at_micros();
+                   });
+  status->set_num_restarts(status->num_restarts() + record.num_restarts());
 }
 
 void AddRecord(const v1::JobRecord& record, v1::JobStatus* status) {
@@ -84,6 +121,7 @@ void AddRecord(const v1::JobRecord& record, v1::JobStatus* status) {
   status->set_created_at_micros(record.created_at_micros());
   status->set_ended_at_micros(record.ended_at_micros());
   status->set_attempt(record.attempt());
+  AddHistory(record, status);
   if (record.error_message().empty()) return;
   status->mutable_error()->set_message(record.error_message());
   status->mutable_error()->mutable_detail()->set_sqlstate(record.error_sqlstate());
@@ -93,10 +131,15 @@ void AddRecord(const v1::JobRecord& record, v1::JobStatus* status) {
 
 v1::JobStatus StatusOfJob(const v1::JobRecord& record, const ClusterParts& parts) {
   v1::JobStatus status;
+  status.set_now_micros(parts.clock.WallMicros());
   AddRecord(record, &status);
+  const std::vector<WorkerEntry> workers = parts.registry.All();
   if (record.streaming()) {
     const std::optional<StreamView> stream = parts.streams.View(record.id());
-    if (stream.has_value()) AddStream(*stream, &status);
+    if (stream.has_value()) {
+      AddStream(*stream, &status);
+      AddStateBytes(*stream, workers, &status);
+    }
     for (const v1::StepStatus& step : record.steps()) {
       v1::StepStatus* out = status.add_steps();
       *out = step;
@@ -110,10 +153,13 @@ v1::JobStatus StatusOfJob(const v1::JobRecord& record, const ClusterParts& parts
     v1::StepStatus* out = status.add_steps();
     *out = step;
     const bool first = shown.insert(step.job_id()).second;
+    const std::optional<v1::JobRecord> own = parts.job_store.Get(step.job_id());
+    if (first && own.has_value() && own->streaming()) AddHistory(*own, &status);
     const std::optional<StreamView> stream = parts.streams.View(step.job_id());
     if (stream.has_value()) {
       if (first) AddStream(*stream, &status);
-      FillStreamStep(parts.job_store.Get(step.job_id()).value_or(record), *stream, out);
+      if (first) AddStateBytes(*stream, workers, &status);
+      FillStreamStep(own.value_or(record), *stream, out);
       continue;
     }
     AttemptTasks attempt = parts.runs.LastTasks(step.job_id());

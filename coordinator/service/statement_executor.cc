@@ -19,6 +19,7 @@
 #include "coordinator/service/show_statements.h"
 #include "coordinator/service/stream_group.h"
 #include "coordinator/service/stream_statements.h"
+#include "coordinator/service/subscribe_statement.h"
 #include "coordinator/service/write_statements.h"
 #include "millrace/v1/catalog.pb.h"
 
@@ -184,6 +185,9 @@ class StatementExecutor::Run {
   }
   absl::StatusOr<StatementResult> operator()(const BoundWaitFor& statement) {
     return StreamStatements(parts_, context_, moment_, text_).WaitFor(statement);
+  }
+  absl::StatusOr<StatementResult> operator()(const BoundSubscribe& statement) {
+    return SubscribeStatement(parts_, context_, moment_, statement).Run();
   }
   absl::StatusOr<StatementResult> operator()(const BoundExplain& statement) {
     MR_ASSIGN_OR_RETURN(PlanRequest query, QueryOf(*statement.statement));

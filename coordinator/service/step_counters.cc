@@ -88,6 +88,15 @@ uint64_t StoredRows(const AttemptTasks& attempt, const StepNodes& nodes) {
   return rows;
 }
 
+// Rows a second that the fragments' scans read.
+double ScanRate(const AttemptTasks& attempt, const std::set<uint32_t>& fragments) {
+  double rate = 0;
+  for (const auto& [task, rows_per_second] : attempt.scan_rates) {
+    if (fragments.contains(task.fragment)) rate += rows_per_second;
+  }
+  return rate;
+}
+
 // The least watermark of the step's last tasks; none as long as one of them has none.
 void AddWatermark(const AttemptTasks& attempt, v1::StepStatus* step) {
   std::set<uint32_t> last;
@@ -136,6 +145,7 @@ void CountBoundedStep(const AttemptTasks& attempt, v1::StepStatus* step) {
     }
   }
   step->set_rows_in(rows_in);
+  step->set_rows_in_per_second(ScanRate(attempt, nodes.fragments));
   step->set_bad_rows(bad_rows);
 }
 
@@ -150,6 +160,7 @@ void CountStreamStep(const StreamView& stream, const AttemptTasks& attempt, v1::
   }();
   AddWorkers(attempt, step);
   AddWatermark(attempt, step);
+  step->set_rows_in_per_second(ScanRate(attempt, nodes.fragments));
   step->set_rows(StoredRows(attempt, own));
   uint64_t touched = 0;
   for (const v1::TaskProgress& task : attempt.tasks) {

@@ -30,6 +30,10 @@ template <typename Number>
 Value Bigint(Number number) {
   return Value{SqlType::Of(TypeId::kInt64), static_cast<int64_t>(number)};
 }
+template <typename Number>
+Value BigintOrNull(bool has, Number number) {
+  return has ? Bigint(number) : Value::Null(SqlType::Of(TypeId::kInt64));
+}
 // 0 = not yet.
 Value TimeOrNull(int64_t wall_micros) {
   const SqlType type = SqlType::Of(TypeId::kTimestampTz);
@@ -41,16 +45,51 @@ Value EventTime(bool has, int64_t micros) {
   const bool finite = micros != INT64_MAX && micros != INT64_MIN;
   return has && finite ? Value{type, micros} : Value::Null(type);
 }
+Value Double(double value) { return Value{SqlType::Of(TypeId::kFloat64), value}; }
 Value Boolean(bool value) { return Value{SqlType::Of(TypeId::kBoolean), value}; }
 
 std::vector<SystemRow> JobRows(const ClusterParts& parts) {
   std::vector<SystemRow> rows;
   for (const v1::JobRecord& record : parts.job_store.List()) {
     const v1::JobStatus status = StatusOfJob(record, parts);
-    rows.push_back({Bigint(record.id()), Text(record.name()), Text(JobStateName(status.state())),
-                    Bigint(status.attempt()), Bigint(status.published_epoch()),
-                    Bigint(status.durable_epoch()), TimeOrNull(status.created_at_micros()),
-                    TimeOrNull(status.ended_at_micros()), TextOrNull(status.error().message())});
+    rows.push_back(
+        {Bigint(record.id()), Text(record.name()), Text(JobStateName(status.state())),
+         Bigint(status.attempt()), Bigint(status.published_epoch()), Bigint(status.durable_epoch()),
+         TimeOrNull(status.created_at_micros()), TimeOrNull(status.ended_at_micros()),
+         TextOrNull(status.error().message()), Double(status.rows_in_per_second()),
+         TimeOrNull(status.last_checkpoint().created_at_micros()),
+         BigintOrNull(status.has_last_checkpoint(), status.last_checkpoint().size_bytes()),
+         BigintOrNull(status.has_last_checkpoint(), status.last_checkpoint().duration_micros()),
+         Bigint(status.num_restarts()), Bigint(status.memory_bytes()),
+         Bigint(status.disk_bytes())});
+  }
+  return rows;
+}
+
+// Of streaming jobs; a script has those of its streams.
+std::vector<SystemRow> RestartRows(const ClusterParts& parts) {
+  std::vector<SystemRow> rows;
+  for (const v1::JobRecord& record : parts.job_store.List()) {
+    for (const v1::JobRestart& restart : record.restarts()) {
+      rows.push_back({Bigint(record.id()), Text(record.name()), Bigint(restart.attempt()),
+                      TimeOrNull(restart.at_micros()), Bigint(restart.restored_epoch()),
+                      TextOrNull(restart.cause().detail().sqlstate()),
+                      TextOrNull(restart.cause().message())});
+    }
+  }
+  return rows;
+}
+
+std::vector<SystemRow> CheckpointRows(const ClusterParts& parts) {
+  std::vector<SystemRow> rows;
+  for (const v1::JobRecord& record : parts.job_store.List()) {
+    for (const v1::CheckpointSummary& checkpoint : record.checkpoints()) {
+      rows.push_back({Bigint(record.id()), Text(record.name()), Bigint(checkpoint.epoch()),
+                      Bigint(checkpoint.attempt()), TimeOrNull(checkpoint.created_at_micros()),
+                      Bigint(checkpoint.duration_micros()), Bigint(checkpoint.num_files()),
+                      Bigint(checkpoint.size_bytes()), Bigint(checkpoint.uploaded_bytes()),
+                      Boolean(checkpoint.final()), TextOrNull(checkpoint.manifest())});
+    }
   }
   return rows;
 }
@@ -67,7 +106,7 @@ std::vector<SystemRow> StepRows(const ClusterParts& parts) {
                       TextOrNull(absl::StrJoin(step.worker_ids(), ", ")), Bigint(step.rows_in()),
                       EventTime(step.has_watermark(), step.watermark_micros()),
                       Bigint(step.epoch()), Bigint(step.late_rows()), Bigint(step.bad_rows()),
-                      Bigint(step.epoch_rows_touched())});
+                      Bigint(step.epoch_rows_touched()), Double(step.rows_in_per_second())});
     }
   }
   return rows;
@@ -79,7 +118,7 @@ std::vector<AttemptTasks> AllTasks(const ClusterParts& parts) {
   std::set<uint64_t> streams;
   for (const StreamView& stream : parts.streams.Views()) {
     streams.insert(stream.job_id);
-    all.push_back({stream.job_id, stream.plan, stream.tasks});
+    all.push_back({stream.job_id, stream.plan, stream.tasks, stream.scan_rates});
   }
   for (AttemptTasks& attempt : parts.runs.AllTasks()) {
     if (!streams.contains(attempt.job_id)) all.push_back(std::move(attempt));
@@ -111,7 +150,10 @@ SystemRow TaskRow(const v1::TaskProgress& task) {
           Bigint(task.local_bytes_in()),
           Bigint(task.rows_touched()),
           Bigint(task.epoch_rows_touched()),
-          TextOrNull(task.error().message())};
+          TextOrNull(task.error().message()),
+          Double(task.rows_in_per_second()),
+          Double(task.rows_out_per_second()),
+          Bigint(task.state_bytes())};
 }
 
 std::vector<SystemRow> TaskRows(const ClusterParts& parts) {
@@ -187,11 +229,16 @@ std::vector<SystemRow> PositionRows(const ClusterParts& parts) {
 std::vector<SystemRow> WorkerRows(const ClusterParts& parts) {
   std::vector<SystemRow> rows;
   for (const WorkerEntry& worker : parts.registry.All()) {
+    uint64_t state_disk_bytes = 0;
+    for (const JobStateBytes& size : worker.state_sizes) state_disk_bytes += size.disk_bytes;
     rows.push_back({Bigint(worker.id.value()), Text(worker.name),
                     Text(WorkerPhaseName(worker.phase)), Text(worker.data_address),
                     Bigint(worker.slots), Bigint(worker.running_tasks), Bigint(worker.rss_bytes),
                     Bigint(worker.cpu_micros), Bigint(worker.pid), Text(worker.version),
-                    TimeOrNull(worker.joined_wall_micros)});
+                    TimeOrNull(worker.joined_wall_micros), Bigint(worker.memory_used_bytes),
+                    Bigint(worker.memory_bytes_max), Bigint(state_disk_bytes),
+                    Bigint(worker.disk_free_bytes), TimeOrNull(worker.last_heartbeat_wall_micros),
+                    TextOrNull(worker.lost_reason)});
   }
   return rows;
 }
@@ -297,6 +344,8 @@ absl::StatusOr<std::vector<SystemRow>> RowsOf(const std::string& view, const Clu
   if (view == "millrace.epochs") return EpochRows(parts);
   if (view == "millrace.positions") return PositionRows(parts);
   if (view == "millrace.workers") return WorkerRows(parts);
+  if (view == "millrace.restarts") return RestartRows(parts);
+  if (view == "millrace.checkpoints") return CheckpointRows(parts);
   if (view == "millrace.late_rows") return LateRows(parts);
   if (view == "millrace.bad_rows") return BadRows(parts);
   if (view == "millrace.bad_row_counts") return BadRowCounts(parts);

@@ -24,6 +24,8 @@ class HeadRewriter {
   absl::StatusOr<size_t> CutExplain();
   absl::Status ReadExplainOptions(size_t open, size_t* close);
   absl::Status SetExplainOption(const SqlToken& key, const SqlToken* value);
+  absl::Status CutSubscribe(size_t first);
+  absl::Status ReadSubscribeOptions(size_t open);
   absl::Status RewriteObjectWords(size_t first);
   absl::Status CutEmit(size_t first);
 
@@ -35,16 +37,14 @@ absl::StatusOr<size_t> HeadRewriter::Run() {
   if (text_.WordAt(0, "explain")) {
     MR_ASSIGN_OR_RETURN(first, CutExplain());
   }
-  for (const char* word : {"subscribe", "verify"}) {
-    if (text_.WordAt(first, word)) {
-      return text_.Unsupported(first, absl::AsciiStrToUpper(word));
-    }
-  }
+  if (text_.WordAt(first, "verify")) return text_.Unsupported(first, "VERIFY");
   Prepass& result = text_.result();
   if (text_.WordAt(first, "flush")) {
     if (first + 1 < text_.size()) return text_.SyntaxErrorAt(first + 1);
     result.head = StatementHead::kFlush;
     text_.Blank(text_.token(first).begin, text_.token(first).end);
+  } else if (text_.WordAt(first, "subscribe")) {
+    MR_RETURN_IF_ERROR(CutSubscribe(first));
   } else if (text_.WordAt(first, "describe")) {
     if (first + 1 >= text_.size()) return text_.SyntaxErrorAt(first + 1);
     result.head = StatementHead::kDescribe;
@@ -132,6 +132,55 @@ absl::Status HeadRewriter::SetExplainOption(const SqlToken& key, const SqlToken*
                       position);
 }
 
+absl::Status HeadRewriter::CutSubscribe(size_t first) {
+  if (!text_.WordAt(first + 1, "to")) return text_.SyntaxErrorAt(first + 1);
+  if (first + 2 >= text_.size()) return text_.SyntaxErrorAt(first + 2);
+  text_.result().head = StatementHead::kSubscribe;
+  text_.Put(first, "TABLE");
+  text_.Blank(text_.token(first + 1).begin, text_.token(first + 1).end);
+  for (size_t i = first + 3; i < text_.size(); ++i) {
+    if (!text_.WordAt(i, "with")) continue;
+    if (!text_.SymbolAt(i + 1, "(")) return text_.SyntaxErrorAt(i + 1);
+    MR_RETURN_IF_ERROR(ReadSubscribeOptions(i + 1));
+    text_.Blank(text_.token(i).begin, text_.token(text_.size() - 1).end);
+    break;
+  }
+  return absl::OkStatus();
+}
+
+// ( key = constant, … ), which ends the statement.
+absl::Status HeadRewriter::ReadSubscribeOptions(size_t open) {
+  size_t i = open + 1;
+  while (true) {
+    SubscribeOption option;
+    if (!text_.NameAt(i) && !text_.KindAt(i, TokenKind::kString)) return text_.SyntaxErrorAt(i);
+    if (!text_.SymbolAt(i + 1, "=")) return text_.SyntaxErrorAt(i + 1);
+    const bool constant = text_.KindAt(i + 2, TokenKind::kString) ||
+                          text_.KindAt(i + 2, TokenKind::kNumber) ||
+                          text_.KindAt(i + 2, TokenKind::kWord);
+    if (!constant) return text_.SyntaxErrorAt(i + 2);
+    const SqlToken& key = text_.token(i);
+    const SqlToken& value = text_.token(i + 2);
+    option.key = key.IsName() ? key.Name() : std::string();
+    if (!key.IsName()) {
+      MR_ASSIGN_OR_RETURN(option.key, StringTokenValue(key));
+    }
+    option.value = absl::AsciiStrToLower(value.text);
+    if (value.kind == TokenKind::kString) {
+      MR_ASSIGN_OR_RETURN(option.value, StringTokenValue(value));
+    }
+    option.key_begin = key.begin;
+    option.value_begin = value.begin;
+    text_.result().subscribe_options.push_back(std::move(option));
+    i += 3;
+    if (text_.SymbolAt(i, ")")) break;
+    if (!text_.SymbolAt(i, ",")) return text_.SyntaxErrorAt(i);
+    ++i;
+  }
+  if (i + 1 != text_.size()) return text_.SyntaxErrorAt(i + 1);
+  return absl::OkStatus();
+}
+
 absl::Status HeadRewriter::RewriteObjectWords(size_t first) {
   const bool create = text_.WordAt(first, "create");
   if (!create && !text_.WordAt(first, "drop")) return absl::OkStatus();
@@ -192,7 +241,8 @@ absl::StatusOr<Prepass> RunPrepass(absl::string_view sql, std::vector<SqlToken> 
   }
   PrepassText text(result);
   MR_ASSIGN_OR_RETURN(const size_t first, HeadRewriter(text).Run());
-  MR_RETURN_IF_ERROR(RewriteBody(text, first));
+  // Of a subscription nothing is left but a name.
+  if (result.head != StatementHead::kSubscribe) MR_RETURN_IF_ERROR(RewriteBody(text, first));
   return result;
 }
 

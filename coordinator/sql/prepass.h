@@ -26,6 +26,16 @@ enum class StatementHead : uint8_t {
   kFlush,
   // CREATE | DROP SOURCE; the text says TABLE.
   kSource,
+  // SUBSCRIBE TO x [WITH (…)]; the text reads TABLE x.
+  kSubscribe,
+};
+
+// One option of SUBSCRIBE, as it was written; bytes of the text.
+struct SubscribeOption {
+  std::string key;
+  std::string value;
+  int32_t key_begin = 0;
+  int32_t value_begin = 0;
 };
 
 // WATERMARK FOR column AS expression; bytes of the text.
@@ -55,10 +65,11 @@ struct Prepass {
   std::optional<WatermarkClause> watermark;
   // EMIT ON WINDOW CLOSE: where it begins.
   std::optional<int32_t> emit_begin;
+  std::vector<SubscribeOption> subscribe_options;
 };
 
 // Rewrites one statement. `sql` must outlive the result and have passed CheckStatementText. Errors:
-// 42601, 0A000 for SUBSCRIBE, VERIFY, sinks and temporal joins, 42622 for names that PostgreSQL
+// 42601, 0A000 for VERIFY, sinks and temporal joins, 42622 for names that PostgreSQL
 // would cut; positions are bytes, from 1.
 absl::StatusOr<Prepass> RunPrepass(absl::string_view sql, std::vector<SqlToken> tokens);
 

@@ -57,19 +57,23 @@ absl::StatusOr<BoundSet> StatementBinder::BindSet(const PgQuery__VariableSetStmt
   return bound;
 }
 
-absl::StatusOr<BoundDescribe> StatementBinder::BindDescribe(const PgQuery__SelectStmt& table) {
+absl::StatusOr<CatalogObjectPtr> StatementBinder::OneName(const PgQuery__SelectStmt& table,
+                                                          absl::string_view what) const {
   const bool one_name =
       table.n_from_clause == 1 && table.n_sort_clause == 0 && table.limit_count == nullptr &&
       table.limit_offset == nullptr && table.op == PG_QUERY__SET_OPERATION__SETOP_NONE &&
       table.n_locking_clause == 0 && IsNode(table.from_clause[0], PG_QUERY__NODE__NODE_RANGE_VAR) &&
       table.from_clause[0]->range_var->alias == nullptr;
   if (!one_name) {
-    return WithPosition(MakeError(SqlState::kSyntaxError, "DESCRIBE takes one name"),
+    return WithPosition(MakeError(SqlState::kSyntaxError, absl::StrCat(what, " takes one name")),
                         PositionOf(statement_.prepass().tokens[0].begin));
   }
+  return FromBinder(environment_).FindObject(*table.from_clause[0]->range_var);
+}
+
+absl::StatusOr<BoundDescribe> StatementBinder::BindDescribe(const PgQuery__SelectStmt& table) {
   BoundDescribe bound;
-  MR_ASSIGN_OR_RETURN(bound.object,
-                      FromBinder(environment_).FindObject(*table.from_clause[0]->range_var));
+  MR_ASSIGN_OR_RETURN(bound.object, OneName(table, "DESCRIBE"));
   return bound;
 }
 

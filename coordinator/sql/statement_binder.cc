@@ -86,6 +86,9 @@ absl::StatusOr<BoundStatement> StatementBinder::BindRoot(const PgQuery__Node& ro
       if (statement_.prepass().head == StatementHead::kDescribe) {
         return Wrap(BindDescribe(*root.select_stmt));
       }
+      if (statement_.prepass().head == StatementHead::kSubscribe) {
+        return Wrap(BindSubscribe(*root.select_stmt));
+      }
       return Wrap(BindSelectStatement(*root.select_stmt));
     case PG_QUERY__NODE__NODE_CREATE_STMT:
       return Wrap(BindCreateTable(*root.create_stmt));

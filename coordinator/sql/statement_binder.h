@@ -34,7 +34,7 @@ struct BoundOptions {
 
 // Binds one parsed statement. The members for a kind of statement stand in a file of their own:
 // create_table_binder.cc, view_binder.cc, insert_binder.cc, copy_binder.cc, drop_binder.cc,
-// session_binder.cc, wait_for_binder.cc.
+// session_binder.cc, subscribe_binder.cc, wait_for_binder.cc.
 class StatementBinder {
  public:
   StatementBinder(BindSession& session, const ParsedStatement& statement)
@@ -62,6 +62,10 @@ class StatementBinder {
   absl::StatusOr<BoundSet> BindSet(const PgQuery__VariableSetStmt& set);
   absl::StatusOr<BoundWaitFor> BindCall(const PgQuery__CallStmt& call);
   absl::StatusOr<BoundDescribe> BindDescribe(const PgQuery__SelectStmt& table);
+  absl::StatusOr<BoundSubscribe> BindSubscribe(const PgQuery__SelectStmt& table);
+  // The object of DESCRIBE and SUBSCRIBE, which read TABLE x; `what` is the statement's word.
+  absl::StatusOr<CatalogObjectPtr> OneName(const PgQuery__SelectStmt& table,
+                                           absl::string_view what) const;
 
   // A query whose result is stored or shown: no unknown types.
   absl::StatusOr<LogicalPtr> BindWholeQuery(const PgQuery__Node& query);

@@ -1,4 +1,4 @@
-# mr_arrow (core and scalar compute), mr_parquet, mr_arrow_s3.
+# mr_arrow (mr_arrow_core and scalar compute), mr_parquet, mr_arrow_s3.
 #
 # An installed Arrow with CMake packages comes first. Otherwise Arrow is taken from the pyarrow wheel of the
 # Python that configured us: it ships headers and libraries, but no CMake package. The wheel's library folder
@@ -9,8 +9,10 @@ find_package(Parquet CONFIG QUIET)
 
 if(Arrow_FOUND AND Parquet_FOUND)
   message(STATUS "Arrow ${Arrow_VERSION} from ${Arrow_DIR}")
+  add_library(mr_arrow_core INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(mr_arrow_core INTERFACE Arrow::arrow_shared)
   add_library(mr_arrow INTERFACE IMPORTED GLOBAL)
-  target_link_libraries(mr_arrow INTERFACE Arrow::arrow_shared)
+  target_link_libraries(mr_arrow INTERFACE mr_arrow_core)
   find_package(ArrowCompute CONFIG QUIET)
   if(TARGET ArrowCompute::arrow_compute_shared)
     target_link_libraries(mr_arrow INTERFACE ArrowCompute::arrow_compute_shared)

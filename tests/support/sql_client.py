@@ -104,14 +104,15 @@ class SqlClient:
                 elif kind == "setting_changed":
                     self.settings[response.setting_changed.name] = response.setting_changed.value
         except grpc.RpcError as error:
-            raise _failure(error) from None
+            raise failure_of(error) from None
         return results
 
     def close(self) -> None:
         self._channel.close()
 
 
-def _failure(error: grpc.RpcError) -> StatementFailed:
+def failure_of(error: grpc.RpcError) -> StatementFailed:
+    """What a failed call says, from the detail in its trailers."""
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
             status = message_class("millrace.v1.RpcStatus").FromString(value)

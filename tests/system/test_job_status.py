@@ -143,7 +143,7 @@ def test_the_text_is_readable(cluster, running):
     for word in ("state", "workers", "rows in", "rows", "watermark", "epoch", "statement"):
         assert word in header
     step = next(line for line in lines if "per_key" in line and "running" in line)
-    assert re.search(rf"\s1,2\s+{NUM_ROWS}\s+{NUM_KEYS}\s+0\s+0\s+{WATERMARK}\s+\d+\s", step), step
+    assert re.search(rf"\s1,2\s+{NUM_ROWS}\s+\d+\s+{NUM_KEYS}\s+0\s+0\s+{WATERMARK}\s+\d+\s", step), step
     tasks = [line for line in lines if re.match(r"\d+/\d+\.\d+ ", line)]
     assert len(tasks) == len(status_of(cluster, running)["tasks"])
     assert all(str(WATERMARK) in line or " end " in line for line in tasks)

@@ -14,6 +14,7 @@
 #include "worker/assembly/operator_factory.h"
 #include "worker/assembly/operator_source.h"
 #include "worker/connectors/factory/connector_factory.h"
+#include "worker/connectors/view/view_changes_source.h"
 #include "worker/connectors/view/view_source.h"
 #include "worker/exchange/channel_registry.h"
 #include "worker/exchange/exchange_input.h"
@@ -248,6 +249,8 @@ absl::Status TaskAssembler::AddScan(const v1::PlanNode& node, Build& build) {
   if (scan.connector() == "view") {
     options.source = std::make_unique<ViewSource>(
         worker_.views, std::vector<int>(scan.projection().begin(), scan.projection().end()));
+  } else if (scan.connector() == "view_changes") {
+    options.source = std::make_unique<ViewChangesSource>(worker_.views);
   } else {
     MR_ASSIGN_OR_RETURN(options.source, CreateSource(scan, worker_.file_system, worker_.addresses));
   }

@@ -34,6 +34,11 @@ bool OnlyAddsOnce(const std::vector<Batch>& batches) {
   });
 }
 
+absl::Status NoSuchPart(const ViewPart& part) {
+  return MakeError(SqlState::kUndefinedObject,
+                   absl::StrCat("this worker holds no rows of view ", part.view.value()));
+}
+
 struct Delta {
   Epoch epoch;
   std::vector<Batch> changes;
@@ -223,10 +228,7 @@ void MemoryViewStore::Publish(JobId job, AttemptId attempt, Epoch, Epoch oldest_
 
 absl::StatusOr<std::vector<Batch>> MemoryViewStore::Read(const ViewPart& part, Epoch epoch) {
   const std::shared_ptr<Part> found = Find(part);
-  if (found == nullptr) {
-    return MakeError(SqlState::kUndefinedObject,
-                     absl::StrCat("this worker holds no rows of view ", part.view.value()));
-  }
+  if (found == nullptr) return NoSuchPart(part);
   std::vector<Batch> batches;
   bool only_adds_once = true;
   {
@@ -257,6 +259,41 @@ absl::StatusOr<std::vector<Batch>> MemoryViewStore::Read(const ViewPart& part, E
   RowMultiset rows(found->types);
   for (const Batch& batch : batches) rows.Add(batch);
   return rows.ExpandedRows();
+}
+
+absl::StatusOr<std::vector<Batch>> MemoryViewStore::ReadChanges(const ViewPart& part, Epoch after,
+                                                                Epoch through) {
+  const std::shared_ptr<Part> found = Find(part);
+  if (found == nullptr) return NoSuchPart(part);
+  const bool from_the_beginning = after.value() == 0;
+  std::vector<Batch> batches;
+  size_t num_deltas = 0;
+  {
+    MutexLock lock(found->mutex);
+    if (found->loading) {
+      return MakeError(SqlState::kObjectNotInPrerequisiteState,
+                       absl::StrCat("view ", part.view.value(), " is being loaded"));
+    }
+    const Epoch needed = from_the_beginning ? through : after;
+    if (needed < found->base_epoch) {
+      return MakeError(
+          SqlState::kInvalidParameterValue,
+          absl::StrCat("changes behind epoch ", after.value(), " are not kept any more"));
+    }
+    if (from_the_beginning) batches = found->base;
+    for (const Delta& delta : found->deltas) {
+      if (delta.epoch > through) break;
+      if (delta.epoch <= after) continue;
+      batches.insert(batches.end(), delta.changes.begin(), delta.changes.end());
+      ++num_deltas;
+    }
+  }
+  // The batches are immutable: the rest needs no lock. What only adds rows needs no adding up, and
+  // one delta was added up when it was sealed.
+  if (OnlyAddsOnce(batches) || (!from_the_beginning && num_deltas <= 1)) return batches;
+  RowMultiset rows(found->types);
+  for (const Batch& batch : batches) rows.Add(batch);
+  return rows.WeightedRows();
 }
 
 void MemoryViewStore::Drop(JobId job, AttemptId attempt) {

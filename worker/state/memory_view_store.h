@@ -26,6 +26,8 @@ class MemoryViewStore final : public ViewStore {
   absl::Status Seal(const ViewPart& part, Epoch epoch, std::vector<Batch> changes) override;
   void Publish(JobId job, AttemptId attempt, Epoch newest, Epoch oldest_readable) override;
   absl::StatusOr<std::vector<Batch>> Read(const ViewPart& part, Epoch epoch) override;
+  absl::StatusOr<std::vector<Batch>> ReadChanges(const ViewPart& part, Epoch after,
+                                                 Epoch through) override;
   void Drop(JobId job, AttemptId attempt) override;
 
   // Rows that folding has touched so far, over all parts; tests assert that it stays proportional

@@ -49,6 +49,11 @@ class ViewStore {
   // multiplicity, without weights. 22023 if that epoch is not kept any more, 42704 if there is no
   // such part here, 55000 while it is being loaded.
   virtual absl::StatusOr<std::vector<Batch>> Read(const ViewPart& part, Epoch epoch) = 0;
+  // What has changed in the epochs (after, through]: rows with weights, those of several epochs
+  // added up. With `after` 0 all rows at `through` are changes. 22023 if changes behind `after` are
+  // no longer kept apart, 42704 if there is no such part here.
+  virtual absl::StatusOr<std::vector<Batch>> ReadChanges(const ViewPart& part, Epoch after,
+                                                         Epoch through) = 0;
   // Forgets all parts of an attempt (job cancelled, dropped, or restarted).
   virtual void Drop(JobId job, AttemptId attempt) = 0;
 };

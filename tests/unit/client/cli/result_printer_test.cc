@@ -69,6 +69,22 @@ TEST(ResultPrinterTest, AlignsTables) {
   EXPECT_NE(Printed(OutputFormat::kTable, 600).find("(1200 rows)\n"), std::string::npos);
 }
 
+TEST(ResultPrinterTest, ABatchWithoutRowsShowsWhatHasCome) {
+  char* text = nullptr;
+  size_t size = 0;
+  std::FILE* file = open_memstream(&text, &size);
+  auto printer = MakeResultPrinter(OutputFormat::kTable, file);
+  printer->Begin(kSchema);
+  const auto nothing = Rows()->Slice(0, 0);
+  printer->Write(*nothing);
+  EXPECT_EQ(std::string(text, size), "") << "columns are as wide as their first rows";
+  printer->Write(*Rows()->Slice(1, 1));
+  printer->Write(*nothing);
+  EXPECT_EQ(std::string(text, size), " id | name |  x\n----+------+-----\n 22 |      | NaN\n");
+  std::fclose(file);
+  free(text);
+}
+
 TEST(ResultPrinterTest, RefusesUnknownFormats) {
   EXPECT_FALSE(ParseOutputFormat("xml").ok());
   EXPECT_EQ(*ParseOutputFormat("jsonl"), OutputFormat::kJsonl);

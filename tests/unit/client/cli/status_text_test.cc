@@ -38,6 +38,44 @@ TEST(StatusTextTest, ShowsStepsTasksAndTheLastError) {
   EXPECT_THAT(text, HasSubstr("1970-01-01 00:00:00"));
 }
 
+TEST(StatusTextTest, ShowsRatesCheckpointStateAndRestarts) {
+  v1::JobStatus job;
+  job.set_id("7");
+  job.set_now_micros(13'500'000);
+  job.set_rows_in_per_second(1234.4);
+  job.set_memory_bytes(3 << 20);
+  job.set_disk_bytes(5000);
+  v1::CheckpointSummary* last = job.mutable_last_checkpoint();
+  last->set_epoch(40);
+  last->set_created_at_micros(12'000'000);
+  last->set_duration_micros(90'000);
+  last->set_num_files(12);
+  last->set_size_bytes(uint64_t{3} << 29);
+  last->set_uploaded_bytes(100);
+  job.set_num_restarts(17);
+  v1::JobRestart* restart = job.add_restarts();
+  restart->set_attempt(2);
+  restart->set_at_micros(1'000'000);
+  restart->set_restored_epoch(33);
+  restart->mutable_cause()->set_message("worker 4 was lost");
+  restart->mutable_cause()->mutable_detail()->set_sqlstate("08006");
+  const std::string text = JobText(job);
+  EXPECT_THAT(text, HasSubstr("rows in 1234/s  state in memory 3 MiB, on disk 4 KiB\n"));
+  EXPECT_THAT(text, HasSubstr("checkpoint 40  1.5 s old, made in 90 ms, 1.5 GiB in 12 files, "
+                              "100 B uploaded\n"));
+  EXPECT_THAT(text, HasSubstr("restarts 17\n  1970-01-01 00:00:01  attempt 2 ended, went on from "
+                              "epoch 33: 08006: worker 4 was lost\n"));
+}
+
+TEST(StatusTextTest, AStepThatGoesOnSaysWhatItWaitsFor) {
+  v1::JobStatus job;
+  v1::StepStatus* step = job.add_steps();
+  step->set_state(v1::STEP_STATE_RUNNING);
+  step->mutable_error()->set_message("no worker is there");
+  step->mutable_error()->mutable_detail()->set_sqlstate("53000");
+  EXPECT_THAT(JobText(job), HasSubstr("step 1 waits: 53000: no worker is there\n"));
+}
+
 TEST(StatusTextTest, ErrorsNameTheirPlace) {
   v1::JobStatus job;
   auto* task = job.add_tasks();

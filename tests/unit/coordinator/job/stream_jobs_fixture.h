@@ -137,6 +137,9 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
         assigned_.push_back(split.id());
       }
       return;
+    } else if (message.has_epoch_published()) {
+      oldest_readable_ = message.epoch_published().oldest_readable();
+      return;
     } else if (message.has_inject_barrier()) {
       return Acknowledge(worker, message.inject_barrier());
     } else {
@@ -153,6 +156,7 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     ack.set_epoch(barrier.epoch());
     ack.set_task_index(task_of_[worker]);
     ack.set_ended(input_ended_);
+    ack.set_view_rows_changed(view_rows_changed_);
     if (rows_ == 0) {
       cluster_.registry_.Receive(worker, reply);
       return Finish(worker, barrier);
@@ -231,6 +235,9 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
   uint32_t attempt_ = 0;
   uint64_t restored_ = 0;
   uint64_t rows_ = 0;
+  // What each task says of each epoch, and what the workers were told last.
+  uint64_t view_rows_changed_ = 0;
+  uint64_t oldest_readable_ = 0;
   bool input_ended_ = false;
   // What task 0 reports next; no path = nothing.
   std::string staged_path_;

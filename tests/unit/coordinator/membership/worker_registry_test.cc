@@ -155,9 +155,42 @@ TEST_F(WorkerRegistryTest, HeartbeatShowsInTheList) {
   message.mutable_heartbeat()->set_rss_bytes(77);
   message.mutable_heartbeat()->add_tasks()->set_state(v1::TASK_STATE_RUNNING);
   message.mutable_heartbeat()->add_tasks()->set_state(v1::TASK_STATE_FINISHED);
+  message.mutable_heartbeat()->set_memory_used_bytes(5);
+  message.mutable_heartbeat()->set_memory_bytes_max(50);
+  message.mutable_heartbeat()->set_disk_free_bytes(500);
+  v1::JobStateSize* size = message.mutable_heartbeat()->add_state_sizes();
+  size->set_job_id(9);
+  size->set_attempt(2);
+  size->set_memory_bytes(30);
+  size->set_disk_bytes(40);
   registry_.Receive(id, message);
-  EXPECT_EQ(registry_.Active()[0].rss_bytes, 77);
-  EXPECT_EQ(registry_.Active()[0].running_tasks, 1);
+  const WorkerEntry worker = registry_.Active()[0];
+  EXPECT_EQ(worker.rss_bytes, 77);
+  EXPECT_EQ(worker.running_tasks, 1);
+  EXPECT_EQ(worker.memory_used_bytes, 5);
+  EXPECT_EQ(worker.memory_bytes_max, 50);
+  EXPECT_EQ(worker.disk_free_bytes, 500);
+  ASSERT_EQ(worker.state_sizes.size(), 1);
+  EXPECT_EQ(worker.state_sizes[0].job_id, 9);
+  EXPECT_EQ(worker.state_sizes[0].attempt, 2);
+  EXPECT_EQ(worker.state_sizes[0].memory_bytes, 30);
+  EXPECT_EQ(worker.state_sizes[0].disk_bytes, 40);
+}
+
+TEST_F(WorkerRegistryTest, ALostWorkerSaysWhyAndKeepsNothing) {
+  const WorkerId silent = Join(1, std::make_shared<FakeLink>());
+  v1::WorkerMessage message;
+  message.mutable_heartbeat()->add_state_sizes()->set_disk_bytes(40);
+  registry_.Receive(silent, message);
+  clock_.AdvanceMillis(5001);
+  registry_.ExpireSilent();
+  const WorkerId gone = Join(2, std::make_shared<FakeLink>());
+  registry_.Disconnect(gone, absl::UnavailableError("Socket closed"));
+  const std::vector<WorkerEntry> all = registry_.All();
+  ASSERT_EQ(all.size(), 2);
+  EXPECT_EQ(all[0].lost_reason, "silent for more than 5000 ms");
+  EXPECT_TRUE(all[0].state_sizes.empty());
+  EXPECT_EQ(all[1].lost_reason, "connection lost: Socket closed");
 }
 
 TEST(MembershipStateTest, LostWorkersAreForgottenInTheEnd) {
@@ -166,8 +199,8 @@ TEST(MembershipStateTest, LostWorkersAreForgottenInTheEnd) {
   for (uint32_t i = 1; i <= MembershipState::kLostKept + 10; ++i) {
     hello.set_incarnation(i);
     state.Join(WorkerId(i), hello, Moment{});
-    EXPECT_TRUE(state.Lose(WorkerId(i)));
-    EXPECT_FALSE(state.Lose(WorkerId(i)));
+    EXPECT_TRUE(state.Lose(WorkerId(i), "gone"));
+    EXPECT_FALSE(state.Lose(WorkerId(i), "gone again"));
   }
   EXPECT_EQ(state.All().size(), MembershipState::kLostKept);
 }

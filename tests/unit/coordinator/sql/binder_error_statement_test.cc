@@ -14,7 +14,20 @@ struct ErrorCase {
 };
 
 constexpr ErrorCase kStatementErrors[] = {
-    {"SUBSCRIBE TO per_minute", "0A000@1"},
+    {"SUBSCRIBE", "42601@10"},
+    {"SUBSCRIBE TO", "42601@13"},
+    {"SUBSCRIBE per_minute", "42601@11"},
+    {"SUBSCRIBE TO nope", "42P01@14"},
+    {"SUBSCRIBE TO t", "42809@14"},
+    {"SUBSCRIBE TO per_minute x", "42601@25"},
+    {"SUBSCRIBE TO (SELECT 1)", "42601@14"},
+    {"SUBSCRIBE TO per_minute WITH snapshot", "42601@30"},
+    {"SUBSCRIBE TO per_minute WITH (snapshot)", "42601@39"},
+    {"SUBSCRIBE TO per_minute WITH (snapshot = true) x", "42601@48"},
+    {"SUBSCRIBE TO per_minute WITH (snapshot = true, Snapshot = true)", "42601@48"},
+    {"SUBSCRIBE TO per_minute WITH (snapshots = true)", "22023@31"},
+    {"SUBSCRIBE TO per_minute WITH (snapshot = 'maybe')", "22023@42"},
+    {"SUBSCRIBE TO per_minute WITH (epochs = 'all')", "22023@40"},
     {"VERIFY per_minute", "0A000@1"},
     {"FLUSH now", "42601@7"},
     {"DESCRIBE nope", "42P01@10"},

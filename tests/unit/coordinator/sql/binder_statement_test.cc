@@ -145,6 +145,20 @@ TEST(BinderStatementTest, Describes) {
   EXPECT_EQ(BindAs<BoundDescribe>("DESCRIBE millrace.jobs").object->name(), "millrace.jobs");
 }
 
+TEST(BinderStatementTest, SubscribesToViews) {
+  const auto plain = BindAs<BoundSubscribe>("subscribe to per_minute;");
+  EXPECT_EQ(plain.view->name(), "per_minute");
+  EXPECT_EQ(plain.epochs, SubscribeEpochs::kDurable);
+  EXPECT_FALSE(plain.snapshot);
+  EXPECT_FALSE(plain.progress);
+  const auto all = BindAs<BoundSubscribe>(
+      "SUBSCRIBE TO public.per_minute WITH (snapshot = true, 'epochs' = 'published', progress = "
+      "1)");
+  EXPECT_EQ(all.epochs, SubscribeEpochs::kPublished);
+  EXPECT_TRUE(all.snapshot);
+  EXPECT_TRUE(all.progress);
+}
+
 TEST(BinderStatementTest, WaitsForViews) {
   const auto rows =
       BindAs<BoundWaitFor>("CALL millrace.wait_for('per_minute', 'rows', 5, INTERVAL '3 s')");

@@ -48,6 +48,23 @@ TEST(PrepassTest, TakesEpochsToTheirRelations) {
   EXPECT_EQ(result.epochs, (std::map<int32_t, uint64_t>{{14, 7}, {36, 8}}));
 }
 
+TEST(PrepassTest, TakesSubscriptionsApart) {
+  const Prepass plain = Rewrite("SUBSCRIBE TO s.v");
+  EXPECT_EQ(plain.head, StatementHead::kSubscribe);
+  EXPECT_EQ(plain.text, "TABLE        s.v");
+  const Prepass result = Rewrite("Subscribe to v WITH (a = 'X y', \"B\" = True, 'c.d' = 7)");
+  EXPECT_EQ(result.text, "TABLE        v                                        ");
+  ASSERT_EQ(result.subscribe_options.size(), 3);
+  EXPECT_EQ(result.subscribe_options[0].key, "a");
+  EXPECT_EQ(result.subscribe_options[0].value, "X y");
+  EXPECT_EQ(result.subscribe_options[0].key_begin, 21);
+  EXPECT_EQ(result.subscribe_options[0].value_begin, 25);
+  EXPECT_EQ(result.subscribe_options[1].key, "B");
+  EXPECT_EQ(result.subscribe_options[1].value, "true");
+  EXPECT_EQ(result.subscribe_options[2].key, "c.d");
+  EXPECT_EQ(result.subscribe_options[2].value, "7");
+}
+
 TEST(PrepassTest, DropsFlinksWords) {
   EXPECT_EQ(Rewrite("SELECT 1 FROM TUMBLE(TABLE t, DESCRIPTOR(ts), 1)").text,
             "SELECT 1 FROM TUMBLE(      t,            ts , 1)");

@@ -57,6 +57,21 @@ class MemoryViewStoreTest : public testing::Test {
     return counts;
   }
 
+  // The weight of each value that has changed in (after, through].
+  std::map<int64_t, int64_t> ReadChanges(uint64_t after, uint64_t through) {
+    auto batches = store_.ReadChanges(kPart, Epoch(after), Epoch(through));
+    EXPECT_TRUE(batches.ok()) << batches.status();
+    std::map<int64_t, int64_t> weights;
+    if (!batches.ok()) return weights;
+    for (const Batch& batch : *batches) {
+      const auto& column = static_cast<const arrow::Int64Array&>(*batch.column(0));
+      for (int64_t i = 0; i < column.length(); ++i) {
+        weights[column.Value(i)] += batch.raw_weights() == nullptr ? 1 : batch.raw_weights()[i];
+      }
+    }
+    return weights;
+  }
+
   MemoryViewStore store_;
 };
 
@@ -157,6 +172,36 @@ TEST(LoadingViewTest, SealsOverRowsThatAreStillBeingRead) {
   }
   EXPECT_THAT(counts, testing::UnorderedElementsAre(testing::Pair(1, 1), testing::Pair(2, 1),
                                                     testing::Pair(3, 1), testing::Pair(4, 1)));
+}
+
+TEST_F(MemoryViewStoreTest, ChangesOfSeveralEpochsAreAddedUp) {
+  Seal(1, {{1, 1}, {2, 1}});
+  Seal(2, {{1, -1}, {3, 1}});
+  Seal(3, {{3, -1}, {4, 2}});
+  EXPECT_THAT(ReadChanges(1, 2), ElementsAre(Pair(1, -1), Pair(3, 1)));
+  EXPECT_THAT(ReadChanges(1, 3), ElementsAre(Pair(1, -1), Pair(4, 2)));
+  EXPECT_THAT(ReadChanges(3, 3), IsEmpty());
+  EXPECT_THAT(ReadChanges(0, 2), ElementsAre(Pair(2, 1), Pair(3, 1)));
+  EXPECT_THAT(ReadChanges(0, 3), ElementsAre(Pair(2, 1), Pair(4, 2)));
+}
+
+TEST_F(MemoryViewStoreTest, ChangesBehindTheOldestReadableEpochStayApart) {
+  Seal(1, {{1, 1}});
+  Seal(2, {{2, 1}});
+  store_.Publish(kPart.job, kPart.attempt, Epoch(2), Epoch(2));
+  Seal(3, {{1, -1}, {3, 1}});
+  Seal(4, {{4, 1}});
+  EXPECT_THAT(ReadChanges(2, 4), ElementsAre(Pair(1, -1), Pair(3, 1), Pair(4, 1)));
+  const auto folded = store_.ReadChanges(kPart, Epoch(1), Epoch(4));
+  EXPECT_EQ(GetErrorDetail(folded.status()).state, SqlState::kInvalidParameterValue);
+  EXPECT_THAT(ReadChanges(0, 4), ElementsAre(Pair(2, 1), Pair(3, 1), Pair(4, 1)));
+}
+
+TEST_F(MemoryViewStoreTest, ChangesOfAPartThatIsNotThereAreAnError) {
+  ViewPart other = kPart;
+  other.task_index = 7;
+  EXPECT_EQ(GetErrorDetail(store_.ReadChanges(other, Epoch(1), Epoch(2)).status()).state,
+            SqlState::kUndefinedObject);
 }
 
 }  // namespace
