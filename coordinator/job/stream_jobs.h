@@ -278,7 +278,6 @@ class StreamJobs {
   Stream* FindRunning(uint64_t job_id, uint32_t attempt, WorkerId worker)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnEpochAck(WorkerId worker, const v1::EpochAck& ack);
-  static bool CheckpointIsDue(const Stream& stream, int64_t now);
   void Publish(Stream& stream, const PublishedEpoch& published)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint64_t RetentionFloor() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
