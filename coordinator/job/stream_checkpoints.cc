@@ -225,6 +225,13 @@ std::optional<WorkerId> StreamJobs::AdoptCheckpoint(const v1::CheckpointManifest
   return kind == EpochKind::kFinal ? std::nullopt : stream->leaving;
 }
 
+void StreamJobs::WantCheckpoint(uint64_t job_id) {
+  MutexLock lock(mutex_);
+  Stream* stream = Find(job_id);
+  if (stream == nullptr || stream->phase != StreamPhase::kRunning) return;
+  stream->checkpoint_wanted = true;
+}
+
 absl::StatusOr<v1::CheckpointSummary> StreamJobs::Checkpoint(uint64_t job_id, Cancellation& token) {
   uint64_t started_before = 0;
   uint32_t attempt = 0;
