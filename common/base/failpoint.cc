@@ -2,6 +2,8 @@
 
 #if defined(MILLRACE_FAILPOINTS) && MILLRACE_FAILPOINTS
 
+#include <signal.h>
+
 #include <cstdlib>
 #include <map>
 #include <string>
@@ -80,6 +82,7 @@ absl::Status HitFailpoint(absl::string_view name) {
     return MakeError(SqlState::kIoError, absl::StrCat("failpoint ", name, " was hit"));
   }
   if (action == "abort") std::_Exit(137);
+  if (action == "stop") raise(SIGSTOP);
   return absl::OkStatus();
 }
 

@@ -59,11 +59,14 @@ absl::Status CommitStagedFiles(FileSystem& file_system, const std::vector<v1::St
                                       staged->size_bytes, " bytes instead of ", file.size_bytes()));
       }
       MR_RETURN_IF_ERROR(file_system.Rename(file.staged_path(), file.final_path()));
+      MR_FAILPOINT("storage.after_commit_rename");
     }
     // Also after a repeated commit: the crash may have come between rename and fsync.
     folders.insert(FolderOf(file.final_path()));
   }
+  MR_FAILPOINT("storage.before_commit_sync");
   for (const std::string& folder : folders) MR_RETURN_IF_ERROR(file_system.SyncFolder(folder));
+  MR_FAILPOINT("storage.after_commit_sync");
   return absl::OkStatus();
 }
 
@@ -98,9 +101,12 @@ absl::Status WriteFileAtomically(FileSystem& file_system, const std::string& pat
       JoinPath(FolderOf(path), absl::StrCat(kStagedPrefix, FileNameOf(path)));
   MR_ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file, file_system.Create(staged));
   MR_RETURN_IF_ERROR(file->Append(bytes));
+  MR_FAILPOINT("storage.before_atomic_sync");
   MR_RETURN_IF_ERROR(file->Sync());
   MR_RETURN_IF_ERROR(file->Close());
+  MR_FAILPOINT("storage.before_atomic_rename");
   MR_RETURN_IF_ERROR(file_system.Rename(staged, path));
+  MR_FAILPOINT("storage.after_atomic_rename");
   return file_system.SyncFolder(FolderOf(path));
 }
 

@@ -102,6 +102,7 @@ absl::Status StreamJobs::MakeDurable(const v1::CheckpointManifest& manifest, v1:
   *name = written;
   MR_FAILPOINT("checkpoint.before_sink_commit");
   MR_RETURN_IF_ERROR(CommitSinks(manifest));
+  MR_FAILPOINT("checkpoint.after_sink_commit");
   if (state == v1::JOB_STATE_RUNNING) return absl::OkStatus();
   return parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& record) {
     if (record.state() == v1::JOB_STATE_CANCELLED) return;
@@ -118,6 +119,7 @@ absl::Status StreamJobs::CommitSinks(const v1::CheckpointManifest& manifest) con
     return absl::OkStatus();
   }
   MR_RETURN_IF_ERROR(CommitPending(manifest));
+  MR_FAILPOINT("checkpoint.before_mark_committed");
   return parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& changed) {
     changed.set_committed_epoch(std::max(changed.committed_epoch(), manifest.epoch()));
   });
@@ -184,6 +186,7 @@ void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifes
   // Before the next checkpoint can begin.
   const absl::Status removed = RemoveUnusedCheckpoints(job_id);
   if (!removed.ok()) LogError("epoch", "cannot remove older checkpoints", removed);
+  MR_CRASHPOINT("checkpoint.after_removal");
   const std::optional<WorkerId> leaving = AdoptCheckpoint(manifest, name, kind, stopped);
   if (leaving.has_value()) {
     parts_.runs.Cancel(job_id, manifest.attempt(), WorkerLeaves(*leaving));
@@ -220,6 +223,13 @@ std::optional<WorkerId> StreamJobs::AdoptCheckpoint(const v1::CheckpointManifest
   }
   changed_.NotifyAll();
   return kind == EpochKind::kFinal ? std::nullopt : stream->leaving;
+}
+
+void StreamJobs::WantCheckpoint(uint64_t job_id) {
+  MutexLock lock(mutex_);
+  Stream* stream = Find(job_id);
+  if (stream == nullptr || stream->phase != StreamPhase::kRunning) return;
+  stream->checkpoint_wanted = true;
 }
 
 absl::StatusOr<v1::CheckpointSummary> StreamJobs::Checkpoint(uint64_t job_id, Cancellation& token) {

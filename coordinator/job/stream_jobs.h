@@ -115,6 +115,8 @@ class StreamJobs {
   absl::Status WaitFirstEpoch(uint64_t job_id, Cancellation& token);
   // A last durable epoch, then nothing more is read; views stay readable. Returns when it is done.
   absl::Status Stop(uint64_t job_id, Cancellation& token);
+  // The job's next epoch is a checkpoint. Returns at once; a job that does not run ignores it.
+  void WantCheckpoint(uint64_t job_id);
   // Makes a checkpoint with everything that was read before the call, and returns when it is the
   // newest. A job at its end has one already. 55000 if the job has failed or was cancelled; the
   // cause if the attempt ends meanwhile.

@@ -5,8 +5,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/failpoint.h"
 #include "common/base/status.h"
 #include "rocksdb/db.h"
+#include "rocksdb/env.h"
 #include "rocksdb/iterator.h"
 #include "rocksdb/options.h"
 #include "rocksdb/write_batch.h"
@@ -42,6 +44,32 @@ absl::StatusOr<MetadataValue> DecodeValue(absl::string_view key, absl::string_vi
   return MetadataValue{std::string(bytes.substr(kRevisionBytes)), DecodeFixed64(bytes)};
 }
 
+rocksdb::WriteOptions Synced() {
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  return options;
+}
+
+absl::Status NotOpen() {
+  return MakeError(SqlState::kIoError, "the metadata store could not be opened again");
+}
+
+// Writes and removes what opening a database needs at least.
+absl::Status ProbeSpace(const std::string& folder) {
+  constexpr size_t kProbeBytes = 1 << 20;
+  const std::string path = absl::StrCat(folder, "/probe");
+  rocksdb::Env* env = rocksdb::Env::Default();
+  rocksdb::Status status;
+  {
+    std::unique_ptr<rocksdb::WritableFile> file;
+    status = env->NewWritableFile(path, &file, rocksdb::EnvOptions());
+    if (status.ok()) status = file->Append(std::string(kProbeBytes, '\0'));
+    if (status.ok()) status = file->Sync();
+  }
+  env->DeleteFile(path).PermitUncheckedError();
+  return FromRocksDb(status);
+}
+
 rocksdb::Slice AsSlice(absl::string_view text) { return {text.data(), text.size()}; }
 absl::string_view AsView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
@@ -60,55 +88,73 @@ absl::Status FromRocksDb(const rocksdb::Status& status) {
   return InternalError(text);
 }
 
-RocksDbMetadataStore::RocksDbMetadataStore(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+RocksDbMetadataStore::RocksDbMetadataStore(std::string folder) : folder_(std::move(folder)) {}
 
 RocksDbMetadataStore::~RocksDbMetadataStore() = default;
 
 absl::StatusOr<std::unique_ptr<RocksDbMetadataStore>> RocksDbMetadataStore::Open(
     const std::string& folder) {
+  auto store = std::unique_ptr<RocksDbMetadataStore>(new RocksDbMetadataStore(folder));
+  MutexLock lock(store->mutex_);
+  MR_RETURN_IF_ERROR(store->OpenDatabase());
+  return store;
+}
+
+absl::Status RocksDbMetadataStore::OpenDatabase() {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.keep_log_file_num = 2;
   options.write_buffer_size = size_t{4} << 20;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   rocksdb::DB* db = nullptr;
-  MR_RETURN_IF_ERROR(WithContext(FromRocksDb(rocksdb::DB::Open(options, folder, &db)),
-                                 absl::StrCat("cannot open metadata store ", folder)));
-  auto store = std::unique_ptr<RocksDbMetadataStore>(
-      new RocksDbMetadataStore(std::unique_ptr<rocksdb::DB>(db)));
-  MR_RETURN_IF_ERROR(store->LoadHeader());
-  return store;
+  {
+    MutexLock lock(db_mutex_);
+    // The old one holds the lock of the folder.
+    db_.reset();
+    MR_RETURN_IF_ERROR(WithContext(FromRocksDb(rocksdb::DB::Open(options, folder_, &db)),
+                                   absl::StrCat("cannot open metadata store ", folder_)));
+    db_.reset(db);
+  }
+  return LoadHeader();
 }
 
 // The header holds the store's format (4 bytes) and the last revision (8 bytes).
 absl::Status RocksDbMetadataStore::LoadHeader() {
-  std::string header;
-  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), kHeaderKey, &header);
-  if (status.IsNotFound()) return absl::OkStatus();
-  MR_RETURN_IF_ERROR(FromRocksDb(status));
-  if (header.size() != 2 * kRevisionBytes) {
+  MR_ASSIGN_OR_RETURN(const std::optional<std::string> header, GetBytes(kHeaderKey));
+  if (!header.has_value()) return absl::OkStatus();
+  if (header->size() != 2 * kRevisionBytes) {
     return MakeError(SqlState::kDataCorrupted, "the header of the metadata store is damaged");
   }
-  const auto format = static_cast<uint32_t>(DecodeFixed64(header));
+  const auto format = static_cast<uint32_t>(DecodeFixed64(*header));
   MR_RETURN_IF_ERROR(CheckRecordFormat("the metadata store", format, kStoreFormat));
-  MutexLock lock(mutex_);
-  revision_ = DecodeFixed64(absl::string_view(header).substr(kRevisionBytes));
+  revision_ = DecodeFixed64(absl::string_view(*header).substr(kRevisionBytes));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<std::string>> RocksDbMetadataStore::GetBytes(
+    absl::string_view key) const {
+  MutexLock lock(db_mutex_);
+  if (db_ == nullptr) return NotOpen();
+  std::string bytes;
+  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), AsSlice(key), &bytes);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  MR_RETURN_IF_ERROR(FromRocksDb(status));
+  return std::optional<std::string>(std::move(bytes));
 }
 
 absl::StatusOr<std::optional<MetadataValue>> RocksDbMetadataStore::Get(
     absl::string_view key) const {
-  std::string bytes;
-  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), AsSlice(key), &bytes);
-  if (status.IsNotFound()) return std::optional<MetadataValue>();
-  MR_RETURN_IF_ERROR(FromRocksDb(status));
-  MR_ASSIGN_OR_RETURN(MetadataValue value, DecodeValue(key, bytes));
+  MR_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, GetBytes(key));
+  if (!bytes.has_value()) return std::optional<MetadataValue>();
+  MR_ASSIGN_OR_RETURN(MetadataValue value, DecodeValue(key, *bytes));
   return std::optional<MetadataValue>(std::move(value));
 }
 
 absl::StatusOr<std::vector<MetadataEntry>> RocksDbMetadataStore::List(
     absl::string_view prefix) const {
   std::vector<MetadataEntry> entries;
+  MutexLock lock(db_mutex_);
+  if (db_ == nullptr) return NotOpen();
   std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(rocksdb::ReadOptions()));
   for (it->Seek(AsSlice(prefix)); it->Valid(); it->Next()) {
     const absl::string_view key = AsView(it->key());
@@ -124,6 +170,7 @@ absl::StatusOr<std::vector<MetadataEntry>> RocksDbMetadataStore::List(
 absl::StatusOr<uint64_t> RocksDbMetadataStore::Transact(
     const std::vector<MetadataCondition>& conditions, const std::vector<MetadataWrite>& writes) {
   MutexLock lock(mutex_);
+  if (undo_.has_value()) MR_RETURN_IF_ERROR(WithContext(Reopen(), "cannot write metadata"));
   for (const MetadataCondition& condition : conditions) {
     MR_ASSIGN_OR_RETURN(std::optional<MetadataValue> found, Get(condition.key));
     const uint64_t revision = found.has_value() ? found->revision : 0;
@@ -139,12 +186,46 @@ absl::StatusOr<uint64_t> RocksDbMetadataStore::Transact(
   }
   MR_RETURN_IF_ERROR(
       FromRocksDb(batch.Put(kHeaderKey, EncodeFixed64(kStoreFormat) + EncodeFixed64(next))));
-  rocksdb::WriteOptions options;
-  options.sync = true;
-  MR_RETURN_IF_ERROR(
-      WithContext(FromRocksDb(db_->Write(options, &batch)), "cannot write metadata"));
+  MR_FAILPOINT("metadata.before_commit");
+  const rocksdb::Status written = db_->Write(Synced(), &batch);
+  if (!written.ok()) {
+    undo_ = UndoOf(next, writes);
+    return WithContext(FromRocksDb(written), "cannot write metadata");
+  }
   revision_ = next;
+  MR_CRASHPOINT("metadata.after_commit");
   return next;
+}
+
+RocksDbMetadataStore::Undo RocksDbMetadataStore::UndoOf(uint64_t revision,
+                                                        const std::vector<MetadataWrite>& writes) {
+  Undo undo;
+  undo.revision = revision;
+  for (const MetadataWrite& write : writes) {
+    absl::StatusOr<std::optional<std::string>> before = GetBytes(write.key);
+    // What cannot be read cannot be put back either.
+    if (before.ok()) undo.values.emplace_back(write.key, *std::move(before));
+  }
+  return undo;
+}
+
+absl::Status RocksDbMetadataStore::Reopen() {
+  // Not before there is space again: while it cannot be opened, nothing can be read either.
+  MR_RETURN_IF_ERROR(ProbeSpace(folder_));
+  const Undo undo = *undo_;
+  MR_RETURN_IF_ERROR(OpenDatabase());
+  if (revision_ == undo.revision) MR_RETURN_IF_ERROR(ApplyUndo(undo));
+  undo_.reset();
+  return absl::OkStatus();
+}
+
+// The revision stays: it is not used again.
+absl::Status RocksDbMetadataStore::ApplyUndo(const Undo& undo) {
+  rocksdb::WriteBatch batch;
+  for (const auto& [key, bytes] : undo.values) {
+    MR_RETURN_IF_ERROR(FromRocksDb(bytes.has_value() ? batch.Put(key, *bytes) : batch.Delete(key)));
+  }
+  return FromRocksDb(db_->Write(Synced(), &batch));
 }
 
 }  // namespace millrace

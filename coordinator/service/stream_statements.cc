@@ -1,5 +1,6 @@
 #include "coordinator/service/stream_statements.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -9,6 +10,12 @@
 #include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
+namespace {
+
+// How often a checkpoint is asked for again.
+constexpr int64_t kAskAgainMicros = 1'000'000;
+
+}  // namespace
 
 absl::StatusOr<StatementResult> StreamStatements::StartAlone(
     StreamGroup& group, absl::StatusOr<StatementResult> added) {
@@ -57,9 +64,41 @@ absl::StatusOr<StatementResult> StreamStatements::WaitFor(const BoundWaitFor& st
                      absl::StrCat("the input of ", view->name(), " has ended after ", progress.rows,
                                   " rows, not ", wanted));
   };
-  MR_RETURN_IF_ERROR(parts_.streams.WaitUntil(statement.view->job_id(), done,
-                                              statement.timeout_micros, context_.cancellation));
+  MR_RETURN_IF_ERROR(WaitUntilDurable(statement, done));
   return Done("CALL");
+}
+
+absl::Status StreamStatements::WaitUntilDurable(const BoundWaitFor& statement,
+                                                const StreamJobs::Condition& done) {
+  const uint64_t job_id = statement.view->job_id();
+  const int64_t began_micros = parts_.clock.MonotonicMicros();
+  MR_RETURN_IF_ERROR(
+      parts_.streams.WaitUntil(job_id, done, statement.timeout_micros, context_.cancellation));
+  // Where it was first seen to hold. Another attempt may begin before it.
+  uint32_t attempt = 0;
+  uint64_t epoch = 0;
+  const auto durable = [&](const StreamView& stream) -> absl::StatusOr<bool> {
+    MR_ASSIGN_OR_RETURN(const bool holds, done(stream));
+    if (!holds) {
+      epoch = 0;
+      return false;
+    }
+    if (epoch == 0 || attempt != stream.attempt) epoch = stream.published.back().epoch;
+    attempt = stream.attempt;
+    return stream.phase == StreamPhase::kServing || stream.durable_epoch >= epoch;
+  };
+  while (true) {
+    // A new attempt has forgotten it.
+    parts_.streams.WantCheckpoint(job_id);
+    const int64_t left_micros =
+        statement.timeout_micros - (parts_.clock.MonotonicMicros() - began_micros);
+    const absl::Status waited = parts_.streams.WaitUntil(
+        job_id, durable, std::clamp<int64_t>(left_micros, 0, kAskAgainMicros),
+        context_.cancellation);
+    const bool asked_long_enough = GetErrorDetail(waited).state == SqlState::kQueryCanceled;
+    if (waited.ok() || !asked_long_enough || left_micros <= kAskAgainMicros) return waited;
+    MR_RETURN_IF_ERROR(context_.cancellation.status());
+  }
 }
 
 }  // namespace millrace

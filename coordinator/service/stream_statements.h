@@ -26,9 +26,14 @@ class StreamStatements {
   absl::StatusOr<StatementResult> CreateMaterializedView(const BoundCreateView& statement);
   absl::StatusOr<StatementResult> InsertStream(const BoundInsert& statement);
   absl::StatusOr<StatementResult> Flush();
+  // Returns when a recovery cannot take back any more what was waited for: a script's next step
+  // builds on it.
   absl::StatusOr<StatementResult> WaitFor(const BoundWaitFor& statement);
 
  private:
+  // Until `done` holds at a durable epoch.
+  absl::Status WaitUntilDurable(const BoundWaitFor& statement, const StreamJobs::Condition& done);
+
   // Starts a group of this statement alone.
   absl::StatusOr<StatementResult> StartAlone(StreamGroup& group,
                                              absl::StatusOr<StatementResult> added);

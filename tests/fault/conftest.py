@@ -14,22 +14,23 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support.process_cluster import ProcessCluster  # noqa: E402
 from support.sql_client import SqlClient, StatementFailed, rows_of  # noqa: E402
 
-BUILD = ROOT / "build" / os.environ.get("MILLRACE_BUILD", "asan")
 DEADLINE_S = 120
 
 
-@pytest.fixture(scope="session", autouse=True)
-def build_with_failpoints() -> None:
-    worker = BUILD / "bin" / "millrace-worker"
+@pytest.fixture(scope="session")
+def build_with_failpoints() -> pathlib.Path:
+    build = ROOT / "build" / os.environ.get("MILLRACE_BUILD", "asan")
+    worker = build / "bin" / "millrace-worker"
     if not worker.exists():
         pytest.fail(f"{worker} is not there; run deploy/build.sh asan first")
     if b"epoch.hold_ack" not in worker.read_bytes():
         pytest.fail(f"{worker} has no failpoints: it is a release build")
+    return build
 
 
 @pytest.fixture
-def cluster(tmp_path) -> Iterator[ProcessCluster]:
-    running = ProcessCluster(BUILD, tmp_path / "cluster")
+def cluster(build_with_failpoints, tmp_path) -> Iterator[ProcessCluster]:
+    running = ProcessCluster(build_with_failpoints, tmp_path / "cluster")
     yield running
     running.stop()
 

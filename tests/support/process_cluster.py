@@ -25,18 +25,41 @@ class Process:
     def wait_for_death(self, timeout_s: float = 60.0) -> int:
         return self.popen.wait(timeout_s)
 
+    def freeze(self) -> None:
+        """SIGSTOP; returns when the process stands."""
+        self.popen.send_signal(signal.SIGSTOP)
+        deadline = time.monotonic() + 60
+        while not self.stands():
+            assert time.monotonic() < deadline and self.popen.poll() is None, f"it does not stop: {self.log}"
+            time.sleep(0.005)
+
+    def stands(self) -> bool:
+        """True also if it has stopped by itself: the failpoint action "stop"."""
+        try:
+            stat = Path(f"/proc/{self.popen.pid}/stat").read_text()
+        except FileNotFoundError:
+            return False
+        return stat.rsplit(")", 1)[1].split()[0] == "T"
+
+    def go_on(self) -> None:
+        self.popen.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         self.popen.kill()
         self.popen.wait()
 
-    def stop(self, timeout_s: float = 20.0) -> None:
+    def stop(self, timeout_s: float = 20.0) -> bool:
+        """SIGTERM, also for one that stands; False if it had to be killed."""
         if self.popen.poll() is not None:
-            return
+            return True
         self.popen.send_signal(signal.SIGTERM)
+        self.popen.send_signal(signal.SIGCONT)
         try:
             self.popen.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self.kill()
+            return False
+        return True
 
 
 class ProcessCluster:
@@ -73,9 +96,12 @@ class ProcessCluster:
         )
         return self.coordinator
 
-    def start_worker(self, failpoints: str = "", slots: int = 2) -> Process:
+    def start_worker(
+        self, failpoints: str = "", slots: int = 2, name: str = "", arguments: tuple[str, ...] = ()
+    ) -> Process:
+        """A worker of a name that was there before takes that one's data folder over. Later arguments win."""
         assert self.coordinator is not None
-        name = f"worker-{self._num_started}"
+        name = name or f"worker-{self._num_started}"
         worker = self._start(
             name,
             [
@@ -84,6 +110,7 @@ class ProcessCluster:
                 *("--slots", str(slots), "--name", name, "--data-dir", str(self._folder / name)),
                 # Tests that end do not wait for jobs that go on elsewhere.
                 *("--drain-patience", "100 ms"),
+                *arguments,
             ],
             failpoints,
         )
@@ -91,35 +118,43 @@ class ProcessCluster:
         return worker
 
     def _start(self, name: str, command: list[str], failpoints: str) -> Process:
+        process = self._spawn(name, command, failpoints)
+        self._await_ready(process)
+        return process
+
+    def _spawn(self, name: str, command: list[str], failpoints: str) -> Process:
         self._num_started += 1
         self._folder.mkdir(parents=True, exist_ok=True)
-        out = self._folder / f"{name}-{self._num_started}.out"
         log = self._folder / f"{name}-{self._num_started}.log"
         environment = {key: value for key, value in os.environ.items() if key != FAILPOINTS}
         if failpoints:
             environment[FAILPOINTS] = failpoints
-        with out.open("wb") as out_file, log.open("wb") as log_file:
+        with log.with_suffix(".out").open("wb") as out_file, log.open("wb") as log_file:
             popen = subprocess.Popen(
                 [str(self._build / "bin" / command[0]), *command[1:]],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=out_file,
                 stderr=log_file,
                 env=environment,
             )
+        return Process(popen, log, {})
+
+    def _await_ready(self, process: Process) -> None:
         deadline = time.monotonic() + self.START_TIMEOUT_S
-        while time.monotonic() < deadline and popen.poll() is None:
+        out = process.log.with_suffix(".out")
+        while time.monotonic() < deadline and process.popen.poll() is None:
             ready = READY.search(out.read_bytes())
             if ready:
                 words = [word.split("=", 1) for word in ready.group(1).decode().split()]
-                return Process(popen, log, {word[0]: word[1] for word in words if len(word) == 2})
+                process.ready.update({word[0]: word[1] for word in words if len(word) == 2})
+                return
             time.sleep(0.02)
-        popen.kill()
-        popen.wait()
-        raise RuntimeError(f"{name} did not start:\n{log.read_text(errors='replace')[-4000:]}")
+        process.kill()
+        log = process.log.read_text(errors="replace")[-4000:]
+        raise RuntimeError(f"{process.log.stem} did not start:\n{log}")
 
-    def stop(self) -> None:
-        for worker in self.workers:
-            worker.stop()
+    def stop(self) -> list[Path]:
+        """Returns the logs of the processes that did not end when they were told to."""
+        processes = [*self.workers, *([self.coordinator] if self.coordinator else [])]
         self.workers.clear()
-        if self.coordinator is not None:
-            self.coordinator.stop()
+        return [process.log for process in processes if not process.stop()]

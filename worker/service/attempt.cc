@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/failpoint.h"
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
@@ -193,6 +194,7 @@ bool Attempt::results_read() const {
 }
 
 void Attempt::OnEpochProcessed(const v1::EpochAck& ack, bool checkpoint) {
+  MR_CRASHPOINT("epoch.before_report");
   v1::WorkerMessage message;
   *message.mutable_epoch_ack() = ack;
   owner_.SendToCoordinator(std::move(message));
@@ -238,6 +240,7 @@ void Attempt::WriteCheckpoint(uint64_t epoch) {
   } else {
     ToProto(WithContext(files.status(), "cannot write the checkpoint"), done->mutable_error());
   }
+  MR_CRASHPOINT("checkpoint.before_report");
   owner_.SendToCoordinator(std::move(message));
 }
 

@@ -85,6 +85,7 @@ absl::Status FileSink::EndFile() {
   MR_FAILPOINT("file_sink.before_sync");
   MR_RETURN_IF_ERROR(open_file_->file->Sync());
   MR_RETURN_IF_ERROR(open_file_->file->Close());
+  MR_FAILPOINT("file_sink.after_sync");
   v1::StagedFile& staged = complete_.emplace_back();
   staged.set_object_id(spec_.object_id);
   staged.set_staged_path(open_file_->staged_path);
@@ -127,6 +128,7 @@ absl::StatusOr<std::vector<v1::StagedFile>> FileSink::Prepare(uint64_t epoch) {
     while (keeps_others && file_system_.Stat(FinalPath(epoch, number)).ok()) ++number;
     file.set_final_path(FinalPath(epoch, number++));
   }
+  MR_FAILPOINT("file_sink.after_prepare");
   return std::exchange(complete_, {});
 }
 

@@ -1,10 +1,14 @@
 #include "coordinator/metadata/metadata_store.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "coordinator/metadata/id_allocator.h"
 #include "coordinator/metadata/memory_metadata_store.h"
@@ -16,6 +20,22 @@ namespace millrace {
 namespace {
 
 using ::testing::ElementsAre;
+
+// Files cannot grow beyond a size while it lives: what a full disk does, too.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit limit = before_;
+    limit.rlim_cur = bytes;
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() { setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+};
 
 // Both implementations keep the same contract. Reopen: a restart of the process.
 class MetadataStoreTest : public ::testing::TestWithParam<bool> {
@@ -152,6 +172,32 @@ TEST(RecordFormatTest, NewerFormatIsRefused) {
   EXPECT_EQ(GetErrorDetail(newer).state, SqlState::kFeatureNotSupported);
   EXPECT_EQ(newer.message(), "table t has format 3, this version reads up to 1");
   EXPECT_EQ(GetErrorDetail(CheckRecordFormat("table t", 0, 1)).state, SqlState::kDataCorrupted);
+}
+
+TEST_P(MetadataStoreTest, AFailedWriteHasNotHappenedAndTheNextOneGoesOn) {
+  if (!GetParam()) return;  // Writes nothing.
+  const std::string large(20'000, 'x');
+  ASSERT_TRUE(store_->CompareAndSwap("kept", 0, "old").ok());
+  int num_written = 0;
+  {
+    const FileSizeLimit limit(100'000);
+    while (store_->CompareAndSwap(absl::StrCat("large", num_written), 0, large).ok()) {
+      ASSERT_LT(++num_written, 10);
+    }
+    EXPECT_FALSE(store_->CompareAndSwap("other", 0, large).ok());
+    EXPECT_EQ(ValueOf("kept"), "old");
+  }
+  EXPECT_GT(num_written, 0);
+  for (const bool reopened : {false, true}) {
+    SCOPED_TRACE(reopened);
+    if (reopened) Reopen();
+    const std::string next = reopened ? "second" : "first";
+    ASSERT_TRUE(store_->CompareAndSwap(next, 0, "new").ok());
+    EXPECT_EQ(ValueOf(absl::StrCat("large", num_written - 1)), large);
+    EXPECT_EQ(ValueOf(absl::StrCat("large", num_written)), "(none)");
+    EXPECT_EQ(ValueOf("other"), "(none)");
+    EXPECT_EQ(ValueOf(next), "new");
+  }
 }
 
 }  // namespace
