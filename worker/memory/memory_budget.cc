@@ -18,18 +18,16 @@ absl::Status MemoryBudget::Reserve(int64_t bytes, absl::string_view who) {
 }
 
 absl::Status MemoryBudget::Exceeded(int64_t bytes, absl::string_view who) const {
-  const std::string sizes =
-      absl::StrCat(bytes >> 20, " MiB of ", bytes_max_ >> 20, " MiB");
+  const std::string sizes = absl::StrCat(bytes >> 20, " MiB of ", bytes_max_ >> 20, " MiB");
   if (of_ == Of::kWorker) {
     return MakeError(SqlState::kOutOfMemory,
                      absl::StrCat(who, " needs more memory than is left on the worker: ", sizes,
                                   " for all queries together"),
                      "run fewer queries at the same moment, or give the workers more memory");
   }
-  return MakeError(
-      SqlState::kOutOfMemory,
-      absl::StrCat(who, " needs more memory than the query may use: ", sizes),
-      "raise the setting query_memory_mb, or filter or aggregate earlier");
+  return MakeError(SqlState::kOutOfMemory,
+                   absl::StrCat(who, " needs more memory than the query may use: ", sizes),
+                   "raise the setting query_memory_mb, or filter or aggregate earlier");
 }
 
 absl::Status MemoryReservation::Update(int64_t bytes_now) {

@@ -54,9 +54,9 @@ struct Worker::Parts {
         std::unique_ptr<StateFolder> locked_folder)
       : state_folder(std::move(locked_folder)),
         state_resources(StateBytes(options.memory_bytes), StateBytes(options.memory_bytes)),
-        query_memory(options.memory_bytes > 0 ? static_cast<int64_t>(options.memory_bytes)
-                                              : INT64_MAX / 2,
-                     MemoryBudget::Of::kWorker),
+        query_memory(
+            options.memory_bytes > 0 ? static_cast<int64_t>(options.memory_bytes) : INT64_MAX / 2,
+            MemoryBudget::Of::kWorker),
         attempts(WorkerParts{pool, timers, SystemClock(), channels, peers, file_system, views,
                              addresses, &query_memory},
                  ManagerOptions(options)),
