@@ -104,6 +104,12 @@ static_assert(std::size(kStates) == static_cast<size_t>(SqlState::kDataCorrupted
 
 const StateRow& RowOf(SqlState state) { return kStates[static_cast<size_t>(state)]; }
 
+Retry RetryOf(SqlState state) {
+  const StatusCode code = RowOf(state).status_code;
+  const bool safe = code == StatusCode::kUnavailable || code == StatusCode::kAborted;
+  return safe ? Retry::kSafe : Retry::kNever;
+}
+
 // For statuses of libraries that were passed on without a detail.
 SqlState StateFromStatusCode(StatusCode code) {
   switch (code) {
@@ -165,10 +171,7 @@ absl::Status MakeError(SqlState state, absl::string_view message, absl::string_v
   detail.state = state;
   detail.hint = std::string(hint);
   detail.blame = RowOf(state).blame;
-  detail.retry = RowOf(state).status_code == StatusCode::kUnavailable ||
-                         RowOf(state).status_code == StatusCode::kAborted
-                     ? Retry::kSafe
-                     : Retry::kNever;
+  detail.retry = RetryOf(state);
   return MakeError(detail, message);
 }
 
@@ -195,6 +198,7 @@ ErrorDetail GetErrorDetail(const absl::Status& status) {
   }
   detail.state = StateFromStatusCode(status.code());
   detail.blame = RowOf(detail.state).blame;
+  detail.retry = RetryOf(detail.state);
   return detail;
 }
 

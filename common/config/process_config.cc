@@ -43,6 +43,13 @@ void AddSettings(CoordinatorConfig* config, SettingList* settings) {
                      "checkpoints of a job that are kept (3)");
   settings->AddMegabytes("query-memory-mb", &config->query_memory_bytes,
                          "memory of one query in each worker (a share of the worker's)");
+  settings->AddDuration("worker-wait", &config->worker_wait_micros,
+                        "how long a statement waits for a worker ('60 s')");
+  settings->AddDuration(
+      "client-timeout", &config->client_timeout_micros,
+      "how long a client may stand still before it loses its statement ('5 min')");
+  settings->AddCount("max-statements", &config->statements_max,
+                     "statements of clients that run at the same moment (200)");
   settings->AddSwitch("exit-with-parent", &config->exit_with_parent,
                       "end when stdin closes or the parent dies");
   settings->AddText("remove-at-exit", &config->remove_at_exit,
@@ -85,6 +92,7 @@ absl::Status Complete(CoordinatorConfig* config) {
   if (config->heartbeat_timeout_micros < 2 * config->heartbeat_interval_micros) {
     return ConfigError("heartbeat-timeout must be at least twice heartbeat-interval");
   }
+  if (config->statements_max == 0) return ConfigError("max-statements must be at least 1");
   if (config->checkpoint_dir.empty()) {
     config->checkpoint_dir = absl::StrCat(config->data_dir, "/checkpoints");
   }

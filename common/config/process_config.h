@@ -39,6 +39,12 @@ struct CoordinatorConfig {
   uint32_t checkpoints_kept = 3;
   // Bytes that one query may hold in each worker; 0 = a share of the worker's memory.
   uint64_t query_memory_bytes = 0;
+  // How long a statement waits for a worker to be there, or for a view to be readable again.
+  int64_t worker_wait_micros = 60'000'000;
+  // A client that reads nothing of its result for so long loses its statement.
+  int64_t client_timeout_micros = 300'000'000;
+  // Statements of clients that run at the same moment; one too many is refused.
+  uint32_t statements_max = 200;
   // End when stdin closes or the parent dies: private clusters.
   bool exit_with_parent = false;
   // Folder to remove when the process ends, after its workers have left; empty = none. For private

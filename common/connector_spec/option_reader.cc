@@ -8,6 +8,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "common/base/nearest_name.h"
+#include "common/base/secret_names.h"
 #include "common/base/status.h"
 #include "common/base/units.h"
 
@@ -25,10 +26,10 @@ const std::string* OptionReader::Find(const std::string& name) {
 void OptionReader::Fail(absl::Status status) { first_error_.Update(std::move(status)); }
 
 void OptionReader::FailValue(const std::string& name, absl::string_view expected) {
-  Fail(MakeError(
-      SqlState::kInvalidParameterValue,
-      absl::StrCat("invalid value for option \"", name, "\": \"", options_.at(name), "\""),
-      absl::StrCat("expected ", expected)));
+  const absl::string_view value = IsSecretName(name) ? kSecretMask : options_.at(name);
+  Fail(MakeError(SqlState::kInvalidParameterValue,
+                 absl::StrCat("invalid value for option \"", name, "\": \"", value, "\""),
+                 absl::StrCat("expected ", expected)));
 }
 
 std::string OptionReader::Text(const std::string& name, absl::string_view otherwise) {

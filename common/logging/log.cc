@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/base/nearest_name.h"
+#include "common/base/secret_names.h"
 #include "common/base/status.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
@@ -20,7 +21,6 @@
 namespace millrace {
 namespace {
 
-constexpr absl::string_view kMask = "***";
 constexpr const char* kLevelNames[] = {"debug", "info", "warning", "error", "off"};
 
 // One log per process, as there is one stderr. Set once in main; the pointer is exchanged as a
@@ -46,15 +46,6 @@ std::atomic<std::shared_ptr<const ProcessLog>>& CurrentLog() {
   return current;
 }
 
-bool IsSecretKey(absl::string_view key) {
-  const std::string lower = absl::AsciiStrToLower(key);
-  for (absl::string_view word : {"password", "passwd", "secret", "token", "credential",
-                                 "access_key", "private_key", "authorization"}) {
-    if (absl::StrContains(lower, word)) return true;
-  }
-  return false;
-}
-
 // Masks what stands between "://" and "@", everywhere in the text.
 std::string WithoutUrlCredentials(absl::string_view text) {
   std::string result;
@@ -69,7 +60,7 @@ std::string WithoutUrlCredentials(absl::string_view text) {
     absl::StrAppend(&result, text.substr(0, begin));
     text.remove_prefix(begin);
     if (at == absl::string_view::npos) continue;
-    absl::StrAppend(&result, kMask);
+    absl::StrAppend(&result, kSecretMask);
     text.remove_prefix(at);
   }
   absl::StrAppend(&result, text);
@@ -77,7 +68,7 @@ std::string WithoutUrlCredentials(absl::string_view text) {
 }
 
 std::string FieldText(const LogField& field) {
-  return IsSecretKey(field.key) ? std::string(kMask) : WithoutUrlCredentials(field.value);
+  return IsSecretName(field.key) ? std::string(kSecretMask) : WithoutUrlCredentials(field.value);
 }
 
 // With quotes and escapes, so that a value can never look like another line or field.

@@ -39,9 +39,15 @@ absl::Status CheckAlreadyCommitted(FileSystem& file_system, const v1::StagedFile
 
 }  // namespace
 
-std::string StagedPath(const std::string& final_path, uint64_t job_id, uint32_t attempt) {
-  return JoinPath(FolderOf(final_path),
-                  absl::StrCat(kStagedPrefix, job_id, "-", attempt, "-", FileNameOf(final_path)));
+std::string NamePrefixOf(const FileOwner& owner) {
+  return absl::StrCat(owner.cluster, owner.cluster.empty() ? "" : "-", owner.job_id, "-");
+}
+
+std::string SegmentNamePrefix(uint64_t job_id) { return absl::StrCat("part-", job_id, "-"); }
+
+std::string StagedPath(const std::string& final_path, const FileOwner& owner, uint32_t attempt) {
+  return JoinPath(FolderOf(final_path), absl::StrCat(kStagedPrefix, NamePrefixOf(owner), attempt,
+                                                     "-", FileNameOf(final_path)));
 }
 
 absl::Status CommitStagedFiles(FileSystem& file_system, const std::vector<v1::StagedFile>& files) {
@@ -78,11 +84,16 @@ absl::Status AbortStagedFiles(FileSystem& file_system, const std::vector<v1::Sta
 }
 
 absl::Status RemoveStaleStagedFiles(FileSystem& file_system, const std::string& folder,
-                                    uint64_t job_id, uint32_t attempt) {
+                                    const FileOwner& owner, uint32_t attempt) {
+  return RemoveFilesOfAttempts(file_system, folder,
+                               absl::StrCat(kStagedPrefix, NamePrefixOf(owner)), attempt);
+}
+
+absl::Status RemoveFilesOfAttempts(FileSystem& file_system, const std::string& folder,
+                                   absl::string_view prefix, uint32_t attempt) {
   const absl::StatusOr<std::vector<FileInfo>> entries = file_system.List(folder);
   if (IsMissing(entries.status())) return absl::OkStatus();
   MR_RETURN_IF_ERROR(entries.status());
-  const std::string prefix = absl::StrCat(kStagedPrefix, job_id, "-");
   for (const FileInfo& entry : *entries) {
     const std::string name = FileNameOf(entry.path);
     if (!absl::StartsWith(name, prefix)) continue;

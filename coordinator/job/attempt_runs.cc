@@ -9,6 +9,7 @@
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
+#include "coordinator/job/deployment_size.h"
 #include "coordinator/scheduler/placement.h"
 
 namespace millrace {
@@ -87,6 +88,7 @@ AttemptRuns::AttemptRuns(WorkerRegistry& registry, const Clock& clock)
 
 absl::StatusOr<std::unique_ptr<AttemptRuns::Run>> AttemptRuns::MakeRun(
     AttemptSpec spec, std::shared_ptr<AttemptObserver> observer) const {
+  MR_RETURN_IF_ERROR(CheckDeploymentSize(*spec.plan, spec.restore));
   const std::vector<SlotOffer> offers = OffersFor(spec.scans, registry_.Connected());
   MR_RETURN_IF_ERROR(CheckViewsAreThere(spec.scans, offers));
   auto run = std::make_unique<Run>();
@@ -145,6 +147,7 @@ void AttemptRuns::Deploy(Run& run, Notice& notice) {
     (*deploy.mutable_worker_addresses())[worker.id.value()] = worker.data_address;
   }
   for (const auto& [name, value] : run.spec.settings) (*deploy.mutable_settings())[name] = value;
+  (*deploy.mutable_settings())["cluster"] = registry_.file_cluster();
   deploy.set_memory_bytes_max(run.spec.memory_bytes_max);
   if (run.spec.restore.has_value()) {
     deploy.set_restore_epoch(run.spec.restore->epoch());
@@ -182,7 +185,7 @@ void AttemptRuns::HandOutSplits(Run& run, WorkerId worker, v1::DeployAttempt* de
       do {
         answer = pool.Request(task, worker);
         for (v1::Split& split : answer.splits) *assignment->add_splits() = std::move(split);
-      } while (pool.num_tasks() == 1 && !answer.end);
+      } while (pool.num_tasks() == 1 && !answer.end && MoreSplitsFit(*deploy));
       assignment->set_end(answer.end);
       FillNews(pool.news(), assignment);
     }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 
 namespace millrace {
@@ -50,7 +51,8 @@ absl::Status StatementThreads::Run(std::function<void()> work) {
       detail.state = SqlState::kInsufficientResources;
       detail.blame = Blame::kExternal;
       detail.retry = Retry::kSafe;
-      status = MakeError(detail, "too many statements are running");
+      detail.hint = "wait until others have ended, or raise the limit of the coordinator";
+      status = MakeError(detail, absl::StrCat("too many statements are running: ", threads_max_));
     }
   }
   for (std::thread& thread : finished) thread.join();

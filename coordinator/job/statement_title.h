@@ -4,7 +4,7 @@
 
 namespace millrace {
 
-// What status calls a statement: its first line, shortened.
+// What status calls a statement: its first line, shortened, without secrets.
 std::string StatementTitle(const std::string& statement);
 
 }  // namespace millrace

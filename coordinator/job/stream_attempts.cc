@@ -154,7 +154,8 @@ absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
   }
   const absl::Status unused = RemoveUnusedCheckpoints(attempt.job_id);
   if (!unused.ok()) LogError("job", "cannot remove what an earlier attempt has left", unused);
-  const absl::Status cleaned = RemoveStaleFiles(*attempt.plan, attempt.job_id, stream.attempt + 1);
+  const FileOwner owner{parts_.registry.file_cluster(), attempt.job_id};
+  const absl::Status cleaned = RemoveStaleFiles(*attempt.plan, owner, stream.attempt + 1);
   if (!cleaned.ok()) LogError("job", "cannot remove staged files of an earlier attempt", cleaned);
   if (stream.serve_only) {
     // Without an end: windows that are open must stay open.

@@ -92,6 +92,8 @@ class WorkerRegistry {
   const MembershipOptions& options() const { return options_; }
   // Messages of workers that were fenced before.
   uint64_t stale_messages() const;
+  // What tells this cluster's files from those of others: the first half of the cluster's id.
+  std::string file_cluster() const { return cluster_id_.substr(0, cluster_id_.size() / 2); }
 
  private:
   Moment Now() const;

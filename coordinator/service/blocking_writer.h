@@ -10,8 +10,10 @@
 #include "absl/status/status.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
+#include "common/logging/log.h"
 #include "common/net/rpc_status.h"
 #include "coordinator/job/cancellation.h"
+#include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 
 namespace millrace {
@@ -28,8 +30,9 @@ template <typename Response>
 class BlockingWriter final : public grpc::ServerWriteReactor<Response>,
                              public std::enable_shared_from_this<BlockingWriter<Response>> {
  public:
-  explicit BlockingWriter(std::chrono::milliseconds stall_timeout)
-      : stall_timeout_(stall_timeout) {}
+  // The call's context lives as long as the call.
+  BlockingWriter(grpc::CallbackServerContext& context, std::chrono::milliseconds stall_timeout)
+      : context_(context), stall_timeout_(stall_timeout) {}
 
   // Once, before the reactor is returned to gRPC.
   grpc::ServerWriteReactor<Response>* Begin() {
@@ -41,17 +44,8 @@ class BlockingWriter final : public grpc::ServerWriteReactor<Response>,
 
   // Waits until the previous message is on the wire.
   absl::Status Write(Response response, Leaves leaves = Leaves::kNow) {
+    MR_RETURN_IF_ERROR(AwaitWritten());
     MutexLock lock(mutex_);
-    const auto deadline = std::chrono::steady_clock::now() + stall_timeout_;
-    while (writing_ && !broken_) {
-      const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
-          deadline - std::chrono::steady_clock::now());
-      if (left.count() <= 0) {
-        broken_ = true;
-        return MakeError(SqlState::kQueryCanceled, "the client has not read its result in time");
-      }
-      written_.WaitFor(mutex_, left);
-    }
     if (broken_) return CancelledByUser();
     message_ = std::move(response);
     writing_ = true;
@@ -63,9 +57,9 @@ class BlockingWriter final : public grpc::ServerWriteReactor<Response>,
 
   // Ends the call; nothing may be written after it.
   void End(const absl::Status& status) {
+    const absl::Status written = AwaitWritten();
     MutexLock lock(mutex_);
-    while (writing_ && !broken_) written_.Wait(mutex_);
-    this->Finish(ToGrpcStatus(status));
+    this->Finish(ToGrpcStatus(status.ok() ? written : status));
   }
 
   void OnWriteDone(bool ok) override {
@@ -87,6 +81,28 @@ class BlockingWriter final : public grpc::ServerWriteReactor<Response>,
   void OnDone() override { self_.reset(); }
 
  private:
+  // Gives the client up when the time is up.
+  absl::Status AwaitWritten() {
+    {
+      MutexLock lock(mutex_);
+      const auto deadline = std::chrono::steady_clock::now() + stall_timeout_;
+      while (writing_ && !broken_) {
+        const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
+            deadline - std::chrono::steady_clock::now());
+        if (left.count() <= 0) break;
+        written_.WaitFor(mutex_, left);
+      }
+      if (!writing_ || broken_) return absl::OkStatus();
+      broken_ = true;
+    }
+    // What waits to be sent would keep the call for ever.
+    context_.TryCancel();
+    Log(LogLevel::kWarning, "client", "a client has not read its result in time",
+        {{"peer", context_.peer()}, {"timeout_ms", stall_timeout_.count()}});
+    return MakeError(SqlState::kQueryCanceled, "the client has not read its result in time");
+  }
+
+  grpc::CallbackServerContext& context_;
   const std::chrono::milliseconds stall_timeout_;
   std::shared_ptr<BlockingWriter> self_;
   Cancellation cancellation_;

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/logging/log.h"
-#include "common/storage/file_system.h"
 #include "common/storage/staged_commit.h"
 #include "coordinator/gather/result_gather.h"
 #include "coordinator/job/bounded_run.h"
@@ -16,15 +17,13 @@
 #include "coordinator/scheduler/placement.h"
 #include "coordinator/service/ipc_rows.h"
 #include "coordinator/service/session_settings.h"
+#include "coordinator/service/worker_wait.h"
+#include "millrace/v1/catalog.pb.h"
 #include "millrace/v1/data.pb.h"
 
 namespace millrace {
 namespace {
 
-// A statement is tried so often before the loss of workers is reported.
-constexpr uint32_t kAttemptsMax = 3;
-// How long a statement waits for a worker to be there, or for a view to be readable again.
-constexpr int64_t kWaitForClusterMicros = 10'000'000;
 constexpr std::chrono::milliseconds kPause(50);
 // After a result stream broke, the reason arrives from the task or from the failure detector within
 // this time.
@@ -35,14 +34,6 @@ uint64_t RowsRead(const std::vector<v1::TaskProgress>& tasks) {
   uint64_t rows = 0;
   for (const v1::TaskProgress& task : tasks) rows += task.rows_in();
   return rows;
-}
-
-void AbortStaged(const std::vector<v1::StagedFile>& files) {
-  if (files.empty()) return;
-  auto file_system = FileSystemOf(files[0].final_path());
-  const absl::Status status =
-      file_system.ok() ? AbortStagedFiles(**file_system, files) : file_system.status();
-  if (!status.ok()) LogError("job", "cannot remove staged files", status);
 }
 
 }  // namespace
@@ -70,40 +61,70 @@ absl::StatusOr<BoundedResult> BoundedRunner::RunSink(const BoundedQuery& query) 
 }
 
 absl::StatusOr<BoundedResult> BoundedRunner::Run(const BoundedQuery& query) {
-  MR_ASSIGN_OR_RETURN(const uint64_t job_id, parts_.job_ids.Next());
+  uint64_t job_id = query.job_id;
+  if (job_id == 0) {
+    MR_ASSIGN_OR_RETURN(job_id, parts_.job_ids.Next());
+  }
   if (context_.on_job) context_.on_job(job_id);
   for (uint32_t number = 1;; ++number) {
     count_messages_.clear();
-    absl::StatusOr<BoundedResult> result = RunAttempt(query, job_id, number);
+    MR_ASSIGN_OR_RETURN(BoundViews views, BindViews(*query.plan));
+    MR_RETURN_IF_ERROR(AwaitWorker(parts_, context_));
+    std::vector<v1::TaskProgress> tasks;
+    absl::StatusOr<BoundedResult> result =
+        RunAttempt(query, std::move(views), job_id, number, &tasks);
     if (result.ok() && rows_ == Rows::kAreACount) {
       MR_ASSIGN_OR_RETURN(const int64_t count, ReadCount(count_messages_));
       result->rows = static_cast<uint64_t>(count);
     }
-    if (result.ok() || !MayRetry(result.status(), number)) return result;
-    Log(LogLevel::kWarning, "job", "statement is tried again",
-        {{"job", job_id}, {"attempt", number}, {"reason", result.status().message()}});
+    if (result.ok()) return result;
+    MR_RETURN_IF_ERROR(BeforeRetry(result.status(), number, RowsRead(tasks)));
   }
 }
 
-bool BoundedRunner::MayRetry(const absl::Status& status, uint32_t number) const {
-  return GetErrorDetail(status).retry == Retry::kSafe && !rows_left_ && number < kAttemptsMax &&
-         !context_.cancellation.cancelled();
+absl::Status BoundedRunner::BeforeRetry(const absl::Status& failure, uint32_t number,
+                                        uint64_t rows_seen) {
+  if (GetErrorDetail(failure).retry != Retry::kSafe) return failure;
+  MR_RETURN_IF_ERROR(context_.cancellation.status());
+  if (rows_left_) {
+    return WithHint(failure,
+                    "some rows of the result had been sent, so it was not started again by itself: "
+                    "run the statement again");
+  }
+  const std::optional<int64_t> pause_micros = budget_.Spend(rows_seen);
+  if (!pause_micros.has_value()) {
+    ErrorDetail detail = GetErrorDetail(failure);
+    detail.retry = Retry::kNever;
+    detail.hint = "the statement itself may be what ends its workers: see their logs";
+    return MakeError(detail, absl::StrCat("the statement was lost with its workers ", number,
+                                          " times without getting on: ", failure.message()));
+  }
+  Log(LogLevel::kWarning, "job", "statement is started again",
+      {{"job", context_.parent_job_id}, {"attempt", number}, {"reason", failure.message()}});
+  if (context_.parent_job_id != 0) {
+    const absl::Status recorded =
+        parts_.job_store.Update(context_.parent_job_id, [&](v1::JobRecord& script) {
+          AddRestart(script, number, parts_.clock.WallMicros(), failure, 0);
+        });
+    if (!recorded.ok()) LogError("job", "cannot record a restart", recorded);
+  }
+  return Pause(*pause_micros);
 }
 
 // Views of a job that is restarting become readable again; a short wait is better than an error.
 absl::StatusOr<BoundViews> BoundedRunner::BindViews(const v1::PhysicalPlan& plan) {
-  return parts_.streams.AwaitViews(ViewReadsOf(plan), kWaitForClusterMicros, context_.cancellation);
+  return parts_.streams.AwaitViews(ViewReadsOf(plan), parts_.worker_wait_micros,
+                                   context_.cancellation);
 }
 
-// A cluster that has just started, or has just lost its last worker, gets some time.
-absl::Status BoundedRunner::WaitForWorker() {
-  const int64_t deadline = parts_.clock.MonotonicMicros() + kWaitForClusterMicros;
-  while (!parts_.registry.has_active() && parts_.clock.MonotonicMicros() < deadline) {
+absl::Status BoundedRunner::Pause(int64_t micros) const {
+  const int64_t end = parts_.clock.MonotonicMicros() + micros;
+  while (parts_.clock.MonotonicMicros() < end) {
     context_.cancellation.CheckDeadline(parts_.clock);
     MR_RETURN_IF_ERROR(context_.cancellation.status());
-    parts_.registry.AwaitActive(kPause);
+    std::this_thread::sleep_for(kPause);
   }
-  return absl::OkStatus();  // Without workers the placement tells what is wrong.
+  return absl::OkStatus();
 }
 
 absl::StatusOr<AttemptSpec> BoundedRunner::MakeSpec(const BoundedQuery& query,
@@ -125,14 +146,13 @@ absl::StatusOr<AttemptSpec> BoundedRunner::MakeSpec(const BoundedQuery& query,
   return spec;
 }
 
-absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& query, uint64_t job_id,
-                                                        uint32_t number) {
-  MR_ASSIGN_OR_RETURN(const BoundViews views, BindViews(*query.plan));
-  MR_ASSIGN_OR_RETURN(AttemptSpec spec, MakeSpec(query, views));
+absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& query, BoundViews views,
+                                                        uint64_t job_id, uint32_t number,
+                                                        std::vector<v1::TaskProgress>* tasks) {
+  MR_ASSIGN_OR_RETURN(AttemptSpec spec, MakeSpec(query, std::move(views)));
   spec.job_id = job_id;
   spec.script_job_id = context_.parent_job_id;
   spec.attempt = number;
-  MR_RETURN_IF_ERROR(WaitForWorker());
   Attempt attempt{job_id, number, {}, std::make_shared<BoundedRun>()};
   MR_ASSIGN_OR_RETURN(attempt.placements, parts_.runs.Start(std::move(spec), attempt.run));
   BoundedResult result;
@@ -148,15 +168,18 @@ absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& quer
     }
   }
   AttemptOutcome outcome = attempt.run->WaitEnded(context_.cancellation, parts_.clock);
+  *tasks = outcome.tasks;
   result.tasks = std::move(outcome.tasks);
   result.staged_files = std::move(outcome.staged_files);
-  absl::Status status = outcome.status.ok() ? gathered : outcome.status;
-  if (!status.ok()) {
-    AbortStaged(result.staged_files);
-    const absl::Status cleaned = RemoveStaleFiles(*query.plan, job_id, number + 1);
+  const absl::Status status = outcome.status.ok() ? gathered : outcome.status;
+  // A worker that was lost may have staged files, and may go on with that for a while.
+  if (!status.ok() || number > 1) {
+    const FileOwner owner{parts_.registry.file_cluster(), job_id};
+    const absl::Status cleaned =
+        RemoveStaleFiles(*query.plan, owner, status.ok() ? number : number + 1);
     if (!cleaned.ok()) LogError("job", "cannot remove staged files", cleaned);
-    return status;
   }
+  MR_RETURN_IF_ERROR(status);
   RecordBadRows(*query.plan, job_id, result, std::move(outcome.kept_rows));
   return result;
 }
@@ -240,7 +263,7 @@ absl::Status BoundedRunner::Deliver(const v1::PhysicalPlan& plan, v1::ResultChun
     schema_sent_ = true;
     return context_.sink.WriteSchema(plan.result(), std::move(*chunk.mutable_ipc_message()));
   }
-  rows_left_ = true;
+  rows_left_ = !context_.sink.drops_rows();
   result->rows += chunk.rows();
   return context_.sink.WriteBatch(std::move(*chunk.mutable_ipc_message()), chunk.rows());
 }

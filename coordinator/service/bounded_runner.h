@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "coordinator/catalog/catalog_snapshot.h"
+#include "coordinator/job/attempt_budget.h"
 #include "coordinator/service/cluster_parts.h"
 #include "coordinator/service/statement_context.h"
 
@@ -28,6 +29,8 @@ struct BoundedQuery {
   std::shared_ptr<const CatalogSnapshot> catalog;
   // Beside the views that the plan names: what a scan of changes reads.
   std::vector<ViewPartAtEpoch> view_parts = {};
+  // 0 = a new one.
+  uint64_t job_id = 0;
 };
 
 struct BoundedResult {
@@ -38,9 +41,10 @@ struct BoundedResult {
   std::vector<v1::TaskProgress> tasks;
 };
 
-// Runs bounded plans and waits for them. An attempt that fails by the loss of a worker is repeated
-// as long as none of its rows has left; nothing that a failed attempt has staged is ever committed.
-// Used by one statement's thread.
+// Runs bounded plans and waits for them. A statement whose attempt is lost with a worker starts
+// again as a new attempt, as long as attempts get on (AttemptBudget) and none of its rows has left
+// for a client; nothing that a failed attempt has staged is ever committed. Used by one statement's
+// thread.
 class BoundedRunner {
  public:
   BoundedRunner(ClusterParts& parts, StatementContext& context)
@@ -62,8 +66,10 @@ class BoundedRunner {
   };
 
   absl::StatusOr<BoundedResult> Run(const BoundedQuery& query);
-  absl::StatusOr<BoundedResult> RunAttempt(const BoundedQuery& query, uint64_t job_id,
-                                           uint32_t number);
+  // `tasks`: their last counters, also after an error.
+  absl::StatusOr<BoundedResult> RunAttempt(const BoundedQuery& query, BoundViews views,
+                                           uint64_t job_id, uint32_t number,
+                                           std::vector<v1::TaskProgress>* tasks);
   absl::StatusOr<AttemptSpec> MakeSpec(const BoundedQuery& query, BoundViews views) const;
   absl::Status Gather(const v1::PhysicalPlan& plan, const Attempt& attempt, BoundedResult* result);
   std::vector<ResultTask> ResultTasks(const v1::PhysicalPlan& plan, const Attempt& attempt) const;
@@ -71,13 +77,16 @@ class BoundedRunner {
   // Remembers the rows that were left out, and tells the client of them.
   void RecordBadRows(const v1::PhysicalPlan& plan, uint64_t job_id, const BoundedResult& result,
                      std::vector<v1::KeptRow> kept_rows);
-  absl::Status WaitForWorker();
+  absl::Status Pause(int64_t micros) const;
   absl::StatusOr<BoundViews> BindViews(const v1::PhysicalPlan& plan);
-  bool MayRetry(const absl::Status& status, uint32_t number) const;
+  // Decides whether an attempt that failed is followed by another one: OK, after a pause; else what
+  // the statement ends with.
+  absl::Status BeforeRetry(const absl::Status& failure, uint32_t number, uint64_t rows_seen);
 
   ClusterParts& parts_;
   StatementContext& context_;
   Rows rows_ = Rows::kToSink;
+  AttemptBudget budget_;
   bool rows_left_ = false;
   bool schema_sent_ = false;
   std::vector<std::string> count_messages_;

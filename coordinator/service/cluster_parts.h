@@ -19,6 +19,7 @@
 
 namespace millrace {
 
+class FileCommits;
 class TableUpkeep;
 
 // What statements work with: the owners of the coordinator's state, borrowed for the life of the
@@ -40,6 +41,10 @@ struct ClusterParts {
   StreamOptions stream_defaults;
   // Per query and worker; 0 = the worker decides.
   uint64_t query_memory_bytes = 0;
+  // How long a statement waits for a worker to be there, or for a view to be readable again.
+  int64_t worker_wait_micros = 0;
+  // Commits of files that statements write outside.
+  FileCommits& file_commits;
   // What bounded statements have left out; may be null.
   BadRowsOfStatements* bad_rows = nullptr;
   // Sizes of sources, for the planner; may be null.

@@ -19,6 +19,7 @@
 #include "coordinator/service/checkpoint_service.h"
 #include "coordinator/service/cluster_service.h"
 #include "coordinator/service/control_service.h"
+#include "coordinator/service/file_commits.h"
 #include "coordinator/service/file_watch.h"
 #include "coordinator/service/job_service.h"
 #include "coordinator/service/recovery.h"
@@ -83,12 +84,22 @@ class WorkerEvents final : public WorkerListener {
   WorkerRegistry& registry_;
 };
 
-// Workers look after their connections with pings of their own.
-void AllowPings(grpc::ServerBuilder& builder) {
+// Workers look after their connections with pings of their own; one that is silent is lost after
+// heartbeat-timeout. A connection that says nothing at all is closed.
+void WatchConnections(grpc::ServerBuilder& builder) {
   constexpr int kMinPingMillis = 500;
+  constexpr int kHandshakeMillis = 10'000;
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingMillis);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+}
+
+// A client whose machine has vanished is noticed. One that is only stopped for a while stays.
+void PingClients(grpc::ServerBuilder& builder) {
+  constexpr int kKeepaliveMillis = 60'000;
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMillis);
 }
 
 std::string WithPort(const std::string& address, int port) {
@@ -187,6 +198,7 @@ struct CoordinatorServer::Parts {
   SourceStatistics statistics;
   BadRowsOfStatements bad_rows;
   StatementThreads threads{kThreadsMax};
+  std::optional<FileCommits> file_commits;
   std::unique_ptr<StatementExecutor> executor;
   std::unique_ptr<ClusterParts> cluster;
   std::optional<RequestMemory> requests;
@@ -217,9 +229,12 @@ absl::Status CoordinatorServer::Parts::Recover(const CoordinatorConfig& config) 
   StreamOptions stream_defaults;
   stream_defaults.epoch_interval_micros = config.epoch_interval_micros;
   stream_defaults.checkpoint_interval_micros = config.checkpoint_interval_micros;
-  cluster = std::make_unique<ClusterParts>(ClusterParts{
-      clock, *catalog, job_store, registry, runs, streams, channels, job_ids, splits, path_policy,
-      addresses, data_dir, stream_defaults, config.query_memory_bytes, &bad_rows, &statistics});
+  file_commits.emplace(*store, registry.file_cluster());
+  MR_RETURN_IF_ERROR(file_commits->Recover());
+  cluster = std::make_unique<ClusterParts>(
+      ClusterParts{clock, *catalog, job_store, registry, runs, streams, channels, job_ids, splits,
+                   path_policy, addresses, data_dir, stream_defaults, config.query_memory_bytes,
+                   config.worker_wait_micros, *file_commits, &bad_rows, &statistics});
   requests.emplace(*store, kRequestsRemembered);
   MR_RETURN_IF_ERROR(requests->Load());
   upkeep = std::make_unique<TableUpkeep>(*cluster);
@@ -239,7 +254,10 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
                                              std::string* client_address,
                                              std::string* control_address) {
   control_service = std::make_unique<ControlService>(admission, registry);
-  sql_service = std::make_unique<SqlService>(*executor, threads, *requests);
+  const SqlServiceOptions sql_options{std::chrono::duration_cast<std::chrono::milliseconds>(
+                                          std::chrono::microseconds(config.client_timeout_micros)),
+                                      config.statements_max};
+  sql_service = std::make_unique<SqlService>(*executor, *requests, sql_options);
   job_service = std::make_unique<JobService>(*cluster, *scripts, threads);
   cluster_service = std::make_unique<ClusterService>(registry, drain, cluster_id);
   checkpoint_service = std::make_unique<CheckpointService>(*cluster, checkpoints, threads);
@@ -251,7 +269,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
   control.AddListeningPort(config.control_listen, grpc::InsecureServerCredentials(), &control_port);
   // Two coordinators on one port would share its connections without noticing.
   control.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  AllowPings(control);
+  WatchConnections(control);
   control.SetMaxReceiveMessageSize(kControlBytesMax);
   control.SetMaxSendMessageSize(kControlBytesMax);
   control.RegisterService(control_service.get());
@@ -264,7 +282,8 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
   grpc::ServerBuilder client;
   client.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &client_port);
   client.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  AllowPings(client);
+  WatchConnections(client);
+  PingClients(client);
   client.SetMaxReceiveMessageSize(kRequestBytesMax);
   client.SetMaxSendMessageSize(-1);
   client.RegisterService(sql_service.get());
@@ -313,6 +332,7 @@ void CoordinatorServer::Parts::Stop() {
   if (control_server != nullptr) control_server->Shutdown(deadline);
   // With nobody connected, every statement has ended or is about to.
   threads.JoinAll();
+  if (sql_service != nullptr) sql_service->JoinAll();
   upkeep.reset();
   expiry_ticks.reset();
   registry.SetListener(nullptr);

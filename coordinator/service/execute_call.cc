@@ -40,6 +40,7 @@ class ClientSink final : public ResultSink {
     // A broken stream shows at the next message that matters.
     writer_.Write(std::move(response)).IgnoreError();
   }
+  bool drops_rows() const override { return false; }
 
  private:
   ExecuteWriter& writer_;

@@ -109,8 +109,8 @@ grpc::ServerUnaryReactor* JobService::List(grpc::CallbackServerContext* context,
 }
 
 grpc::ServerWriteReactor<v1::WatchJobResponse>* JobService::Watch(
-    grpc::CallbackServerContext*, const v1::WatchJobRequest* request) {
-  auto writer = std::make_shared<BlockingWriter<v1::WatchJobResponse>>(kStallTimeout);
+    grpc::CallbackServerContext* context, const v1::WatchJobRequest* request) {
+  auto writer = std::make_shared<BlockingWriter<v1::WatchJobResponse>>(*context, kStallTimeout);
   grpc::ServerWriteReactor<v1::WatchJobResponse>* reactor = writer->Begin();
   const absl::Status started = threads_.Run(
       [this, writer, job = request->job()] { writer->End(WatchUntilEnd(job, parts_, *writer)); });

@@ -107,6 +107,20 @@ void ChooseSingleFile(PlanTarget& target) {
 
 }  // namespace
 
+absl::Status CheckPlanSize(const v1::PhysicalPlan& plan) {
+  size_t num_nodes = 0;
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    ForEachNode(fragment.root(), [&num_nodes](const v1::PlanNode&) { ++num_nodes; });
+  }
+  const size_t bytes = plan.ByteSizeLong();
+  if (num_nodes <= kPlanNodesMax && bytes <= kPlanBytesMax) return absl::OkStatus();
+  return MakeError(
+      SqlState::kStatementTooComplex,
+      absl::StrCat("the plan has ", num_nodes, " operators and ", bytes, " bytes, at most ",
+                   kPlanNodesMax, " and ", kPlanBytesMax, " are allowed"),
+      "split the statement, or store intermediate results in tables");
+}
+
 absl::StatusOr<PlanPtr> PlanStatement(PlanRequest request, const ClusterParts& parts,
                                       const StatementContext& context,
                                       const StatementMoment& moment) {
@@ -139,6 +153,7 @@ absl::StatusOr<PlanPtr> PlanStatement(PlanRequest request, const ClusterParts& p
   ChooseSingleFile(request.target);
   options.target = std::move(request.target);
   MR_ASSIGN_OR_RETURN(v1::PhysicalPlan physical, PlanQuery(plan, options));
+  MR_RETURN_IF_ERROR(CheckPlanSize(physical));
   return std::make_shared<const v1::PhysicalPlan>(std::move(physical));
 }
 
@@ -165,6 +180,7 @@ absl::StatusOr<StreamPlan> PlanStreamJob(std::vector<StreamRequest> requests,
     queries.push_back(std::move(query));
   }
   MR_ASSIGN_OR_RETURN(v1::PhysicalPlan physical, PlanStream(queries, options));
+  MR_RETURN_IF_ERROR(CheckPlanSize(physical));
   plan.planned = std::make_shared<const v1::PhysicalPlan>(std::move(physical));
   return plan;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -31,6 +32,12 @@ struct PlanRequest {
   PlanMode mode = PlanMode::kBounded;
   PlanTarget target = ResultTarget{};
 };
+
+// Operators and bytes of a plan that may be sent to workers, whose messages have a limit too.
+inline constexpr size_t kPlanNodesMax = 50'000;
+inline constexpr size_t kPlanBytesMax = size_t{32} << 20;
+// 54001 for a plan that is larger.
+absl::Status CheckPlanSize(const v1::PhysicalPlan& plan);
 
 // From a bound query to the plan for the cluster as it is now: system views become rows, a stream's
 // materialized views become the queries behind them, parallelism and shards follow the settings and

@@ -25,6 +25,8 @@ class ResultSink {
   virtual absl::Status Notice(absl::string_view message, absl::string_view hint) = 0;
   // How far a running statement is; may be dropped.
   virtual void Progress(uint64_t rows_read) = 0;
+  // Nobody sees the rows, so a statement may write them again from the beginning.
+  virtual bool drops_rows() const = 0;
 };
 
 // For statements of background jobs: rows are counted and dropped.
@@ -34,6 +36,7 @@ class NullResultSink final : public ResultSink {
   absl::Status WriteBatch(std::string, uint64_t) override { return absl::OkStatus(); }
   absl::Status Notice(absl::string_view, absl::string_view) override { return absl::OkStatus(); }
   void Progress(uint64_t) override {}
+  bool drops_rows() const override { return true; }
 };
 
 }  // namespace millrace

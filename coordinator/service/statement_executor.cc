@@ -20,6 +20,7 @@
 #include "coordinator/service/stream_group.h"
 #include "coordinator/service/stream_statements.h"
 #include "coordinator/service/subscribe_statement.h"
+#include "coordinator/service/worker_wait.h"
 #include "coordinator/service/write_statements.h"
 #include "millrace/v1/catalog.pb.h"
 
@@ -82,6 +83,7 @@ class Notices final : public ResultSink {
     return absl::OkStatus();
   }
   void Progress(uint64_t) override {}
+  bool drops_rows() const override { return false; }
   std::vector<std::pair<std::string, std::string>> Take() { return std::move(notices_); }
 
  private:
@@ -132,6 +134,7 @@ class StatementExecutor::Run {
   const StatementMoment& moment() const { return moment_; }
 
   absl::StatusOr<StatementResult> operator()(const BoundSelect& statement) {
+    MR_RETURN_IF_ERROR(AwaitWorker(parts_, context_));
     MR_ASSIGN_OR_RETURN(PlanPtr plan,
                         PlanStatement({statement.plan, PlanMode::kBounded, ResultTarget{}}, parts_,
                                       context_, moment_));

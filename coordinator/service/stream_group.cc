@@ -11,6 +11,7 @@
 #include "coordinator/job/statement_title.h"
 #include "coordinator/service/definition_statements.h"
 #include "coordinator/service/session_settings.h"
+#include "coordinator/service/worker_wait.h"
 #include "coordinator/service/write_statements.h"
 
 namespace millrace {
@@ -262,7 +263,12 @@ absl::Status StreamGroup::CompleteViews(const v1::PhysicalPlan& plan,
 
 absl::Status StreamGroup::Start(const StatementMoment& moment,
                                 const std::function<std::vector<MetadataWrite>()>& also) {
-  const absl::StatusOr<StreamPlan> plan = Plan(moment);
+  // The number of shards is fixed for the life of the job: it must be that of a cluster with slots.
+  const auto make_plan = [&]() -> absl::StatusOr<StreamPlan> {
+    MR_RETURN_IF_ERROR(AwaitWorker(parts_, context_));
+    return Plan(moment);
+  };
+  const absl::StatusOr<StreamPlan> plan = make_plan();
   absl::Status status = plan.status();
   if (status.ok()) status = Deploy(*plan, *moment.catalog);
   if (status.ok()) {

@@ -66,6 +66,7 @@ class RowsToClient final : public ResultSink {
     return client_.Notice(message, hint);
   }
   void Progress(uint64_t) override {}
+  bool drops_rows() const override { return false; }
   uint64_t rows() const { return rows_; }
 
  private:
@@ -88,6 +89,7 @@ class RowsToKeep final : public ResultSink {
   }
   absl::Status Notice(absl::string_view, absl::string_view) override { return absl::OkStatus(); }
   void Progress(uint64_t) override {}
+  bool drops_rows() const override { return false; }
   bool too_large() const { return bytes_ > kFetchedBytesMax; }
   std::vector<std::pair<std::string, uint64_t>> Take() { return std::move(batches_); }
 

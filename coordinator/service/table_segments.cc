@@ -7,7 +7,6 @@
 #include "common/base/failpoint.h"
 #include "common/base/status.h"
 #include "common/storage/file_system.h"
-#include "common/storage/staged_commit.h"
 #include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
@@ -34,12 +33,6 @@ absl::StatusOr<TableSinkTarget> MakeTableTarget(const ClusterParts& parts, uint6
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(parts.data_dir));
   MR_RETURN_IF_ERROR(file_system->CreateFolders(target.staging_path));
   return target;
-}
-
-absl::Status CommitFiles(const BoundedResult& result) {
-  if (result.staged_files.empty()) return absl::OkStatus();
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(result.staged_files[0].final_path()));
-  return CommitStagedFiles(*file_system, result.staged_files);
 }
 
 void RemoveFiles(const std::vector<v1::StagedFile>& files) {

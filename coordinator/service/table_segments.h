@@ -26,8 +26,6 @@ absl::StatusOr<TableSinkTarget> MakeTableTarget(const ClusterParts& parts, uint6
 // the table only by the catalog's compare-and-swap. The segments have no positions yet.
 absl::StatusOr<std::vector<v1::TableSegment>> StagedSegments(const ClusterParts& parts,
                                                              const BoundedResult& result);
-// Gives the files that a run has staged their names.
-absl::Status CommitFiles(const BoundedResult& result);
 // Removes the files of a run whose segments no version holds.
 void RemoveFiles(const std::vector<v1::StagedFile>& files);
 

@@ -9,9 +9,11 @@
 #include "common/connector_spec/file_options.h"
 #include "common/logging/log.h"
 #include "coordinator/service/definition_statements.h"
+#include "coordinator/service/file_commits.h"
 #include "coordinator/service/file_definition.h"
 #include "coordinator/service/table_segments.h"
 #include "coordinator/service/table_upkeep.h"
+#include "coordinator/service/worker_wait.h"
 #include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
@@ -56,10 +58,38 @@ absl::Status KeepColumns(Catalog& catalog, const v1::CatalogObject& target, cons
 }
 
 absl::StatusOr<BoundedResult> WriteStatements::RunInto(const LogicalPtr& plan, PlanTarget target) {
+  MR_RETURN_IF_ERROR(AwaitWorker(parts_, context_));
   MR_ASSIGN_OR_RETURN(PlanPtr physical, PlanStatement({plan, PlanMode::kBounded, std::move(target)},
                                                       parts_, context_, moment_));
   BoundedRunner runner(parts_, context_);
   return runner.RunSink({std::move(physical), moment_.catalog});
+}
+
+absl::StatusOr<StatementResult> WriteStatements::RunIntoFiles(const LogicalPtr& plan,
+                                                              FileSinkTarget target,
+                                                              std::string tag) {
+  const auto path = target.options.find("path");
+  std::string stored_at = path == target.options.end() ? target.table_name : path->second;
+  MR_RETURN_IF_ERROR(AwaitWorker(parts_, context_));
+  MR_ASSIGN_OR_RETURN(PlanPtr physical, PlanStatement({plan, PlanMode::kBounded, std::move(target)},
+                                                      parts_, context_, moment_));
+  MR_ASSIGN_OR_RETURN(const uint64_t job_id, parts_.job_ids.Next());
+  MR_RETURN_IF_ERROR(parts_.file_commits.Begin(job_id, *physical));
+  BoundedRunner runner(parts_, context_);
+  const absl::StatusOr<BoundedResult> run =
+      runner.RunSink({std::move(physical), moment_.catalog, job_id});
+  if (!run.ok()) {
+    parts_.file_commits.Abandon(job_id);
+    return run.status();
+  }
+  StatementResult stored = Stored(std::move(tag), run->rows, std::move(stored_at));
+  const absl::Status committed =
+      parts_.file_commits.Commit(job_id, run->staged_files, RecordOf(context_, stored));
+  if (!committed.ok()) {
+    parts_.file_commits.Abandon(job_id);
+    return committed;
+  }
+  return stored;
 }
 
 absl::StatusOr<StatementResult> WriteStatements::CreateTableAs(
@@ -129,14 +159,9 @@ absl::StatusOr<StatementResult> WriteStatements::InsertIntoFiles(const v1::Catal
                                                                  std::string tag) {
   MR_ASSIGN_OR_RETURN(FileSinkTarget sink, FileTarget(target, plan->output));
   const Schema columns = sink.columns;
-  std::string stored_at = target.name();
-  if (const auto path = sink.options.find("path"); path != sink.options.end()) {
-    stored_at = path->second;
-  }
-  MR_ASSIGN_OR_RETURN(const BoundedResult result, RunInto(plan, std::move(sink)));
-  MR_RETURN_IF_ERROR(CommitFiles(result));
+  MR_ASSIGN_OR_RETURN(StatementResult stored, RunIntoFiles(plan, std::move(sink), std::move(tag)));
   MR_RETURN_IF_ERROR(KeepColumns(parts_.catalog, target, columns));
-  return Stored(std::move(tag), result.rows, std::move(stored_at));
+  return stored;
 }
 
 absl::StatusOr<StatementResult> WriteStatements::CopyTo(const BoundCopyTo& statement) {
@@ -156,10 +181,7 @@ absl::StatusOr<StatementResult> WriteStatements::CopyTo(const BoundCopyTo& state
       ResolvePath(parts_.path_policy, context_.working_directory, sink.options);
   if (!resolved.ok()) return WithPosition(resolved, statement.path_position);
   MR_RETURN_IF_ERROR(ValidateDefinition(sink.options, sink.columns));
-  std::string stored_at = sink.options["path"];
-  MR_ASSIGN_OR_RETURN(const BoundedResult result, RunInto(statement.plan, std::move(sink)));
-  MR_RETURN_IF_ERROR(CommitFiles(result));
-  return Stored("COPY", result.rows, std::move(stored_at));
+  return RunIntoFiles(statement.plan, std::move(sink), "COPY");
 }
 
 }  // namespace millrace

@@ -26,6 +26,9 @@ class WriteStatements {
 
  private:
   absl::StatusOr<BoundedResult> RunInto(const LogicalPtr& plan, PlanTarget target);
+  // Runs and commits.
+  absl::StatusOr<StatementResult> RunIntoFiles(const LogicalPtr& plan, FileSinkTarget target,
+                                               std::string tag);
   absl::StatusOr<StatementResult> InsertIntoTable(const v1::CatalogObject& target,
                                                   const LogicalPtr& plan, std::string tag);
   absl::StatusOr<StatementResult> InsertIntoFiles(const v1::CatalogObject& target,

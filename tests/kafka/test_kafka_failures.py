@@ -125,7 +125,7 @@ def test_a_broker_that_is_away_is_waited_for_and_shown(client, name, tmp_path):
         client.execute(f"INSERT INTO {name}_out SELECT id FROM {name}")
         wait_for_rows(client, f"SELECT n FROM {name}_v", [(100,)])
         broker.kill()
-        waits = f"SELECT waiting_for FROM millrace.tasks WHERE waiting_for LIKE 'broker: %'"
+        waits = "SELECT waiting_for FROM millrace.tasks WHERE waiting_for LIKE 'broker: %'"
         wait_until(lambda: query(client, waits), "the cause of waiting")
         broker.start()
         topics.send(name, rows_for(range(100, 150)))

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "common/storage/staged_commit.h"
 #include "worker/operators/operator.h"
 
 namespace millrace {
@@ -17,7 +18,7 @@ class PlanNode;
 
 // Whose operator it is, for those that write outside.
 struct OperatorOwner {
-  uint64_t job_id = 0;
+  FileOwner files;
   uint32_t attempt = 0;
   uint32_t task_index = 0;
   bool streaming = false;

@@ -51,6 +51,11 @@ EvalContext EvalContextOf(const v1::DeployAttempt& deploy) {
   return context;
 }
 
+FileOwner FileOwnerOf(const v1::DeployAttempt& deploy) {
+  const auto cluster = deploy.settings().find("cluster");
+  return {cluster == deploy.settings().end() ? std::string() : cluster->second, deploy.job_id()};
+}
+
 Schema OutputSchema(const v1::PlanNode& node) {
   Schema schema;
   for (const v1::Field& field : node.output()) schema.push_back(FromProto(field));
@@ -204,7 +209,7 @@ absl::Status TaskAssembler::AddNode(const v1::PlanNode& node, Build& build) {
     slots.push_back({is_leaf, is_leaf ? num_leaves : build.chain.operators.size() - 1});
   }
   const v1::DeployAttempt& deploy = plan_.deploy();
-  const OperatorOwner owner{deploy.job_id(), deploy.attempt(), build.placement.task_index(),
+  const OperatorOwner owner{FileOwnerOf(deploy), deploy.attempt(), build.placement.task_index(),
                             plan_.streaming()};
   MR_ASSIGN_OR_RETURN(auto op, CreateOperator(node, owner, worker_.file_system, worker_.addresses));
   const int index = static_cast<int>(build.chain.operators.size());

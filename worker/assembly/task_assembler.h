@@ -42,6 +42,8 @@ struct WorkerParts {
   ViewStore& views;
   // Where connectors may connect to.
   AddressPolicy addresses = {};
+  // Of all queries that end, together; null: no limit.
+  MemoryBudget* query_memory = nullptr;
 };
 
 // What the tasks of one attempt share.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/failpoint.h"
 #include "common/base/status.h"
 
 namespace millrace {
@@ -28,6 +29,7 @@ absl::Status ExchangeOutput::Send(StreamMessage message) {
 }
 
 absl::Status ExchangeOutput::SendBatch(Batch batch) {
+  MR_FAILPOINT("exchange.before_send");
   if (mode_ == SpreadMode::kHash) {
     MR_ASSIGN_OR_RETURN(auto split, partitioner_->Split(batch));
     for (auto& [t, part] : split) {

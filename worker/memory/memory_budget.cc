@@ -6,17 +6,27 @@
 namespace millrace {
 
 absl::Status MemoryBudget::Reserve(int64_t bytes, absl::string_view who) {
-  if (whole_ != nullptr) {
-    absl::Status status = whole_->Reserve(bytes, who);
-    if (status.ok()) used_.fetch_add(bytes, std::memory_order_relaxed);
-    return status;
-  }
   const int64_t before = used_.fetch_add(bytes, std::memory_order_relaxed);
-  if (bytes <= 0 || before + bytes <= bytes_max_) return absl::OkStatus();
-  used_.fetch_sub(bytes, std::memory_order_relaxed);
+  absl::Status status;
+  if (bytes > 0 && before + bytes > bytes_max_) {
+    status = Exceeded(before + bytes, who);
+  } else if (whole_ != nullptr) {
+    status = whole_->Reserve(bytes, who);
+  }
+  if (!status.ok()) used_.fetch_sub(bytes, std::memory_order_relaxed);
+  return status;
+}
+
+absl::Status MemoryBudget::Exceeded(int64_t bytes, absl::string_view who) const {
+  const std::string sizes = absl::StrCat(bytes >> 20, " MiB of ", bytes_max_ >> 20, " MiB");
+  if (of_ == Of::kWorker) {
+    return MakeError(SqlState::kOutOfMemory,
+                     absl::StrCat(who, " needs more memory than is left on the worker: ", sizes,
+                                  " for all queries together"),
+                     "run fewer queries at the same moment, or give the workers more memory");
+  }
   return MakeError(SqlState::kOutOfMemory,
-                   absl::StrCat(who, " needs more memory than the query may use: ",
-                                (before + bytes) >> 20, " MiB of ", bytes_max_ >> 20, " MiB"),
+                   absl::StrCat(who, " needs more memory than the query may use: ", sizes),
                    "raise the setting query_memory_mb, or filter or aggregate earlier");
 }
 

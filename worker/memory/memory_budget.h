@@ -8,18 +8,27 @@
 
 namespace millrace {
 
-// Bytes that one query may hold in this process, or a part of it whose share is counted apart.
-// Thread-safe; operators reserve in steps of at least 64 KiB, not per row.
+// Bytes that somebody may hold in this process: a query, a part of it whose share is counted apart,
+// or all queries of the worker together. Thread-safe; operators reserve in steps of at least
+// 64 KiB, not per row.
 class MemoryBudget {
  public:
-  explicit MemoryBudget(int64_t bytes_max) : bytes_max_(bytes_max) {}
+  // Whose limit it is, for errors.
+  enum class Of : uint8_t { kQuery, kWorker };
+
+  explicit MemoryBudget(int64_t bytes_max, Of of = Of::kQuery) : bytes_max_(bytes_max), of_(of) {}
+  // A part of `whole` with a limit of its own; `whole` outlives it, null: there is none.
+  MemoryBudget(int64_t bytes_max, MemoryBudget* whole) : whole_(whole), bytes_max_(bytes_max) {}
   // A part of `whole`, which outlives it and has the limit.
   explicit MemoryBudget(MemoryBudget& whole) : whole_(&whole), bytes_max_(whole.bytes_max()) {}
+  ~MemoryBudget() {
+    if (whole_ != nullptr && used() != 0) whole_->Release(used());
+  }
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
   // Adds `bytes` (may be negative) to what is held. 53200 with the limit and `who` if it would
-  // exceed the budget; then nothing is added.
+  // exceed the budget, or one that it is a part of; then nothing is added.
   absl::Status Reserve(int64_t bytes, absl::string_view who);
   void Release(int64_t bytes) {
     used_.fetch_sub(bytes, std::memory_order_relaxed);
@@ -30,8 +39,11 @@ class MemoryBudget {
   int64_t bytes_max() const { return bytes_max_; }
 
  private:
+  absl::Status Exceeded(int64_t bytes, absl::string_view who) const;
+
   MemoryBudget* const whole_ = nullptr;
   const int64_t bytes_max_;
+  const Of of_ = Of::kQuery;
   std::atomic<int64_t> used_{0};
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/failpoint.h"
 #include "common/base/status.h"
 #include "millrace/v1/control.pb.h"
 #include "millrace/v1/split.pb.h"
@@ -132,6 +133,7 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::ReadSplit() {
       return std::nullopt;
     }
   }
+  MR_FAILPOINT("scan.before_poll");
   Batch batch;
   const uint64_t rows_before = rate_.limited() ? options_.source->Position().rows() : 0;
   MR_ASSIGN_OR_RETURN(const PollResult result, options_.source->Poll(budget, &batch));

@@ -77,8 +77,8 @@ class Task final : public Actor {
   // the task as Wakeable.
   void Init(Options options);
 
-  // Opens the operators, which may wait for disks; before Start, and not on the pool. Else the first
-  // step opens them.
+  // Opens the operators, which may wait for disks; before Start, and not on the pool. Else the
+  // first step opens them.
   absl::Status OpenOperators();
 
   // Nothing runs before this; that the task is woken earlier does no harm.

@@ -27,13 +27,13 @@ constexpr size_t kOpenThreadsMax = 4;
 }  // namespace
 
 Attempt::Attempt(std::shared_ptr<const v1::DeployAttempt> deploy, AttemptOwner& owner,
-                 int64_t memory_bytes_max)
+                 int64_t memory_bytes_max, MemoryBudget* all_queries)
     : deploy_(std::move(deploy)),
       owner_(owner),
       job_(deploy_->job_id()),
       attempt_(deploy_->attempt()),
       streaming_(deploy_->plan().streaming()),
-      memory_(memory_bytes_max),
+      memory_(memory_bytes_max, all_queries),
       stop_(std::make_shared<std::atomic<bool>>(false)) {}
 
 Attempt::~Attempt() {
@@ -51,8 +51,11 @@ absl::StatusOr<std::shared_ptr<Attempt>> Attempt::Create(
     const StateOptions& state, AttemptOwner& owner) {
   MR_ASSIGN_OR_RETURN(const AttemptPlan plan, AttemptPlan::Create(*deploy, own_worker));
   const auto memory_bytes_max = static_cast<int64_t>(deploy->memory_bytes_max());
-  std::shared_ptr<Attempt> attempt(new Attempt(
-      std::move(deploy), owner, memory_bytes_max > 0 ? memory_bytes_max : INT64_MAX / 2));
+  // A stream must not fail because of queries that come and go: it has its own limit only.
+  MemoryBudget* all_queries = deploy->plan().streaming() ? nullptr : parts.query_memory;
+  std::shared_ptr<Attempt> attempt(
+      new Attempt(std::move(deploy), owner, memory_bytes_max > 0 ? memory_bytes_max : INT64_MAX / 2,
+                  all_queries));
   if (state.stop != nullptr) attempt->stop_ = state.stop;
   if (attempt->streaming_) {
     MR_RETURN_IF_ERROR(attempt->OpenState(own_worker, parts, state));

@@ -94,7 +94,7 @@ class Attempt final : public TaskListener,
 
  private:
   Attempt(std::shared_ptr<const v1::DeployAttempt> deploy, AttemptOwner& owner,
-          int64_t memory_bytes_max);
+          int64_t memory_bytes_max, MemoryBudget* all_queries);
   absl::Status OpenState(uint32_t own_worker, const WorkerParts& parts, const StateOptions& state);
   // Opens the operators of all tasks, several at a time: they load what they need of their state.
   absl::Status OpenTasks();

@@ -24,6 +24,8 @@ namespace millrace {
 namespace {
 
 constexpr int64_t kExitPatienceMicros = 60'000'000;
+// Tasks of such a deployment are built within some milliseconds.
+constexpr size_t kSmallDeploymentBytes = size_t{256} << 10;
 
 }  // namespace
 
@@ -175,7 +177,9 @@ void AttemptManager::Deploy(v1::DeployAttempt deploy) {
     if (streaming) view_owners_.insert(key);
   }
   for (const Key& old : replaced) parts_.views.Drop(JobId(old.first), AttemptId(old.second));
-  if (streaming) {
+  // The control thread also sends the heartbeats. Only the cancellation of an attempt can come
+  // before it has reported that it is built.
+  if (streaming || shared->ByteSizeLong() > kSmallDeploymentBytes) {
     RunBlocking([this, shared] { Build(shared); });
   } else {
     Build(shared);

@@ -90,7 +90,7 @@ class AttemptManager final : public AttemptOwner {
   };
 
   void Deploy(v1::DeployAttempt deploy);
-  // Builds the attempt and enters it; on the blocking thread for streaming jobs.
+  // Builds the attempt and enters it; on the blocking thread for streaming jobs and large plans.
   void Build(const std::shared_ptr<const v1::DeployAttempt>& deploy);
   void Cancel(const v1::CancelAttempt& cancel);
   void CommitSink(v1::CommitSink commit);

@@ -20,6 +20,7 @@
 #include "common/storage/file_system.h"
 #include "worker/exchange/channel_registry.h"
 #include "worker/exchange/peer_pool.h"
+#include "worker/memory/memory_budget.h"
 #include "worker/runtime/actor_pool.h"
 #include "worker/runtime/timer_queue.h"
 #include "worker/service/attempt_manager.h"
@@ -34,6 +35,8 @@ namespace {
 
 constexpr int kMessageBytesMax = 64 << 20;
 constexpr int kPingMillisMin = 1000;
+constexpr int kKeepaliveMillis = 5000;
+constexpr int kHandshakeMillis = 10'000;
 // For reads of others that are under way when the worker stops.
 constexpr std::chrono::milliseconds kStopPatience(500);
 
@@ -51,8 +54,11 @@ struct Worker::Parts {
         std::unique_ptr<StateFolder> locked_folder)
       : state_folder(std::move(locked_folder)),
         state_resources(StateBytes(options.memory_bytes), StateBytes(options.memory_bytes)),
+        query_memory(
+            options.memory_bytes > 0 ? static_cast<int64_t>(options.memory_bytes) : INT64_MAX / 2,
+            MemoryBudget::Of::kWorker),
         attempts(WorkerParts{pool, timers, SystemClock(), channels, peers, file_system, views,
-                             addresses},
+                             addresses, &query_memory},
                  ManagerOptions(options)),
         pool(static_cast<int>(options.slots)),
         service(channels, attempts) {}
@@ -71,6 +77,8 @@ struct Worker::Parts {
   // Goes last, when no database lies in it any more.
   std::unique_ptr<StateFolder> state_folder;
   StateResources state_resources;
+  // Of all queries that end.
+  MemoryBudget query_memory;
   MemoryViewStore views;
   ChannelRegistry channels;
   PeerPool peers;
@@ -129,6 +137,10 @@ absl::Status Worker::Listen(const WorkerOptions& options) {
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kPingMillisMin);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // Others that have vanished, or say nothing at all.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMillis);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
   // A port belongs to one process.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.RegisterService(&parts_->service);

@@ -58,7 +58,7 @@ FileSinkSpec SpecOf(const SinkTask& task, uint64_t object_id, Schema columns) {
   FileSinkSpec spec;
   spec.columns = std::move(columns);
   spec.object_id = object_id;
-  spec.job_id = task.job_id;
+  spec.owner = task.owner;
   spec.attempt = task.attempt;
   spec.task_index = task.task_index;
   return spec;

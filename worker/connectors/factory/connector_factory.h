@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/net/address_policy.h"
+#include "common/storage/staged_commit.h"
 #include "worker/connectors/sink.h"
 #include "worker/connectors/source.h"
 
@@ -21,7 +22,7 @@ class TableSinkNode;
 
 // Who writes: fixes the names of a sink's files, so that a repeated epoch writes the same names.
 struct SinkTask {
-  uint64_t job_id = 0;
+  FileOwner owner;
   // Part of staged names only, never of final ones: two attempts must not write one file.
   uint32_t attempt = 0;
   uint32_t task_index = 0;

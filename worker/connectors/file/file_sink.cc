@@ -43,11 +43,11 @@ absl::Status FileSink::BeginFile() {
   const std::string name =
       absl::StrCat(spec_.task_index, "-", num_staged_++, FileSuffix(spec_.options));
   if (spec_.final_names) {
-    next->staged_path =
-        JoinPath(folder_, absl::StrCat("part-", spec_.job_id, "-", spec_.attempt, "-", name));
+    next->staged_path = JoinPath(
+        folder_, absl::StrCat(SegmentNamePrefix(spec_.owner.job_id), spec_.attempt, "-", name));
   } else {
     const std::string stem = absl::StrCat("part-", spec_.object_id, "-", name);
-    next->staged_path = StagedPath(JoinPath(folder_, stem), spec_.job_id, spec_.attempt);
+    next->staged_path = StagedPath(JoinPath(folder_, stem), spec_.owner, spec_.attempt);
   }
   MR_ASSIGN_OR_RETURN(next->file, file_system_.Create(next->staged_path));
   // From here on Abort knows of the file.
@@ -64,6 +64,7 @@ absl::Status FileSink::Write(const Batch& batch) {
                      "a file cannot take back rows: the query's result changes over time",
                      "use EMIT ON WINDOW CLOSE, or a query that only adds rows");
   }
+  MR_FAILPOINT("file_sink.before_write");
   for (int64_t begin = 0; begin < batch.num_rows();) {
     if (open_file_ == nullptr) MR_RETURN_IF_ERROR(BeginFile());
     int64_t count = batch.num_rows() - begin;
@@ -99,8 +100,8 @@ absl::Status FileSink::EndFile() {
 std::string FileSink::FinalPath(uint64_t epoch, size_t number) const {
   if (single_file_) return spec_.options.path;
   return JoinPath(
-      folder_, absl::StrCat("part-", spec_.job_id, "-", spec_.object_id, "-", spec_.task_index, "-",
-                            epoch, "-", number, FileSuffix(spec_.options)));
+      folder_, absl::StrCat("part-", NamePrefixOf(spec_.owner), spec_.object_id, "-",
+                            spec_.task_index, "-", epoch, "-", number, FileSuffix(spec_.options)));
 }
 
 absl::StatusOr<std::vector<v1::StagedFile>> FileSink::Prepare(uint64_t epoch) {
@@ -116,17 +117,9 @@ absl::StatusOr<std::vector<v1::StagedFile>> FileSink::Prepare(uint64_t epoch) {
   if (complete_.empty()) return complete_;
   // The names too must survive a crash before anybody relies on them.
   MR_RETURN_IF_ERROR(file_system_.SyncFolder(folder_));
-  // Another cluster that wrote to this folder may have had a job of this number; its files stay.
-  // What an earlier attempt at a batch has left is written over.
-  const bool keeps_others = !single_file_ && (epoch > 0 || spec_.attempt == 1);
   size_t number = 0;
   for (v1::StagedFile& file : complete_) {
-    if (spec_.final_names) {
-      file.set_final_path(file.staged_path());
-      continue;
-    }
-    while (keeps_others && file_system_.Stat(FinalPath(epoch, number)).ok()) ++number;
-    file.set_final_path(FinalPath(epoch, number++));
+    file.set_final_path(spec_.final_names ? file.staged_path() : FinalPath(epoch, number++));
   }
   MR_FAILPOINT("file_sink.after_prepare");
   return std::exchange(complete_, {});

@@ -10,6 +10,7 @@
 #include "common/connector_spec/file_options.h"
 #include "common/file_format/arrow_file.h"
 #include "common/storage/file_system.h"
+#include "common/storage/staged_commit.h"
 #include "millrace/v1/control.pb.h"
 #include "worker/connectors/file/file_writer.h"
 #include "worker/connectors/sink.h"
@@ -22,7 +23,7 @@ struct FileSinkSpec {
   Schema columns;
   // The sink in the catalog, and the task that writes.
   uint64_t object_id = 0;
-  uint64_t job_id = 0;
+  FileOwner owner;
   uint32_t attempt = 0;
   uint32_t task_index = 0;
   // Segments of a stored table: what counts is in the table's version, so files get their final
@@ -31,9 +32,10 @@ struct FileSinkSpec {
 };
 
 // Writes files of one task under staged names in the target's folder. Prepare fsyncs them and tells
-// their final names, which job, sink, task and epoch fix (the number skips names that are taken):
-// "part-<job>-<sink>-<task>-<epoch>-<number>.csv". The coordinator renames (CommitStagedFiles). A
-// path that names a file gets that one file, also for no rows; a folder gets no file for no rows.
+// their final names, which cluster, job, sink, task and epoch fix:
+// "part-<cluster>-<job>-<sink>-<task>-<epoch>-<number>.csv". The coordinator renames
+// (CommitStagedFiles). A path that names a file gets that one file, also for no rows; a folder gets
+// no file for no rows.
 class FileSink final : public Sink {
  public:
   FileSink(FileSinkSpec spec, FileSystem& file_system);

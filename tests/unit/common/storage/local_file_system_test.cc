@@ -23,7 +23,7 @@ class LocalFileSystemTest : public testing::Test {
   v1::StagedFile Stage(const std::string& name, const std::string& bytes) {
     v1::StagedFile staged;
     staged.set_final_path(folder_.Path(name));
-    staged.set_staged_path(StagedPath(staged.final_path(), 1, 2));
+    staged.set_staged_path(StagedPath(staged.final_path(), {"c0ffee", 1}, 2));
     staged.set_size_bytes(bytes.size());
     staged.set_checksum_xxh3(Xxh3(bytes));
     folder_.Write(FileNameOf(staged.staged_path()), bytes);
@@ -130,12 +130,14 @@ TEST_F(LocalFileSystemTest, CommitDoesNotTakeAnotherFileForItsOwn) {
 }
 
 TEST_F(LocalFileSystemTest, RemovesOnlyStaleStagedFilesOfTheJob) {
-  for (const char* name : {"_staging-1-1-a", "_staging-1-2-a", "_staging-11-1-a", "a"}) {
+  for (const char* name :
+       {"_staging-c0-1-1-a", "_staging-c0-1-2-a", "_staging-c0-11-1-a", "_staging-c1-1-1-a", "a"}) {
     folder_.Write(name, "x");
   }
-  ASSERT_OK(RemoveStaleStagedFiles(file_system_, folder_.path(), 1, 2));
-  EXPECT_THAT(folder_.Names(), ElementsAre("_staging-1-2-a", "_staging-11-1-a", "a"));
-  EXPECT_OK(RemoveStaleStagedFiles(file_system_, folder_.Path("missing"), 1, 2));
+  ASSERT_OK(RemoveStaleStagedFiles(file_system_, folder_.path(), {"c0", 1}, 2));
+  EXPECT_THAT(folder_.Names(),
+              ElementsAre("_staging-c0-1-2-a", "_staging-c0-11-1-a", "_staging-c1-1-1-a", "a"));
+  EXPECT_OK(RemoveStaleStagedFiles(file_system_, folder_.Path("missing"), {"c0", 1}, 2));
 }
 
 TEST_F(LocalFileSystemTest, AtomicWriteSyncsBeforeItRenames) {

@@ -15,24 +15,38 @@ using ::testing::UnorderedElementsAre;
 
 TEST(StaleFilesTest, EarlierAttemptsOfTheJobLoseWhatTheyHaveStaged) {
   const TempFolder folder;
-  for (const char* name :
-       {"_staging-7-1-part-5-0-0.csv", "_staging-7-2-part-5-0-0.csv", "_staging-7-3-part-5-0-0.csv",
-        "_staging-8-1-part-5-0-0.csv", "part-7-5-0-11-0.csv"}) {
+  for (const char* name : {"_staging-c0-7-1-part-5-0-0.csv", "_staging-c0-7-2-part-5-0-0.csv",
+                           "_staging-c0-7-3-part-5-0-0.csv", "_staging-c0-8-1-part-5-0-0.csv",
+                           "part-c0-7-5-0-11-0.csv"}) {
     folder.Write(name, "x");
   }
   v1::PhysicalPlan plan;
   v1::FileSinkNode* sink = plan.add_fragments()->mutable_root()->mutable_file_sink();
   (*sink->mutable_options())["path"] = folder.path();
   (*sink->mutable_options())["format"] = "csv";
-  ASSERT_OK(RemoveStaleFiles(plan, 7, 3));
+  ASSERT_OK(RemoveStaleFiles(plan, {"c0", 7}, 3));
   EXPECT_THAT(folder.Names(),
-              UnorderedElementsAre("_staging-7-3-part-5-0-0.csv", "_staging-8-1-part-5-0-0.csv",
-                                   "part-7-5-0-11-0.csv"));
+              UnorderedElementsAre("_staging-c0-7-3-part-5-0-0.csv",
+                                   "_staging-c0-8-1-part-5-0-0.csv", "part-c0-7-5-0-11-0.csv"));
   (*sink->mutable_options())["path"] = folder.Path("x.csv");
-  ASSERT_OK(RemoveStaleFiles(plan, 7, 4));
+  ASSERT_OK(RemoveStaleFiles(plan, {"c0", 7}, 4));
   EXPECT_EQ(folder.Names().size(), 2U);
   (*sink->mutable_options())["path"] = folder.Path("not/there/");
-  ASSERT_OK(RemoveStaleFiles(plan, 7, 5));
+  ASSERT_OK(RemoveStaleFiles(plan, {"c0", 7}, 5));
+}
+
+TEST(StaleFilesTest, SegmentsOfEarlierAttemptsAreRemoved) {
+  const TempFolder folder;
+  for (const char* name : {"part-7-1-0-0.parquet", "part-7-2-0-0.parquet", "part-70-1-0-0.parquet",
+                           "part-6-9-0-0.parquet"}) {
+    folder.Write(name, "x");
+  }
+  v1::PhysicalPlan plan;
+  plan.add_fragments()->mutable_root()->mutable_table_sink()->set_staging_path(folder.path());
+  ASSERT_OK(RemoveStaleFiles(plan, {"c0", 7}, 2));
+  EXPECT_THAT(folder.Names(), UnorderedElementsAre("part-7-2-0-0.parquet", "part-70-1-0-0.parquet",
+                                                   "part-6-9-0-0.parquet"));
+  EXPECT_TRUE(StagingFolders(plan).empty());
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ class CollectingSink final : public ResultSink {
   }
   absl::Status Notice(absl::string_view, absl::string_view) override { return absl::OkStatus(); }
   void Progress(uint64_t) override {}
+  bool drops_rows() const override { return false; }
 
   v1::Schema schema;
   std::vector<std::string> messages;

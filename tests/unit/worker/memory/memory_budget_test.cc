@@ -22,6 +22,24 @@ TEST(MemoryBudgetTest, GivingBackMakesRoom) {
   EXPECT_TRUE(budget.Reserve(40, "join").ok());
 }
 
+TEST(MemoryBudgetTest, QueriesShareThatOfAllOfThem) {
+  MemoryBudget all(150, MemoryBudget::Of::kWorker);
+  MemoryBudget second(100, &all);
+  {
+    MemoryBudget first(100, &all);
+    EXPECT_TRUE(first.Reserve(100, "sort").ok());
+    EXPECT_TRUE(second.Reserve(50, "sort").ok());
+    const absl::Status status = second.Reserve(1, "sort");
+    EXPECT_EQ(GetErrorDetail(status).state, SqlState::kOutOfMemory);
+    EXPECT_NE(status.message().find("all queries together"), std::string::npos);
+    EXPECT_EQ(second.used(), 50);
+    // Its own limit is not that of the others.
+    EXPECT_FALSE(first.Reserve(1, "sort").ok());
+  }
+  EXPECT_EQ(all.used(), 50);
+  EXPECT_TRUE(second.Reserve(50, "sort").ok());
+}
+
 TEST(MemoryReservationTest, FollowsASizeInStepsAndGivesAllBack) {
   MemoryBudget budget(1 << 20);
   {

@@ -44,7 +44,7 @@ class FileSinkTest : public ScanFixture {
     node.set_object_id(5);
     node.mutable_options()->insert(options.begin(), options.end());
     for (const Field& field : columns) ToProto(field, node.add_columns());
-    auto sink = CreateSink(node, SinkTask{7, 2, task_index}, file_system_);
+    auto sink = CreateSink(node, SinkTask{{"c0ffee00", 7}, 2, task_index}, file_system_);
     EXPECT_TRUE(sink.ok()) << sink.status();
     return *std::move(sink);
   }
@@ -146,7 +146,7 @@ TEST_F(FileSinkTest, BeginsNewFilesAfterRowsPerFile) {
   EXPECT_THAT(*Read(Scan{options, schema, {}, nullptr}), ElementsAre("1", "2", "3", "4", "5"));
 }
 
-TEST_F(FileSinkTest, NamesAreFixedByJobSinkTaskAndEpoch) {
+TEST_F(FileSinkTest, NamesAreFixedByClusterJobSinkTaskAndEpoch) {
   const Schema schema = {{"id", Type(TypeId::kInt64)}};
   const auto sink = MakeSink({{"path", folder_.path()}, {"format", "csv"}}, schema, 3);
   ASSERT_OK(sink->Open());
@@ -156,9 +156,9 @@ TEST_F(FileSinkTest, NamesAreFixedByJobSinkTaskAndEpoch) {
     ASSERT_OK(staged);
     ASSERT_THAT(*staged, SizeIs(1));
     EXPECT_EQ(staged->front().final_path(),
-              folder_.Path(absl::StrCat("part-7-5-3-", epoch, "-0.csv")));
+              folder_.Path(absl::StrCat("part-c0ffee00-7-5-3-", epoch, "-0.csv")));
     EXPECT_EQ(staged->front().rows(), 1U);
-    EXPECT_EQ(FileNameOf(staged->front().staged_path()).rfind("_staging-7-2-", 0), 0U);
+    EXPECT_EQ(FileNameOf(staged->front().staged_path()).rfind("_staging-c0ffee00-7-2-", 0), 0U);
   }
   // An epoch without rows has nothing to commit.
   EXPECT_THAT(*sink->Prepare(13), IsEmpty());
@@ -210,31 +210,32 @@ TEST_F(FileSinkTest, PassesTheSinkContract) {
                                       {"compression", sink_compression},
                                       {"rows_per_file", "2"}});
       for (const Field& field : IdAndName()) ToProto(field, node.add_columns());
-      return *CreateSink(node, SinkTask{1, 1, 0}, file_system);
+      return *CreateSink(node, SinkTask{{"", 1}, 1, 0}, file_system);
     };
     contract.batches = {BatchOf(IdAndName(), {{"1", "a"}, {"2", "b"}, {"3", "NULL"}})};
     CheckSinkContract(contract);
   }
 }
 
-TEST_F(FileSinkTest, LeavesTheFilesOfAnotherClusterAlone) {
+TEST_F(FileSinkTest, ClustersWriteIntoOneFolderAtTheSameMoment) {
   const Schema schema = {{"id", SqlType::Of(TypeId::kInt64)}};
   v1::FileSinkNode node;
   node.set_object_id(5);
   node.mutable_options()->insert({{"path", folder_.path()}, {"format", "csv"}});
   ToProto(schema[0], node.add_columns());
-  for (const char* number : {"0", "1", "2"}) {
-    const auto sink = CreateSink(node, SinkTask{7, 1, 0}, file_system_);
-    ASSERT_OK(sink);
-    ASSERT_OK(WriteAll(**sink, {BatchOf(schema, {{number}})}));
-    const auto staged = (*sink)->Prepare(0);
+  std::vector<std::unique_ptr<Sink>> sinks;
+  for (const char* cluster : {"a", "b"}) {
+    sinks.push_back(*CreateSink(node, SinkTask{{cluster, 7}, 1, 0}, file_system_));
+    ASSERT_OK(
+        WriteAll(*sinks.back(), {BatchOf(schema, {{cluster == std::string("a") ? "0" : "1"}})}));
+  }
+  for (const auto& sink : sinks) {
+    const auto staged = sink->Prepare(0);
     ASSERT_OK(staged);
     ASSERT_OK(CommitStagedFiles(file_system_, *staged));
   }
-  for (const std::string number : {"0", "1", "2"}) {
-    EXPECT_EQ(TempFolder::Read(folder_.Path("part-7-5-0-0-" + number + ".csv")),
-              "id\n" + number + "\n");
-  }
+  EXPECT_EQ(TempFolder::Read(folder_.Path("part-a-7-5-0-0-0.csv")), "id\n0\n");
+  EXPECT_EQ(TempFolder::Read(folder_.Path("part-b-7-5-0-0-0.csv")), "id\n1\n");
 }
 
 // Nobody looks at a segment before a version names it, so nothing has to be renamed.
@@ -245,7 +246,7 @@ TEST_F(FileSinkTest, TableSinkPreparesDurableSegmentsThatReadBack) {
     node.set_object_id(9);
     node.set_staging_path(folder);
     for (const Field& field : IdAndName()) ToProto(field, node.add_columns());
-    return *CreateTableSink(node, SinkTask{1, 1, 0}, file_system);
+    return *CreateTableSink(node, SinkTask{{"", 1}, 1, 0}, file_system);
   };
   contract.batches = {BatchOf(IdAndName(), {{"1", "a"}, {"2", "NULL"}})};
   CheckAbort(contract);

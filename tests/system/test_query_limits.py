@@ -1,0 +1,176 @@
+"""A query that wants too much ends with a clear error, and the processes go on."""
+
+import pathlib
+import threading
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from conftest import BUILD
+from support.process_cluster import ProcessCluster
+from support.sql_client import SqlClient, StatementFailed, message_class, rows_of
+from support.waiting import wait_until
+
+MILLION = 1_000_000
+STATEMENTS_MAX = 4
+CLIENT_TIMEOUT_S = 2
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory) -> Iterator[ProcessCluster]:
+    running = ProcessCluster(BUILD, tmp_path_factory.mktemp("limits"))
+    running.start_coordinator(
+        arguments=("--max-statements", str(STATEMENTS_MAX), "--client-timeout", f"{CLIENT_TIMEOUT_S} s")
+    )
+    for _ in range(2):
+        running.start_worker()
+    client = SqlClient(running.address)
+    client.execute(
+        f"""CREATE TABLE many (k bigint, v bigint) WITH (connector = 'datagen', rows = '{10 * MILLION}');
+            CREATE TABLE few (k bigint, v bigint) WITH (connector = 'datagen', rows = '{MILLION}')"""
+    )
+    client.close()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def client(cluster) -> Iterator[SqlClient]:
+    pids = [process.popen.pid for process in (cluster.coordinator, *cluster.workers)]
+    connection = SqlClient(cluster.address)
+    yield connection
+    assert all(pathlib.Path(f"/proc/{pid}/exe").exists() for pid in pids)
+    assert rows_of(connection.execute("SELECT count(*) FROM millrace.workers WHERE state = 'active'")) == [(2,)]
+    connection.close()
+
+
+WIDE = ", ".join(f"'{'x' * 500}{i}' || k AS c{i}" for i in range(400))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT count(*) FROM (SELECT k, v, count(*) FROM many GROUP BY k, v) g",
+        "SELECT k, v FROM many ORDER BY v, k",
+        "SELECT count(*) FROM many a JOIN many b ON a.k = b.k AND a.v = b.v",
+        "SELECT max(r) FROM (SELECT row_number() OVER (ORDER BY v, k) AS r FROM many) n",
+        "SELECT count(DISTINCT k) FROM many",
+        f"SELECT * FROM (SELECT {WIDE} FROM few) w ORDER BY c1, c2",
+    ],
+    ids=["aggregate", "sort", "join", "over", "distinct", "wide_rows"],
+)
+def test_a_query_over_its_memory_fails_alone(client, query):
+    client.execute("SET query_memory_mb = 32")
+    with pytest.raises(StatementFailed) as failure:
+        client.execute(query)
+    assert failure.value.sqlstate == "53200", failure.value
+    assert "MiB" in failure.value.message and failure.value.hint
+    # The next one is not touched by it.
+    assert rows_of(client.execute("SELECT count(*) FROM few")) == [(MILLION,)]
+
+
+def test_a_cross_join_is_stopped_by_the_statement_timeout(client):
+    client.execute("SET query_memory_mb = 64; SET statement_timeout = '2 s'")
+    with pytest.raises(StatementFailed) as failure:
+        client.execute("SELECT count(*) FROM few a CROSS JOIN few b WHERE a.v + b.v = -1")
+    assert failure.value.sqlstate in ("57014", "53200")
+
+
+def test_a_large_value_goes_through_or_is_refused(client):
+    size = 50 * MILLION
+    try:
+        rows = rows_of(client.execute(f"SELECT repeat('x', {size}) AS t"))
+        assert len(rows[0][0]) == size
+    except StatementFailed as failure:
+        assert failure.sqlstate in ("53200", "54000", "22023"), failure
+    with pytest.raises(StatementFailed) as failure:
+        client.execute(f"SELECT repeat('x', {size}) || k FROM many")
+    assert failure.value.sqlstate in ("53200", "54000", "22023"), failure.value
+
+
+def test_a_plan_that_is_too_large_is_refused_before_it_is_sent(client):
+    columns = ", ".join(f"k + {i} AS column_with_a_name_that_is_long_{i}" for i in range(1500))
+    levels = "few"
+    for level in range(300):
+        levels = f"(SELECT * FROM {levels}) level_{level}" if level else f"(SELECT {columns} FROM few) level_0"
+    with pytest.raises(StatementFailed) as failure:
+        client.execute(f"SELECT * FROM {levels} WHERE column_with_a_name_that_is_long_1 = 1 LIMIT 1")
+    assert failure.value.sqlstate in ("54000", "54001", "54011")
+    assert rows_of(client.execute("SELECT 1")) == [(1,)]
+
+
+def execute(cluster, sql: str):
+    """A call that nobody reads, and its channel."""
+    channel = grpc.insecure_channel(cluster.address, options=[("grpc.max_receive_message_length", -1)])
+    call = channel.unary_stream(
+        "/millrace.v1.SqlService/Execute",
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=message_class("millrace.v1.ExecuteResponse").FromString,
+    )(message_class("millrace.v1.ExecuteRequest")(sql=sql), timeout=300)
+    return channel, call
+
+
+def running_tasks(client) -> int:
+    return rows_of(client.execute("SELECT count(*) FROM millrace.tasks WHERE state = 'running' AND fragment >= 0"))[0][
+        0
+    ]
+
+
+def test_a_client_that_stands_still_loses_its_statement(cluster, client):
+    channel, call = execute(cluster, "SELECT k, v FROM many")
+    next(call)
+    try:
+        logs = cluster.coordinator.log
+        wait_until(lambda: "has not read its result in time" in logs.read_text(), lambda: logs.read_text()[-2000:])
+        # Its tasks are gone; those of the question itself are not counted, they are the last ones.
+        wait_until(lambda: running_tasks(client) <= 1, lambda: running_tasks(client))
+        with pytest.raises(grpc.RpcError):
+            for _ in call:
+                pass
+    finally:
+        channel.close()
+
+
+def test_one_statement_too_many_is_refused(cluster, client):
+    client.execute("CREATE TABLE IF NOT EXISTS endless (k bigint) WITH (connector = 'datagen', rows_per_second = '10')")
+    held = [execute(cluster, "SELECT k FROM endless") for _ in range(STATEMENTS_MAX)]
+    try:
+        for _, call in held:
+            next(call)
+
+        def refused() -> StatementFailed | None:
+            try:
+                client.execute("SELECT 1")
+            except StatementFailed as failure:
+                return failure
+            return None
+
+        failure = wait_until(refused, "a statement that is refused")
+        assert failure.sqlstate == "53000" and failure.hint, failure
+    finally:
+        for channel, call in held:
+            call.cancel()
+            channel.close()
+    wait_until(lambda: refused() is None, "statements run again")
+
+
+def test_ten_queries_at_their_own_limit_do_not_end_a_worker(cluster, client):
+    """Together they want more than the worker has: some fail, the worker lives."""
+    outcomes: list[str] = []
+
+    def run() -> None:
+        own = SqlClient(cluster.address)
+        try:
+            own.execute("SELECT count(*) FROM (SELECT k, v, count(*) FROM many GROUP BY k, v) g")
+            outcomes.append("ok")
+        except StatementFailed as failure:
+            outcomes.append(failure.sqlstate)
+        own.close()
+
+    threads = [threading.Thread(target=run) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outcomes) == 10
+    assert set(outcomes) <= {"ok", "53200", "53000"}, outcomes
