@@ -65,7 +65,10 @@ class WorkerEvents final : public WorkerListener {
   void OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& message) override {
     runs_.OnWorkerMessage(worker, message);
     streams_.OnWorkerMessage(worker, message);
-    if (message.has_leaving()) drain_.OnWorkerLeaving(worker);
+    if (message.has_leaving()) {
+      streams_.OnWorkerDraining(worker);
+      drain_.OnWorkerLeaving(worker);
+    }
   }
   void OnWorkerLost(WorkerId worker, const absl::Status& reason) override {
     runs_.OnWorkerLost(worker, reason);
@@ -298,7 +301,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
   SetServing(*control_server, {v1::ControlService::service_full_name()}, Serving::kYes);
   SetServing(*client_server,
              {v1::SqlService::service_full_name(), v1::JobService::service_full_name(),
-              v1::ClusterService::service_full_name()},
+              v1::CheckpointService::service_full_name(), v1::ClusterService::service_full_name()},
              Serving::kYes);
   *client_address = WithPort(config.listen, client_port);
   *control_address = WithPort(config.control_listen, control_port);

@@ -1,5 +1,6 @@
 """How workers join a cluster, are fenced, come back, and leave; processes start from deploy/config/."""
 
+import json
 import pathlib
 import signal
 from collections.abc import Iterator
@@ -226,6 +227,27 @@ def test_a_worker_that_leaves_finishes_what_it_has_begun(nodes, connect, way):
     assert workers_of_a_query(connect(nodes), nodes) == {stays}
 
 
+def test_streams_move_from_a_worker_that_leaves(nodes, connect):
+    nodes.start_coordinator()
+    programs = dict(reversed(start_worker(nodes, name)) for name in ("one", "two"))
+    client = connect(nodes)
+    client.execute("CREATE TABLE t (k integer, v integer)")
+    client.execute("CREATE MATERIALIZED VIEW sums AS SELECT k, count(*) AS n, sum(v) AS s FROM t GROUP BY k")
+    client.execute("INSERT INTO t SELECT i % 10, i FROM generate_series(1, 1000) AS g(i)")
+    inserted = 1000
+    for leaving in list(programs):
+        programs[leaving].send(signal.SIGTERM)
+        while programs[leaving].popen.poll() is None:
+            inserted += 1
+            client.execute(f"INSERT INTO t VALUES ({inserted % 10}, {inserted})")
+        assert programs.pop(leaving).wait() == 0
+        start_worker(nodes, f"after-{leaving}")
+    expected = f"SELECT i % 10, count(*), sum(i) FROM generate_series(1, {inserted}) AS g(i) GROUP BY 1 ORDER BY 1"
+    assert rows_of(client.execute("FLUSH; SELECT * FROM sums ORDER BY k")) == rows_of(client.execute(expected))
+    job = json.loads(nodes.cli("job", "get", "sums", "--json").stdout)
+    assert job["attempt"] == 3
+
+
 def test_patience_and_a_second_signal_cut_leaving_short(nodes, connect):
     nodes.start_coordinator()
     patient, _ = start_worker(nodes, "patient", "--drain-patience", "1 hour")
@@ -274,7 +296,7 @@ def test_health_tells_whether_a_server_and_its_services_can_be_used(nodes, conne
 
     for server in (nodes.address, nodes.control, data):
         assert health(server) == (0, "serving")
-    for service in ("SqlService", "JobService", "ClusterService"):
+    for service in ("SqlService", "JobService", "CheckpointService", "ClusterService"):
         assert health(nodes.address, f"millrace.v1.{service}") == (0, "serving")
     assert health(nodes.control, "millrace.v1.ControlService") == (0, "serving")
     assert health(data, "millrace.v1.DataService") == (0, "serving")

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "gtest/gtest.h"
+#include "millrace/v1/cluster_service.grpc.pb.h"
 
 namespace millrace {
 namespace {
@@ -24,11 +25,14 @@ class HealthTest : public ::testing::Test {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
     address_ = absl::StrCat("127.0.0.1:", port);
   }
   ~HealthTest() override { server_->Shutdown(); }
 
+  // A server needs one of its own.
+  v1::ClusterService::CallbackService service_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };
