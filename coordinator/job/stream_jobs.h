@@ -152,7 +152,7 @@ class StreamJobs {
   // It has everything up to `epoch`: only what changed behind it is kept.
   void AdvanceSubscriber(uint64_t subscriber, uint64_t epoch);
   // Its job makes a checkpoint soon, also if nothing has come in.
-  void WantCheckpoint(uint64_t subscriber);
+  void WantChangesDurable(uint64_t subscriber);
   // Waits until `ready` says so. 55000 once the view is gone or its job was cancelled or has
   // failed.
   absl::StatusOr<ChangesView> AwaitChanges(uint64_t subscriber,

@@ -62,7 +62,7 @@ void StreamJobs::AdvanceSubscriber(uint64_t subscriber, uint64_t epoch) {
   if (stream != nullptr && stream->phase == StreamPhase::kRunning) StoreIfReady(*stream);
 }
 
-void StreamJobs::WantCheckpoint(uint64_t subscriber) {
+void StreamJobs::WantChangesDurable(uint64_t subscriber) {
   MutexLock lock(mutex_);
   const auto found = subscribers_.find(subscriber);
   if (found == subscribers_.end()) return;

@@ -172,7 +172,7 @@ absl::Status SubscribeStatement::SendSnapshot() {
 }
 
 absl::StatusOr<uint64_t> SubscribeStatement::AwaitDurableEpoch() {
-  parts_.streams.WantCheckpoint(subscriber_);
+  parts_.streams.WantChangesDurable(subscriber_);
   MR_ASSIGN_OR_RETURN(ChangesView now, parts_.streams.AwaitChanges(
                                            subscriber_,
                                            [this](const ChangesView& view) {

@@ -77,7 +77,7 @@ absl::StatusOr<StatementResult> WriteStatements::RunIntoFiles(const LogicalPtr& 
   MR_RETURN_IF_ERROR(parts_.file_commits.Begin(job_id, *physical));
   BoundedRunner runner(parts_, context_);
   const absl::StatusOr<BoundedResult> run =
-      runner.RunSink({std::move(physical), moment_.catalog, job_id});
+      runner.RunSink({.plan = std::move(physical), .catalog = moment_.catalog, .job_id = job_id});
   if (!run.ok()) {
     parts_.file_commits.Abandon(job_id);
     return run.status();
