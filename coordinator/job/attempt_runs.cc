@@ -74,13 +74,6 @@ absl::Status CheckViewsAreThere(const std::vector<ScanSplits>& scans,
   return absl::OkStatus();
 }
 
-void FillNews(const SplitPool::News& news, v1::SplitAssignment* assignment) {
-  assignment->set_active_tasks(news.active_tasks);
-  if (news.unassigned_min_time_micros.has_value()) {
-    assignment->set_unassigned_min_time_micros(*news.unassigned_min_time_micros);
-  }
-}
-
 }  // namespace
 
 AttemptRuns::AttemptRuns(WorkerRegistry& registry, const Clock& clock)
@@ -169,26 +162,6 @@ void AttemptRuns::Deploy(Run& run, Notice& notice) {
                   absl::StrCat("worker ", worker.value(), " was lost")));
     notice = Act(run, action);
     return;
-  }
-}
-
-void AttemptRuns::HandOutSplits(Run& run, WorkerId worker, v1::DeployAttempt* deploy) {
-  for (auto& [scan_id, pool] : run.pools) {
-    for (uint32_t task = 0; task < pool.num_tasks(); ++task) {
-      v1::SplitAssignment* assignment = deploy->add_assignments();
-      assignment->set_job_id(run.spec.job_id);
-      assignment->set_attempt(run.spec.attempt);
-      assignment->set_scan_id(scan_id);
-      assignment->set_task_index(task);
-      SplitPool::Answer answer;
-      // Several tasks take more of them as they get on.
-      do {
-        answer = pool.Request(task, worker);
-        for (v1::Split& split : answer.splits) *assignment->add_splits() = std::move(split);
-      } while (pool.num_tasks() == 1 && !answer.end && MoreSplitsFit(*deploy));
-      assignment->set_end(answer.end);
-      FillNews(pool.news(), assignment);
-    }
   }
 }
 
@@ -361,7 +334,15 @@ void AttemptRuns::OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& mess
   {
     MutexLock lock(mutex_);
     if (message.has_heartbeat()) {
-      for (const auto& progress : message.heartbeat().tasks()) ApplyProgress(progress);
+      std::set<uint64_t> jobs;
+      for (const auto& progress : message.heartbeat().tasks()) {
+        ApplyProgress(progress);
+        jobs.insert(progress.job_id());
+      }
+      for (const uint64_t job : jobs) {
+        const auto run = runs_.find(job);
+        if (run != runs_.end() && run->second->spec.plan->streaming()) TellIdleTasks(*run->second);
+      }
       return;
     }
     uint64_t job_id = 0;
@@ -424,106 +405,6 @@ AttemptRuns::Notice AttemptRuns::OnTaskUpdate(Run& run, const v1::TaskUpdate& up
                           update.staged_files().end());
   run.kept_rows.insert(run.kept_rows.end(), update.kept_rows().begin(), update.kept_rows().end());
   return Act(run, run.state->OnTaskFinished(task));
-}
-
-void AttemptRuns::OnSplitRequest(Run& run, WorkerId worker, const v1::SplitRequest& request) {
-  v1::CoordinatorMessage message;
-  v1::SplitAssignment& assignment = *message.mutable_split_assignment();
-  assignment.set_job_id(run.spec.job_id);
-  assignment.set_attempt(run.spec.attempt);
-  assignment.set_scan_id(request.scan_id());
-  assignment.set_task_index(request.task_index());
-  auto it = run.pools.find(request.scan_id());
-  if (it == run.pools.end()) {
-    assignment.set_end(true);
-    registry_.Send(worker, std::move(message));
-    return;
-  }
-  AnswerSplitRequest(run, it->second, request.task_index(), worker);
-}
-
-void AttemptRuns::AnswerSplitRequest(const Run& run, SplitPool& pool, uint32_t task_index,
-                                     WorkerId worker) {
-  const SplitPool::News before = pool.news();
-  SplitPool::Answer answer = pool.Request(task_index, worker);
-  v1::CoordinatorMessage message;
-  v1::SplitAssignment& assignment = *message.mutable_split_assignment();
-  assignment.set_job_id(run.spec.job_id);
-  assignment.set_attempt(run.spec.attempt);
-  assignment.set_scan_id(pool.scan_id());
-  assignment.set_task_index(task_index);
-  assignment.set_end(answer.end);
-  for (v1::Split& split : answer.splits) *assignment.add_splits() = std::move(split);
-  FillNews(pool.news(), &assignment);
-  registry_.Send(worker, message);
-  SpreadNews(run, pool, before, task_index);
-}
-
-std::vector<FollowedScan> AttemptRuns::FollowedScans() const {
-  MutexLock lock(mutex_);
-  std::vector<FollowedScan> scans;
-  for (const auto& [job_id, run] : runs_) {
-    for (const auto& [scan_id, pool] : run->pools) {
-      if (!pool.follows()) continue;
-      for (const v1::Fragment& fragment : run->spec.plan->fragments()) {
-        ForEachNode(fragment.root(), [&, id = scan_id](const v1::PlanNode& node) {
-          if (!node.has_scan() || node.scan().scan_id() != id) return;
-          scans.push_back({run->spec.job_id, run->spec.attempt, id, node.scan()});
-        });
-      }
-    }
-  }
-  return scans;
-}
-
-std::set<std::string> AttemptRuns::KnownFiles(uint64_t job_id, uint32_t attempt,
-                                              uint32_t scan_id) const {
-  MutexLock lock(mutex_);
-  const auto run = runs_.find(job_id);
-  if (run == runs_.end() || run->second->spec.attempt != attempt) return {};
-  const auto pool = run->second->pools.find(scan_id);
-  return pool == run->second->pools.end() ? std::set<std::string>() : pool->second.known_files();
-}
-
-void AttemptRuns::AddSplits(uint64_t job_id, uint32_t attempt, uint32_t scan_id,
-                            std::vector<v1::Split> splits) {
-  MutexLock lock(mutex_);
-  Run* run = FindRun(job_id, attempt);
-  if (run == nullptr) return;
-  const auto pool = run->pools.find(scan_id);
-  if (pool == run->pools.end()) return;
-  pool->second.Add(std::move(splits));
-  for (const auto& [task, worker] : pool->second.TakeWaiting()) {
-    AnswerSplitRequest(*run, pool->second, task, worker);
-  }
-  for (const uint32_t task : pool->second.TasksToGive()) {
-    const auto owner = run->worker_of.find({pool->second.fragment(), task});
-    if (owner != run->worker_of.end()) {
-      AnswerSplitRequest(*run, pool->second, task, owner->second);
-    }
-  }
-}
-
-void AttemptRuns::SpreadNews(const Run& run, SplitPool& pool, const SplitPool::News& before,
-                             uint32_t asking_task) {
-  const std::vector<uint32_t> to_end = pool.TakeTasksToEnd();
-  const SplitPool::News news = pool.news();
-  const bool changed = run.spec.plan->streaming() && news != before;
-  if (!changed && to_end.empty()) return;
-  v1::CoordinatorMessage message;
-  v1::SplitAssignment& assignment = *message.mutable_split_assignment();
-  assignment.set_job_id(run.spec.job_id);
-  assignment.set_attempt(run.spec.attempt);
-  assignment.set_scan_id(pool.scan_id());
-  FillNews(news, &assignment);
-  for (uint32_t task = 0; task < pool.num_tasks(); ++task) {
-    const bool end = std::find(to_end.begin(), to_end.end(), task) != to_end.end();
-    if (!end && (!changed || task == asking_task)) continue;
-    assignment.set_task_index(task);
-    assignment.set_end(end);
-    auto owner = run.worker_of.find({pool.fragment(), task});
-    if (owner != run.worker_of.end()) registry_.Send(owner->second, message);
-  }
 }
 
 }  // namespace millrace

@@ -149,6 +149,8 @@ class AttemptRuns final : public WorkerListener {
   // Tells the tasks of a scan what has changed for them because others have got splits.
   void SpreadNews(const Run& run, SplitPool& pool, const SplitPool::News& before,
                   uint32_t asking_task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Partitions of a topic: event time goes on without the tasks whose partitions are all idle.
+  void TellIdleTasks(Run& run) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ApplyProgress(const v1::TaskProgress& progress) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Notice Dispatch(Run& run, WorkerId worker, const v1::WorkerMessage& message)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -89,6 +89,9 @@ class SplitPool {
   uint32_t num_tasks() const { return num_tasks_; }
   SplitOrder order() const { return order_; }
   size_t num_unassigned() const;
+  // Tasks that have been given splits and have not asked again; with follows, kPartitions: all that
+  // read.
+  const std::set<uint32_t>& reading_tasks() const { return reading_tasks_; }
 
  private:
   // kPartitions: to the task whose turn it is.
@@ -111,7 +114,6 @@ class SplitPool {
   uint32_t num_readers_ = 1;
   uint32_t num_shared_out_ = 0;
   std::set<uint32_t> ended_tasks_;
-  // Tasks that have been given splits and have not asked again.
   std::set<uint32_t> reading_tasks_;
 };
 

@@ -71,6 +71,7 @@ void ScanInput::ReadMailbox() {
   *incoming_ = ScanMailbox::Content();
   options_.mailbox->Take(incoming_.get());
   for (v1::Split& split : incoming_->splits) {
+    reads_partitions_ = reads_partitions_ || split.has_kafka();
     splits_.push_back({std::move(split), false, options_.clock->MonotonicMicros(), 0});
   }
   barriers_.insert(barriers_.end(), incoming_->barriers.begin(), incoming_->barriers.end());
@@ -247,6 +248,7 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::EndOrWait() {
     if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
     // A split that is parked has said what it waits for.
     if (parked_.empty()) waiting_for_ = "split";
+    if (all_idle_) waiting_for_ = "idle";
     if (!request_open_ && options_.requester != nullptr) {
       request_open_ = true;
       options_.requester->RequestSplits(options_.scan_id, options_.task_index,
@@ -265,6 +267,7 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::EndOrWait() {
   }
   if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
   if (parked_.empty()) waiting_for_ = "barrier";
+  if (all_idle_) waiting_for_ = "idle";
   return std::nullopt;
 }
 
@@ -349,11 +352,44 @@ void ScanInput::FinishSplit() {
 
 void ScanInput::AdvanceWatermark() {
   if (!options_.time_column.has_value() || ended()) return;
+  if (reads_partitions_) return AdvancePartitions();
   int64_t least = Watermark::kMaxWatermark;
   if (!no_more_splits_) least = unassigned_min_time_micros_.value_or(Watermark::kMinWatermark);
   least = std::min(least, LeastTimeInSplits());
   // Without an end in sight, nothing to read says nothing of what will come.
   if (least != Watermark::kMaxWatermark) watermark_micros_ = std::max(watermark_micros_, least);
+}
+
+void ScanInput::AdvancePartitions() {
+  // Until all partitions have a reader, some may hold older times.
+  if (!no_more_splits_ && !unassigned_min_time_micros_.has_value()) return;
+  int64_t least = LeastTimeInSplits();
+  all_idle_ = least == Watermark::kMaxWatermark;
+  if (all_idle_) {
+    least = LargestTimeInSplits();
+    // How far the tasks have come that are not idle, if the coordinator has told.
+    const int64_t others = unassigned_min_time_micros_.value_or(Watermark::kMaxWatermark);
+    if (others != Watermark::kMaxWatermark) least = std::max(least, others);
+  }
+  watermark_micros_ = std::max(watermark_micros_, least);
+}
+
+std::optional<int64_t> ScanInput::WatermarkOf(const v1::Split& split) const {
+  if (!split.resume().has_max_time()) return std::nullopt;
+  LatenessTracker past(options_.delay_micros);
+  past.BeginSplit(split.resume().max_time_micros());
+  return past.watermark_micros();
+}
+
+int64_t ScanInput::LargestTimeInSplits() const {
+  int64_t largest = Watermark::kMinWatermark;
+  for (const auto* waiting : {&splits_, &parked_}) {
+    for (const WaitingSplit& split : *waiting) {
+      largest = std::max(largest, WatermarkOf(split.split).value_or(largest));
+    }
+  }
+  if (split_open_) largest = std::max(largest, lateness_.watermark_micros().value_or(largest));
+  return largest;
 }
 
 bool ScanInput::IsIdle(const WaitingSplit& waiting) const {
@@ -374,10 +410,7 @@ int64_t ScanInput::LeastTimeInSplits() const {
   for (const auto* waiting : {&splits_, &parked_}) {
     for (const WaitingSplit& split : *waiting) {
       if (IsIdle(split)) continue;
-      const v1::SplitPosition& resume = split.split.resume();
-      LatenessTracker past(options_.delay_micros);
-      if (resume.has_max_time()) past.BeginSplit(resume.max_time_micros());
-      hold(split.split, past.watermark_micros());
+      hold(split.split, WatermarkOf(split.split));
     }
   }
   if (split_open_ && !IsIdle(open_)) hold(open_.split, lateness_.watermark_micros());

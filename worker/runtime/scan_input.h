@@ -110,6 +110,12 @@ class ScanInput final : public TaskInput {
   void CollectKeptRows();
   // Least time that the open split or a waiting one can still give; kMaxWatermark if all are idle.
   int64_t LeastTimeInSplits() const;
+  // Watermark of a split that is not open.
+  std::optional<int64_t> WatermarkOf(const v1::Split& split) const;
+  // Largest watermark of the splits.
+  int64_t LargestTimeInSplits() const;
+  // Partitions of a topic.
+  void AdvancePartitions();
   v1::SplitPosition CurrentPosition() const;
   void FinishSplit();
   void AdvanceWatermark();
@@ -130,6 +136,9 @@ class ScanInput final : public TaskInput {
   // The look that a timer is set for.
   int64_t timer_micros_ = 0;
   bool no_more_splits_ = false;
+  // The splits are partitions of a topic; they are all idle.
+  bool reads_partitions_ = false;
+  bool all_idle_ = false;
   std::optional<int64_t> unassigned_min_time_micros_;
   std::deque<Barrier> barriers_;
   bool request_open_ = false;

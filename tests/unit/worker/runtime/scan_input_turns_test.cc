@@ -141,6 +141,22 @@ TEST_F(ScanTurnsTest, AnIdlePartitionLetsGoAndComesBack) {
   EXPECT_THAT(DrainAfter(100'000), testing::Contains("w:250"));
 }
 
+TEST_F(ScanTurnsTest, WhenAllAreIdleTheLargestCountsAndThenThatOfOtherTasks) {
+  Fill(0, "100");
+  Fill(1, "40");
+  Drain();
+  EXPECT_THAT(DrainAfter(2 * kIdleMicros), testing::Contains("w:100"));
+  EXPECT_EQ(input_->waiting_for(), "idle");
+  v1::SplitAssignment others;
+  others.set_unassigned_min_time_micros(170);
+  mailbox_->Assign(others);
+  EXPECT_THAT(DrainAfter(100'000), testing::Contains("w:170"));
+  // What others have does not hold back a task that goes on.
+  Fill(0, "300");
+  Fill(1, "310");
+  EXPECT_THAT(DrainAfter(100'000), testing::Contains("w:300"));
+}
+
 TEST_F(ScanTurnsTest, APartitionThatCannotBeReachedIsNotIdle) {
   Fill(0, "100");
   Drain();
