@@ -41,6 +41,10 @@ void CheckpointProgress::OnWorkerDone(WorkerId worker, const v1::CheckpointDone&
   }
 }
 
+void CheckpointProgress::Abandon() {
+  if (!taken_) epoch_.reset();
+}
+
 bool CheckpointProgress::ReadyToStore() const {
   return epoch_.has_value() && !taken_ && published_.has_value() && done_.size() == workers_.size();
 }

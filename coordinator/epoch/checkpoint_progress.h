@@ -41,6 +41,9 @@ class CheckpointProgress {
   // of Begin.
   v1::CheckpointManifest TakeManifest(int64_t now_micros);
   void Complete() { epoch_.reset(); }
+  // The one under way will not be made; ignored after TakeManifest. What sinks have staged goes
+  // with the next one.
+  void Abandon();
 
  private:
   void AddFiles(v1::CheckpointManifest* manifest);

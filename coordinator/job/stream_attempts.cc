@@ -209,6 +209,8 @@ void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch rest
   stream.restored_epoch = attempt.restore.has_value() ? attempt.restore->epoch() : 0;
   stream.kept_changes.clear();
   stream.staged_epoch = 0;
+  stream.final_epoch = 0;
+  stream.failed_checkpoints = 0;
   stream.worker_lost = false;
   stream.leaving.reset();
   // What an earlier attempt had kept after the checkpoint will be kept again.

@@ -18,6 +18,9 @@
 namespace millrace {
 namespace {
 
+// A job whose checkpoints fail this often in a row is not durable any more: its attempt ends.
+constexpr int kFailedCheckpointsMax = 6;
+
 // A full or read-only folder may be repaired while the job tries again; what is damaged stays so.
 absl::Status MayPass(const absl::Status& error) {
   ErrorDetail detail = GetErrorDetail(error);
@@ -37,6 +40,7 @@ void StreamJobs::OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& don
   if (done.has_error()) {
     const absl::Status error =
         MayPass(WithContext(FromProto(done.error()), absl::StrCat("checkpoint ", done.epoch())));
+    if (GoesOnWithoutCheckpoint(*stream, done.epoch(), error)) return;
     work_.Add([this, job_id = done.job_id(), attempt = done.attempt(), error] {
       AbandonCheckpoint(job_id, attempt, error);
     });
@@ -44,6 +48,24 @@ void StreamJobs::OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& don
   }
   stream->checkpoint->OnWorkerDone(worker, done);
   StoreIfReady(*stream);
+}
+
+// Nothing of the attempt depends on a checkpoint but its last one: the next interval makes another,
+// from what the workers have kept of this one.
+bool StreamJobs::GoesOnWithoutCheckpoint(Stream& stream, uint64_t epoch,
+                                         const absl::Status& error) {
+  if (stream.checkpoint->epoch() != epoch) return true;
+  const bool may_pass = GetErrorDetail(error).retry == Retry::kSafe;
+  if (!may_pass || epoch == stream.final_epoch) return false;
+  if (++stream.failed_checkpoints >= kFailedCheckpointsMax) return false;
+  LogError("epoch", absl::StrCat("a checkpoint of job ", stream.spec.job_id, " failed; it goes on"),
+           error);
+  stream.checkpoint->Abandon();
+  stream.failed_checkpoint_epoch = epoch;
+  if (stream.leaving.has_value()) stream.checkpoint_wanted = true;
+  stream.last_error = error;
+  changed_.NotifyAll();
+  return true;
 }
 
 // An attempt that runs ends with the error, and is restarted if that can help. The last checkpoint
@@ -213,6 +235,7 @@ std::optional<WorkerId> StreamJobs::AdoptCheckpoint(const v1::CheckpointManifest
     if (read != stream->durable_positions.end()) table.durable_position = read->second.offset();
   }
   if (stream->checkpoint != nullptr) stream->checkpoint->Complete();
+  if (std::exchange(stream->failed_checkpoints, 0) > 0) stream->last_error = absl::OkStatus();
   if (kind == EpochKind::kFinal) {
     stream->final_durable = true;
     stream->serve_only = stopped;
@@ -253,6 +276,9 @@ absl::StatusOr<v1::CheckpointSummary> StreamJobs::Checkpoint(uint64_t job_id, Ca
     epoch = stream->durable_epoch;
     // Nothing will be added to the last checkpoint of a job at its end.
     if (stream->phase == StreamPhase::kServing) return true;
+    if (stream->failed_checkpoint_epoch > std::max(started_before, epoch)) {
+      return stream->last_error;
+    }
     if (stream->attempt > attempt && stream->attempt_started && epoch <= started_before &&
         !stream->last_error.ok()) {
       return stream->last_error;

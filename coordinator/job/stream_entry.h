@@ -104,6 +104,11 @@ struct StreamJobs::Stream {
   bool epoch_forced = false;
   // The next epoch is to be a checkpoint.
   bool checkpoint_wanted = false;
+  // The attempt's last epoch, once it is started.
+  uint64_t final_epoch = 0;
+  // Checkpoints that could not be written since the last one that was, and the newest of them.
+  int failed_checkpoints = 0;
+  uint64_t failed_checkpoint_epoch = 0;
   // The last look found that nothing had come in since the newest published epoch.
   bool quiet = false;
   // What the tasks had reported as read when the last epoch was started.

@@ -123,6 +123,7 @@ void StreamJobs::StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int6
   if (kind != EpochKind::kPlain) {
     stream.checkpoint->Begin(epoch, now);
     stream.checkpoint_wanted = false;
+    if (kind == EpochKind::kFinal) stream.final_epoch = epoch;
     stream.next_checkpoint_micros = now + stream.spec.options.checkpoint_interval_micros;
   }
   v1::CoordinatorMessage message;

@@ -252,6 +252,8 @@ class StreamJobs {
 
   // stream_checkpoints.cc
   void OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done);
+  bool GoesOnWithoutCheckpoint(Stream& stream, uint64_t epoch, const absl::Status& error)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AbandonCheckpoint(uint64_t job_id, uint32_t attempt, const absl::Status& error);
   void StoreIfReady(Stream& stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest, EpochKind kind);

@@ -92,9 +92,11 @@ def test_kills_while_state_is_being_read_back_lose_nothing(processes, tmp_path):
             names.setdefault(f"name-{key:08}-{'x' * (i % 7)}", []).append(i)
         return {(key, name): (sum(values), len(values)) for name, values in names.items()}
 
-    seen = {(row[0], row[1]): (row[2], row[3]) for row in job.ask("SELECT id, name, s, n FROM sums")}
+    rows = job.ask("SELECT id, name, s, n FROM sums")
+    seen = {(row[0], row[1]): (row[2], row[3]) for row in rows}
     wanted = {}
     for key in range(KEYS):
         wanted.update(expected(key))
     assert seen == wanted
+    assert len(rows) == len(wanted)
     client.close()

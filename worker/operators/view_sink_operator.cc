@@ -66,10 +66,14 @@ absl::Status ViewSinkOperator::Open(OperatorContext& context) {
   part_ = ViewPart{view_, context.job, context.attempt, context.task_index};
   if (context.restored_epoch.value() == 0) return context.views->Open(part_, types_, Epoch(0));
   MR_RETURN_IF_ERROR(context.views->OpenLoading(part_, types_, context.restored_epoch));
-  loading_ = std::make_unique<ViewLoading>(StoredViewRows{part_, types_, !key_columns_.empty()},
-                                           context.state->Read(context.node_id), *context.views,
-                                           context.wake);
+  stored_ = context.state->Read(context.node_id);
   return absl::OkStatus();
+}
+
+void ViewSinkOperator::StartLoading() {
+  if (stored_ == nullptr) return;
+  loading_ = std::make_unique<ViewLoading>(StoredViewRows{part_, types_, !key_columns_.empty()},
+                                           std::move(stored_), *context_->views, context_->wake);
 }
 
 absl::Status ViewSinkOperator::TakeLoaded() {
@@ -110,6 +114,8 @@ absl::StatusOr<Progress> ViewSinkOperator::ProcessBarrier(const Barrier& barrier
   if (barrier.checkpoint || barrier.final) MR_RETURN_IF_ERROR(WriteState());
   view_bytes_ = context_->views->bytes(part_);
   MR_RETURN_IF_ERROR(UpdateMemory());
+  // Not before the first new rows: they come sooner when nothing else is done meanwhile.
+  StartLoading();
   // The state goes with the job's end; the rows stay.
   return barrier.final ? Resume(out) : Progress::kDone;
 }
@@ -166,6 +172,7 @@ absl::StatusOr<Progress> ViewSinkOperator::Resume(Emitter&) {
 }
 
 absl::Status ViewSinkOperator::Close() {
+  stored_.reset();
   loading_.reset();
   memory_.reset();
   return absl::OkStatus();

@@ -43,6 +43,8 @@ class ViewSinkOperator final : public Operator {
  private:
   ViewSinkOperator(ObjectId view, std::vector<SqlType> types, std::vector<int> key_columns,
                    std::vector<int> shard_columns);
+  // Begins to read the restored rows, if that has not been done.
+  void StartLoading();
   // The view has the restored rows, and stored_rows_ counts them.
   absl::Status TakeLoaded();
   absl::Status WriteState();
@@ -61,7 +63,8 @@ class ViewSinkOperator final : public Operator {
   OperatorContext* context_ = nullptr;
   std::optional<MemoryReservation> memory_;
   ViewPart part_;
-  // The rows of the restored checkpoint, while they are being read; null without.
+  // The rows of the restored checkpoint: to be read, then being read; null without.
+  std::unique_ptr<StateCursor> stored_;
   std::unique_ptr<ViewLoading> loading_;
   // Rows of this part of the view, without those that are being read.
   int64_t stored_rows_ = 0;

@@ -359,9 +359,6 @@ absl::string_view ChainDriver::waiting_for() const {
   for (const auto& output : chain_.outputs) {
     if (output->full() || (output_ended_ && !output->drained())) return "output";
   }
-  if (std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.waiting; })) {
-    return "state";
-  }
   for (size_t i = 0; i < chain_.inputs.size(); ++i) {
     if (!input_done_[i] && TargetOpen(chain_.inputs[i].target)) {
       return chain_.inputs[i].input->waiting_for();

@@ -81,6 +81,28 @@ TEST_F(CheckpointProgressTest, StagedFilesGoWithTheFirstCheckpointAtOrAfterThem)
   }
 }
 
+TEST_F(CheckpointProgressTest, AnAbandonedOneLeavesItsStagedFilesToTheNext) {
+  progress_.AddStagedFiles(Staged(9, "f9"));
+  progress_.Begin(9, 1000);
+  progress_.OnWorkerDone(WorkerId(1), Done(9, "a"));
+  progress_.OnPublished(Published(9));
+  progress_.Abandon();
+  EXPECT_TRUE(progress_.idle());
+  progress_.OnWorkerDone(WorkerId(2), Done(9, "late"));
+  EXPECT_FALSE(progress_.ReadyToStore());
+
+  progress_.Begin(10, 2000);
+  progress_.OnWorkerDone(WorkerId(1), Done(10, "b"));
+  progress_.OnWorkerDone(WorkerId(2), Done(10, "c"));
+  progress_.OnPublished(Published(10));
+  const v1::CheckpointManifest manifest = progress_.TakeManifest(3000);
+  ASSERT_EQ(manifest.pending_files_size(), 1);
+  EXPECT_EQ(manifest.files_size(), 2);
+  // What is being stored is not given up.
+  progress_.Abandon();
+  EXPECT_FALSE(progress_.idle());
+}
+
 TEST_F(CheckpointProgressTest, OnlyNewFilesCountAsUploaded) {
   v1::CheckpointManifest restored;
   restored.add_files()->set_path("old");

@@ -2,6 +2,7 @@
 #include <string>
 #include <thread>
 
+#include "common/base/status.h"
 #include "gtest/gtest.h"
 #include "tests/unit/coordinator/job/stream_jobs_fixture.h"
 
@@ -72,6 +73,41 @@ TEST_F(StreamJobsTest, CancelledJobStaysCancelledWhateverItsLastCheckpointDoes) 
   for (int i = 0; i < 60; ++i) Step();
   EXPECT_EQ(RecordedState(), v1::JOB_STATE_CANCELLED);
   EXPECT_EQ(store_->Get(kJob)->durable_epoch(), 0);
+}
+
+TEST_F(StreamJobsTest, GoesOnWithoutACheckpointThatCannotBeWritten) {
+  StartJob();
+  Pump();
+  StageAFile();
+  checkpoint_error_ = MakeError(SqlState::kDiskFull, "no space left");
+  for (int i = 0; i < 45; ++i) Step();
+  const StreamView failing = *jobs_->View(kJob);
+  EXPECT_EQ(failing.phase, StreamPhase::kRunning);
+  EXPECT_EQ(failing.attempt, 1u);
+  EXPECT_EQ(failing.durable_epoch, 0u);
+  EXPECT_EQ(GetErrorDetail(failing.last_error).state, SqlState::kDiskFull);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "final"));
+
+  checkpoint_error_ = absl::OkStatus();
+  for (int i = 0; i < 25; ++i) Step();
+  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  EXPECT_TRUE(jobs_->View(kJob)->last_error.ok());
+  EXPECT_EQ(jobs_->View(kJob)->attempt, 1u);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "final"));
+}
+
+TEST_F(StreamJobsTest, SeveralCheckpointsThatCannotBeWrittenEndTheAttempt) {
+  StartJob();
+  Pump();
+  checkpoint_error_ = MakeError(SqlState::kDiskFull, "no space left");
+  int steps = 0;
+  while (jobs_->View(kJob)->attempt == 1 && jobs_->View(kJob)->phase == StreamPhase::kRunning) {
+    Step();
+    ++steps;
+    std::this_thread::yield();
+  }
+  // Not before some of them.
+  EXPECT_GT(steps, 80);
 }
 
 }  // namespace

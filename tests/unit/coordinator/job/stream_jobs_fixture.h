@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/net/rpc_status.h"
 #include "common/storage/checksum.h"
 #include "coordinator/job/stream_jobs.h"
 #include "coordinator/scheduler/spread_plan.h"
@@ -191,6 +192,9 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
       done.mutable_checkpoint_done()->set_job_id(kJob);
       done.mutable_checkpoint_done()->set_attempt(barrier.attempt());
       done.mutable_checkpoint_done()->set_epoch(barrier.epoch());
+      if (!checkpoint_error_.ok() && task_of_[worker] == 0) {
+        ToProto(checkpoint_error_, done.mutable_checkpoint_done()->mutable_error());
+      }
       cluster_.registry_.Receive(worker, done);
     }
   }
@@ -239,6 +243,8 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
   uint64_t view_rows_changed_ = 0;
   uint64_t oldest_readable_ = 0;
   bool input_ended_ = false;
+  // Why task 0's worker cannot write its part of a checkpoint.
+  absl::Status checkpoint_error_;
   // What task 0 reports next; no path = nothing.
   std::string staged_path_;
   v1::StagedFile staged_file_;

@@ -196,6 +196,7 @@ TEST_F(ViewSinkOperatorTest, ACheckpointWhileRowsAreReadHasThemAll) {
   }
   Sink sink(base_, views_, 3, 6);
   sink.gate().Open();
+  EXPECT_EQ(*sink.PassBarrier({7}), Progress::kDone);
   sink.AwaitWake();
   EXPECT_THAT(*sink.Rows(6), UnorderedElementsAre(Pair("1 c", 1), Pair("2 b", 1)));
 }
@@ -213,11 +214,17 @@ TEST_F(ViewSinkOperatorTest, TheLastBarrierWaitsForTheRows) {
 TEST_F(ViewSinkOperatorTest, FailsWhenItsRowsCannotBeRead) {
   Sink sink(base_, views_, 2, 5);
   sink.gate().Open(MakeError(SqlState::kDataCorrupted, "a block is damaged"));
+  EXPECT_EQ(*sink.PassBarrier({6}), Progress::kDone);
   sink.AwaitWake();
-  EXPECT_EQ(GetErrorDetail(sink.PassBarrier({6}).status()).state, SqlState::kDataCorrupted);
+  EXPECT_EQ(GetErrorDetail(sink.PassBarrier({7}).status()).state, SqlState::kDataCorrupted);
 }
 
-TEST_F(ViewSinkOperatorTest, MayBeClosedBeforeItsRowsAreRead) {
+TEST_F(ViewSinkOperatorTest, MayBeClosedBeforeItsFirstBarrier) {
+  Sink sink(base_, views_, 2, 5);
+  sink.Push("+ 9 z");
+}
+
+TEST_F(ViewSinkOperatorTest, MayBeClosedWhileItsRowsAreRead) {
   Sink sink(base_, views_, 2, 5);
   EXPECT_EQ(*sink.PassBarrier({6}), Progress::kDone);
   // The thread stops as soon as it can read.
