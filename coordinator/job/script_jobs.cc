@@ -23,6 +23,11 @@ bool Ended(const StreamView& stream) {
          stream.phase == StreamPhase::kCancelled;
 }
 
+absl::Status FailureOf(const v1::JobRecord& record) {
+  if (record.state() != v1::JOB_STATE_FAILED) return absl::OkStatus();
+  return MakeError(SqlStateFromCode(record.error_sqlstate()), record.error_message());
+}
+
 absl::Status ScriptStopped() { return MakeError(SqlState::kQueryCanceled, "the job was stopped"); }
 
 }  // namespace
@@ -207,13 +212,17 @@ absl::StatusOr<v1::JobState> ScriptJobs::WaitForStreams(uint64_t job_id, Script&
   absl::Status first_error;
   v1::JobState end = v1::JOB_STATE_FINISHED;
   for (uint64_t stream : StreamsOf(job_id)) {
-    const absl::Status waited = parts_.streams.WaitUntil(
+    absl::Status waited = parts_.streams.WaitUntil(
         stream, [](const StreamView& view) -> absl::StatusOr<bool> { return Ended(view); },
         kForeverMicros, script.cancellation);
     MR_RETURN_IF_ERROR(script.cancellation.status());
-    const bool dropped = GetErrorDetail(waited).state == SqlState::kUndefinedObject;
-    if (first_error.ok() && !dropped) first_error = waited;
     const std::optional<v1::JobRecord> ended = parts_.store.Get(stream);
+    const bool dropped = !ended.has_value();
+    // Also of one that could not be taken up, and that nobody has waited for.
+    if (!dropped && GetErrorDetail(waited).state == SqlState::kUndefinedObject) {
+      waited = FailureOf(*ended);
+    }
+    if (first_error.ok() && !dropped) first_error = waited;
     if (ended.has_value() && ended->state() == v1::JOB_STATE_STOPPED) end = v1::JOB_STATE_STOPPED;
     MR_RETURN_IF_ERROR(parts_.store.Update(job_id, [&](v1::JobRecord& record) {
       for (v1::StepStatus& step : *record.mutable_steps()) {

@@ -106,11 +106,14 @@ Relation PhysicalBuilder::AddViewSink(Relation query) {
   if (!query.single() && !fragments_->IsSpreadBy(query, spread)) {
     query = fragments_->ToHash(std::move(query), spread);
   }
+  const bool single = query.single();
   return OnTop(std::move(query), [&](v1::PlanNode* node) {
     v1::ViewSinkNode* op = node->mutable_view_sink();
     op->set_object_id(target.object_id);
     op->set_view_name(target.name);
     for (int column : key) op->add_key_columns(column);
+    if (single) return;
+    for (int column : spread) op->add_shard_columns(column);
   });
 }
 

@@ -92,5 +92,6 @@ def test_verify_names_the_file_that_is_damaged(job):
 
 def test_a_dropped_job_leaves_no_checkpoints(job):
     job.wait_for_checkpoint()
+    job.millrace("job", "stop", "fused")
     job.millrace("sql", "-c", "DROP TABLE events CASCADE")
     assert list(folder_of(job).glob("job-*")) == []

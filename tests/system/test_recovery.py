@@ -11,8 +11,9 @@ RECOVERY_S = 10.0
 
 
 @pytest.fixture
-def job(tmp_path):
-    running = FusedJob(tmp_path / "job")
+def job(tmp_path, request):
+    """Its input takes some ten seconds, or as many rows a second as the test asks for."""
+    running = FusedJob(tmp_path / "job", rate=getattr(request, "param", 900))
     yield running
     running.stop()
 
@@ -102,10 +103,8 @@ def test_a_job_goes_on_after_the_kill_of_all_processes(job):
 def test_without_workers_a_job_waits(job):
     start(job, num_workers=1)
     job.cluster.workers.pop().kill()
-    causes = wait_until(
-        lambda: job.rows("SELECT state FROM millrace.jobs WHERE name = 'totals' AND state = 'running'"), job.status
-    )
-    assert causes == [("running",)]
+    wait_until(lambda: "lost" in job.millrace("worker", "list"), "the loss to be known")
+    assert job.status()["state"] == "JOB_STATE_RUNNING"
     job.cluster.start_worker(slots=1)
     job.wait_for_end()
     job.check()
@@ -132,6 +131,7 @@ def test_a_restarted_job_uses_the_slots_that_are_there(job, before, after):
     job.check()
 
 
+@pytest.mark.parametrize("job", [300], indirect=True)
 def test_stopping_and_restarting_again_and_again_changes_nothing(job):
     start(job, 2)
     for _ in range(3):
@@ -166,6 +166,7 @@ def test_a_running_job_is_restarted_from_a_checkpoint_of_now(job):
     job.check()
 
 
+@pytest.mark.parametrize("job", [300], indirect=True)
 def test_going_back_to_an_older_checkpoint_writes_no_row_twice(job):
     start(job, 2)
     wait_until(lambda: len(job.checkpoints()) == 3 and job.files(), job.status)

@@ -115,9 +115,12 @@ TEST_F(StreamJobsTest, RestartedCoordinatorTakesTheJobUp) {
   for (int i = 0; i < 25; ++i) Step();
   ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
   const uint64_t newest = jobs_->View(kJob)->published.back().epoch;
-  cluster_.runs_.Cancel(kJob, attempt_, CancelledByUser());
-  Pump();
+  for (const uint32_t worker : {1, 2}) {
+    cluster_.registry_.Disconnect(WorkerId(worker), absl::UnavailableError("eof"));
+  }
   StartCoordinator();
+  cluster_.Join();
+  cluster_.Join();
   ASSERT_TRUE(jobs_->Recover(*store_->Get(kJob), StreamOptions()).ok());
   Step();
   ASSERT_TRUE(

@@ -74,6 +74,20 @@ TEST(PlannerStreamingTest, RowsThatOnlyGrowAreKeptWhole) {
   EXPECT_TRUE(TraitsOf(query).key.empty());
 }
 
+// Else a view's rows would not move with their shards when the parallelism changes.
+TEST(PlannerStreamingTest, RowsOfAViewLieWithTheShardThatTheyWereSpreadBy) {
+  const auto shard_columns = [](const LogicalPtr& query) {
+    const v1::PhysicalPlan plan = PlanQuery(query, ViewOptions()).value();
+    const auto& columns = plan.fragments().rbegin()->root().view_sink().shard_columns();
+    return std::vector<uint32_t>(columns.begin(), columns.end());
+  };
+  const LogicalPtr clicks = Clicks();
+  EXPECT_EQ(shard_columns(Pick(clicks, {"k", "url"})), (std::vector<uint32_t>{0, 1}));
+  EXPECT_EQ(shard_columns(NewAggregate(clicks, {0}, {CountStar()})), std::vector<uint32_t>{0});
+  // One task has all.
+  EXPECT_EQ(shard_columns(NewAggregate(clicks, {}, {CountStar()})), std::vector<uint32_t>());
+}
+
 TEST(PlannerStreamingTest, AggregatesChangeAndAreUniqueByTheirKeys) {
   const LogicalPtr query = NewAggregate(Clicks(), {0}, {CountStar()});
   EXPECT_EQ(Explained(query),
