@@ -178,7 +178,7 @@ def script_of(job: FaultJob, files: Path, target: Path, sink_format: str, stream
         "CREATE TABLE history AS SELECT k, count(*) AS n, sum(v) AS s FROM events GROUP BY k",
         f"CREATE MATERIALIZED VIEW live AS {job.view}",
         f"INSERT INTO results {job.sink}",
-        "CALL millrace.wait_for('live', 'complete')",
+        "CALL millrace.wait_for('live', 'complete', INTERVAL '10 minutes')",
         """CREATE TABLE combined AS SELECT l.k, l.views, h.n, h.s
            FROM (SELECT k, count(*) AS views FROM live GROUP BY k) l JOIN history h ON l.k = h.k""",
     ]

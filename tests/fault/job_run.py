@@ -20,7 +20,7 @@ from support.job_client import job_call, state_name  # noqa: E402
 from support.proxied_cluster import ProxiedCluster  # noqa: E402
 from support.sql_client import SqlClient, StatementFailed, rows_of  # noqa: E402
 
-DEADLINE_S = 150
+DEADLINE_S = 300
 # What a client meets while a job or a coordinator is on its way back; it asks again.
 PASSING = ("55000", "08006", "08001", "53000", "57P03")
 

@@ -15,9 +15,9 @@ WORKER_PLACES = {
     "checkpoint.between_uploads": 4,
     "checkpoint.after_upload": 2,
     "checkpoint.before_report": 2,
-    "file_sink.before_sync": 2,
-    "file_sink.after_sync": 2,
-    "file_sink.after_prepare": 2,
+    "file_sink.before_sync": 3,
+    "file_sink.after_sync": 3,
+    "file_sink.after_prepare": 3,
 }
 COORDINATOR_PLACES = {
     "checkpoint.before_manifest": 2,
