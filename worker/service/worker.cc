@@ -28,7 +28,7 @@
 namespace millrace {
 namespace {
 
-constexpr int kMessageBytesMax = 64 << 20;
+constexpr int kFrameBytesMax = 64 << 20;
 constexpr int kPingMillisMin = 1000;
 // For reads of others that are under way when the worker stops.
 constexpr std::chrono::milliseconds kStopPatience(500);
@@ -99,7 +99,7 @@ absl::Status Worker::Listen(const WorkerOptions& options) {
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
-  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+  builder.SetMaxReceiveMessageSize(kFrameBytesMax);
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kPingMillisMin);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);

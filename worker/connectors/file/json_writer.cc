@@ -14,7 +14,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kFlushBytes = size_t{1} << 20;
+constexpr size_t kJsonFlushBytes = size_t{1} << 20;
 
 void AppendJsonString(absl::string_view text, std::string* out) {
   out->push_back('"');
@@ -65,7 +65,7 @@ class JsonWriter final : public FileWriter {
         AppendValue(*batch.column(static_cast<int>(i)), row, schema_[i].type);
       }
       text_ += "}\n";
-      if (text_.size() >= kFlushBytes) MR_RETURN_IF_ERROR(Flush());
+      if (text_.size() >= kJsonFlushBytes) MR_RETURN_IF_ERROR(Flush());
     }
     return absl::OkStatus();
   }

@@ -7,13 +7,13 @@
 namespace millrace {
 namespace {
 
-struct ErrorCase {
+struct StatementErrorCase {
   const char* sql;
   // SQLSTATE and 1-based character.
   const char* place;
 };
 
-constexpr ErrorCase kStatementErrors[] = {
+constexpr StatementErrorCase kStatementErrors[] = {
     {"SUBSCRIBE TO per_minute", "0A000@1"},
     {"VERIFY per_minute", "0A000@1"},
     {"FLUSH now", "42601@7"},
@@ -128,7 +128,7 @@ constexpr ErrorCase kStatementErrors[] = {
 };
 
 TEST(BinderErrorStatementTest, PointsAtTheMistake) {
-  for (const ErrorCase& error : kStatementErrors) {
+  for (const StatementErrorCase& error : kStatementErrors) {
     SCOPED_TRACE(error.sql);
     const absl::Status status = Bind(error.sql).status();
     EXPECT_EQ(ErrorPlace(status), error.place) << status.message();
