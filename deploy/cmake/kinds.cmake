@@ -44,6 +44,8 @@ option(MILLRACE_UNITY "Compile the sources of a folder eight at a time" OFF)
 if(MILLRACE_UNITY)
   set(CMAKE_UNITY_BUILD ON)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+  # To the compiler every source is then a header, whose classes must not hold file-local types.
+  add_compile_options(-Wno-subobject-linkage)
 endif()
 
 find_program(MILLRACE_CCACHE ccache)
