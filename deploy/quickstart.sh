@@ -10,7 +10,7 @@ step() { printf '\n== %s\n' "$*" >&2; }
 
 step "1/4 packages and build (the first time takes about 15 minutes)"
 ./deploy/setup.sh --minimal
-./deploy/build.sh release millrace millrace-coordinator millrace-worker
+MILLRACE_UNITY=1 ./deploy/build.sh release millrace millrace-coordinator millrace-worker
 
 step "2/4 data: every flight that left New York in 2013"
 .venv/bin/python deploy/flights_data.py data/flights

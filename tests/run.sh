@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Runs every check and every test from nothing, and closes with a line "N passed, N failed".
 #
-#   tests/run.sh                       all tiers: three builds, over an hour on two cores from nothing
+#   tests/run.sh                       all tiers that continuous integration runs: two builds, under an hour on two cores
+#   tests/run.sh --all                 also unit tests in the release build, clang-tidy, ThreadSanitizer
 #   tests/run.sh checks unit sql       only these tiers, and the builds they need
-#   tests/run.sh sql-view              the SQL cases through materialized views over streams
 #   tests/run.sh --list                the tiers
-#   tests/run.sh --skip asan,tsan      all but these
+#   tests/run.sh --skip asan,fault     all but these
 set -euo pipefail
 cd "$(dirname "$0")/.."
 case "${1:-}" in

@@ -23,7 +23,7 @@ struct RunFlags {
   bool keep_going = false;
 };
 
-ExitCode Report(const absl::Status& status) {
+ExitCode ReportError(const absl::Status& status) {
   std::fputs(ErrorText(status, "").c_str(), stderr);
   return CallExitCode(status);
 }
@@ -41,7 +41,7 @@ ExitCode Run(const RunFlags& flags) {
   std::string sql = flags.sql;
   if (!flags.file.empty()) {
     auto text = ReadScript(flags.file);
-    if (!text.ok()) return Report(text.status());
+    if (!text.ok()) return ReportError(text.status());
     sql = *std::move(text);
   }
   CancelToken cancel;
@@ -51,9 +51,9 @@ ExitCode Run(const RunFlags& flags) {
   options.slots_per_worker = flags.slots;
   auto cluster = PrivateCluster::Start(options);
   if (watcher.interrupted()) return ExitCode::kInterrupted;
-  if (!cluster.ok()) return Report(cluster.status());
+  if (!cluster.ok()) return ReportError(cluster.status());
   auto client = Client::Connect({.server = (*cluster)->client_address()});
-  if (!client.ok()) return Report(client.status());
+  if (!client.ok()) return ReportError(client.status());
   StatementRunner runner(**client, {.format = *format, .keep_going = flags.keep_going});
   return runner.Run(sql, &cancel);
 }

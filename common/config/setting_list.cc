@@ -20,16 +20,16 @@ namespace {
 
 constexpr char kConfigFlag[] = "config";
 
-absl::Status ConfigError(absl::string_view message, absl::string_view hint = "") {
+absl::Status SettingError(absl::string_view message, absl::string_view hint = "") {
   return MakeError(SqlState::kConfigFileError, message, hint);
 }
 
 // An error of a value as an error of its setting.
 absl::Status WrongValue(absl::string_view shown_name, absl::string_view value,
                         const absl::Status& reason) {
-  return ConfigError(absl::StrCat("invalid value for ", shown_name, ": \"", value, "\""),
-                     GetErrorDetail(reason).hint.empty() ? std::string(reason.message())
-                                                         : GetErrorDetail(reason).hint);
+  return SettingError(absl::StrCat("invalid value for ", shown_name, ": \"", value, "\""),
+                      GetErrorDetail(reason).hint.empty() ? std::string(reason.message())
+                                                          : GetErrorDetail(reason).hint);
 }
 
 // A TOML value as the text that a flag would have.
@@ -75,14 +75,14 @@ void SettingList::AddTextList(std::string name, std::vector<std::string>* target
 
 void SettingList::AddSwitch(std::string name, bool* target, std::string help) {
   Add(std::move(name), Shape::kSwitch, std::move(help), [target](absl::string_view value) {
-    if (!absl::SimpleAtob(value, target)) return ConfigError("expected true or false");
+    if (!absl::SimpleAtob(value, target)) return SettingError("expected true or false");
     return absl::OkStatus();
   });
 }
 
 void SettingList::AddCount(std::string name, uint32_t* target, std::string help) {
   Add(std::move(name), Shape::kValue, std::move(help), [target](absl::string_view value) {
-    if (!absl::SimpleAtoi(value, target)) return ConfigError("expected a whole number");
+    if (!absl::SimpleAtoi(value, target)) return SettingError("expected a whole number");
     return absl::OkStatus();
   });
 }
@@ -90,7 +90,7 @@ void SettingList::AddCount(std::string name, uint32_t* target, std::string help)
 void SettingList::AddMegabytes(std::string name, uint64_t* target, std::string help) {
   Add(std::move(name), Shape::kValue, std::move(help), [target](absl::string_view value) {
     uint32_t megabytes = 0;
-    if (!absl::SimpleAtoi(value, &megabytes)) return ConfigError("expected a number of MiB");
+    if (!absl::SimpleAtoi(value, &megabytes)) return SettingError("expected a number of MiB");
     *target = uint64_t{megabytes} << 20;
     return absl::OkStatus();
   });
@@ -99,7 +99,7 @@ void SettingList::AddMegabytes(std::string name, uint64_t* target, std::string h
 void SettingList::AddDuration(std::string name, int64_t* target_micros, std::string help) {
   Add(std::move(name), Shape::kValue, std::move(help), [target_micros](absl::string_view value) {
     MR_ASSIGN_OR_RETURN(*target_micros, ParseDurationMicros(value));
-    if (*target_micros == 0) return ConfigError("must not be 0");
+    if (*target_micros == 0) return SettingError("must not be 0");
     return absl::OkStatus();
   });
 }
@@ -129,8 +129,8 @@ absl::Status SettingList::UnknownName(absl::string_view what, absl::string_view 
   for (const Setting& setting : settings_) {
     names.push_back(absl::StrReplaceAll(setting.name, {{"-", std::string(1, separator)}}));
   }
-  return ConfigError(absl::StrCat("unknown ", what, " \"", name, "\""),
-                     NearestNameHint(name, names));
+  return SettingError(absl::StrCat("unknown ", what, " \"", name, "\""),
+                      NearestNameHint(name, names));
 }
 
 absl::Status SettingList::ApplyFile(const std::string& path) {
@@ -138,7 +138,7 @@ absl::Status SettingList::ApplyFile(const std::string& path) {
   try {
     table = toml::parse_file(path);
   } catch (const toml::parse_error& e) {
-    return ConfigError(
+    return SettingError(
         absl::StrCat(Place(path, e.source()), ": ",
                      absl::string_view(e.description().data(), e.description().size())));
   }
@@ -157,7 +157,7 @@ absl::Status SettingList::ApplyFile(const std::string& path) {
       valid = ScalarText(node, &values.emplace_back());
     }
     if (!valid) {
-      return ConfigError(
+      return SettingError(
           absl::StrCat(Place(path, node.source()), ": wrong kind of value for \"", name, "\""));
     }
     for (const std::string& value : values) {
@@ -175,8 +175,8 @@ absl::Status SettingList::ApplyFlags(const std::vector<std::string>& args) {
   for (size_t i = 0; i < args.size(); ++i) {
     absl::string_view flag = args[i];
     if (!absl::ConsumePrefix(&flag, "--")) {
-      return ConfigError(absl::StrCat("unexpected argument \"", args[i], "\""),
-                         "flags begin with --; see --help");
+      return SettingError(absl::StrCat("unexpected argument \"", args[i], "\""),
+                          "flags begin with --; see --help");
     }
     const size_t equals = flag.find('=');
     const std::string name(flag.substr(0, equals));
@@ -190,7 +190,7 @@ absl::Status SettingList::ApplyFlags(const std::vector<std::string>& args) {
     } else if (++i < args.size()) {
       value = args[i];
     } else {
-      return ConfigError(absl::StrCat("--", name, " needs a value"));
+      return SettingError(absl::StrCat("--", name, " needs a value"));
     }
     if (setting == nullptr) continue;  // --config was read before.
     if (begun_lists.insert(name).second) setting->clear();

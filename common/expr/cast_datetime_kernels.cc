@@ -12,7 +12,7 @@ namespace {
 using ArrayOr = absl::StatusOr<std::shared_ptr<arrow::Array>>;
 
 // UTC microseconds = local microseconds - offset.
-int64_t ZoneMicros(const KernelCall& call) {
+int64_t CastZoneMicros(const KernelCall& call) {
   return int64_t{call.context->zone_offset_seconds} * kMicrosPerSecond;
 }
 
@@ -40,7 +40,9 @@ ArrayOr DateToMicros(const KernelCall& call, int64_t shift) {
 }
 
 ArrayOr DateToTimestamp(const KernelCall& call) { return DateToMicros(call, 0); }
-ArrayOr DateToTimestampTz(const KernelCall& call) { return DateToMicros(call, ZoneMicros(call)); }
+ArrayOr DateToTimestampTz(const KernelCall& call) {
+  return DateToMicros(call, CastZoneMicros(call));
+}
 
 ArrayOr MicrosToDate(const KernelCall& call, int64_t shift) {
   return MapRows<int32_t, int64_t>(call, [=](int64_t micros, int32_t* out) {
@@ -62,11 +64,15 @@ ArrayOr ShiftMicros(const KernelCall& call, int64_t shift) {
 }
 
 ArrayOr TimestampToDate(const KernelCall& call) { return MicrosToDate(call, 0); }
-ArrayOr TimestampTzToDate(const KernelCall& call) { return MicrosToDate(call, ZoneMicros(call)); }
+ArrayOr TimestampTzToDate(const KernelCall& call) {
+  return MicrosToDate(call, CastZoneMicros(call));
+}
 ArrayOr TimestampToTime(const KernelCall& call) { return MicrosToTime(call, 0); }
-ArrayOr TimestampTzToTime(const KernelCall& call) { return MicrosToTime(call, ZoneMicros(call)); }
-ArrayOr TimestampToTz(const KernelCall& call) { return ShiftMicros(call, -ZoneMicros(call)); }
-ArrayOr TzToTimestamp(const KernelCall& call) { return ShiftMicros(call, ZoneMicros(call)); }
+ArrayOr TimestampTzToTime(const KernelCall& call) {
+  return MicrosToTime(call, CastZoneMicros(call));
+}
+ArrayOr TimestampToTz(const KernelCall& call) { return ShiftMicros(call, -CastZoneMicros(call)); }
+ArrayOr TzToTimestamp(const KernelCall& call) { return ShiftMicros(call, CastZoneMicros(call)); }
 
 ArrayOr TimeToInterval(const KernelCall& call) {
   return MapRows<IntervalParts, int64_t>(

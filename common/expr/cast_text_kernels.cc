@@ -15,7 +15,7 @@ namespace {
 using ArrayOr = absl::StatusOr<std::shared_ptr<arrow::Array>>;
 using absl::string_view;
 
-ArrayOr PassThrough(const KernelCall& call) { return call.args[0].array; }
+ArrayOr SameText(const KernelCall& call) { return call.args[0].array; }
 
 template <typename T, bool (*kParse)(string_view, T*)>
 ArrayOr ParseText(const KernelCall& call) {
@@ -141,7 +141,7 @@ ArrayOr FormatBool(const KernelCall& call) {
   });
 }
 
-ArrayOr FormatTimestampTz(const KernelCall& call) {
+ArrayOr TimestampTzToText(const KernelCall& call) {
   const int32_t zone = call.context->zone_offset_seconds;
   const SqlType to = call.result_type;
   std::string text;
@@ -175,12 +175,12 @@ Kernel FindTextCast(const SqlType& from, const SqlType& to) {
     const bool lengthless =
         to.id == TypeId::kText || (to.id == TypeId::kVarchar && to.precision == 0);
     const bool same = from.id == to.id && from.precision > 0 && to.precision >= from.precision;
-    return lengthless || same ? PassThrough : CutText;
+    return lengthless || same ? SameText : CutText;
   }
   if (from.is_string()) return FindParser(to.id);
   if (!to.is_string()) return nullptr;
   if (from.id == TypeId::kBoolean) return FormatBool;
-  if (from.id == TypeId::kTimestampTz) return FormatTimestampTz;
+  if (from.id == TypeId::kTimestampTz) return TimestampTzToText;
   return FormatText;
 }
 

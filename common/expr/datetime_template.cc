@@ -16,7 +16,7 @@ namespace {
 using absl::string_view;
 
 // Longest first among those that begin alike.
-constexpr string_view kPatterns[] = {
+constexpr string_view kDatetimePatterns[] = {
     "MONTH", "Month", "month", "SSSSS", "IYYY", "iyyy", "YYYY", "yyyy", "Y,YYY", "y,yyy", "HH24",
     "hh24",  "HH12",  "hh12",  "SSSS",  "ssss", "A.D.", "a.d.", "B.C.", "b.c.",  "A.M.",  "a.m.",
     "P.M.",  "p.m.",  "IDDD",  "iddd",  "MON",  "Mon",  "mon",  "DAY",  "Day",   "day",   "DDD",
@@ -289,7 +289,7 @@ void SetTimeOfDay(int64_t micros, Moment* moment) {
 }  // namespace
 
 DatetimeTemplate::DatetimeTemplate(absl::string_view text)
-    : tokens_(SplitTemplate(text, kPatterns)) {}
+    : tokens_(SplitTemplate(text, kDatetimePatterns)) {}
 
 void DatetimeTemplate::FormatTimestamp(int64_t local_micros, int32_t zone_offset_seconds,
                                        bool has_zone, std::string* out) const {

@@ -26,7 +26,9 @@ absl::Status NumericOverflow() {
                    "double precision.");
 }
 
-absl::Status DivisionByZero() { return MakeError(SqlState::kDivisionByZero, "division by zero"); }
+absl::Status NumericDivisionByZero() {
+  return MakeError(SqlState::kDivisionByZero, "division by zero");
+}
 
 // The operands of a sum, and what brings each to the scale of the result.
 struct SumOperands {
@@ -76,7 +78,7 @@ absl::Status SumIn128Bits(const KernelCall& call, const SumOperands& in, const V
 }
 
 template <bool kSubtract>
-ArrayOr Sum(const KernelCall& call) {
+ArrayOr DecimalSum(const KernelCall& call) {
   MR_ASSIGN_OR_RETURN(Validity validity, StrictValidity(call));
   MR_ASSIGN_OR_RETURN(auto buffer, AllocateBytes(call.num_rows * 16));
   auto* out = reinterpret_cast<int64_t*>(buffer->mutable_data());
@@ -191,7 +193,7 @@ bool DivideWide(__int128 a, int32_t shift, __int128 b, __int128* out) {
 }
 
 absl::Status DivideOne(__int128 a, int32_t shift, __int128 b, __int128* out) {
-  if (b == 0) return DivisionByZero();
+  if (b == 0) return NumericDivisionByZero();
   __int128 numerator = 0;
   if (RescaleDecimal(a, 0, shift, &numerator)) {
     *out = b < 0 ? DivideRounded(-numerator, -b) : DivideRounded(numerator, b);
@@ -200,7 +202,7 @@ absl::Status DivideOne(__int128 a, int32_t shift, __int128 b, __int128* out) {
   return DivideWide(a, shift, b, out) ? absl::OkStatus() : NumericOverflow();
 }
 
-ArrayOr Divide(const KernelCall& call) {
+ArrayOr DecimalDivide(const KernelCall& call) {
   const int32_t shift = call.result_type.scale + call.args[1].type.scale - call.args[0].type.scale;
   return MapRows<__int128, __int128, __int128>(
       call, [shift](__int128 a, __int128 b, __int128* out) { return DivideOne(a, shift, b, out); });
@@ -211,7 +213,7 @@ ArrayOr Modulo(const KernelCall& call) {
   const int32_t b_scale = call.args[1].type.scale;
   const int32_t scale = call.result_type.scale;
   const auto modulo = [=](__int128 a, __int128 b, __int128* out) -> absl::Status {
-    if (b == 0) return DivisionByZero();
+    if (b == 0) return NumericDivisionByZero();
     __int128 left = 0;
     __int128 right = 0;
     if (!RescaleDecimal(a, a_scale, scale, &left)) return NumericOverflow();
@@ -228,7 +230,7 @@ ArrayOr DivideWhole(const KernelCall& call) {
   const int32_t b_scale = call.args[1].type.scale;
   const int32_t scale = std::max(a_scale, b_scale);
   const auto divide = [=](__int128 a, __int128 b, __int128* out) -> absl::Status {
-    if (b == 0) return DivisionByZero();
+    if (b == 0) return NumericDivisionByZero();
     __int128 left = 0;
     __int128 right = 0;
     if (!RescaleDecimal(a, a_scale, scale, &left)) return NumericOverflow();
@@ -247,15 +249,16 @@ ArrayOr Absolute(const KernelCall& call) {
       call, [](__int128 value, __int128* out) { *out = value < 0 ? -value : value; });
 }
 
-ArrayOr Identity(const KernelCall& call) { return call.args[0].array; }
+ArrayOr SameNumeric(const KernelCall& call) { return call.args[0].array; }
 
 }  // namespace
 
 void AddDecimalFunctions(FunctionTable* table) {
-  table->Add("add(numeric,numeric)->numeric", Sum<false>, "sum", kFallible, ScaleRule::kMax);
-  table->Add("sub(numeric,numeric)->numeric", Sum<true>, "difference", kFallible, ScaleRule::kMax);
+  table->Add("add(numeric,numeric)->numeric", DecimalSum<false>, "sum", kFallible, ScaleRule::kMax);
+  table->Add("sub(numeric,numeric)->numeric", DecimalSum<true>, "difference", kFallible,
+             ScaleRule::kMax);
   table->Add("mul(numeric,numeric)->numeric", Multiply, "product", kFallible, ScaleRule::kSum);
-  table->Add("div_op(numeric,numeric)->numeric", Divide, "quotient", kFallible | kCostly,
+  table->Add("div_op(numeric,numeric)->numeric", DecimalDivide, "quotient", kFallible | kCostly,
              ScaleRule::kDivide);
   table->Add("mod(numeric,numeric)->numeric", Modulo, "remainder with the sign of the dividend",
              kFallible | kCostly, ScaleRule::kMax);
@@ -263,7 +266,7 @@ void AddDecimalFunctions(FunctionTable* table) {
              kFallible | kCostly, ScaleRule::kZero);
   table->Add("neg(numeric)->numeric", Negate, "negation", kNoTraits, ScaleRule::kMax);
   table->Add("abs(numeric)->numeric", Absolute, "absolute value", kNoTraits, ScaleRule::kMax);
-  table->Add("plus(numeric)->numeric", Identity, "the value itself", kNoTraits, ScaleRule::kMax);
+  table->Add("plus(numeric)->numeric", SameNumeric, "the value itself", kNoTraits, ScaleRule::kMax);
 }
 
 }  // namespace millrace

@@ -11,11 +11,11 @@ namespace {
 using ArrayOr = absl::StatusOr<std::shared_ptr<arrow::Array>>;
 
 template <absl::Status (*kFunction)(const IntervalParts&, IntervalParts*)>
-ArrayOr Map(const KernelCall& call) {
+ArrayOr MapInterval(const KernelCall& call) {
   return MapRows<IntervalParts, IntervalParts>(call, kFunction);
 }
 
-ArrayOr Sum(const KernelCall& call) {
+ArrayOr IntervalSum(const KernelCall& call) {
   return MapRows<IntervalParts, IntervalParts, IntervalParts>(call, SumIntervals);
 }
 
@@ -39,23 +39,23 @@ ArrayOr ScaleSwapped(const KernelCall& call) {
       });
 }
 
-ArrayOr Divide(const KernelCall& call) {
+ArrayOr IntervalDivide(const KernelCall& call) {
   return MapRows<IntervalParts, IntervalParts, double>(call, DivideInterval);
 }
 
-ArrayOr Identity(const KernelCall& call) { return call.args[0].array; }
+ArrayOr SameInterval(const KernelCall& call) { return call.args[0].array; }
 
 ArrayOr Age(const KernelCall& call) {
   return MapRows<IntervalParts, int64_t, int64_t>(
       call, [](int64_t a, int64_t b, IntervalParts* out) { *out = AgeBetween(a, b); });
 }
 
-int64_t ZoneMicros(const KernelCall& call) {
+int64_t IntervalZoneMicros(const KernelCall& call) {
   return int64_t{call.context->zone_offset_seconds} * kMicrosPerSecond;
 }
 
 ArrayOr AgeTz(const KernelCall& call) {
-  const int64_t zone = ZoneMicros(call);
+  const int64_t zone = IntervalZoneMicros(call);
   return MapRows<IntervalParts, int64_t, int64_t>(
       call,
       [=](int64_t a, int64_t b, IntervalParts* out) { *out = AgeBetween(a + zone, b + zone); });
@@ -63,14 +63,14 @@ ArrayOr AgeTz(const KernelCall& call) {
 
 // From today's midnight.
 ArrayOr AgeToday(const KernelCall& call) {
-  const int64_t now = call.context->statement_time_micros + ZoneMicros(call);
+  const int64_t now = call.context->statement_time_micros + IntervalZoneMicros(call);
   const int64_t midnight = now - FloorMod(now, kMicrosPerDay);
   return MapRows<IntervalParts, int64_t>(
       call, [=](int64_t micros, IntervalParts* out) { *out = AgeBetween(midnight, micros); });
 }
 
 ArrayOr AgeTodayTz(const KernelCall& call) {
-  const int64_t zone = ZoneMicros(call);
+  const int64_t zone = IntervalZoneMicros(call);
   const int64_t now = call.context->statement_time_micros + zone;
   const int64_t midnight = now - FloorMod(now, kMicrosPerDay);
   return MapRows<IntervalParts, int64_t>(call, [=](int64_t micros, IntervalParts* out) {
@@ -87,13 +87,13 @@ ArrayOr IsFinite(const KernelCall& call) {
 }  // namespace
 
 void AddIntervalFunctions(FunctionTable* table) {
-  table->Add("add(interval,interval)->interval", Sum, "sum", kFallible);
+  table->Add("add(interval,interval)->interval", IntervalSum, "sum", kFallible);
   table->Add("sub(interval,interval)->interval", Difference, "difference", kFallible);
-  table->Add("neg(interval)->interval", Map<NegateInterval>, "negation", kFallible);
-  table->Add("plus(interval)->interval", Identity, "the value itself");
+  table->Add("neg(interval)->interval", MapInterval<NegateInterval>, "negation", kFallible);
+  table->Add("plus(interval)->interval", SameInterval, "the value itself");
   table->Add("mul(interval,float8)->interval", Scale, "product", kFallible);
   table->Add("mul(float8,interval)->interval", ScaleSwapped, "product", kFallible);
-  table->Add("div_op(interval,float8)->interval", Divide, "quotient", kFallible);
+  table->Add("div_op(interval,float8)->interval", IntervalDivide, "quotient", kFallible);
   table->Add("age(timestamp,timestamp)->interval", Age, "years, months and days between", kCostly);
   table->Add("age(timestamptz,timestamptz)->interval", AgeTz, "years, months and days between",
              kCostly | kStable);
@@ -101,10 +101,11 @@ void AddIntervalFunctions(FunctionTable* table) {
              kCostly | kStable);
   table->Add("age(timestamptz)->interval", AgeTodayTz, "years, months and days until today",
              kCostly | kStable);
-  table->Add("justify_hours(interval)->interval", Map<JustifyHours>, "24 hours as a day",
+  table->Add("justify_hours(interval)->interval", MapInterval<JustifyHours>, "24 hours as a day",
              kFallible);
-  table->Add("justify_days(interval)->interval", Map<JustifyDays>, "30 days as a month", kFallible);
-  table->Add("justify_interval(interval)->interval", Map<JustifyInterval>,
+  table->Add("justify_days(interval)->interval", MapInterval<JustifyDays>, "30 days as a month",
+             kFallible);
+  table->Add("justify_interval(interval)->interval", MapInterval<JustifyInterval>,
              "hours as days, days as months", kFallible);
   table->Add("isfinite(date)->bool", IsFinite<int32_t>, "whether the value is finite");
   table->Add("isfinite(timestamp)->bool", IsFinite<int64_t>, "whether the value is finite");

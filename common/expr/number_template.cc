@@ -14,9 +14,9 @@ namespace {
 
 using absl::string_view;
 
-constexpr string_view kPatterns[] = {"EEEE", "eeee", "MI", "mi", "PL", "pl", "SG", "sg", "PR",
-                                     "pr",   "RN",   "rn", "9",  "0",  ".",  ",",  "D",  "d",
-                                     "G",    "g",    "S",  "s",  "V",  "v",  "L",  "l"};
+constexpr string_view kNumberPatterns[] = {"EEEE", "eeee", "MI", "mi", "PL", "pl", "SG", "sg", "PR",
+                                           "pr",   "RN",   "rn", "9",  "0",  ".",  ",",  "D",  "d",
+                                           "G",    "g",    "S",  "s",  "V",  "v",  "L",  "l"};
 
 absl::Status Conflict(string_view message) { return MakeError(SqlState::kSyntaxError, message); }
 
@@ -91,7 +91,7 @@ absl::Status NumberTemplate::Count(const TemplateToken& token) {
 
 absl::StatusOr<NumberTemplate> NumberTemplate::Create(string_view text) {
   NumberTemplate result;
-  result.tokens_ = SplitTemplate(text, kPatterns);
+  result.tokens_ = SplitTemplate(text, kNumberPatterns);
   // −1 while there has been no V: then a 9 counts for the shift.
   result.shift_ = -1;
   for (const TemplateToken& token : result.tokens_) {

@@ -16,7 +16,7 @@ namespace {
 
 using ArrayOr = absl::StatusOr<std::shared_ptr<arrow::Array>>;
 
-absl::Status NumericOverflow() {
+absl::Status NumericMathOverflow() {
   return MakeError(SqlState::kNumericOutOfRange,
                    "value has more digits than numeric can hold (38)");
 }
@@ -37,7 +37,7 @@ absl::Status CutAndRescale(__int128 value, int32_t scale, int64_t digits, int32_
                            __int128* out) {
   const __int128 cut = CutDigits<kRound>(value, scale, digits);
   return RescaleDecimal(cut, scale, to_scale, out) && FitsDecimal(*out) ? absl::OkStatus()
-                                                                        : NumericOverflow();
+                                                                        : NumericMathOverflow();
 }
 
 template <bool kRound>
@@ -82,13 +82,13 @@ __float128 ToQuad(__int128 value, int32_t scale) {
 absl::Status FromQuad(__float128 value, int32_t scale, __int128* out) {
   const __float128 scaled = roundq(value * static_cast<__float128>(PowerOfTen(scale)));
   // NaN fails the comparison too.
-  if (!(fabsq(scaled) <= static_cast<__float128>(kMaxDecimal))) return NumericOverflow();
+  if (!(fabsq(scaled) <= static_cast<__float128>(kMaxDecimal))) return NumericMathOverflow();
   *out = static_cast<__int128>(scaled);
-  return FitsDecimal(*out) ? absl::OkStatus() : NumericOverflow();
+  return FitsDecimal(*out) ? absl::OkStatus() : NumericMathOverflow();
 }
 
 template <absl::Status (*kFunction)(__float128, __float128*)>
-ArrayOr Map(const KernelCall& call) {
+ArrayOr MapNumeric(const KernelCall& call) {
   const int32_t scale = call.args[0].type.scale;
   const int32_t to_scale = call.result_type.scale;
   return MapRows<__int128, __int128>(call, [=](__int128 value, __int128* out) -> absl::Status {
@@ -172,7 +172,7 @@ ArrayOr Factorial(const KernelCall& call) {
     if (n < 0) {
       return MakeError(SqlState::kNumericOutOfRange, "factorial of a negative number is undefined");
     }
-    if (n > kLargest) return NumericOverflow();
+    if (n > kLargest) return NumericMathOverflow();
     *out = 1;
     for (int64_t i = 2; i <= n; ++i) *out *= i;
     return absl::OkStatus();
@@ -205,7 +205,7 @@ absl::Status WidthBucket(__float128 x, __float128 low, __float128 high, int32_t 
   return absl::OkStatus();
 }
 
-ArrayOr WidthBucketKernel(const KernelCall& call) {
+ArrayOr NumericWidthBucketKernel(const KernelCall& call) {
   const int32_t scales[] = {call.args[0].type.scale, call.args[1].type.scale,
                             call.args[2].type.scale};
   return MapRows<int32_t, __int128, __int128, __int128, int32_t>(
@@ -234,13 +234,15 @@ void AddNumericMathFunctions(FunctionTable* table) {
   table->Add("trunc(numeric,int4)->numeric", CutTo<false>, "truncated to n decimal places", costly,
              ScaleRule::kByLiteral);
   table->Add("sign(numeric)->numeric", Sign, "-1, 0 or 1", kNoTraits, ScaleRule::kZero);
-  table->Add("sqrt(numeric)->numeric", Map<Sqrt>, "square root", costly, ScaleRule::kInexact);
-  table->Add("exp(numeric)->numeric", Map<Exp>, "e to the power", costly, ScaleRule::kInexact);
-  table->Add("ln(numeric)->numeric", Map<NaturalLog>, "natural logarithm", costly,
+  table->Add("sqrt(numeric)->numeric", MapNumeric<Sqrt>, "square root", costly,
              ScaleRule::kInexact);
-  table->Add("log(numeric)->numeric", Map<DecimalLog>, "logarithm to base 10", costly,
+  table->Add("exp(numeric)->numeric", MapNumeric<Exp>, "e to the power", costly,
              ScaleRule::kInexact);
-  table->Add("log10(numeric)->numeric", Map<DecimalLog>, "logarithm to base 10", costly,
+  table->Add("ln(numeric)->numeric", MapNumeric<NaturalLog>, "natural logarithm", costly,
+             ScaleRule::kInexact);
+  table->Add("log(numeric)->numeric", MapNumeric<DecimalLog>, "logarithm to base 10", costly,
+             ScaleRule::kInexact);
+  table->Add("log10(numeric)->numeric", MapNumeric<DecimalLog>, "logarithm to base 10", costly,
              ScaleRule::kInexact);
   table->Add("log(numeric,numeric)->numeric", MapPair<LogToBase>,
              "logarithm of the second to base a", costly, ScaleRule::kInexact);
@@ -251,7 +253,7 @@ void AddNumericMathFunctions(FunctionTable* table) {
   table->Add("factorial(int8)->numeric", Factorial, "n!", costly, ScaleRule::kZero);
   table->Add("min_scale(numeric)->int4", MinScale, "digits after the point that are needed",
              kCostly);
-  table->Add("width_bucket(numeric,numeric,numeric,int4)->int4", WidthBucketKernel,
+  table->Add("width_bucket(numeric,numeric,numeric,int4)->int4", NumericWidthBucketKernel,
              "bucket of equal width", costly);
 }
 

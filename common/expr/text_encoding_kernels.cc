@@ -105,7 +105,7 @@ ArrayOr DecodeText(const KernelCall& call) {
   return MapRows<std::string, string_view, string_view>(call, decode);
 }
 
-void AppendQuoted(string_view text, char quote, std::string* out) {
+void AppendQuotedText(string_view text, char quote, std::string* out) {
   const bool escapes = quote == '\'' && text.find('\\') != string_view::npos;
   if (escapes) out->push_back('E');
   out->push_back(quote);
@@ -118,7 +118,7 @@ void AppendQuoted(string_view text, char quote, std::string* out) {
 
 ArrayOr QuoteLiteral(const KernelCall& call) {
   return MapRows<std::string, string_view>(
-      call, [](string_view text, std::string* out) { AppendQuoted(text, '\'', out); });
+      call, [](string_view text, std::string* out) { AppendQuotedText(text, '\'', out); });
 }
 
 ArrayOr QuoteIdent(const KernelCall& call) {
@@ -130,7 +130,7 @@ ArrayOr QuoteIdent(const KernelCall& call) {
     if (plain) {
       out->append(text.data(), text.size());
     } else {
-      AppendQuoted(text, '"', out);
+      AppendQuotedText(text, '"', out);
     }
   });
 }

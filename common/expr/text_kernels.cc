@@ -17,7 +17,7 @@ using ArrayOr = absl::StatusOr<std::shared_ptr<arrow::Array>>;
 using absl::string_view;
 
 // Longest text that a function may make, as in PostgreSQL.
-constexpr int64_t kMaxTextBytes = int64_t{1} << 30;
+constexpr int64_t kRepeatedBytesMax = int64_t{1} << 30;
 
 ArrayOr CharCount(const KernelCall& call) {
   return MapRows<int32_t, string_view>(
@@ -60,7 +60,7 @@ ArrayOr Reverse(const KernelCall& call) {
 ArrayOr Repeat(const KernelCall& call) {
   const auto repeat = [](string_view text, int32_t count, std::string* out) -> absl::Status {
     const int64_t times = std::max(count, 0);
-    if (times * static_cast<int64_t>(text.size()) >= kMaxTextBytes) {
+    if (times * static_cast<int64_t>(text.size()) >= kRepeatedBytesMax) {
       return MakeError(SqlState::kProgramLimitExceeded, "requested length too large");
     }
     for (int64_t i = 0; i < times; ++i) out->append(text.data(), text.size());

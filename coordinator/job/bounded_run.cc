@@ -7,7 +7,7 @@ namespace millrace {
 namespace {
 
 // How often the token's deadline is looked at.
-constexpr std::chrono::milliseconds kPause(50);
+constexpr std::chrono::milliseconds kWaitPause(50);
 
 }  // namespace
 
@@ -15,7 +15,7 @@ bool BoundedRun::WaitStarted(Cancellation& token, const Clock& clock) {
   while (true) {
     {
       MutexLock lock(mutex_);
-      if (!started_ && !outcome_.has_value()) changed_.WaitFor(mutex_, kPause);
+      if (!started_ && !outcome_.has_value()) changed_.WaitFor(mutex_, kWaitPause);
       // An attempt may have ended well before anybody looked: its rows still wait on the workers.
       if (started_ && (!outcome_.has_value() || outcome_->status.ok())) return true;
       if (outcome_.has_value()) return false;
@@ -28,7 +28,7 @@ AttemptOutcome BoundedRun::WaitEnded(Cancellation& token, const Clock& clock) {
   while (true) {
     {
       MutexLock lock(mutex_);
-      if (!outcome_.has_value()) changed_.WaitFor(mutex_, kPause);
+      if (!outcome_.has_value()) changed_.WaitFor(mutex_, kWaitPause);
       if (outcome_.has_value()) return *std::move(outcome_);
     }
     token.CheckDeadline(clock);

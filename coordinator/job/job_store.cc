@@ -12,9 +12,9 @@ namespace millrace {
 namespace {
 
 constexpr uint32_t kRecordFormat = 1;
-constexpr char kPrefix[] = "jobs/";
+constexpr char kJobPrefix[] = "jobs/";
 
-std::string KeyOf(uint64_t job_id) { return absl::StrCat(kPrefix, job_id); }
+std::string KeyOf(uint64_t job_id) { return absl::StrCat(kJobPrefix, job_id); }
 
 absl::Status NoSuchJob(const std::string& name) {
   return MakeError(SqlState::kUndefinedObject, absl::StrCat("job \"", name, "\" does not exist"));
@@ -42,7 +42,7 @@ void AddRestart(v1::JobRecord& record, uint32_t attempt, int64_t at_micros,
 JobStore::JobStore(MetadataStore& store) : store_(store) {}
 
 absl::Status JobStore::Load() {
-  MR_ASSIGN_OR_RETURN(std::vector<MetadataEntry> records, store_.List(kPrefix));
+  MR_ASSIGN_OR_RETURN(std::vector<MetadataEntry> records, store_.List(kJobPrefix));
   MutexLock lock(mutex_);
   for (const MetadataEntry& stored : records) {
     v1::JobRecord record;

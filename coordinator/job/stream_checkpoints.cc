@@ -22,7 +22,7 @@ namespace {
 constexpr int kFailedCheckpointsMax = 6;
 
 // A full or read-only folder may be repaired while the job tries again; what is damaged stays so.
-absl::Status MayPass(const absl::Status& error) {
+absl::Status UploadMayPass(const absl::Status& error) {
   ErrorDetail detail = GetErrorDetail(error);
   const bool may_pass = detail.state == SqlState::kIoError || detail.state == SqlState::kDiskFull ||
                         detail.state == SqlState::kInsufficientPrivilege;
@@ -38,8 +38,8 @@ void StreamJobs::OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& don
   Stream* stream = FindRunning(done.job_id(), done.attempt(), worker);
   if (stream == nullptr) return;
   if (done.has_error()) {
-    const absl::Status error =
-        MayPass(WithContext(FromProto(done.error()), absl::StrCat("checkpoint ", done.epoch())));
+    const absl::Status error = UploadMayPass(
+        WithContext(FromProto(done.error()), absl::StrCat("checkpoint ", done.epoch())));
     if (GoesOnWithoutCheckpoint(*stream, done.epoch(), error)) return;
     work_.Add([this, job_id = done.job_id(), attempt = done.attempt(), error] {
       AbandonCheckpoint(job_id, attempt, error);
@@ -203,7 +203,7 @@ void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifes
       stream->durable_epoch = manifest.epoch();
       stream->manifest = name;
     }
-    return AbandonCheckpoint(job_id, manifest.attempt(), MayPass(durable));
+    return AbandonCheckpoint(job_id, manifest.attempt(), UploadMayPass(durable));
   }
   // Before the next checkpoint can begin.
   const absl::Status removed = RemoveUnusedCheckpoints(job_id);

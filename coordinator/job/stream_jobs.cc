@@ -17,7 +17,7 @@ namespace millrace {
 namespace {
 
 // How often waiting statements look at their deadlines.
-constexpr std::chrono::milliseconds kPause(50);
+constexpr std::chrono::milliseconds kStreamPause(50);
 
 absl::Status NotReadable(const std::string& name, const absl::Status& error) {
   if (!error.ok()) {
@@ -86,7 +86,7 @@ absl::Status StreamJobs::Wait(Cancellation& token,
       if (shut_down_) {
         return MakeError(SqlState::kCannotConnectNow, "the server is shutting down");
       }
-      changed_.WaitFor(mutex_, kPause);
+      changed_.WaitFor(mutex_, kStreamPause);
       MR_ASSIGN_OR_RETURN(now, done());
       if (now) return absl::OkStatus();
     }

@@ -20,7 +20,7 @@ namespace millrace {
 namespace {
 
 constexpr std::chrono::milliseconds kWatchInterval(200);
-constexpr std::chrono::seconds kStallTimeout(60);
+constexpr std::chrono::seconds kWatchStallTimeout(60);
 // A job that is asked to stop gets this long to drain.
 constexpr int64_t kStopTimeoutMicros = int64_t{10} * 60 * 1'000'000;
 // A statement ends within a second of its cancellation, unless a disk does not answer.
@@ -110,7 +110,8 @@ grpc::ServerUnaryReactor* JobService::List(grpc::CallbackServerContext* context,
 
 grpc::ServerWriteReactor<v1::WatchJobResponse>* JobService::Watch(
     grpc::CallbackServerContext* context, const v1::WatchJobRequest* request) {
-  auto writer = std::make_shared<BlockingWriter<v1::WatchJobResponse>>(*context, kStallTimeout);
+  auto writer =
+      std::make_shared<BlockingWriter<v1::WatchJobResponse>>(*context, kWatchStallTimeout);
   grpc::ServerWriteReactor<v1::WatchJobResponse>* reactor = writer->Begin();
   const absl::Status started = threads_.Run(
       [this, writer, job = request->job()] { writer->End(WatchUntilEnd(job, parts_, *writer)); });

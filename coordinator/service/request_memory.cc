@@ -12,8 +12,8 @@
 namespace millrace {
 namespace {
 
-constexpr uint32_t kRecordFormat = 1;
-constexpr char kPrefix[] = "request/";
+constexpr uint32_t kRequestFormat = 1;
+constexpr char kRequestPrefix[] = "request/";
 
 bool ChangesSomething(const StatementResult& result) {
   for (const char* tag : {"CREATE", "INSERT", "COPY", "DROP", "SET", "RESET"}) {
@@ -29,13 +29,13 @@ bool IsRecorded(const StatementResult& result) {
 
 // Any bytes in the id: the number of the statement comes first.
 std::string KeyOf(const std::string& request_id, uint32_t statement) {
-  return absl::StrCat(kPrefix, statement, "/", request_id);
+  return absl::StrCat(kRequestPrefix, statement, "/", request_id);
 }
 
 }  // namespace
 
 absl::Status RequestMemory::Load() {
-  MR_ASSIGN_OR_RETURN(std::vector<MetadataEntry> entries, store_.List(kPrefix));
+  MR_ASSIGN_OR_RETURN(std::vector<MetadataEntry> entries, store_.List(kRequestPrefix));
   std::sort(entries.begin(), entries.end(),
             [](const MetadataEntry& a, const MetadataEntry& b) { return a.revision < b.revision; });
   MutexLock lock(mutex_);
@@ -46,7 +46,7 @@ absl::Status RequestMemory::Load() {
                        absl::StrCat("the record of a request is damaged: ", entry.key));
     }
     MR_RETURN_IF_ERROR(
-        CheckRecordFormat("the record of a request", record.format_version(), kRecordFormat));
+        CheckRecordFormat("the record of a request", record.format_version(), kRequestFormat));
     const auto [it, added] = requests_.try_emplace(record.request_id());
     if (added) order_.push_back(record.request_id());
     it->second.sql_xxh3 = record.sql_xxh3();
@@ -133,7 +133,7 @@ std::vector<MetadataWrite> RequestMemory::RecordOf(const std::string& request_id
   Request* request = Find(request_id);
   if (request == nullptr) return writes;
   v1::RequestRecord record;
-  record.set_format_version(kRecordFormat);
+  record.set_format_version(kRequestFormat);
   record.set_request_id(request_id);
   record.set_statement(statement);
   record.set_sql_xxh3(request->sql_xxh3);

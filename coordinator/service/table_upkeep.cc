@@ -21,7 +21,7 @@ namespace {
 // How often tables are looked at again whose readers have made no checkpoint yet.
 constexpr std::chrono::seconds kReadersPause(1);
 
-Schema ColumnsOf(const v1::CatalogObject& object) {
+Schema StoredColumns(const v1::CatalogObject& object) {
   Schema columns;
   for (const v1::Field& field : object.columns()) columns.push_back(FromProto(field));
   return columns;
@@ -173,7 +173,7 @@ absl::Status TableUpkeep::CompactRange(const v1::CatalogObject& table, SegmentRa
   StatementContext context{
       {{"parallelism", "1"}}, parts_.data_dir, cancellation_, nowhere, 0, 0, {}};
   MR_ASSIGN_OR_RETURN(TableSinkTarget target,
-                      MakeTableTarget(parts_, table.id(), ColumnsOf(table)));
+                      MakeTableTarget(parts_, table.id(), StoredColumns(table)));
   MR_ASSIGN_OR_RETURN(PlanPtr plan, PlanStatement({NewScan(part, std::nullopt, 0),
                                                    PlanMode::kBounded, std::move(target)},
                                                   parts_, context, moment));

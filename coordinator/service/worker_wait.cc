@@ -13,7 +13,7 @@
 namespace millrace {
 namespace {
 
-constexpr std::chrono::milliseconds kPause(50);
+constexpr std::chrono::milliseconds kWorkerPause(50);
 // Nobody has to hear of a shorter wait.
 constexpr int64_t kSilentWaitMicros = 1'000'000;
 
@@ -54,7 +54,7 @@ absl::Status AwaitWorker(const ClusterParts& parts, const StatementContext& cont
     }
     context.cancellation.CheckDeadline(parts.clock);
     MR_RETURN_IF_ERROR(context.cancellation.status());
-    parts.registry.AwaitActive(kPause);
+    parts.registry.AwaitActive(kWorkerPause);
   }
   if (shown) ShowCause(parts, context, absl::OkStatus());
   return absl::OkStatus();

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/expr/function_registry.h"
+#include "common/types/calendar.h"
 #include "coordinator/sql/expression_binder.h"
 #include "coordinator/sql/literals.h"
 #include "coordinator/sql/parse_tree.h"
@@ -16,8 +17,6 @@
 
 namespace millrace {
 namespace {
-
-constexpr int64_t kMicrosPerDay = int64_t{24} * 3600 * 1'000'000;
 
 class TableDefinition {
  public:

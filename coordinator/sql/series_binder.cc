@@ -23,9 +23,9 @@ constexpr int64_t kMaxRowsOfPlan = 1'000;
 constexpr int64_t kMaxTimes = 100'000;
 constexpr int64_t kMaxRows = int64_t{1'000'000'000'000};
 
-const SqlType kBigint = SqlType::Of(TypeId::kInt64);
+const SqlType kSeriesBigint = SqlType::Of(TypeId::kInt64);
 
-ExprPtr Bigint(int64_t value) { return MakeLiteral(Value{kBigint, value}); }
+ExprPtr SeriesBigint(int64_t value) { return MakeLiteral(Value{kSeriesBigint, value}); }
 
 LogicalPtr Rows(const SqlType& type, const std::vector<int64_t>& values) {
   std::vector<std::vector<ExprPtr>> rows;
@@ -37,7 +37,7 @@ LogicalPtr Rows(const SqlType& type, const std::vector<int64_t>& values) {
 LogicalPtr Counting(int64_t count) {
   std::vector<int64_t> values(count);
   for (int64_t i = 0; i < count; ++i) values[i] = i;
-  return Rows(kBigint, values);
+  return Rows(kSeriesBigint, values);
 }
 
 class SeriesBinder {
@@ -96,29 +96,31 @@ absl::StatusOr<Value> SeriesBinder::Constant(size_t index, const SqlType& type) 
 
 absl::StatusOr<LogicalPtr> SeriesBinder::LongCounting(int64_t num_rows) const {
   LogicalPtr plan = Counting(kMaxRowsOfPlan);
-  ExprPtr number = MakeColumn(0, kBigint);
+  ExprPtr number = MakeColumn(0, kSeriesBigint);
   int64_t product = kMaxRowsOfPlan;
   while (product < num_rows) {
     const int64_t rows = std::min(kMaxRowsOfPlan, (num_rows + product - 1) / product);
-    const ExprPtr digit = MakeColumn(static_cast<int>(plan->output.size()), kBigint);
+    const ExprPtr digit = MakeColumn(static_cast<int>(plan->output.size()), kSeriesBigint);
     plan = NewJoin(JoinType::kInner, std::move(plan), Counting(rows), nullptr);
-    MR_ASSIGN_OR_RETURN(ExprPtr high, BuildOperator("*", {digit, Bigint(product)}, position_));
+    MR_ASSIGN_OR_RETURN(ExprPtr high,
+                        BuildOperator("*", {digit, SeriesBigint(product)}, position_));
     MR_ASSIGN_OR_RETURN(number, BuildOperator("+", {std::move(high), number}, position_));
     product *= rows;
   }
   plan = NewProject(std::move(plan), {std::move(number)}, {kName});
-  MR_ASSIGN_OR_RETURN(ExprPtr wanted,
-                      BuildOperator("<", {MakeColumn(0, kBigint), Bigint(num_rows)}, position_));
+  MR_ASSIGN_OR_RETURN(
+      ExprPtr wanted,
+      BuildOperator("<", {MakeColumn(0, kSeriesBigint), SeriesBigint(num_rows)}, position_));
   return NewFilter(std::move(plan), std::move(wanted));
 }
 
 absl::StatusOr<LogicalPtr> SeriesBinder::BindIntegers() {
   const bool wide = std::any_of(args_.begin(), args_.end(),
                                 [](const ExprPtr& arg) { return arg->type.id == TypeId::kInt64; });
-  const SqlType type = wide ? kBigint : SqlType::Of(TypeId::kInt32);
+  const SqlType type = wide ? kSeriesBigint : SqlType::Of(TypeId::kInt32);
   int64_t numbers[3] = {0, 0, 1};
   for (size_t i = 0; i < args_.size(); ++i) {
-    MR_ASSIGN_OR_RETURN(const Value value, Constant(i, kBigint));
+    MR_ASSIGN_OR_RETURN(const Value value, Constant(i, kSeriesBigint));
     if (value.is_null()) return Rows(type, {});
     numbers[i] = std::get<int64_t>(value.value);
   }
@@ -139,10 +141,11 @@ absl::StatusOr<LogicalPtr> SeriesBinder::BindIntegers() {
     return Rows(type, values);
   }
   MR_ASSIGN_OR_RETURN(LogicalPtr plan, LongCounting(count));
-  MR_ASSIGN_OR_RETURN(ExprPtr steps,
-                      BuildOperator("*", {MakeColumn(0, kBigint), Bigint(step)}, position_));
+  MR_ASSIGN_OR_RETURN(
+      ExprPtr steps,
+      BuildOperator("*", {MakeColumn(0, kSeriesBigint), SeriesBigint(step)}, position_));
   MR_ASSIGN_OR_RETURN(ExprPtr value,
-                      BuildOperator("+", {Bigint(start), std::move(steps)}, position_));
+                      BuildOperator("+", {SeriesBigint(start), std::move(steps)}, position_));
   MR_ASSIGN_OR_RETURN(value,
                       BuildCast(std::move(value), type, CastContext::kAssignment, position_));
   return NewProject(std::move(plan), {std::move(value)}, {kName});

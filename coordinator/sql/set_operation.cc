@@ -13,7 +13,7 @@ namespace millrace {
 namespace {
 
 const SqlType kInteger = SqlType::Of(TypeId::kInt32);
-const SqlType kBigint = SqlType::Of(TypeId::kInt64);
+const SqlType kMultiplicityType = SqlType::Of(TypeId::kInt64);
 
 ExprPtr Integer(int64_t value) { return MakeLiteral(Value{kInteger, value}); }
 
@@ -58,21 +58,21 @@ absl::StatusOr<LogicalPtr> CombineAll(SetOperation operation, LogicalPtr rows, i
                                       const std::vector<int>& keys) {
   OverCall number;
   number.ranking = "row_number";
-  number.type = kBigint;
+  number.type = kMultiplicityType;
   OverCall right;
   right.aggregate.emplace();
   right.aggregate->function = AggregateFunction::kSum;
   right.aggregate->args = {width + 1};
-  right.aggregate->type = kBigint;
-  right.type = kBigint;
+  right.aggregate->type = kMultiplicityType;
+  right.type = kMultiplicityType;
   right.frame.unit = FrameUnit::kRows;
   right.frame.end = FrameBoundKind::kUnboundedFollowing;
   const SortKey left_first{MakeColumn(width, kInteger), true, true};
   LogicalPtr numbered = NewOver(std::move(rows), keys, {left_first}, {number, right});
   MR_ASSIGN_OR_RETURN(ExprPtr left,
                       BuildOperator("=", {MakeColumn(width, kInteger), Integer(1)}, 0));
-  const ExprPtr place = MakeColumn(width + 2, kBigint);
-  const ExprPtr count = MakeColumn(width + 3, kBigint);
+  const ExprPtr place = MakeColumn(width + 2, kMultiplicityType);
+  const ExprPtr count = MakeColumn(width + 3, kMultiplicityType);
   const char* op = operation == SetOperation::kIntersect ? "<=" : ">";
   MR_ASSIGN_OR_RETURN(ExprPtr stays, BuildOperator(op, {place, count}, 0));
   return NewFilter(std::move(numbered), MakeConjunction({std::move(left), std::move(stays)}));

@@ -10,13 +10,13 @@
 #include "common/base/nearest_name.h"
 #include "common/base/status.h"
 #include "common/base/units.h"
+#include "common/types/calendar.h"
 
 namespace millrace {
 namespace {
 
 constexpr int64_t kMicrosPerMilli = 1'000;
 constexpr int64_t kMicrosPerSecond = 1'000'000;
-constexpr int64_t kMicrosPerDay = int64_t{24} * 3600 * kMicrosPerSecond;
 
 struct CountRange {
   const char* name;

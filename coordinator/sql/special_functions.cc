@@ -13,13 +13,13 @@
 namespace millrace {
 namespace {
 
-const SqlType kBoolean = SqlType::Of(TypeId::kBoolean);
+const SqlType kBooleanType = SqlType::Of(TypeId::kBoolean);
 
 ExprPtr Text(std::string text, int32_t position) {
   return MakeLiteral(Value{SqlType::Of(TypeId::kText), std::move(text)}, position);
 }
 
-ExprPtr NullBoolean() { return MakeLiteral(Value::Null(kBoolean)); }
+ExprPtr NullBoolean() { return MakeLiteral(Value::Null(kBooleanType)); }
 
 // One side of OVERLAPS: its earlier end, and the later one, which is NULL if an end is missing.
 struct Period {

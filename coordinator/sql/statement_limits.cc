@@ -32,7 +32,7 @@ bool IsSetOperation(absl::string_view word) {
 }
 
 // Depth that one level of parentheses (or CASE … END) adds.
-struct Level {
+struct NestingLevel {
   // Operators since the last separator, joins since the last SELECT, set operations so far: their
   // trees lean to the left. Earlier stretches are siblings and do not count.
   int operators = 0;
@@ -50,13 +50,13 @@ class DepthEstimate {
   int depth() const { return below_ + Own(levels_.back()); }
 
  private:
-  static int Own(const Level& level) {
+  static int Own(const NestingLevel& level) {
     return 1 + level.operators + level.joins + level.set_operations;
   }
 
   void Push(bool is_case) {
     below_ += Own(levels_.back());
-    levels_.push_back(Level{0, 0, 0, is_case});
+    levels_.push_back(NestingLevel{0, 0, 0, is_case});
   }
   void Pop() {
     if (levels_.size() == 1) return;
@@ -77,7 +77,7 @@ class DepthEstimate {
   void AddWord(const std::string& word) {
     if (word == "case") return Push(true);
     if (word == "end" && levels_.back().is_case) return Pop();
-    Level& level = levels_.back();
+    NestingLevel& level = levels_.back();
     if (IsSetOperation(word)) {
       ++level.set_operations;
       level.operators = level.joins = 0;
@@ -91,7 +91,7 @@ class DepthEstimate {
     }
   }
 
-  std::vector<Level> levels_ = {Level{}};
+  std::vector<NestingLevel> levels_ = {NestingLevel{}};
   // Sum over all levels but the last.
   int below_ = 0;
 };

@@ -54,7 +54,7 @@ absl::string_view SetOperator(const PgQuery__SubLink& link) {
   return "";
 }
 
-bool IsRow(const ParseNode* node) { return IsNode(node, PG_QUERY__NODE__NODE_ROW_EXPR); }
+bool IsRowNode(const ParseNode* node) { return IsNode(node, PG_QUERY__NODE__NODE_ROW_EXPR); }
 
 // A conjunct without the NOTs in front of it.
 const ParseNode* WithoutNot(const ParseNode* node, bool* negated) {
@@ -155,7 +155,7 @@ absl::Status PredicateBinder::AddExists(const PgQuery__SubLink& link, bool negat
 
 absl::StatusOr<std::vector<ExprPtr>> PredicateBinder::Operands(const ParseNode& node) {
   std::vector<ExprPtr> operands;
-  if (!IsRow(&node)) {
+  if (!IsRowNode(&node)) {
     MR_ASSIGN_OR_RETURN(ExprPtr operand, binder_.Bind(&node));
     operands.push_back(std::move(operand));
     return operands;
@@ -168,7 +168,7 @@ absl::StatusOr<std::vector<ExprPtr>> PredicateBinder::Operands(const ParseNode& 
 }
 
 absl::Status PredicateBinder::AddIn(const PgQuery__SubLink& link, bool negated) {
-  if (negated && IsRow(link.testexpr)) {
+  if (negated && IsRowNode(link.testexpr)) {
     return Refuse(binder_, "NOT IN with row values", link.location);
   }
   SemiJoin join;
@@ -222,7 +222,7 @@ absl::StatusOr<ExprPtr> BindBounds(ExpressionBinder& binder, const PgQuery__SubL
 absl::StatusOr<ExprPtr> BindMark(ExpressionBinder& binder, const PgQuery__SubLink& link,
                                  SubqueryList& list) {
   const absl::string_view op = SetOperator(link);
-  if (op.empty() && !IsRow(link.testexpr)) {
+  if (op.empty() && !IsRowNode(link.testexpr)) {
     MR_ASSIGN_OR_RETURN(ExprPtr bounds, BindBounds(binder, link, list));
     if (bounds != nullptr) return bounds;
   }
@@ -232,7 +232,7 @@ absl::StatusOr<ExprPtr> BindMark(ExpressionBinder& binder, const PgQuery__SubLin
     return Refuse(binder, absl::StrCat(written, any ? " ANY" : " ALL", " (subquery)"),
                   link.location);
   }
-  if (IsRow(link.testexpr)) {
+  if (IsRowNode(link.testexpr)) {
     return Refuse(binder, "IN with row values at this place", link.location);
   }
   SubqueryItem item;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/expr/function_registry.h"
+#include "common/types/calendar.h"
 #include "coordinator/logical_plan/new_node.h"
 #include "coordinator/sql/expression_binder.h"
 #include "coordinator/sql/from_binder.h"
@@ -21,7 +22,6 @@
 namespace millrace {
 namespace {
 
-constexpr int64_t kMicrosPerDay = int64_t{24} * 3600 * 1'000'000;
 // Rows that one row may become.
 constexpr int64_t kMaxWindowsPerRow = 10'000;
 

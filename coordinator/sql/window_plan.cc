@@ -13,7 +13,7 @@
 namespace millrace {
 namespace {
 
-bool SameKeys(const std::vector<SortKey>& a, const std::vector<SortKey>& b) {
+bool SameWindowKeys(const std::vector<SortKey>& a, const std::vector<SortKey>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const SortKey& x, const SortKey& y) {
     return SameExpr(*x.expr, *y.expr) && x.descending == y.descending &&
            x.nulls_first == y.nulls_first;
@@ -96,7 +96,7 @@ std::vector<OverGroup> GroupItems(const std::vector<WindowItem>& windows) {
     const WindowDefinition& window = windows[i].window;
     auto group = std::find_if(groups.begin(), groups.end(), [&](const OverGroup& known) {
       return SamePartition(known.window->partition, window.partition) &&
-             SameKeys(known.window->order, window.order);
+             SameWindowKeys(known.window->order, window.order);
     });
     if (group == groups.end()) {
       groups.push_back(OverGroup{});

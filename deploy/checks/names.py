@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Names: files and classes that say nothing are refused, and unit tests mirror the source tree."""
+"""Names: files and classes that say nothing are refused, unit tests mirror the source tree, file-local names differ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ FORBIDDEN_STEMS = {"common", "manager", "data", "info", "stuff", "types2", "func
 FORBIDDEN_CLASS = re.compile(r"\b(?:class|struct)\s+(\w*(?:Utils?|Helpers?|Misc)|Manager|Data|Info)\b(?!\s*;)")
 # Ours, that of our protos, and those of others in which a type is declared ahead.
 NAMESPACES = {"millrace", "v1", "absl", "std", "arrow", "parquet", "rocksdb", "grpc", "google"}
-RULES = ("name", "mirror", "header")
+RULES = ("name", "mirror", "header", "file-local")
+# What stands at the first column of an anonymous namespace and must differ between the files of a folder: several
+# of them are compiled as one source (MILLRACE_UNITY). Aliases may repeat, they mean the same.
+LOCAL_SCOPE = re.compile(r"^namespace \{\n(.*?)^\}\s*$", re.S | re.M)
+LOCAL_CONSTANT = re.compile(r"^(?:constexpr|const)\b[^=(;{]*?\b(k[A-Z]\w*)\b", re.M)
+LOCAL_TYPE = re.compile(r"^(?:class|struct|enum class|enum)\s+(\w+)\b[^;(]*\{", re.M)
+LOCAL_FUNCTION = re.compile(r"^[A-Za-z][\w:<>,*& \[\]]*?[ *&](\w+)\(([^)]*)\)[^;{]*\{", re.M)
+PARAMETER_NAME = re.compile(r"\s*\b\w+\s*(?==|,|$)(?:=[^,]*)?")
 
 
 def check_name(path: str) -> list[Finding]:
@@ -88,6 +95,34 @@ def check_mirror(paths: set[str]) -> list[Finding]:
     return findings
 
 
+def local_names(text: str) -> dict[str, int]:
+    """The names in a file's anonymous namespaces, functions with the types of their parameters, and their lines."""
+    code = cpp_scan.blank_literals(text)
+    found: dict[str, int] = {}
+    for scope in LOCAL_SCOPE.finditer(code):
+        for rule in (LOCAL_CONSTANT, LOCAL_TYPE, LOCAL_FUNCTION):
+            for match in rule.finditer(scope.group(1)):
+                name = match.group(1)
+                if rule is LOCAL_FUNCTION:
+                    types = PARAMETER_NAME.sub("", match.group(2))
+                    name += "(" + re.sub(r"\s+", " ", types).strip() + ")"
+                found[name] = code.count("\n", 0, scope.start(1) + match.start()) + 1
+    return found
+
+
+def check_local_names() -> list[Finding]:
+    findings = []
+    known: dict[tuple[PurePosixPath, str], str] = {}
+    for path in repo.code_files(".cc"):
+        pure = PurePosixPath(path)
+        for name, line in local_names(repo.read(path)).items():
+            first = known.setdefault((pure.parent, name), pure.name)
+            if first != pure.name:
+                message = f"{name} is also a file-local name of {first}; share it, or name one of them more exactly"
+                findings.append(Finding(path, line, "file-local", message))
+    return findings
+
+
 def main() -> int:
     findings: list[Finding] = []
     paths = set(repo.files())
@@ -96,6 +131,7 @@ def main() -> int:
     for path in repo.code_files(".h", ".cc"):
         findings += check_header(path)
     findings += check_mirror(paths)
+    findings += check_local_names()
     findings += repo.unused_exceptions(RULES, findings)
     return repo.report("names", findings, len(paths))
 

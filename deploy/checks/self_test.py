@@ -5,6 +5,7 @@ from __future__ import annotations
 import cpp_scan
 import docs_links
 import layers
+import names
 import pytest
 import sizes
 import text_rules
@@ -56,6 +57,25 @@ def test_cycles_between_folders_are_found() -> None:
     assert not layers.cycles(acyclic)
     (finding,) = layers.cycles({**acyclic, "c": {"a": "c/x.h:1"}})
     assert "c -> a (c/x.h:1)" in finding.message
+
+
+def test_file_local_names_are_found() -> None:
+    text = """
+namespace millrace {
+namespace {
+using Rows = std::vector<int>;
+constexpr size_t kBytes = 4;
+struct Part {
+  int kInside = 1;
+};
+int Sum(const Rows& rows, int start = 0) {
+  return start;
+}
+}  // namespace
+int Visible(int a) { return a; }
+}  // namespace millrace
+"""
+    assert names.local_names(text) == {"kBytes": 5, "Part": 6, "Sum(const Rows&, int)": 9}
 
 
 @pytest.mark.parametrize(

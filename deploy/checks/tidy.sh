@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # clang-tidy, by default over the sources that differ from the branch that this one left (3 to 4 s a file).
 #
-#   deploy/checks/tidy.sh [--since COMMIT | --all | files...]     needs a configured build/debug or build/release
+#   deploy/checks/tidy.sh [--since COMMIT | --all | files...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-build=""
-for kind in debug release; do
-  [ -f build/$kind/compile_commands.json ] && { build=build/$kind; break; }
-done
-[ -n "$build" ] || { echo "tidy.sh: run deploy/build.sh first" >&2; exit 2; }
+# A build folder of its own, in which every source is compiled by itself; only the generated headers are made.
+build=build/tidy
+[ -x .venv/bin/clang-tidy ] || { echo "tidy.sh: run deploy/setup.sh first" >&2; exit 2; }
+mkdir -p "$build"
+cmake -S . -B "$build" -G Ninja -DMILLRACE_KIND=debug -DMILLRACE_UNITY=OFF \
+  -DPython3_EXECUTABLE="$PWD/.venv/bin/python" > "$build/configure.log" 2>&1 || { cat "$build/configure.log" >&2; exit 2; }
+ninja -C "$build" mr_proto > "$build/proto.log" 2>&1 || { cat "$build/proto.log" >&2; exit 2; }
 
 case "${1:-}" in
   --all) mapfile -t list < <(git ls-files '*.cc') ;;

@@ -38,6 +38,16 @@ else()
   message(FATAL_ERROR "MILLRACE_KIND is '${MILLRACE_KIND}'; it must be debug, release, asan or tsan")
 endif()
 
+# Most of a build from nothing is reading headers, over and over: several sources compiled as one take half of the time.
+# For builds that happen once; somebody who changes one file is better off without.
+option(MILLRACE_UNITY "Compile the sources of a folder eight at a time" OFF)
+if(MILLRACE_UNITY)
+  set(CMAKE_UNITY_BUILD ON)
+  set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+  # To the compiler every source is then a header, whose classes must not hold file-local types.
+  add_compile_options(-Wno-subobject-linkage)
+endif()
+
 find_program(MILLRACE_CCACHE ccache)
 if(MILLRACE_CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER ${MILLRACE_CCACHE})

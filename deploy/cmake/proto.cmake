@@ -34,6 +34,7 @@ if(millrace_proto_sources)
   target_include_directories(mr_proto SYSTEM PUBLIC ${millrace_proto_out})
   target_link_libraries(mr_proto PUBLIC mr_grpc mr_protobuf)
   # Generated code is big and not hot (rows travel as bytes): optimising it less shortens a build from nothing.
+  set_target_properties(mr_proto PROPERTIES UNITY_BUILD OFF)  # Generated files repeat each other's names.
   target_compile_options(mr_proto PRIVATE -g0 -w $<$<STREQUAL:${MILLRACE_KIND},release>:-O1>)
 else()
   add_library(mr_proto INTERFACE)

@@ -12,7 +12,7 @@ namespace millrace {
 namespace {
 
 // Entries that are restored together.
-constexpr size_t kRestoreRows = 8192;
+constexpr size_t kRestoreSideRows = 8192;
 
 }  // namespace
 
@@ -59,7 +59,7 @@ absl::Status SymmetricJoinOperator::Open(OperatorContext& context) {
         stored[side].rows.emplace_back(key.data() + 1, key.size() - 1);
         stored[side].counts.push_back(counts[0]);
         stored[side].matches.push_back(counts[1]);
-        return stored[side].rows.size() < kRestoreRows ? absl::OkStatus() : flush(side);
+        return stored[side].rows.size() < kRestoreSideRows ? absl::OkStatus() : flush(side);
       });
   MR_RETURN_IF_ERROR(restored);
   MR_RETURN_IF_ERROR(flush(0));

@@ -10,13 +10,13 @@ namespace millrace {
 namespace {
 
 // Single-row segments and filters make small batches; they are combined up to this size.
-constexpr int64_t kCoalesceRows = 2048;
+constexpr int64_t kLogCoalesceRows = 2048;
 
 }  // namespace
 
 LogScanInput::LogScanInput(LogScanOptions options)
     : options_(std::move(options)),
-      coalescer_(kCoalesceRows),
+      coalescer_(kLogCoalesceRows),
       incoming_(std::make_unique<ScanMailbox::Content>()) {}
 
 LogScanInput::~LogScanInput() = default;

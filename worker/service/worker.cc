@@ -33,9 +33,9 @@
 namespace millrace {
 namespace {
 
-constexpr int kMessageBytesMax = 64 << 20;
+constexpr int kFrameBytesMax = 64 << 20;
 constexpr int kPingMillisMin = 1000;
-constexpr int kKeepaliveMillis = 5000;
+constexpr int kDataKeepaliveMillis = 5000;
 constexpr int kHandshakeMillis = 10'000;
 // For reads of others that are under way when the worker stops.
 constexpr std::chrono::milliseconds kStopPatience(500);
@@ -133,13 +133,13 @@ absl::Status Worker::Listen(const WorkerOptions& options) {
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
-  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+  builder.SetMaxReceiveMessageSize(kFrameBytesMax);
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kPingMillisMin);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   // Others that have vanished, or say nothing at all.
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMillis);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kDataKeepaliveMillis);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kDataKeepaliveMillis);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
   // A port belongs to one process.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);

@@ -22,7 +22,7 @@ struct Gain {
 constexpr Gain kAggregateGain{20, 4};
 constexpr Gain kExistsGain{8, 1};
 // The semi join must keep less than this share of what it reduces.
-constexpr double kKeptShareMax = 0.3;
+constexpr double kReducedShareMax = 0.3;
 
 // Rows that a plan without joins and aggregations reads; nothing for others, and for what must not
 // run twice.
@@ -110,7 +110,7 @@ bool IsWorthIt(const Reduction& reduction, const LogicalNode& few,
   if (!few_rows.known || !read.has_value()) return false;
   const double before = estimator.EstimateOf(*reduction.before).rows;
   return few_rows.rows * reduction.gain.rows <= before && *read * reduction.gain.read <= before &&
-         estimator.EstimateOf(*reduction.after).rows <= kKeptShareMax * before;
+         estimator.EstimateOf(*reduction.after).rows <= kReducedShareMax * before;
 }
 
 // The join with its side `side` reduced by the other one; null if that is not worth it.

@@ -48,7 +48,7 @@ absl::StatusOr<LogicalPtr> Split(const LogicalJoin& join) {
   return MakeJoin(JoinType::kAnti, std::move(unmatched), std::move(any_null), {std::move(refused)});
 }
 
-LogicalPtr SplitOne(const LogicalPtr& node) {
+LogicalPtr SplitNotIn(const LogicalPtr& node) {
   if (node->kind != LogicalKind::kJoin) return node;
   const auto& join = As<LogicalJoin>(*node);
   if (join.type != JoinType::kNullAwareAnti || join.condition == nullptr) return node;
@@ -66,6 +66,6 @@ LogicalPtr SplitOne(const LogicalPtr& node) {
 
 }  // namespace
 
-LogicalPtr SplitStreamNotIn(const LogicalPtr& node) { return RewriteBottomUp(node, SplitOne); }
+LogicalPtr SplitStreamNotIn(const LogicalPtr& node) { return RewriteBottomUp(node, SplitNotIn); }
 
 }  // namespace millrace

@@ -13,7 +13,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kFlushBytes = size_t{1} << 20;
+constexpr size_t kJsonFlushBytes = size_t{1} << 20;
 
 void AppendJsonString(absl::string_view text, std::string* out) {
   out->push_back('"');
@@ -102,7 +102,7 @@ class JsonWriter final : public FileWriter {
     for (int64_t row = 0; row < batch.num_rows(); ++row) {
       rows_.AppendRow(batch, row, &text_);
       text_.push_back('\n');
-      if (text_.size() >= kFlushBytes) MR_RETURN_IF_ERROR(Flush());
+      if (text_.size() >= kJsonFlushBytes) MR_RETURN_IF_ERROR(Flush());
     }
     return absl::OkStatus();
   }

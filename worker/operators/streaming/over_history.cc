@@ -12,8 +12,8 @@ namespace millrace {
 namespace {
 
 // Fewer rows than this are not worth moving.
-constexpr int64_t kCompactRowsMin = 8192;
-constexpr size_t kNumberBytes = 8;
+constexpr int64_t kHistoryCompactRowsMin = 8192;
+constexpr size_t kHistoryNumberBytes = 8;
 
 void AppendRaw(int64_t value, std::string* out) {
   out->append(reinterpret_cast<const char*>(&value), sizeof(value));
@@ -31,7 +31,7 @@ void AppendNumber(int64_t number, std::string* out) {
   for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(number >> shift));
 }
 
-int64_t ReadNumber(std::string_view bytes) {
+int64_t ReadHistoryNumber(std::string_view bytes) {
   uint64_t number = 0;
   for (const char byte : bytes) number = (number << 8) | static_cast<uint8_t>(byte);
   return static_cast<int64_t>(number);
@@ -250,8 +250,9 @@ absl::Status OverHistory::RestoreRows(const std::vector<std::string>& keys,
   std::vector<int64_t> times(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
     std::string_view row = values[i];
-    if (keys[i].size() < kNumberBytes || !TakeRaw(&row, &times[i])) return CorruptOverState();
-    encoded_keys.emplace_back(keys[i].data(), keys[i].size() - kNumberBytes);
+    if (keys[i].size() < kHistoryNumberBytes || !TakeRaw(&row, &times[i]))
+      return CorruptOverState();
+    encoded_keys.emplace_back(keys[i].data(), keys[i].size() - kHistoryNumberBytes);
     encoded_rows.push_back(row);
   }
   std::vector<std::shared_ptr<arrow::Array>> key_columns;
@@ -268,7 +269,7 @@ absl::Status OverHistory::RestoreRows(const std::vector<std::string>& keys,
   for (int64_t i = 0; i < n; ++i) {
     const std::string& key = keys[i];
     AppendRow(key_numbers[i], times[i],
-              ReadNumber(std::string_view(key).substr(key.size() - kNumberBytes)));
+              ReadHistoryNumber(std::string_view(key).substr(key.size() - kHistoryNumberBytes)));
     is_stored_[is_stored_.size() - 1] = 1;
   }
   rows_after_compaction_ = rows_.num_rows();
@@ -276,7 +277,7 @@ absl::Status OverHistory::RestoreRows(const std::vector<std::string>& keys,
 }
 
 void OverHistory::Compact(const OverReach& reach, int64_t watermark) {
-  if (rows_.num_rows() < kCompactRowsMin + 2 * rows_after_compaction_) return;
+  if (rows_.num_rows() < kHistoryCompactRowsMin + 2 * rows_after_compaction_) return;
   std::vector<uint32_t> survivors;
   for (uint32_t key = 0; key < num_keys(); ++key) {
     KeptRows(key, reach, watermark, &kept_);

@@ -14,7 +14,7 @@ namespace millrace {
 namespace {
 
 // Entries that are restored together.
-constexpr size_t kRestoreRows = 8192;
+constexpr size_t kRestoreBatchRows = 8192;
 // A slice of many partitions has their history in front of each: rows of history that are gathered
 // together, about, and the new rows below which a slice is not worth its while.
 constexpr int64_t kHistoryRowsMax = 1 << 18;
@@ -96,7 +96,7 @@ absl::Status WatermarkOverOperator::Restore() {
         if (&entries == &pending && key[0] != kPendingEntry) return CorruptOverState();
         entries.keys.emplace_back(key.data() + 1, key.size() - 1);
         entries.values.emplace_back(value.data(), value.size());
-        if (entries.keys.size() < kRestoreRows) return absl::OkStatus();
+        if (entries.keys.size() < kRestoreBatchRows) return absl::OkStatus();
         if (&entries == &partitions) return flush_partitions();
         return &entries == &rows ? flush_rows() : flush_pending();
       });

@@ -10,7 +10,7 @@
 namespace millrace {
 namespace {
 
-const Schema kSchema = {
+const Schema kConsistencySchema = {
     {"i", SqlType::Of(TypeId::kInt32)},     {"j", SqlType::Of(TypeId::kInt32)},
     {"l", SqlType::Of(TypeId::kInt64)},     {"d", SqlType::Of(TypeId::kFloat64)},
     {"s", SqlType::Of(TypeId::kText)},      {"t", SqlType::Of(TypeId::kText)},
@@ -20,8 +20,9 @@ const Schema kSchema = {
 constexpr int kTextColumns[] = {4, 5};
 
 ExprPtr C(const char* name) {
-  for (size_t i = 0; i < kSchema.size(); ++i) {
-    if (kSchema[i].name == name) return MakeColumn(static_cast<int>(i), kSchema[i].type);
+  for (size_t i = 0; i < kConsistencySchema.size(); ++i) {
+    if (kConsistencySchema[i].name == name)
+      return MakeColumn(static_cast<int>(i), kConsistencySchema[i].type);
   }
   return nullptr;
 }
@@ -150,7 +151,7 @@ std::string RowByRow(const ExprPtr& expr, const Batch& batch) {
   std::string out;
   for (int64_t row = 0; row < batch.num_rows(); ++row) {
     if (row > 0) out += ' ';
-    out += EvalOn(expr, kSchema, batch.Slice(row, 1));
+    out += EvalOn(expr, kConsistencySchema, batch.Slice(row, 1));
   }
   return out;
 }
@@ -158,16 +159,16 @@ std::string RowByRow(const ExprPtr& expr, const Batch& batch) {
 TEST(Consistency, BatchEqualsItsRows) {
   const Batch batch = RandomRows(150).Make();
   for (const ExprPtr& expr : Expressions()) {
-    SCOPED_TRACE(ExprToString(*expr, kSchema));
-    EXPECT_EQ(EvalOn(expr, kSchema, batch), RowByRow(expr, batch));
+    SCOPED_TRACE(ExprToString(*expr, kConsistencySchema));
+    EXPECT_EQ(EvalOn(expr, kConsistencySchema, batch), RowByRow(expr, batch));
   }
 }
 
 TEST(Consistency, SliceEqualsItsRows) {
   const Batch batch = RandomRows(150).Make().Slice(13, 101);
   for (const ExprPtr& expr : Expressions()) {
-    SCOPED_TRACE(ExprToString(*expr, kSchema));
-    EXPECT_EQ(EvalOn(expr, kSchema, batch), RowByRow(expr, batch));
+    SCOPED_TRACE(ExprToString(*expr, kConsistencySchema));
+    EXPECT_EQ(EvalOn(expr, kConsistencySchema, batch), RowByRow(expr, batch));
   }
 }
 
@@ -177,10 +178,10 @@ TEST(Consistency, DictionaryEqualsText) {
   for (int i : kTextColumns) columns[i] = Dictionary(columns[i]);
   const Batch encoded(columns, plain.num_rows());
   for (const ExprPtr& expr : Expressions()) {
-    SCOPED_TRACE(ExprToString(*expr, kSchema));
-    EXPECT_EQ(EvalOn(expr, kSchema, encoded), EvalOn(expr, kSchema, plain));
-    EXPECT_EQ(EvalOn(expr, kSchema, encoded.Slice(7, 90)),
-              EvalOn(expr, kSchema, plain.Slice(7, 90)));
+    SCOPED_TRACE(ExprToString(*expr, kConsistencySchema));
+    EXPECT_EQ(EvalOn(expr, kConsistencySchema, encoded), EvalOn(expr, kConsistencySchema, plain));
+    EXPECT_EQ(EvalOn(expr, kConsistencySchema, encoded.Slice(7, 90)),
+              EvalOn(expr, kConsistencySchema, plain.Slice(7, 90)));
   }
 }
 
@@ -189,8 +190,8 @@ TEST(Consistency, SelectEqualsEvaluate) {
   for (const ExprPtr& expr : Expressions()) {
     if (expr->type.id != TypeId::kBoolean) continue;
     const ExprPtr conjunction = Unwrap(BuildAnd({Op("<", C("i"), Int(10)), expr, C("f")}, 0));
-    SCOPED_TRACE(ExprToString(*conjunction, kSchema));
-    auto evaluator = Evaluator::Create({conjunction}, kSchema, EvalContext());
+    SCOPED_TRACE(ExprToString(*conjunction, kConsistencySchema));
+    auto evaluator = Evaluator::Create({conjunction}, kConsistencySchema, EvalContext());
     ASSERT_OK(evaluator);
     std::vector<int32_t> selected;
     ASSERT_OK((*evaluator)->Select(batch, &selected));

@@ -11,17 +11,17 @@ const Schema kInput = {{"price", SqlType::Numeric(12, 2)}, {"name", SqlType::Of(
 ExprPtr Price() { return MakeColumn(0, kInput[0].type); }
 ExprPtr Name() { return MakeColumn(1, kInput[1].type); }
 
-ExprPtr Sample() {
+ExprPtr SampleExpr() {
   const ExprPtr cheap = Op("<", Price(), Int(10));
   return Unwrap(BuildCase({cheap}, {Fn("upper", {Name()})}, Quoted("x"), 7));
 }
 
 TEST(Expr, SurvivesProto) {
   v1::Expr proto;
-  ToProto(*Sample(), &proto);
+  ToProto(*SampleExpr(), &proto);
   const auto back = FromProto(proto);
   ASSERT_OK(back);
-  EXPECT_TRUE(SameExpr(**back, *Sample()));
+  EXPECT_TRUE(SameExpr(**back, *SampleExpr()));
   EXPECT_EQ((*back)->position, 7);
 }
 
@@ -36,7 +36,8 @@ TEST(Expr, RefusesMalformedProto) {
 TEST(Expr, PrintsAsSql) {
   EXPECT_EQ(ExprToString(*Op(">", Op("*", Price(), Int(2)), Number("1.5")), kInput),
             "(price * 2) > 1.5");
-  EXPECT_EQ(ExprToString(*Sample(), kInput), "CASE WHEN price < 10 THEN upper(name) ELSE 'x' END");
+  EXPECT_EQ(ExprToString(*SampleExpr(), kInput),
+            "CASE WHEN price < 10 THEN upper(name) ELSE 'x' END");
   const ExprPtr in = Unwrap(BuildInList(Name(), {Quoted("a"), Quoted("b'c")}, true, 0));
   EXPECT_EQ(ExprToString(*in, kInput), "NOT (name IN ('a', 'b''c'))");
   EXPECT_EQ(ExprToString(*Unwrap(BuildIsTest("not_null", Name(), 0)), kInput), "name IS NOT NULL");

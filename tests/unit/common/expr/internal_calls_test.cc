@@ -5,7 +5,7 @@
 namespace millrace {
 namespace {
 
-ExprPtr Interval(const char* text) { return Cast(Quoted(text), T(TypeId::kInterval)); }
+ExprPtr IntervalText(const char* text) { return Cast(Quoted(text), T(TypeId::kInterval)); }
 
 TEST(InternalCallsTest, RefusesNullsWithBothNames) {
   EXPECT_EQ(Eval(BuildNotNullCheck(Int(5), "a", "t", 0)), "5");
@@ -22,15 +22,15 @@ TEST(InternalCallsTest, RefusesSecondRowOfSubquery) {
 }
 
 TEST(InternalCallsTest, MeasuresIntervalsOfEqualLengthAlike) {
-  EXPECT_EQ(Eval(BuildIntervalSpan(Interval("1 day"))), "86400000000");
-  EXPECT_EQ(Eval(BuildIntervalSpan(Interval("24:00:00"))), "86400000000");
-  EXPECT_EQ(Eval(BuildIntervalSpan(Interval("1 mon"))),
-            Eval(BuildIntervalSpan(Interval("30 days"))));
-  EXPECT_EQ(Eval(BuildIntervalSpan(Interval("-2147483647 mons"))), "-5566277613024000000000");
+  EXPECT_EQ(Eval(BuildIntervalSpan(IntervalText("1 day"))), "86400000000");
+  EXPECT_EQ(Eval(BuildIntervalSpan(IntervalText("24:00:00"))), "86400000000");
+  EXPECT_EQ(Eval(BuildIntervalSpan(IntervalText("1 mon"))),
+            Eval(BuildIntervalSpan(IntervalText("30 days"))));
+  EXPECT_EQ(Eval(BuildIntervalSpan(IntervalText("-2147483647 mons"))), "-5566277613024000000000");
 }
 
 TEST(InternalCallsTest, CannotBeNamedByUsers) {
-  EXPECT_ERROR(BuildFunctionCall("interval_span", {Interval("1 day")}, 1),
+  EXPECT_ERROR(BuildFunctionCall("interval_span", {IntervalText("1 day")}, 1),
                SqlState::kUndefinedFunction, "does not exist");
   EXPECT_ERROR(BuildFunctionCall("require_not_null", {Int(1), Text("a"), Text("b")}, 1),
                SqlState::kUndefinedFunction, "does not exist");

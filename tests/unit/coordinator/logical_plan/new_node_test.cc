@@ -5,12 +5,12 @@
 namespace millrace {
 namespace {
 
-const SqlType kInteger = SqlType::Of(TypeId::kInt32);
+const SqlType kIntegerType = SqlType::Of(TypeId::kInt32);
 const SqlType kText = SqlType::Of(TypeId::kText);
-const SqlType kBigint = SqlType::Of(TypeId::kInt64);
+const SqlType kBigintType = SqlType::Of(TypeId::kInt64);
 
 // Columns a integer, b text; no rows.
-LogicalPtr TwoColumns() { return NewValues({{"a", kInteger}, {"b", kText}}, {}); }
+LogicalPtr TwoColumns() { return NewValues({{"a", kIntegerType}, {"b", kText}}, {}); }
 
 TEST(NewNodeTest, JoinsBothSidesButSemiJoinsOne) {
   EXPECT_EQ(NewJoin(JoinType::kLeft, TwoColumns(), TwoColumns(), nullptr)->output.size(), 4u);
@@ -21,9 +21,9 @@ TEST(NewNodeTest, JoinsBothSidesButSemiJoinsOne) {
 
 TEST(NewNodeTest, AggregatesGiveKeysThenResults) {
   AggregateCall count;
-  count.type = kBigint;
+  count.type = kBigintType;
   const LogicalPtr node = NewAggregate(TwoColumns(), {1}, {count});
-  EXPECT_EQ(node->output, (Schema{{"b", kText}, {"count", kBigint}}));
+  EXPECT_EQ(node->output, (Schema{{"b", kText}, {"count", kBigintType}}));
 }
 
 TEST(NewNodeTest, DistinctGroupsByEverything) {
@@ -36,7 +36,7 @@ TEST(NewNodeTest, FilterWithoutConditionIsItsInput) {
   const LogicalPtr input = TwoColumns();
   EXPECT_EQ(NewFilter(input, nullptr), input);
   EXPECT_EQ(NewPrefix(input, 2), input);
-  EXPECT_EQ(NewPrefix(input, 1)->output, (Schema{{"a", kInteger}}));
+  EXPECT_EQ(NewPrefix(input, 1)->output, (Schema{{"a", kIntegerType}}));
 }
 
 TEST(NewNodeTest, NamesReplaceThoseOfAProjection) {

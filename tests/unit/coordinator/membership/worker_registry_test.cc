@@ -17,7 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class ManualClock final : public Clock {
+class RegistryClock final : public Clock {
  public:
   int64_t MonotonicMicros() const override { return now_; }
   int64_t WallMicros() const override { return 1'000'000'000 + now_; }
@@ -27,7 +27,7 @@ class ManualClock final : public Clock {
   int64_t now_ = 0;
 };
 
-class FakeLink final : public WorkerLink {
+class RegistryLink final : public WorkerLink {
  public:
   void Send(v1::CoordinatorMessage message) override { sent.push_back(std::move(message)); }
   void Close(const absl::Status& reason) override { closed = reason; }
@@ -65,13 +65,13 @@ class WorkerRegistryTest : public ::testing::Test {
     return hello;
   }
 
-  WorkerId Join(uint64_t incarnation, std::shared_ptr<FakeLink> link) {
+  WorkerId Join(uint64_t incarnation, std::shared_ptr<RegistryLink> link) {
     const auto id = registry_.Join(Hello(incarnation), std::move(link));
     EXPECT_TRUE(id.ok()) << id.status();
     return *id;
   }
 
-  ManualClock clock_;
+  RegistryClock clock_;
   MemoryMetadataStore store_;
   IdAllocator ids_{store_, "worker", 8};
   RecordingListener listener_;
@@ -79,7 +79,7 @@ class WorkerRegistryTest : public ::testing::Test {
 };
 
 TEST_F(WorkerRegistryTest, WelcomeCarriesIdAndTimes) {
-  auto link = std::make_shared<FakeLink>();
+  auto link = std::make_shared<RegistryLink>();
   const WorkerId id = Join(1, link);
   ASSERT_EQ(link->sent.size(), 1);
   EXPECT_EQ(link->sent[0].welcome().worker_id(), id.value());
@@ -91,7 +91,7 @@ TEST_F(WorkerRegistryTest, WelcomeCarriesIdAndTimes) {
 TEST_F(WorkerRegistryTest, OtherVersionIsRefusedWithAHint) {
   v1::WorkerHello hello = Hello(1);
   hello.set_version("2");
-  const auto refused = registry_.Join(hello, std::make_shared<FakeLink>());
+  const auto refused = registry_.Join(hello, std::make_shared<RegistryLink>());
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_FALSE(GetErrorDetail(refused.status()).hint.empty());
   EXPECT_THAT(listener_.events, IsEmpty());
@@ -100,14 +100,14 @@ TEST_F(WorkerRegistryTest, OtherVersionIsRefusedWithAHint) {
 TEST_F(WorkerRegistryTest, WorkerWithoutSlotsOrAddressIsRefused) {
   v1::WorkerHello hello = Hello(1);
   hello.set_slots(0);
-  EXPECT_FALSE(registry_.Join(hello, std::make_shared<FakeLink>()).ok());
+  EXPECT_FALSE(registry_.Join(hello, std::make_shared<RegistryLink>()).ok());
   hello = Hello(1);
   hello.clear_data_address();
-  EXPECT_FALSE(registry_.Join(hello, std::make_shared<FakeLink>()).ok());
+  EXPECT_FALSE(registry_.Join(hello, std::make_shared<RegistryLink>()).ok());
 }
 
 TEST_F(WorkerRegistryTest, SilenceIsALossAfterTheTimeoutOnly) {
-  auto link = std::make_shared<FakeLink>();
+  auto link = std::make_shared<RegistryLink>();
   const WorkerId id = Join(1, link);
   clock_.AdvanceMillis(4000);
   registry_.Receive(id, v1::WorkerMessage());
@@ -123,7 +123,7 @@ TEST_F(WorkerRegistryTest, SilenceIsALossAfterTheTimeoutOnly) {
 }
 
 TEST_F(WorkerRegistryTest, ClosedConnectionIsALossAtOnceAndReportedOnce) {
-  const WorkerId id = Join(1, std::make_shared<FakeLink>());
+  const WorkerId id = Join(1, std::make_shared<RegistryLink>());
   registry_.Disconnect(id, absl::UnavailableError("eof"));
   registry_.Disconnect(id, absl::UnavailableError("eof"));
   EXPECT_THAT(listener_.events, ElementsAre("joined 1", "lost 1"));
@@ -131,7 +131,7 @@ TEST_F(WorkerRegistryTest, ClosedConnectionIsALossAtOnceAndReportedOnce) {
 }
 
 TEST_F(WorkerRegistryTest, MessagesOfAFencedWorkerAreDroppedAndCounted) {
-  const WorkerId id = Join(1, std::make_shared<FakeLink>());
+  const WorkerId id = Join(1, std::make_shared<RegistryLink>());
   clock_.AdvanceMillis(6000);
   registry_.ExpireSilent();
   registry_.Receive(id, v1::WorkerMessage());
@@ -140,8 +140,8 @@ TEST_F(WorkerRegistryTest, MessagesOfAFencedWorkerAreDroppedAndCounted) {
 }
 
 TEST_F(WorkerRegistryTest, ReconnectingProcessGetsANewIdAndLosesTheOld) {
-  Join(7, std::make_shared<FakeLink>());
-  const WorkerId again = Join(7, std::make_shared<FakeLink>());
+  Join(7, std::make_shared<RegistryLink>());
+  const WorkerId again = Join(7, std::make_shared<RegistryLink>());
   EXPECT_EQ(again, WorkerId(2));
   EXPECT_THAT(listener_.events, ElementsAre("joined 1", "lost 1", "joined 2"));
   ASSERT_EQ(registry_.Active().size(), 1);
@@ -150,7 +150,7 @@ TEST_F(WorkerRegistryTest, ReconnectingProcessGetsANewIdAndLosesTheOld) {
 }
 
 TEST_F(WorkerRegistryTest, HeartbeatShowsInTheList) {
-  const WorkerId id = Join(1, std::make_shared<FakeLink>());
+  const WorkerId id = Join(1, std::make_shared<RegistryLink>());
   v1::WorkerMessage message;
   message.mutable_heartbeat()->set_rss_bytes(77);
   message.mutable_heartbeat()->add_tasks()->set_state(v1::TASK_STATE_RUNNING);
@@ -178,13 +178,13 @@ TEST_F(WorkerRegistryTest, HeartbeatShowsInTheList) {
 }
 
 TEST_F(WorkerRegistryTest, ALostWorkerSaysWhyAndKeepsNothing) {
-  const WorkerId silent = Join(1, std::make_shared<FakeLink>());
+  const WorkerId silent = Join(1, std::make_shared<RegistryLink>());
   v1::WorkerMessage message;
   message.mutable_heartbeat()->add_state_sizes()->set_disk_bytes(40);
   registry_.Receive(silent, message);
   clock_.AdvanceMillis(5001);
   registry_.ExpireSilent();
-  const WorkerId gone = Join(2, std::make_shared<FakeLink>());
+  const WorkerId gone = Join(2, std::make_shared<RegistryLink>());
   registry_.Disconnect(gone, absl::UnavailableError("Socket closed"));
   const std::vector<WorkerEntry> all = registry_.All();
   ASSERT_EQ(all.size(), 2);
@@ -206,7 +206,7 @@ TEST(MembershipStateTest, LostWorkersAreForgottenInTheEnd) {
 }
 
 TEST_F(WorkerRegistryTest, LeavingWorkerGetsNoNewTasksButIsStillConnected) {
-  const WorkerId id = Join(1, std::make_shared<FakeLink>());
+  const WorkerId id = Join(1, std::make_shared<RegistryLink>());
   v1::WorkerMessage leaving;
   leaving.mutable_leaving()->set_patience_ms(1000);
   registry_.Receive(id, leaving);
@@ -217,7 +217,7 @@ TEST_F(WorkerRegistryTest, LeavingWorkerGetsNoNewTasksButIsStillConnected) {
 }
 
 TEST_F(WorkerRegistryTest, SilentLeavingWorkerIsLostToo) {
-  const WorkerId id = Join(1, std::make_shared<FakeLink>());
+  const WorkerId id = Join(1, std::make_shared<RegistryLink>());
   registry_.BeginDraining(id);
   clock_.AdvanceMillis(6000);
   registry_.ExpireSilent();
@@ -225,10 +225,10 @@ TEST_F(WorkerRegistryTest, SilentLeavingWorkerIsLostToo) {
 }
 
 TEST_F(WorkerRegistryTest, WorkerIsFoundByIdAndByAnUnambiguousName) {
-  const WorkerId first = Join(1, std::make_shared<FakeLink>());
+  const WorkerId first = Join(1, std::make_shared<RegistryLink>());
   EXPECT_EQ(*registry_.Find("1"), first);
   EXPECT_EQ(*registry_.Find("w"), first);
-  const WorkerId second = Join(2, std::make_shared<FakeLink>());
+  const WorkerId second = Join(2, std::make_shared<RegistryLink>());
   const absl::Status ambiguous = registry_.Find("w").status();
   EXPECT_EQ(GetErrorDetail(ambiguous).state, SqlState::kObjectNotInPrerequisiteState);
   EXPECT_EQ(GetErrorDetail(ambiguous).hint, "name one by its id: 1, 2");

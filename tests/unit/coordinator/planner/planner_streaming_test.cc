@@ -11,7 +11,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-using F = AggregateFunction;
+using StreamFixture = AggregateFunction;
 
 PlanOptions ViewOptions() {
   PlanOptions options;
@@ -164,7 +164,7 @@ TEST(PlannerStreamingTest, ClosingNeedsAWindow) {
 
 TEST(PlannerStreamingTest, AWindowOverWindowsThatChangeTakesRowsBack) {
   const LogicalPtr counts = Windowed(Clicks(), {"window_end", "url"});
-  const LogicalPtr query = NewAggregate(counts, {0}, {Aggregate(F::kMax, 2, Int())});
+  const LogicalPtr query = NewAggregate(counts, {0}, {Aggregate(StreamFixture::kMax, 2, Int())});
   EXPECT_EQ(Explained(query),
             "Streaming, 8 shards\n"
             "Fragment 2: 2 tasks, sink\n"

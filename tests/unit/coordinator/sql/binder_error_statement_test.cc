@@ -7,13 +7,13 @@
 namespace millrace {
 namespace {
 
-struct ErrorCase {
+struct StatementErrorCase {
   const char* sql;
   // SQLSTATE and 1-based character.
   const char* place;
 };
 
-constexpr ErrorCase kStatementErrors[] = {
+constexpr StatementErrorCase kStatementErrors[] = {
     {"SUBSCRIBE", "42601@10"},
     {"SUBSCRIBE TO", "42601@13"},
     {"SUBSCRIBE per_minute", "42601@11"},
@@ -141,7 +141,7 @@ constexpr ErrorCase kStatementErrors[] = {
 };
 
 TEST(BinderErrorStatementTest, PointsAtTheMistake) {
-  for (const ErrorCase& error : kStatementErrors) {
+  for (const StatementErrorCase& error : kStatementErrors) {
     SCOPED_TRACE(error.sql);
     const absl::Status status = Bind(error.sql).status();
     EXPECT_EQ(ErrorPlace(status), error.place) << status.message();

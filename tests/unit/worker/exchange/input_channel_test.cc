@@ -14,7 +14,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-const ChannelAddress kAddress{1, 1, 1, 0, 0};
+const ChannelAddress kChannelAddress{1, 1, 1, 0, 0};
 
 class ChannelTest : public ::testing::Test {
  protected:
@@ -32,7 +32,7 @@ class ChannelTest : public ::testing::Test {
   std::shared_ptr<CountingWakeable> consumer_ = std::make_shared<CountingWakeable>();
   std::shared_ptr<CountingWakeable> producer_ = std::make_shared<CountingWakeable>();
   std::shared_ptr<InputChannel> input_ =
-      std::make_shared<InputChannel>(kAddress, /*producer_worker=*/3, /*window_bytes=*/200);
+      std::make_shared<InputChannel>(kChannelAddress, /*producer_worker=*/3, /*window_bytes=*/200);
   std::shared_ptr<LocalOutputChannel> output_ = LocalOutputChannel::Connect(input_);
 };
 
@@ -79,7 +79,7 @@ TEST_F(ChannelTest, CloseTellsTheProducerAndDropsRows) {
 }
 
 TEST_F(ChannelTest, ProducerThatComesLaterHearsOfTheClose) {
-  auto input = std::make_shared<InputChannel>(kAddress, 3, 200);
+  auto input = std::make_shared<InputChannel>(kChannelAddress, 3, 200);
   input->Close();
   auto output = LocalOutputChannel::Connect(input);
   EXPECT_TRUE(output->closed());
@@ -124,10 +124,10 @@ TEST_F(ChannelTest, FailureReachesTheProducer) {
 TEST_F(ChannelTest, RegistryCountsFramesOfUnknownAttempts) {
   ChannelRegistry registry;
   registry.Register(input_);
-  EXPECT_EQ(registry.Find(kAddress), input_);
+  EXPECT_EQ(registry.Find(kChannelAddress), input_);
   EXPECT_EQ(registry.Find({1, 2, 1, 0, 0}), nullptr);
   registry.Unregister(1, 1);
-  EXPECT_EQ(registry.Find(kAddress), nullptr);
+  EXPECT_EQ(registry.Find(kChannelAddress), nullptr);
   EXPECT_EQ(registry.stale_frames(), 2);
 }
 

@@ -12,7 +12,7 @@
 namespace millrace {
 namespace {
 
-std::vector<SqlType> Types(const Schema& schema) {
+std::vector<SqlType> TypesOf(const Schema& schema) {
   std::vector<SqlType> types;
   for (const Field& field : schema) types.push_back(field.type);
   return types;
@@ -33,7 +33,7 @@ std::string Sorted(std::string_view rows, std::string_view columns,
   const Batch batch = TextBatch(rows, schema);
   EncodedRows keys;
   EncodeAll(batch, std::move(directions), &keys);
-  SortBuffer buffer(Types(schema), ties);
+  SortBuffer buffer(TypesOf(schema), ties);
   buffer.Append(batch, keys);
   buffer.Sort();
   return TextOf(buffer.OrderedBatch(0, buffer.num_rows()));
@@ -75,7 +75,7 @@ TEST(SortBuffer, EqualKeysKeepTheirOrderOrAreOrderedByTheRow) {
 TEST(SortBuffer, SortsManyRowsOverManyBatches) {
   const Schema schema = TextSchema("int8 a, text b");
   std::mt19937 random(3);
-  SortBuffer buffer(Types(schema), TieBreak::kWholeRow);
+  SortBuffer buffer(TypesOf(schema), TieBreak::kWholeRow);
   std::vector<std::pair<int64_t, std::string>> model;
   for (int batch_index = 0; batch_index < 10; ++batch_index) {
     std::string rows;
@@ -105,7 +105,7 @@ TEST(TopNBuffer, KeepsTheFirstRowsWhateverTheOrderOfArrival) {
   const Schema schema = TextSchema("int4 a, int4 b");
   std::mt19937 random(5);
   std::vector<std::pair<int, int>> model;
-  TopNBuffer top(Types(schema), 100);
+  TopNBuffer top(TypesOf(schema), 100);
   for (int batch_index = 0; batch_index < 30; ++batch_index) {
     std::string rows;
     for (int i = 0; i < 3000; ++i) {
@@ -130,7 +130,7 @@ TEST(TopNBuffer, KeepsTheFirstRowsWhateverTheOrderOfArrival) {
 
 TEST(TopNBuffer, FewerRowsThanAskedFor) {
   const Schema schema = TextSchema("int4 a");
-  TopNBuffer top(Types(schema), UINT64_MAX);
+  TopNBuffer top(TypesOf(schema), UINT64_MAX);
   const Batch batch = TextBatch("3 | 1 | 2", schema);
   EncodedRows keys;
   EncodeAll(batch, {{}}, &keys);

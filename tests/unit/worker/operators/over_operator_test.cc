@@ -82,15 +82,15 @@ Rows Evaluate(const OverNodeBuilder& builder, std::string_view rows, int room = 
   return RowsOf(harness.Take());
 }
 
-const SqlType kInt8 = SqlType::Of(TypeId::kInt64);
-const SqlType kInt4 = SqlType::Of(TypeId::kInt32);
+const SqlType kOverInt8 = SqlType::Of(TypeId::kInt64);
+const SqlType kOverInt4 = SqlType::Of(TypeId::kInt32);
 const SqlType kFloat8 = SqlType::Of(TypeId::kFloat64);
 
 TEST(OverOperator, RanksAndPeers) {
   OverNodeBuilder node;
-  node.Ranking("row_number", kInt8)
-      .Ranking("rank", kInt8)
-      .Ranking("dense_rank", kInt8)
+  node.Ranking("row_number", kOverInt8)
+      .Ranking("rank", kOverInt8)
+      .Ranking("dense_rank", kOverInt8)
       .Ranking("cume_dist", kFloat8)
       .Ranking("percent_rank", kFloat8);
   EXPECT_EQ(Evaluate(node, "a 1 9 | a 1 7 | b 5 1 | a 2 1"),
@@ -100,10 +100,10 @@ TEST(OverOperator, RanksAndPeers) {
 
 TEST(OverOperator, LagLeadAndValuesOfTheFrame) {
   OverNodeBuilder node;
-  node.Ranking("lag", kInt4, {2})
-      .Ranking("lead", kInt4, {2})
-      .Ranking("first_value", kInt4, {2})
-      .Ranking("last_value", kInt4, {2});
+  node.Ranking("lag", kOverInt4, {2})
+      .Ranking("lead", kOverInt4, {2})
+      .Ranking("first_value", kOverInt4, {2})
+      .Ranking("last_value", kOverInt4, {2});
   EXPECT_EQ(Evaluate(node, "a 1 5 | a 2 6 | a 3 null | b 1 8"),
             (Rows{"a 1 5 null 6 5 5", "a 2 6 5 null 5 6", "a 3 null 6 null 5 null",
                   "b 1 8 null null 8 8"}));
@@ -113,9 +113,9 @@ TEST(OverOperator, MovingSumsOverRows) {
   OverNodeBuilder node;
   const v1::FrameBound two_back = Bound(v1::FrameBound::KIND_PRECEDING, Count(2));
   const v1::FrameBound one_on = Bound(v1::FrameBound::KIND_FOLLOWING, Count(1));
-  node.Aggregate(AggregateFunction::kSum, kInt8, v1::Frame::UNIT_ROWS, two_back, kCurrent)
-      .Aggregate(AggregateFunction::kMin, kInt4, v1::Frame::UNIT_ROWS, two_back, one_on)
-      .Aggregate(AggregateFunction::kCountStar, kInt8, v1::Frame::UNIT_ROWS, one_on, kToEnd);
+  node.Aggregate(AggregateFunction::kSum, kOverInt8, v1::Frame::UNIT_ROWS, two_back, kCurrent)
+      .Aggregate(AggregateFunction::kMin, kOverInt4, v1::Frame::UNIT_ROWS, two_back, one_on)
+      .Aggregate(AggregateFunction::kCountStar, kOverInt8, v1::Frame::UNIT_ROWS, one_on, kToEnd);
   EXPECT_EQ(Evaluate(node, "a 1 4 | a 2 2 | a 3 null | a 4 7 | b 1 1"),
             (Rows{"a 1 4 4 2 3", "a 2 2 6 2 2", "a 3 null 6 2 1", "a 4 7 9 2 0", "b 1 1 1 1 0"}));
 }
@@ -123,9 +123,9 @@ TEST(OverOperator, MovingSumsOverRows) {
 TEST(OverOperator, RangeByIntervalAndPeers) {
   OverNodeBuilder node;
   const v1::FrameBound ten_back = Bound(v1::FrameBound::KIND_PRECEDING, Micros(10));
-  node.Aggregate(AggregateFunction::kSum, kInt8, v1::Frame::UNIT_RANGE, ten_back, kCurrent)
-      .Aggregate(AggregateFunction::kSum, kInt8, v1::Frame::UNIT_RANGE, kFromStart, kCurrent)
-      .Aggregate(AggregateFunction::kCount, kInt8, v1::Frame::UNIT_GROUPS,
+  node.Aggregate(AggregateFunction::kSum, kOverInt8, v1::Frame::UNIT_RANGE, ten_back, kCurrent)
+      .Aggregate(AggregateFunction::kSum, kOverInt8, v1::Frame::UNIT_RANGE, kFromStart, kCurrent)
+      .Aggregate(AggregateFunction::kCount, kOverInt8, v1::Frame::UNIT_GROUPS,
                  Bound(v1::FrameBound::KIND_PRECEDING, Count(1)), kCurrent);
   EXPECT_EQ(
       Evaluate(node, "a 0 1 | a 10 2 | a 10 3 | a 21 4 | a null 5"),
@@ -134,7 +134,7 @@ TEST(OverOperator, RangeByIntervalAndPeers) {
 
 TEST(OverOperator, RefusesNegativeDistances) {
   OverNodeBuilder node;
-  node.Aggregate(AggregateFunction::kSum, kInt8, v1::Frame::UNIT_ROWS,
+  node.Aggregate(AggregateFunction::kSum, kOverInt8, v1::Frame::UNIT_ROWS,
                  Bound(v1::FrameBound::KIND_PRECEDING, Count(-1)), kCurrent);
   OperatorHarness harness(OverOperator::Create(node.node()));
   harness.Push(TextBatch("a 1 1", kInput));
@@ -160,9 +160,9 @@ TEST(OverOperator, AgreesWithTheDefinitionForManyFrames) {
       OverNodeBuilder node;
       const v1::FrameBound start = Bound(v1::FrameBound::KIND_PRECEDING, Count(back));
       const v1::FrameBound end = Bound(v1::FrameBound::KIND_FOLLOWING, Count(on));
-      node.Aggregate(AggregateFunction::kSum, kInt8, v1::Frame::UNIT_ROWS, start, end)
-          .Aggregate(AggregateFunction::kMax, kInt4, v1::Frame::UNIT_ROWS, start, end)
-          .Aggregate(AggregateFunction::kCount, kInt8, v1::Frame::UNIT_ROWS, start, end)
+      node.Aggregate(AggregateFunction::kSum, kOverInt8, v1::Frame::UNIT_ROWS, start, end)
+          .Aggregate(AggregateFunction::kMax, kOverInt4, v1::Frame::UNIT_ROWS, start, end)
+          .Aggregate(AggregateFunction::kCount, kOverInt8, v1::Frame::UNIT_ROWS, start, end)
           .Aggregate(AggregateFunction::kVarPop, kFloat8, v1::Frame::UNIT_ROWS, start, end);
       Rows expected;
       for (const auto& values : partitions) {

@@ -6,30 +6,30 @@
 namespace millrace {
 namespace {
 
-std::string Pushed(const LogicalPtr& node) { return LogicalToString(*PushDownLimits(node)); }
+std::string LimitPushed(const LogicalPtr& node) { return LogicalToString(*PushDownLimits(node)); }
 
 TEST(LimitPushdownTest, MeetsTheSortBelowAProjection) {
   const LogicalPtr s = Abc("s");
   const LogicalPtr sorted = NewSort(s, {Asc(Col(s, "sb"))});
-  EXPECT_EQ(Pushed(NewLimit(Pick(sorted, {"sa"}), 3, 2)),
+  EXPECT_EQ(LimitPushed(NewLimit(Pick(sorted, {"sa"}), 3, 2)),
             "Project sa\n  Limit 3 offset 2\n    Sort sb\n      Scan s [sa, sb, sc]\n");
 }
 
 TEST(LimitPushdownTest, LimitsOverLimitsBecomeOne) {
-  EXPECT_EQ(Pushed(NewLimit(NewLimit(Abc("s"), 10, 5), 7, 4)),
+  EXPECT_EQ(LimitPushed(NewLimit(NewLimit(Abc("s"), 10, 5), 7, 4)),
             "Limit 6 offset 9\n  Scan s [sa, sb, sc]\n");
-  EXPECT_EQ(Pushed(NewLimit(NewLimit(Abc("s"), std::nullopt, 5), 7, 0)),
+  EXPECT_EQ(LimitPushed(NewLimit(NewLimit(Abc("s"), std::nullopt, 5), 7, 0)),
             "Limit 7 offset 5\n  Scan s [sa, sb, sc]\n");
-  EXPECT_EQ(Pushed(NewLimit(NewLimit(Abc("s"), 3, 0), 7, 4)), "Values [sa, sb, sc] \n");
+  EXPECT_EQ(LimitPushed(NewLimit(NewLimit(Abc("s"), 3, 0), 7, 4)), "Values [sa, sb, sc] \n");
 }
 
 TEST(LimitPushdownTest, LimitZeroGivesNoRowsAndNoLimitGoes) {
-  EXPECT_EQ(Pushed(NewLimit(Abc("s"), 0, 0)), "Values [sa, sb, sc] \n");
-  EXPECT_EQ(Pushed(NewLimit(Abc("s"), std::nullopt, 0)), "Scan s [sa, sb, sc]\n");
+  EXPECT_EQ(LimitPushed(NewLimit(Abc("s"), 0, 0)), "Values [sa, sb, sc] \n");
+  EXPECT_EQ(LimitPushed(NewLimit(Abc("s"), std::nullopt, 0)), "Scan s [sa, sb, sc]\n");
 }
 
 TEST(LimitPushdownTest, EachInputOfAUnionGivesNoMoreThanNeeded) {
-  EXPECT_EQ(Pushed(NewLimit(NewUnionAll({Abc("s"), Abc("t")}), 3, 2)),
+  EXPECT_EQ(LimitPushed(NewLimit(NewUnionAll({Abc("s"), Abc("t")}), 3, 2)),
             "Limit 3 offset 2\n"
             "  UnionAll\n"
             "    Limit 5\n      Scan s [sa, sb, sc]\n"
@@ -38,18 +38,18 @@ TEST(LimitPushdownTest, EachInputOfAUnionGivesNoMoreThanNeeded) {
 
 TEST(LimitPushdownTest, DoesNotPassAFilter) {
   const LogicalPtr s = Abc("s");
-  EXPECT_EQ(Pushed(NewLimit(NewFilter(s, Eq(Col(s, "sa"), Lit(1))), 3, 0)).substr(0, 16),
+  EXPECT_EQ(LimitPushed(NewLimit(NewFilter(s, Eq(Col(s, "sa"), Lit(1))), 3, 0)).substr(0, 16),
             "Limit 3\n  Filter");
 }
 
 TEST(LimitPushdownTest, SortsThatNobodySeesGo) {
   const LogicalPtr s = Abc("s");
   const LogicalPtr sorted = NewSort(s, {Asc(Col(s, "sb"))});
-  EXPECT_EQ(Pushed(NewAggregate(sorted, {0}, {CountStar()})),
+  EXPECT_EQ(LimitPushed(NewAggregate(sorted, {0}, {CountStar()})),
             "Aggregate count(*) by sa\n  Scan s [sa, sb, sc]\n");
   const AggregateCall joined = Aggregate(AggregateFunction::kStringAgg, 1, Text());
-  EXPECT_NE(Pushed(NewAggregate(sorted, {0}, {joined})).find("Sort"), std::string::npos);
-  EXPECT_NE(Pushed(NewAggregate(NewLimit(sorted, 5, 0), {0}, {CountStar()})).find("Sort"),
+  EXPECT_NE(LimitPushed(NewAggregate(sorted, {0}, {joined})).find("Sort"), std::string::npos);
+  EXPECT_NE(LimitPushed(NewAggregate(NewLimit(sorted, 5, 0), {0}, {CountStar()})).find("Sort"),
             std::string::npos);
 }
 

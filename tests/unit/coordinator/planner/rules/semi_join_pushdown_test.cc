@@ -15,12 +15,12 @@ LogicalPtr SemiOverJoin(uint64_t right_rows, const std::string& column) {
   return NewJoin(JoinType::kSemi, join, few, Eq(Col(join, few, column), Col(join, few, "ua")));
 }
 
-std::string Pushed(const LogicalPtr& node) {
+std::string SemiJoinPushed(const LogicalPtr& node) {
   return LogicalToString(*PushDownSemiJoins(node, CardinalityEstimator(nullptr)));
 }
 
 TEST(SemiJoinPushdownTest, ASelectiveOneMovesToItsSide) {
-  const std::string plan = Pushed(SemiOverJoin(100, "tb"));
+  const std::string plan = SemiJoinPushed(SemiOverJoin(100, "tb"));
   EXPECT_EQ(plan.substr(0, plan.find("Limit")),
             "InnerJoin on sa = ta\n"
             "  Scan s [sa, sb, sc]\n"
@@ -36,11 +36,11 @@ TEST(SemiJoinPushdownTest, OneOnTheSmallSideOfALargeJoinMoves) {
   const LogicalPtr u = Abc("u", 1500000);
   const LogicalPtr semi =
       NewJoin(JoinType::kSemi, join, u, Eq(Col(join, u, "tb"), Col(join, u, "ua")));
-  EXPECT_EQ(Pushed(semi).substr(0, 9), "InnerJoin");
+  EXPECT_EQ(SemiJoinPushed(semi).substr(0, 9), "InnerJoin");
 }
 
 TEST(SemiJoinPushdownTest, OneThatKeepsMostRowsStays) {
-  EXPECT_EQ(Pushed(SemiOverJoin(90000, "sb")).substr(0, 8), "SemiJoin");
+  EXPECT_EQ(SemiJoinPushed(SemiOverJoin(90000, "sb")).substr(0, 8), "SemiJoin");
 }
 
 }  // namespace

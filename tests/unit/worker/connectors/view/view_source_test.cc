@@ -15,7 +15,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-const ViewPart kPart{ObjectId(1), JobId(2), AttemptId(3), 4};
+const ViewPart kViewPart{ObjectId(1), JobId(2), AttemptId(3), 4};
 
 Batch Rows(const std::vector<int64_t>& values) {
   arrow::Int64Builder first;
@@ -31,9 +31,9 @@ class ViewSourceTest : public testing::Test {
  protected:
   ViewSourceTest() {
     const SqlType bigint = SqlType::Of(TypeId::kInt64);
-    EXPECT_TRUE(store_.Open(kPart, {bigint, bigint}, Epoch(0)).ok());
-    EXPECT_TRUE(store_.Seal(kPart, Epoch(1), {Rows({1, 2, 3})}).ok());
-    EXPECT_TRUE(store_.Seal(kPart, Epoch(2), {Rows({4})}).ok());
+    EXPECT_TRUE(store_.Open(kViewPart, {bigint, bigint}, Epoch(0)).ok());
+    EXPECT_TRUE(store_.Seal(kViewPart, Epoch(1), {Rows({1, 2, 3})}).ok());
+    EXPECT_TRUE(store_.Seal(kViewPart, Epoch(2), {Rows({4})}).ok());
     split_.set_id(9);
     split_.mutable_view()->set_object_id(1);
     split_.mutable_view()->set_job_id(2);

@@ -20,7 +20,7 @@ using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 using Bound = v1::FrameBound;
 
-Schema Input() { return TextSchema("int8 k, int4 v, float8 f, text s"); }
+Schema OverInput() { return TextSchema("int8 k, int4 v, float8 f, text s"); }
 enum Column { kK, kV, kF, kS };
 
 void AddRanking(const std::string& name, std::vector<int> args, SqlType type, v1::OverNode* over) {
@@ -28,7 +28,7 @@ void AddRanking(const std::string& name, std::vector<int> args, SqlType type, v1
   call->set_ranking(name);
   for (const int arg : args) {
     call->add_args(arg);
-    ToProto(Input()[arg].type, call->add_arg_types());
+    ToProto(OverInput()[arg].type, call->add_arg_types());
   }
   ToProto(type, call->mutable_type());
 }
@@ -41,7 +41,7 @@ void AddSum(int column, TypeId type, Bound::Kind start, Bound::Kind end, v1::Ove
   v1::OverCall* call = over->add_calls();
   ToProto(sum, call->mutable_aggregate());
   ToProto(sum.type, call->mutable_type());
-  ToProto(Input()[column].type, call->add_arg_types());
+  ToProto(OverInput()[column].type, call->add_arg_types());
   call->mutable_frame()->set_unit(v1::Frame::UNIT_ROWS);
   for (auto [kind, bound] : {std::pair(start, call->mutable_frame()->mutable_start()),
                              std::pair(end, call->mutable_frame()->mutable_end())}) {
@@ -56,10 +56,10 @@ v1::PlanNode Node(bool streaming, const std::vector<int>& partition = {kK}) {
   v1::PlanNode node;
   node.set_id(7);
   node.set_changing(streaming);
-  SetOutput(Input(), node.add_inputs());
+  SetOutput(OverInput(), node.add_inputs());
   node.mutable_inputs(0)->set_changing(streaming);
   for (const int column : partition) node.mutable_over()->add_partition_keys(column);
-  ToProto(SortKey{MakeColumn(kV, Input()[kV].type)}, node.mutable_over()->add_order_keys());
+  ToProto(SortKey{MakeColumn(kV, OverInput()[kV].type)}, node.mutable_over()->add_order_keys());
   return node;
 }
 
@@ -83,7 +83,7 @@ v1::PlanNode WithManyCalls(bool streaming, const std::vector<int>& partition) {
   return node;
 }
 
-Batch Rows(const std::string& text) { return TextBatch(text, Input()); }
+Batch Rows(const std::string& text) { return TextBatch(text, OverInput()); }
 
 TEST(ChangingOverOperatorTest, GivesOutWhatChangedAtBarriers) {
   OperatorHarness over(ChangingOverOperator::Create(WithRank(true)));

@@ -26,7 +26,7 @@ constexpr int64_t kEnd = Watermark::kMaxWatermark;
 const SqlType kBigint = SqlType::Of(TypeId::kInt64);
 
 // Key, time, values.
-Schema Input() {
+Schema WatermarkInput() {
   return TextSchema("int8 k, timestamp ts, int4 a, float8 f, text s, int8 b, bool flag, int4 two");
 }
 enum Column { kK, kTs, kA, kF, kS, kB, kFlag, kTwo };
@@ -64,10 +64,10 @@ class OverPlanBuilder {
  public:
   explicit OverPlanBuilder(std::vector<int> partition = {kK}) {
     node_.set_id(7);
-    SetOutput(Input(), node_.add_inputs());
+    SetOutput(WatermarkInput(), node_.add_inputs());
     v1::OverNode* over = node_.mutable_over();
     for (const int column : partition) over->add_partition_keys(column);
-    ToProto(SortKey{MakeColumn(kTs, Input()[kTs].type)}, over->add_order_keys());
+    ToProto(SortKey{MakeColumn(kTs, WatermarkInput()[kTs].type)}, over->add_order_keys());
     over->set_event_time(true);
   }
   OverPlanBuilder& Aggregate(AggregateFunction function, std::vector<int> args, TypeId type,
@@ -102,7 +102,7 @@ class OverPlanBuilder {
     v1::OverCall* call = node_.mutable_over()->add_calls();
     *call->mutable_frame() = std::move(frame);
     ToProto(type, call->mutable_type());
-    for (const int arg : args) ToProto(Input()[arg].type, call->add_arg_types());
+    for (const int arg : args) ToProto(WatermarkInput()[arg].type, call->add_arg_types());
     return call;
   }
   v1::PlanNode node_;
@@ -112,7 +112,7 @@ class OverPlanBuilder {
 Batch RowsWith(const std::vector<std::string>& rows) {
   std::vector<std::string> texts;
   for (const std::string& row : rows) texts.push_back(absl::StrCat(row, " 0 x 0 t 2"));
-  return TextBatch(absl::StrJoin(texts, " | "), Input());
+  return TextBatch(absl::StrJoin(texts, " | "), WatermarkInput());
 }
 
 // The key, the time, and the columns behind the input's.
@@ -120,7 +120,7 @@ std::vector<std::string> Results(const std::vector<Batch>& batches) {
   std::vector<Batch> shortened;
   for (const Batch& batch : batches) {
     std::vector<std::shared_ptr<arrow::Array>> columns = {batch.column(kK), batch.column(kTs)};
-    for (int c = static_cast<int>(Input().size()); c < batch.num_columns(); ++c) {
+    for (int c = static_cast<int>(WatermarkInput().size()); c < batch.num_columns(); ++c) {
       columns.push_back(batch.column(c));
     }
     shortened.emplace_back(std::move(columns), batch.num_rows(), batch.weights());
@@ -285,7 +285,7 @@ class RandomRows {
 
 std::vector<std::string> BoundedResult(const OverPlanBuilder& plan, const std::string& rows) {
   OperatorHarness bounded(OverOperator::Create(plan.Bounded()));
-  bounded.Push(TextBatch(rows, Input()));
+  bounded.Push(TextBatch(rows, WatermarkInput()));
   bounded.End();
   return SortedRowsOf(bounded.Take());
 }
@@ -310,7 +310,7 @@ TEST(WatermarkOverOperatorTest, RandomRowsGiveTheBatchResultAcrossRestarts) {
         chunk.push_back(random.RowAt(watermark + random.Pick(12)));
       }
       rows.insert(rows.end(), chunk.begin(), chunk.end());
-      if (!chunk.empty()) over->Push(TextBatch(absl::StrJoin(chunk, " | "), Input()));
+      if (!chunk.empty()) over->Push(TextBatch(absl::StrJoin(chunk, " | "), WatermarkInput()));
       watermark += random.Pick(6);
       if (random.Pick(2) == 0) over->Watermark(watermark);
       const bool restart = random.Pick(4) == 0;
@@ -336,7 +336,7 @@ TEST(WatermarkOverOperatorTest, ManySlicesOfOneWatermarkGiveTheBatchResult) {
   const OverPlanBuilder plan = ManyCalls({kK});
   OperatorHarness over(WatermarkOverOperator::Create(plan.Streaming()));
   over.set_room(1);
-  over.Push(TextBatchWithDictionaries(text, Input()));
+  over.Push(TextBatchWithDictionaries(text, WatermarkInput()));
   over.Watermark(5000);
   over.Watermark(kEnd);
   EXPECT_GE(over.resumes(), 2);
