@@ -24,18 +24,18 @@ std::string StateWord(const std::string& name, absl::string_view prefix) {
   return absl::AsciiStrToLower(absl::StripPrefix(name, prefix));
 }
 
-std::string Moment(int64_t micros) {
+std::string MomentText(int64_t micros) {
   return absl::FormatTime("%Y-%m-%d %H:%M:%E*S", absl::FromUnixMicros(micros), absl::UTCTimeZone());
 }
 
 // 0 = not yet.
 std::string Time(int64_t wall_micros) {
-  return wall_micros == 0 ? "-" : Moment(wall_micros / 1'000'000 * 1'000'000);
+  return wall_micros == 0 ? "-" : MomentText(wall_micros / 1'000'000 * 1'000'000);
 }
 
 std::string EventTime(bool has, int64_t micros) {
   if (!has || micros == INT64_MIN) return "-";
-  return micros == INT64_MAX ? "end" : Moment(micros);
+  return micros == INT64_MAX ? "end" : MomentText(micros);
 }
 
 std::string Bytes(uint64_t bytes) {
@@ -49,7 +49,7 @@ std::string Bytes(uint64_t bytes) {
 // Rows a second.
 std::string Rate(double rows) { return absl::StrFormat("%.0f", rows); }
 
-std::string Seconds(int64_t micros) {
+std::string SecondsText(int64_t micros) {
   return absl::StrFormat("%.1f s", static_cast<double>(std::max<int64_t>(0, micros)) / 1e6);
 }
 
@@ -71,7 +71,7 @@ std::string CheckpointText(const v1::JobStatus& job) {
   if (!job.has_last_checkpoint()) return "";
   const v1::CheckpointSummary& last = job.last_checkpoint();
   return absl::StrCat("checkpoint ", last.epoch(), last.final() ? " (final)" : "", "  ",
-                      Seconds(job.now_micros() - last.created_at_micros()), " old, made in ",
+                      SecondsText(job.now_micros() - last.created_at_micros()), " old, made in ",
                       last.duration_micros() / 1000, " ms, ", Bytes(last.size_bytes()), " in ",
                       last.num_files(), " files, ", Bytes(last.uploaded_bytes()), " uploaded\n");
 }

@@ -27,7 +27,8 @@ constexpr int64_t kStopTimeoutMicros = int64_t{10} * 60 * 1'000'000;
 constexpr int64_t kCancelTimeoutMicros = int64_t{60} * 1'000'000;
 constexpr uint32_t kListDefault = 100;
 
-grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context, const absl::Status& status) {
+grpc::ServerUnaryReactor* ReplyJob(grpc::CallbackServerContext* context,
+                                   const absl::Status& status) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(ToGrpcStatus(status));
   return reactor;
@@ -83,7 +84,7 @@ grpc::ServerUnaryReactor* JobService::Submit(grpc::CallbackServerContext* contex
     response->set_name(created.name());
     return absl::OkStatus();
   };
-  return Reply(context, submit());
+  return ReplyJob(context, submit());
 }
 
 grpc::ServerUnaryReactor* JobService::Get(grpc::CallbackServerContext* context,
@@ -91,7 +92,7 @@ grpc::ServerUnaryReactor* JobService::Get(grpc::CallbackServerContext* context,
                                           v1::GetJobResponse* response) {
   const absl::StatusOr<v1::JobRecord> record = FindJob(request->job(), parts_);
   if (record.ok()) *response->mutable_status() = StatusOfJob(*record, parts_);
-  return Reply(context, record.status());
+  return ReplyJob(context, record.status());
 }
 
 grpc::ServerUnaryReactor* JobService::List(grpc::CallbackServerContext* context,
@@ -105,7 +106,7 @@ grpc::ServerUnaryReactor* JobService::List(grpc::CallbackServerContext* context,
     *status = StatusOfJob(record, parts_);
     status->clear_tasks();
   }
-  return Reply(context, absl::OkStatus());
+  return ReplyJob(context, absl::OkStatus());
 }
 
 grpc::ServerWriteReactor<v1::WatchJobResponse>* JobService::Watch(
@@ -192,7 +193,7 @@ grpc::ServerUnaryReactor* JobService::GetPlan(grpc::CallbackServerContext* conte
                                               const v1::GetJobPlanRequest* request,
                                               v1::GetJobPlanResponse* response) {
   const absl::StatusOr<v1::JobRecord> record = FindJob(request->job(), parts_);
-  if (!record.ok()) return Reply(context, record.status());
+  if (!record.ok()) return ReplyJob(context, record.status());
   std::string text;
   for (const StreamView& stream : parts_.streams.Views()) {
     const std::optional<v1::JobRecord> owner = parts_.job_store.Get(stream.job_id);
@@ -201,7 +202,7 @@ grpc::ServerUnaryReactor* JobService::GetPlan(grpc::CallbackServerContext* conte
     absl::StrAppend(&text, ExplainText(*stream.plan, stream.tasks));
   }
   response->set_text(std::move(text));
-  return Reply(context, absl::OkStatus());
+  return ReplyJob(context, absl::OkStatus());
 }
 
 }  // namespace millrace

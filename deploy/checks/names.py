@@ -20,7 +20,7 @@ NAMESPACES = {"millrace", "v1", "absl", "std", "arrow", "parquet", "rocksdb", "g
 RULES = ("name", "mirror", "header", "file-local")
 # What stands at the first column of an anonymous namespace and must differ between the files of a folder: several
 # of them are compiled as one source (MILLRACE_UNITY). Aliases may repeat, they mean the same.
-LOCAL_SCOPE = re.compile(r"^namespace \{\n(.*?)^\}\s*$", re.S | re.M)
+LOCAL_SCOPE = re.compile(r"^namespace \{\n(.*?)^\}  // namespace$", re.S | re.M)
 LOCAL_CONSTANT = re.compile(r"^(?:constexpr|const)\b[^=(;{]*?\b(k[A-Z]\w*)\b", re.M)
 LOCAL_TYPE = re.compile(r"^(?:class|struct|enum class|enum)\s+(\w+)\b[^;(]*\{", re.M)
 LOCAL_FUNCTION = re.compile(r"^[A-Za-z][\w:<>,*& \[\]]*?[ *&](\w+)\(([^)]*)\)[^;{]*\{", re.M)
@@ -99,9 +99,9 @@ def local_names(text: str) -> dict[str, int]:
     """The names in a file's anonymous namespaces, functions with the types of their parameters, and their lines."""
     code = cpp_scan.blank_literals(text)
     found: dict[str, int] = {}
-    for scope in LOCAL_SCOPE.finditer(code):
+    for scope in LOCAL_SCOPE.finditer(text):
         for rule in (LOCAL_CONSTANT, LOCAL_TYPE, LOCAL_FUNCTION):
-            for match in rule.finditer(scope.group(1)):
+            for match in rule.finditer(code[scope.start(1) : scope.end(1)]):
                 name = match.group(1)
                 if rule is LOCAL_FUNCTION:
                     types = PARAMETER_NAME.sub("", match.group(2))

@@ -10,7 +10,7 @@ namespace {
 
 using F = AggregateFunction;
 
-std::string Explained(const LogicalPtr& query, const PlanOptions& options) {
+std::string ExplainedBatch(const LogicalPtr& query, const PlanOptions& options) {
   const absl::StatusOr<v1::PhysicalPlan> plan = PlanQuery(query, options);
   return plan.ok() ? ExplainText(*plan) : std::string(plan.status().message());
 }
@@ -23,10 +23,10 @@ LogicalPtr Files(const std::string& name) {
 std::string Parallel(const LogicalPtr& query) {
   PlanOptions options;
   options.parallelism = 4;
-  return Explained(query, options);
+  return ExplainedBatch(query, options);
 }
 
-std::string InOneTask(const LogicalPtr& query) { return Explained(query, PlanOptions()); }
+std::string InOneTask(const LogicalPtr& query) { return ExplainedBatch(query, PlanOptions()); }
 
 LogicalPtr JoinOn(JoinType type, const LogicalPtr& left, const LogicalPtr& right,
                   const std::string& left_column, const std::string& right_column) {
@@ -257,7 +257,7 @@ TEST(PlannerTest, ATableSinkCountsItsRows) {
   options.step = 7;
   options.target = TableSinkTarget{5, {{"x", Int()}}, "staging/5"};
   const LogicalPtr s = Files("s");
-  EXPECT_EQ(Explained(Pick(s, {"sa"}), options),
+  EXPECT_EQ(ExplainedBatch(Pick(s, {"sa"}), options),
             "Fragment 1: 1 task, result\n"
             "  HashAggregate [final; aggregates: count] ~1 rows\n"
             "    Exchange [from fragment 0] ~2 rows\n"
@@ -276,7 +276,7 @@ TEST(PlannerTest, AnOrderedFileSinkWritesInOneTask) {
   options.target = FileSinkTarget{6, "out", "file", {{"path", "out/"}}, {{"x", Int()}}};
   const LogicalPtr s = Files("s");
   const LogicalPtr picked = Pick(s, {"sa"});
-  EXPECT_EQ(Explained(NewSort(picked, {Asc(Col(picked, "sa"))}), options),
+  EXPECT_EQ(ExplainedBatch(NewSort(picked, {Asc(Col(picked, "sa"))}), options),
             "Fragment 1: 1 task, result\n"
             "  HashAggregate [final; aggregates: count] ~1 rows\n"
             "    FileSink [out] ~1 rows\n"
@@ -292,7 +292,7 @@ TEST(PlannerTest, ASingleFileIsWrittenByOneTask) {
   FileSinkTarget target{6, "out", "file", {{"path", "out.csv"}}, {{"x", Int()}}};
   target.single_file = true;
   options.target = target;
-  EXPECT_EQ(Explained(Pick(Files("s"), {"sa"}), options),
+  EXPECT_EQ(ExplainedBatch(Pick(Files("s"), {"sa"}), options),
             "Fragment 1: 1 task, result\n"
             "  HashAggregate [final; aggregates: count] ~1 rows\n"
             "    FileSink [out] ~1 rows\n"

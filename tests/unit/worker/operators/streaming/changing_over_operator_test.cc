@@ -83,21 +83,21 @@ v1::PlanNode WithManyCalls(bool streaming, const std::vector<int>& partition) {
   return node;
 }
 
-Batch Rows(const std::string& text) { return TextBatch(text, OverInput()); }
+Batch OverRows(const std::string& text) { return TextBatch(text, OverInput()); }
 
 TEST(ChangingOverOperatorTest, GivesOutWhatChangedAtBarriers) {
   OperatorHarness over(ChangingOverOperator::Create(WithRank(true)));
-  over.Push(Rows("+ 1 5 0 a | + 1 7 0 b | + 2 1 0 c"));
+  over.Push(OverRows("+ 1 5 0 a | + 1 7 0 b | + 2 1 0 c"));
   EXPECT_THAT(over.Take(), IsEmpty());
   over.Barrier();
   EXPECT_THAT(RowsOf(over.Take()),
               UnorderedElementsAre("+1 1 5 0 a 1", "+1 1 7 0 b 2", "+1 2 1 0 c 1"));
-  over.Push(Rows("+ 1 6 0 d"));
+  over.Push(OverRows("+ 1 6 0 d"));
   over.Barrier();
   // Only what has another rank than before.
   EXPECT_THAT(RowsOf(over.Take()),
               UnorderedElementsAre("+1 1 6 0 d 2", "-1 1 7 0 b 2", "+1 1 7 0 b 3"));
-  over.Push(Rows("- 1 5 0 a"));
+  over.Push(OverRows("- 1 5 0 a"));
   over.Barrier();
   EXPECT_THAT(RowsOf(over.Take()),
               UnorderedElementsAre("-1 1 5 0 a 1", "-1 1 6 0 d 2", "+1 1 6 0 d 1", "-1 1 7 0 b 3",
@@ -106,11 +106,11 @@ TEST(ChangingOverOperatorTest, GivesOutWhatChangedAtBarriers) {
 
 TEST(ChangingOverOperatorTest, ChangesThatCancelOutAreNotShown) {
   OperatorHarness over(ChangingOverOperator::Create(WithRank(true)));
-  over.Push(Rows("+ 1 5 0 a"));
+  over.Push(OverRows("+ 1 5 0 a"));
   over.Barrier();
   over.Take();
   // A row may be taken back before it comes, within an epoch.
-  over.Push(Rows("- 1 9 0 z | + 1 9 0 z"));
+  over.Push(OverRows("- 1 9 0 z | + 1 9 0 z"));
   over.Barrier();
   EXPECT_THAT(over.Take(), IsEmpty());
 }
@@ -118,10 +118,10 @@ TEST(ChangingOverOperatorTest, ChangesThatCancelOutAreNotShown) {
 TEST(ChangingOverOperatorTest, PartitionsThatEmptyAreForgotten) {
   MemoryStateStore store;
   OperatorHarness over(ChangingOverOperator::Create(WithRank(true)), &store);
-  over.Push(Rows("+ 1 5 0 a | + null null null null"));
+  over.Push(OverRows("+ 1 5 0 a | + null null null null"));
   over.Barrier(true);
   EXPECT_EQ(store.num_entries(), 2u);
-  over.Push(Rows("- 1 5 0 a | - null null null null"));
+  over.Push(OverRows("- 1 5 0 a | - null null null null"));
   over.Barrier(true);
   EXPECT_EQ(store.num_entries(), 0u);
   EXPECT_EQ(over.counters().state_rows, 0u);
@@ -131,16 +131,16 @@ TEST(ChangingOverOperatorTest, WorkGrowsWithTouchedPartitions) {
   OperatorHarness over(ChangingOverOperator::Create(WithRank(true)));
   std::vector<std::string> rows;
   for (int i = 0; i < 3000; ++i) rows.push_back(absl::StrCat("+ ", i / 3, " ", i % 3, " 0 s"));
-  over.Push(Rows(absl::StrJoin(rows, " | ")));
+  over.Push(OverRows(absl::StrJoin(rows, " | ")));
   over.Barrier();
   const uint64_t before = over.counters().rows_touched;
-  over.Push(Rows("+ 7 9 0 s"));
+  over.Push(OverRows("+ 7 9 0 s"));
   over.Barrier();
   // The row, three rows as they were and four as they are.
   EXPECT_EQ(over.counters().rows_touched - before, 8u);
 }
 
-// Rows that come, and some of `present` that go.
+// OverRows that come, and some of `present` that go.
 std::string RandomChanges(std::mt19937& random, std::vector<std::string>* present) {
   std::vector<std::string> changes;
   for (size_t n = random() % 15; n > 0; --n) {
@@ -161,7 +161,7 @@ std::string RandomChanges(std::mt19937& random, std::vector<std::string>* presen
 std::map<std::string, int64_t> BoundedResult(const std::vector<std::string>& rows,
                                              const std::vector<int>& partition) {
   OperatorHarness bounded(OverOperator::Create(WithManyCalls(false, partition)));
-  if (!rows.empty()) bounded.Push(Rows(absl::StrJoin(rows, " | ")));
+  if (!rows.empty()) bounded.Push(OverRows(absl::StrJoin(rows, " | ")));
   bounded.End();
   return ConsolidatedRows(bounded.Take());
 }
@@ -177,7 +177,7 @@ void CompareWithBatchResult(uint32_t seed) {
   for (int step = 0; step < 25; ++step) {
     if (random() % 2 == 0) over->set_room(1);
     const std::string changes = RandomChanges(random, &present);
-    if (!changes.empty()) over->Push(Rows(changes));
+    if (!changes.empty()) over->Push(OverRows(changes));
     const bool restart = random() % 4 == 0;
     if (!restart && random() % 2 == 0) continue;
     over->Barrier(restart || random() % 2 == 0);

@@ -29,7 +29,7 @@ const SqlType kBigint = SqlType::Of(TypeId::kInt64);
 Schema WatermarkInput() {
   return TextSchema("int8 k, timestamp ts, int4 a, float8 f, text s, int8 b, bool flag, int4 two");
 }
-enum Column { kK, kTs, kA, kF, kS, kB, kFlag, kTwo };
+enum WatermarkColumn { kK, kTs, kA, kF, kS, kB, kFlag, kTwo };
 
 v1::FrameBound Preceding(v1::Frame::Unit unit, int64_t distance) {
   v1::FrameBound bound;
