@@ -140,7 +140,7 @@ TEST(ChangingOverOperatorTest, WorkGrowsWithTouchedPartitions) {
   EXPECT_EQ(over.counters().rows_touched - before, 8u);
 }
 
-// OverRows that come, and some of `present` that go.
+// Rows that come, and some of `present` that go.
 std::string RandomChanges(std::mt19937& random, std::vector<std::string>* present) {
   std::vector<std::string> changes;
   for (size_t n = random() % 15; n > 0; --n) {
