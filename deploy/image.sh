@@ -2,7 +2,7 @@
 # Packs programs that are built already into the image of deploy/Dockerfile: seconds instead of a build from nothing.
 # The machine must be a Debian 12 like the image.
 #
-#   deploy/image.sh [TAG]      default: millrace:local, which deploy/docker-compose.yml runs
+#   deploy/image.sh [TAG [BUILD]]    default: millrace:local, which deploy/docker-compose.yml runs, from build/release
 set -euo pipefail
 cd "$(dirname "$0")/.."
 case "${1:-}" in
@@ -13,5 +13,5 @@ if [ "$(. /etc/os-release && echo "$VERSION_CODENAME")" != bookworm ]; then
   exit 1
 fi
 trap 'rm -rf build/image' EXIT
-deploy/image_tree.sh build/image
+deploy/image_tree.sh build/image "${2:-build/release}"
 docker build -q -f deploy/Dockerfile --build-arg BINARIES=prebuilt -t "${1:-millrace:local}" .

@@ -40,7 +40,7 @@ SELECT * FROM 'data/flights/out/route_history.parquet' ORDER BY origin, dest;
 @pytest.fixture(scope="module")
 def image() -> Iterator[str]:
     tag = f"millrace:test-{os.getpid()}"
-    subprocess.run([ROOT / "deploy/image.sh", tag], check=True, capture_output=True, timeout=600)
+    subprocess.run([ROOT / "deploy/image.sh", tag, BUILD], check=True, capture_output=True, timeout=600)
     yield tag
     docker("image", "rm", "-f", tag)
     # What the build stage has left.
@@ -130,7 +130,7 @@ def test_containers_are_locked_down_and_healthy(project):
         assert inspect(container, "{{.State.Health.Status}}") == "healthy"
         assert inspect(container, "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}") == "true [ALL]"
         assert int(inspect(container, "{{.HostConfig.Memory}}")) > 0
-    assert states(project) == ["active"] * 3
+    wait_for_active(project, 3)
 
 
 def test_flights_job_survives_what_happens_to_its_workers(project, expected):
