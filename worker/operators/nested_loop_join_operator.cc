@@ -8,6 +8,13 @@
 #include "worker/operators/join_output.h"
 
 namespace millrace {
+namespace {
+
+// Pairs of a call are bounded, however few of them fulfil the condition: a task that is cancelled
+// must end soon.
+constexpr int kChunksPerCall = 16;
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Operator>> NestedLoopJoinOperator::Create(const v1::PlanNode& node) {
   MR_ASSIGN_OR_RETURN(JoinPlan plan, JoinPlan::From(node));
@@ -62,8 +69,8 @@ absl::StatusOr<Progress> NestedLoopJoinOperator::Resume(Emitter& out) {
 }
 
 absl::StatusOr<Progress> NestedLoopJoinOperator::Probe(Emitter& out) {
-  while (next_row_ < left_.num_rows()) {
-    if (out.full()) return Progress::kMore;
+  for (int chunk = 0; next_row_ < left_.num_rows(); ++chunk) {
+    if (out.full() || chunk == kChunksPerCall) return Progress::kMore;
     MR_RETURN_IF_ERROR(CollectPairs());
     if (plan_.joins_columns() && !left_rows_.empty()) {
       MR_ASSIGN_OR_RETURN(Batch joined, JoinRows(left_, left_rows_, right_, right_rows_));

@@ -195,6 +195,19 @@ TEST(NestedLoopJoinOperator, CrossJoin) {
   EXPECT_EQ(RowsOf(harness.Take()), (Rows{"7 a 1 2", "7 a 3 4", "8 b 1 2", "8 b 3 4"}));
 }
 
+TEST(NestedLoopJoinOperator, YieldsAlsoWhileItsOutputHasRoom) {
+  std::mt19937 random(5);
+  v1::PlanNode node = JoinNode(v1::JOIN_TYPE_INNER);
+  node.mutable_nested_loop_join()->set_type(v1::JOIN_TYPE_INNER);
+  OperatorHarness harness(NestedLoopJoinOperator::Create(node));
+  harness.Push(TextBatch(RandomRows(random, 600, 6, false), kRight), 1);
+  harness.End(1);
+  harness.Push(TextBatch(RandomRows(random, 600, 6, true), kLeft), 0);
+  harness.End(0);
+  EXPECT_GE(harness.resumes(), 2);
+  EXPECT_EQ(RowsOf(harness.Take()).size(), 360'000U);
+}
+
 TEST(SymmetricJoin, LeftJoinTakesThePaddedRowBack) {
   OperatorHarness harness(
       HashJoinOperator::Create(JoinNode(v1::JOIN_TYPE_LEFT, With::kNoResidual, true, true)));
