@@ -64,7 +64,7 @@ def eventually_readable(client: SqlClient, query: str) -> list[tuple]:
 
 def write_events(folder: pathlib.Path, num_files: int, rows_per_file: int) -> int:
     """Event files in order of time; returns the number of rows."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for index in range(num_files):
         lines = ["id,k,ts"]
         for row in range(rows_per_file):

@@ -72,7 +72,7 @@ class ProxiedCluster(ProcessCluster):
                 "millrace-worker",
                 *("--coordinator", control.address, "--listen", "127.0.0.1:0", "--advertise", data.address),
                 *("--slots", str(slots), "--name", name, "--data-dir", str(self._folder / name)),
-                "--exit-with-parent",
+                *("--exit-with-parent", "--drain-patience", "100 ms"),
             ],
             failpoints,
         )
