@@ -23,7 +23,7 @@ namespace {
 constexpr size_t kFetchedBytesMax = size_t{64} << 20;
 // Reads that fail one after another although the job runs.
 constexpr int kBrokenReadsMax = 50;
-constexpr std::chrono::milliseconds kPause(100);
+constexpr std::chrono::milliseconds kBrokenReadPause(100);
 
 // The view's columns behind those of the changes, which get an underscore if the view has such
 // names itself.
@@ -317,7 +317,7 @@ absl::Status SubscribeStatement::OnBrokenRead(const absl::Status& error, bool ro
   // After a restart the rows of views are still being loaded for a while.
   const bool loading = GetErrorDetail(error).state == SqlState::kObjectNotInPrerequisiteState;
   if (!loading && ++broken_reads_ > kBrokenReadsMax) return error;
-  const auto patience_until = std::chrono::steady_clock::now() + kPause;
+  const auto patience_until = std::chrono::steady_clock::now() + kBrokenReadPause;
   return parts_.streams
       .AwaitChanges(
           subscriber_,
