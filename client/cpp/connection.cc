@@ -65,6 +65,15 @@ absl::Status Repeat(const ConnectionOptions& options, std::chrono::milliseconds 
   return status;
 }
 
+template <typename Checkpoints>
+std::vector<JobCheckpoint> ToJobCheckpoints(const Checkpoints& checkpoints) {
+  std::vector<JobCheckpoint> out;
+  for (const v1::JobCheckpoint& checkpoint : checkpoints) {
+    out.push_back(ToJobCheckpoint(checkpoint));
+  }
+  return out;
+}
+
 Result<void> ToResult(const absl::Status& status) {
   if (status.ok()) return {};
   return ToError(status);
@@ -77,6 +86,7 @@ Connection::Session::Session(const ConnectionOptions& options,
     : options_(options),
       sql_(v1::SqlService::NewStub(channel)),
       job_(v1::JobService::NewStub(channel)),
+      checkpoint_(v1::CheckpointService::NewStub(channel)),
       cluster_(v1::ClusterService::NewStub(channel)) {}
 
 v1::ExecuteRequest Connection::Session::MakeRequest(std::string_view sql,
@@ -225,6 +235,44 @@ Result<void> Connection::StopJob(std::string_view job) {
   return ToResult(Repeat(session_->options(), kStopTimeout, [&](grpc::ClientContext& context) {
     return session_->job().Stop(&context, request, &response);
   }));
+}
+
+Result<uint64_t> Connection::RestartJob(std::string_view job, const RestartOptions& options) {
+  v1::RestartJobRequest request;
+  request.set_job(std::string(job));
+  request.set_checkpoint_epoch(options.checkpoint_epoch);
+  request.set_request_id(options.request_id.empty() ? RandomRequestId() : options.request_id);
+  v1::RestartJobResponse response;
+  const absl::Status status =
+      Repeat(session_->options(), kStopTimeout, [&](grpc::ClientContext& context) {
+        return session_->job().Restart(&context, request, &response);
+      });
+  if (!status.ok()) return ToError(status);
+  return response.restored_epoch();
+}
+
+Result<std::vector<JobCheckpoint>> Connection::CreateCheckpoint(std::string_view job) {
+  v1::CreateCheckpointRequest request;
+  request.set_job(std::string(job));
+  v1::CreateCheckpointResponse response;
+  const absl::Status status =
+      Repeat(session_->options(), kStopTimeout, [&](grpc::ClientContext& context) {
+        return session_->checkpoint().Create(&context, request, &response);
+      });
+  if (!status.ok()) return ToError(status);
+  return ToJobCheckpoints(response.checkpoints());
+}
+
+Result<std::vector<JobCheckpoint>> Connection::ListCheckpoints(std::string_view job) {
+  v1::ListCheckpointsRequest request;
+  request.set_job(std::string(job));
+  v1::ListCheckpointsResponse response;
+  const absl::Status status = Repeat(
+      session_->options(), session_->options().call_timeout, [&](grpc::ClientContext& context) {
+        return session_->checkpoint().List(&context, request, &response);
+      });
+  if (!status.ok()) return ToError(status);
+  return ToJobCheckpoints(response.checkpoints());
 }
 
 Result<void> Connection::CancelJob(std::string_view job) {

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
+#include "millrace/v1/checkpoint_service.pb.h"
 #include "millrace/v1/cluster_service.pb.h"
 #include "millrace/v1/status.pb.h"
 
@@ -83,6 +84,10 @@ Error ToError(const absl::Status& status) {
   error.blame = static_cast<Error::Blame>(detail.blame);
   error.retry_safe = detail.retry == Retry::kSafe;
   return error;
+}
+
+JobCheckpoint ToJobCheckpoint(const v1::JobCheckpoint& checkpoint) {
+  return {checkpoint.job_id(), checkpoint.job_name(), ToCheckpointStatus(checkpoint.checkpoint())};
 }
 
 JobStatus ToJobStatus(const v1::JobStatus& job) {

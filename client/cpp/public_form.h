@@ -7,6 +7,7 @@
 namespace millrace {
 
 namespace v1 {
+class JobCheckpoint;
 class JobStatus;
 class WorkerStatus;
 }  // namespace v1
@@ -15,6 +16,7 @@ class WorkerStatus;
 
 // `status` is not OK.
 Error ToError(const absl::Status& status);
+JobCheckpoint ToJobCheckpoint(const v1::JobCheckpoint& checkpoint);
 JobStatus ToJobStatus(const v1::JobStatus& job);
 WorkerStatus ToWorkerStatus(const v1::WorkerStatus& worker);
 

@@ -13,6 +13,7 @@
 #include "grpcpp/client_context.h"
 #include "grpcpp/support/sync_stream.h"
 #include "millrace/connection.h"
+#include "millrace/v1/checkpoint_service.grpc.pb.h"
 #include "millrace/v1/cluster_service.grpc.pb.h"
 #include "millrace/v1/job_service.grpc.pb.h"
 #include "millrace/v1/sql_service.grpc.pb.h"
@@ -27,6 +28,7 @@ class Connection::Session {
   const ConnectionOptions& options() const { return options_; }
   v1::SqlService::Stub& sql() { return *sql_; }
   v1::JobService::Stub& job() { return *job_; }
+  v1::CheckpointService::Stub& checkpoint() { return *checkpoint_; }
   v1::ClusterService::Stub& cluster() { return *cluster_; }
 
   // With the settings of the session, and a request id.
@@ -41,6 +43,7 @@ class Connection::Session {
   const ConnectionOptions options_;
   const std::unique_ptr<v1::SqlService::Stub> sql_;
   const std::unique_ptr<v1::JobService::Stub> job_;
+  const std::unique_ptr<v1::CheckpointService::Stub> checkpoint_;
   const std::unique_ptr<v1::ClusterService::Stub> cluster_;
   // Set before anybody else has the session.
   std::string server_version_;

@@ -23,7 +23,7 @@ namespace {
 constexpr size_t kFetchedBytesMax = size_t{64} << 20;
 // Reads that fail one after another although the job runs.
 constexpr int kBrokenReadsMax = 50;
-constexpr std::chrono::milliseconds kSubscribePause(100);
+constexpr std::chrono::milliseconds kBrokenReadPause(100);
 
 // The view's columns behind those of the changes, which get an underscore if the view has such
 // names itself.
@@ -318,6 +318,7 @@ absl::Status SubscribeStatement::OnBrokenRead(const absl::Status& error, bool ro
   const bool loading = GetErrorDetail(error).state == SqlState::kObjectNotInPrerequisiteState;
   if (!loading && ++broken_reads_ > kBrokenReadsMax) return error;
   const auto patience_until = std::chrono::steady_clock::now() + kSubscribePause;
+  const auto patience_until = std::chrono::steady_clock::now() + kBrokenReadPause;
   return parts_.streams
       .AwaitChanges(
           subscriber_,

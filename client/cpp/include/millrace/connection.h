@@ -51,6 +51,13 @@ struct SubmitOptions {
   std::string request_id = {};
 };
 
+struct RestartOptions {
+  // Epoch of a checkpoint that is kept; 0 = the newest.
+  uint64_t checkpoint_epoch = 0;
+  // As in StatementOptions.
+  std::string request_id = {};
+};
+
 // What one statement has done.
 struct StatementOutcome {
   // "SELECT", "CREATE TABLE", "INSERT".
@@ -107,6 +114,15 @@ class Connection {
   // Drains the job and takes a final checkpoint; returns when that is durable. The views stay
   // readable. Repeating it does no harm. Its deadline is 11 minutes.
   Result<void> StopJob(std::string_view job);
+  // A stopped or failed job goes on from a checkpoint; a running one is stopped first. Returns the
+  // epoch from which it goes on, 0 = from the beginning. 55000 if the job has finished or was
+  // cancelled, 42704 if the checkpoint is not kept. Its deadline is 11 minutes.
+  Result<uint64_t> RestartJob(std::string_view job, const RestartOptions& options = {});
+  // Makes a checkpoint of each streaming job of a job, and returns when they are durable. Sent
+  // again it makes others, which does no harm. Its deadline is 11 minutes.
+  Result<std::vector<JobCheckpoint>> CreateCheckpoint(std::string_view job);
+  // Those that are kept, newest first; of all jobs if `job` is empty.
+  Result<std::vector<JobCheckpoint>> ListCheckpoints(std::string_view job = {});
   // Ends the job at once; its views can no longer be read. Repeating it does no harm.
   Result<void> CancelJob(std::string_view job);
   // The physical plan of the job's streams as text, one line for each operator.

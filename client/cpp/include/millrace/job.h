@@ -62,6 +62,13 @@ struct CheckpointStatus {
   uint64_t uploaded_bytes = 0;
 };
 
+// A checkpoint that is kept, and its streaming job.
+struct JobCheckpoint {
+  std::string job_id;
+  std::string job_name;
+  CheckpointStatus checkpoint;
+};
+
 // One attempt that ended, and from where the next one went on.
 struct JobRestart {
   uint32_t attempt = 0;

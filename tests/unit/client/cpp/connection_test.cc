@@ -124,6 +124,13 @@ class FakeJobs final : public v1::JobService::Service {
     response->set_job_id("9");
     return grpc::Status::OK;
   }
+  grpc::Status Restart(grpc::ServerContext*, const v1::RestartJobRequest* request,
+                       v1::RestartJobResponse* response) override {
+    ids.insert(request->request_id());
+    if (++calls < 3) return Broken();
+    response->set_restored_epoch(request->checkpoint_epoch());
+    return grpc::Status::OK;
+  }
   // The stream breaks after each status.
   grpc::Status Watch(grpc::ServerContext*, const v1::WatchJobRequest*,
                      grpc::ServerWriter<v1::WatchJobResponse>* out) override {
@@ -259,6 +266,14 @@ TEST_F(ConnectionTest, ASubmissionIsSentAgainUnderTheSameId) {
   const auto id = connection_->SubmitJob("SELECT 1");
   ASSERT_TRUE(id.ok()) << id.error().ToString();
   EXPECT_EQ(*id, "9");
+  EXPECT_EQ(jobs_.calls, 3);
+  EXPECT_EQ(jobs_.ids.size(), 1);
+}
+
+TEST_F(ConnectionTest, ARestartIsSentAgainUnderTheSameId) {
+  const auto epoch = connection_->RestartJob("9", {.checkpoint_epoch = 40});
+  ASSERT_TRUE(epoch.ok()) << epoch.error().ToString();
+  EXPECT_EQ(*epoch, 40);
   EXPECT_EQ(jobs_.calls, 3);
   EXPECT_EQ(jobs_.ids.size(), 1);
 }
