@@ -20,8 +20,9 @@
 namespace millrace {
 namespace {
 
-// A dictionary page of at most so many bytes is worth keeping: it is copied into every batch.
-constexpr int64_t kDictionaryPageBytesMax = int64_t{16} << 10;
+// A dictionary is copied into every batch that is read. One whose page is at most so large for each
+// row of a batch is worth keeping: then it is no larger than the codes.
+constexpr int64_t kDictionaryBytesPerRowMax = 4;
 // Row groups with more compressed bytes are read page by page, not chunk by chunk.
 constexpr int64_t kWholeChunkBytesMax = int64_t{64} << 20;
 
@@ -53,21 +54,26 @@ absl::Status FromParquet(const std::string& path, const arrow::Status& status) {
   return DamagedFile(path, status.message());
 }
 
-// True if every data page of the chunk refers to a small dictionary.
-bool HasSmallDictionary(const parquet::ColumnChunkMetaData& chunk) {
-  if (chunk.type() != parquet::Type::BYTE_ARRAY || !chunk.has_dictionary_page()) return false;
-  const int64_t page_bytes = chunk.data_page_offset() - chunk.dictionary_page_offset();
-  if (page_bytes <= 0 || page_bytes > kDictionaryPageBytesMax) return false;
+// Size of the dictionary to which every data page of the chunk refers; 0 if there is none.
+int64_t DictionaryPageBytes(const parquet::ColumnChunkMetaData& chunk) {
+  if (chunk.type() != parquet::Type::BYTE_ARRAY || !chunk.has_dictionary_page()) return 0;
   bool has_data_page = false;
   for (const parquet::PageEncodingStats& page : chunk.encoding_stats()) {
     if (page.page_type == parquet::PageType::DICTIONARY_PAGE) continue;
     has_data_page = true;
     if (page.encoding != parquet::Encoding::RLE_DICTIONARY &&
         page.encoding != parquet::Encoding::PLAIN_DICTIONARY) {
-      return false;
+      return 0;
     }
   }
-  return has_data_page;
+  const int64_t page_bytes = chunk.data_page_offset() - chunk.dictionary_page_offset();
+  return has_data_page ? std::max<int64_t>(0, page_bytes) : 0;
+}
+
+// About the bytes of the chunk's values as Arrow holds them.
+int64_t DecodedBytes(const parquet::ColumnChunkMetaData& chunk) {
+  const int width = parquet::GetTypeByteSize(chunk.type());
+  return std::max(chunk.total_uncompressed_size(), width * chunk.num_values());
 }
 
 template <typename ParquetType>
@@ -181,7 +187,7 @@ class OpenParquetFile final : public ParquetFile {
     arrow_properties.set_pre_buffer(false);
     std::vector<int> leaves;
     int64_t compressed_bytes = 0;
-    int64_t uncompressed_bytes = 0;
+    int64_t decoded_bytes = 0;
     for (const int field : fields) {
       const auto& schema_field = manifest_.schema_fields[static_cast<size_t>(field)];
       if (!schema_field.is_leaf()) {
@@ -191,15 +197,22 @@ class OpenParquetFile final : public ParquetFile {
       leaves.push_back(schema_field.column_index);
       const auto chunk = group->ColumnChunk(schema_field.column_index);
       compressed_bytes += chunk->total_compressed_size();
-      uncompressed_bytes += chunk->total_uncompressed_size();
-      if (schema_field.field->type()->id() == arrow::Type::STRING && HasSmallDictionary(*chunk)) {
-        arrow_properties.set_read_dictionary(schema_field.column_index, true);
-      }
+      decoded_bytes += DecodedBytes(*chunk);
     }
-    // Fewer rows a batch where they are large.
-    const int64_t row_bytes = uncompressed_bytes / std::max<int64_t>(1, group->num_rows()) + 1;
-    arrow_properties.set_batch_size(
-        std::clamp<int64_t>(kMaxBatchBytes / row_bytes, 1, kTargetBatchRows));
+    // Fewer rows a batch where they are large, more where they share a large dictionary.
+    const int64_t group_rows = std::max<int64_t>(1, group->num_rows());
+    const int64_t rows_max =
+        std::clamp<int64_t>(kMaxBatchBytes / (decoded_bytes / group_rows + 1), 1, group_rows);
+    int64_t batch_rows = std::min(rows_max, kTargetBatchRows);
+    for (const int field : fields) {
+      const auto& schema_field = manifest_.schema_fields[static_cast<size_t>(field)];
+      if (schema_field.field->type()->id() != arrow::Type::STRING) continue;
+      const int64_t bytes = DictionaryPageBytes(*group->ColumnChunk(schema_field.column_index));
+      if (bytes == 0 || bytes > kDictionaryBytesPerRowMax * rows_max) continue;
+      arrow_properties.set_read_dictionary(schema_field.column_index, true);
+      if (bytes > kDictionaryBytesPerRowMax * batch_rows) batch_rows = rows_max;
+    }
+    arrow_properties.set_batch_size(batch_rows);
     parquet::ReaderProperties properties;
     if (compressed_bytes > kWholeChunkBytesMax) {
       properties.enable_buffered_stream();

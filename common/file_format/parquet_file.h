@@ -26,7 +26,8 @@ struct ParquetRange {
 class ParquetRows {
  public:
   virtual ~ParquetRows() = default;
-  // Null at the end. Batches have at most kTargetBatchRows rows.
+  // Null at the end. Batches have at most kMaxBatchBytes, about, and kTargetBatchRows rows; more
+  // rows where they share a large dictionary.
   virtual absl::StatusOr<std::shared_ptr<arrow::RecordBatch>> Next() = 0;
 };
 
@@ -49,8 +50,8 @@ class ParquetFile {
   virtual std::optional<ParquetRange> RangeOf(int row_group, int field) const = 0;
 
   // Reads some top-level columns, by position in schema(), in the order given; nested ones are
-  // 0A000. Strings with few values come as dictionaries (int32, utf8) where the whole column chunk
-  // is dictionary-encoded. Starts no threads.
+  // 0A000. Strings come as dictionaries (int32, utf8) where the whole column chunk is
+  // dictionary-encoded and its dictionary small for the batch. Starts no threads.
   virtual absl::StatusOr<std::unique_ptr<ParquetRows>> ReadRowGroup(
       int row_group, const std::vector<int>& fields) const = 0;
 };

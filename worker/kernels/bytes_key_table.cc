@@ -88,7 +88,7 @@ void TextKeyTable::LookupCodes(const std::shared_ptr<arrow::Array>& column, cons
   // What a look-up did not find may have been inserted since.
   const bool stale = !kInsert && size_at_lookup_ != size();
   if (view.dictionary != dictionary_.get() || stale) {
-    dictionary_ = static_cast<const arrow::DictionaryArray&>(*column).dictionary();
+    dictionary_ = column->data()->dictionary;
     code_groups_.Clear();
     code_groups_.Resize(view.dictionary_length + 1, kUnseen);
   }

@@ -60,6 +60,7 @@ class TextKeyTable final : public KeyTable {
   uint32_t size() const override { return arena_.size(); }
   std::vector<std::shared_ptr<arrow::Array>> Keys(absl::Span<const uint32_t> groups) const override;
   void Retain(absl::Span<const uint32_t> survivors) override;
+  void Reserve(int64_t num_groups) override { index_.Reserve(num_groups); }
   int64_t bytes() const override { return arena_.bytes() + index_.bytes(); }
 
   // The same for a single array.
@@ -81,7 +82,7 @@ class TextKeyTable final : public KeyTable {
   std::vector<uint64_t> hashes_;
   // Groups of the codes of the dictionary seen last, filled as they occur; holds on to the
   // dictionary, so that its address tells it apart.
-  std::shared_ptr<arrow::Array> dictionary_;
+  std::shared_ptr<arrow::ArrayData> dictionary_;
   FlatVector<uint32_t> code_groups_;
   uint32_t size_at_lookup_ = 0;
 };
@@ -96,6 +97,7 @@ class RowKeyTable final : public KeyTable {
   uint32_t size() const override { return arena_.size(); }
   std::vector<std::shared_ptr<arrow::Array>> Keys(absl::Span<const uint32_t> groups) const override;
   void Retain(absl::Span<const uint32_t> survivors) override;
+  void Reserve(int64_t num_groups) override { index_.Reserve(num_groups); }
   int64_t bytes() const override { return arena_.bytes() + index_.bytes(); }
 
  private:

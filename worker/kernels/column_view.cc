@@ -87,8 +87,8 @@ ColumnView::ColumnView(const arrow::Array& array) : layout(LayoutOf(*array.type(
   const int width = layout == Layout::kDictionary ? 4 : WidthOf(layout);
   values = raw == nullptr ? nullptr : raw + data.offset * width;
   if (layout != Layout::kDictionary) return;
-  dictionary = static_cast<const arrow::DictionaryArray&>(array).dictionary().get();
-  const ColumnView entries(*dictionary);
+  dictionary = data.dictionary.get();
+  const ColumnView entries(*static_cast<const arrow::DictionaryArray&>(array).dictionary());
   dictionary_length = entries.length;
   dictionary_offsets = entries.offsets;
   dictionary_chars = entries.values;

@@ -74,8 +74,8 @@ struct ColumnView {
   const uint8_t* values = nullptr;
   // kBytes: offsets of the first row.
   const int32_t* offsets = nullptr;
-  // kDictionary: the array of its values (identity tells dictionaries apart).
-  const arrow::Array* dictionary = nullptr;
+  // kDictionary: its values; identity tells dictionaries apart. Slices of a column share it.
+  const arrow::ArrayData* dictionary = nullptr;
   int64_t dictionary_length = 0;
   const int32_t* dictionary_offsets = nullptr;
   const uint8_t* dictionary_chars = nullptr;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "worker/kernels/huge_pages.h"
 
 namespace millrace {
 
@@ -49,6 +50,7 @@ class FlatVector {
     MR_CHECK(data != nullptr);
     data_ = static_cast<T*>(data);
     capacity_ = grown;
+    AdviseHugePages(data_, grown * static_cast<int64_t>(sizeof(T)));
   }
   // New elements are not initialised.
   void ResizeUninitialized(int64_t size) {

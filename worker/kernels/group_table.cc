@@ -28,6 +28,7 @@ class NoKeyTable final : public KeyTable {
   void Retain(absl::Span<const uint32_t> survivors) override {
     size_ = static_cast<uint32_t>(survivors.size());
   }
+  void Reserve(int64_t) override {}
   int64_t bytes() const override { return 0; }
 
  private:
@@ -56,7 +57,10 @@ std::unique_ptr<KeyTable> ChooseTable(const std::vector<SqlType>& types, const B
 
 void GroupTable::FindOrInsert(const Batch& batch, absl::Span<const int> columns, uint32_t* groups) {
   if (batch.num_rows() == 0) return;
-  if (table_ == nullptr) table_ = ChooseTable(key_types_, batch, columns);
+  if (table_ == nullptr) {
+    table_ = ChooseTable(key_types_, batch, columns);
+    if (expected_groups_ > 0) table_->Reserve(expected_groups_);
+  }
   table_->FindOrInsert(batch, columns, groups);
 }
 

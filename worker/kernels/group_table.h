@@ -23,6 +23,8 @@ class KeyTable {
   virtual std::vector<std::shared_ptr<arrow::Array>> Keys(
       absl::Span<const uint32_t> groups) const = 0;
   virtual void Retain(absl::Span<const uint32_t> survivors) = 0;
+  // Room for so many groups in all, so that the table need not grow.
+  virtual void Reserve(int64_t num_groups) = 0;
   virtual int64_t bytes() const = 0;
 };
 
@@ -47,6 +49,8 @@ class GroupTable {
   std::vector<std::shared_ptr<arrow::Array>> Keys(absl::Span<const uint32_t> groups) const;
   // Forgets all groups but `survivors` (ascending); survivors[i] becomes group i.
   void Retain(absl::Span<const uint32_t> survivors);
+  // Room for so many groups in all; a guess, made before the first batch.
+  void Reserve(int64_t num_groups) { expected_groups_ = num_groups; }
   void Clear() { table_.reset(); }
   int64_t bytes() const { return table_ == nullptr ? 0 : table_->bytes(); }
 
@@ -54,6 +58,7 @@ class GroupTable {
 
  private:
   std::vector<SqlType> key_types_;
+  int64_t expected_groups_ = 0;
   std::unique_ptr<KeyTable> table_;
 };
 

@@ -92,6 +92,11 @@ class PackedKeyTable final : public KeyTable {
     if (!masks_.empty()) masks_.Retain(survivors);
   }
 
+  void Reserve(int64_t num_groups) override {
+    index_.Reserve(num_groups);
+    keys_.Reserve(num_groups);
+  }
+
   int64_t bytes() const override {
     int64_t total = keys_.bytes() + masks_.bytes() + index_.bytes();
     for (const auto& text : texts_) total += text == nullptr ? 0 : text->bytes();

@@ -24,10 +24,6 @@ absl::Status Corrupt() {
   return MakeError(SqlState::kDataCorrupted, "stored state of an aggregation has a wrong form");
 }
 
-void AppendRaw(const void* bytes, size_t size, std::string* out) {
-  out->append(static_cast<const char*>(bytes), size);
-}
-
 // Takes a fixed-width number off the front.
 template <typename T>
 bool TakeRaw(std::string_view* bytes, T* value) {
@@ -128,7 +124,7 @@ void AggregateState::EncodeKeys(absl::Span<const uint32_t> groups, uint32_t num_
 }
 
 absl::Status AggregateState::Write(TaskStateStore& store, uint32_t node_id) {
-  std::vector<StateEntry> entries;
+  StateEntries entries;
   EncodeKeys(dirty_, store.num_shards());
   MR_RETURN_IF_ERROR(AppendGroupEntries(&entries));
   dirty_.clear();
@@ -137,7 +133,7 @@ absl::Status AggregateState::Write(TaskStateStore& store, uint32_t node_id) {
   return store.Write(node_id, std::move(entries));
 }
 
-absl::Status AggregateState::AppendGroupEntries(std::vector<StateEntry>* entries) {
+absl::Status AggregateState::AppendGroupEntries(StateEntries* entries) {
   AggregateSet::Columns columns;
   MR_RETURN_IF_ERROR(aggregates_->Partial(dirty_, &columns));
   const std::vector<int> positions = FirstColumns(static_cast<int>(columns.size()));
@@ -150,53 +146,47 @@ absl::Status AggregateState::AppendGroupEntries(std::vector<StateEntry>* entries
     flags_[group] = static_cast<uint8_t>(flags_[group] & ~kDirty);
     // A group that came and went between two checkpoints was never written.
     if (is_dead(group) && !stored) continue;
-    StateEntry entry;
-    entry.shard = shards_[i];
-    entry.key = kGroupEntry;
-    entry.key.append(encoded_keys_.row(static_cast<int64_t>(i)));
+    const StateEntries::Parts key = {RawBytes(kGroupEntry),
+                                     encoded_keys_.row(static_cast<int64_t>(i))};
     if (is_dead(group)) {
       flags_[group] = static_cast<uint8_t>(flags_[group] & ~kStored);
+      entries->Delete(shards_[i], key);
     } else {
       flags_[group] = static_cast<uint8_t>(flags_[group] | kStored);
-      entry.value.emplace();
-      AppendRaw(&row_counts_[group], sizeof(int64_t), &*entry.value);
-      entry.value->append(values.row(static_cast<int64_t>(i)));
+      entries->Put(shards_[i], key,
+                   {RawBytes(row_counts_[group]), values.row(static_cast<int64_t>(i))});
     }
-    entries->push_back(std::move(entry));
   }
   return absl::OkStatus();
 }
 
-void AggregateState::AppendDetailEntries(uint32_t num_shards, std::vector<StateEntry>* entries) {
+void AggregateState::AppendDetailEntries(uint32_t num_shards, StateEntries* entries) {
+  // Keys and shards are encoded for all groups at once, when all details are known.
+  struct Detail {
+    uint16_t call;
+    int64_t count;
+    std::string value;
+  };
+  std::vector<Detail> details;
   std::vector<uint32_t> groups;
-  const size_t first = entries->size();
   aggregates_->TakeChangedDetails([&](int call, const AccumulatorDetail& detail) {
-    StateEntry entry;
-    entry.key = std::string(detail.value);
-    entry.shard = static_cast<uint32_t>(call);
-    if (detail.count != 0 && !is_closed(detail.group)) {
-      entry.value.emplace();
-      AppendRaw(&detail.count, sizeof(detail.count), &*entry.value);
-    }
+    const int64_t count = is_closed(detail.group) ? 0 : detail.count;
+    details.push_back({static_cast<uint16_t>(call), count, std::string(detail.value)});
     groups.push_back(detail.group);
-    entries->push_back(std::move(entry));
   });
   if (groups.empty()) return;
-  // Keys and shards of the groups, once all are known: so far `shard` held the call, `key` the
-  // value.
   EncodeKeys(groups, num_shards);
   for (size_t i = 0; i < groups.size(); ++i) {
-    StateEntry& entry = (*entries)[first + i];
+    const Detail& detail = details[i];
     const std::string_view group_key = encoded_keys_.row(static_cast<int64_t>(i));
-    const auto call = static_cast<uint16_t>(entry.shard);
     const auto length = static_cast<uint32_t>(group_key.size());
-    std::string key(1, kDetailEntry);
-    AppendRaw(&call, sizeof(call), &key);
-    AppendRaw(&length, sizeof(length), &key);
-    key.append(group_key);
-    key.append(entry.key);
-    entry.key = std::move(key);
-    entry.shard = shards_[i];
+    const StateEntries::Parts key = {RawBytes(kDetailEntry), RawBytes(detail.call),
+                                     RawBytes(length), group_key, detail.value};
+    if (detail.count == 0) {
+      entries->Delete(shards_[i], key);
+    } else {
+      entries->Put(shards_[i], key, {RawBytes(detail.count)});
+    }
   }
 }
 

@@ -83,8 +83,8 @@ class AggregateState {
   void GrowGroups(uint32_t before);
   // Encoded keys and shards of some groups.
   void EncodeKeys(absl::Span<const uint32_t> groups, uint32_t num_shards);
-  absl::Status AppendGroupEntries(std::vector<StateEntry>* entries);
-  void AppendDetailEntries(uint32_t num_shards, std::vector<StateEntry>* entries);
+  absl::Status AppendGroupEntries(StateEntries* entries);
+  void AppendDetailEntries(uint32_t num_shards, StateEntries* entries);
   // Visits entries and puts them into groups, many together.
   absl::StatusOr<bool> LoadEntries(StateCursor& cursor, int64_t entries_max);
   // Enters groups as the store has them. Those that are here already stay as they are.

@@ -12,8 +12,10 @@ namespace {
 
 // How many rows a first half sees before it decides whether combining them pays.
 constexpr int64_t kSampleRows = 512 << 10;
-// It does not when more than this share of rows found a new group.
+// It does not when more than this share of rows found a new group. Over unbounded input the groups
+// go at each barrier, so the share does not fall as it does towards the end of bounded input.
 constexpr double kPassThroughShare = 0.85;
+constexpr double kStreamingPassThroughShare = 0.5;
 // Memory at which a first half gives out what it has and begins anew.
 constexpr int64_t kPartialBytesMax = int64_t{256} << 20;
 
@@ -66,8 +68,9 @@ absl::Status HashAggregateOperator::Consume(const Batch& batch) {
 void HashAggregateOperator::DecideOnPassThrough() {
   if (decided_ || rows_seen_ < kSampleRows || plan_.keys.empty()) return;
   decided_ = true;
-  const auto share = static_cast<double>(groups_.size()) / static_cast<double>(rows_seen_);
-  passes_through_ = share > kPassThroughShare;
+  const auto groups = static_cast<double>(groups_given_out_ + groups_.size());
+  const double share_max = plan_.streaming ? kStreamingPassThroughShare : kPassThroughShare;
+  passes_through_ = groups > share_max * static_cast<double>(rows_seen_);
 }
 
 bool HashAggregateOperator::ShouldFlush() const {
@@ -129,6 +132,7 @@ absl::StatusOr<Progress> HashAggregateOperator::Resume(Emitter& out) {
   }
   if (flushing_) {
     flushing_ = false;
+    groups_given_out_ += groups_.size();
     groups_.Clear();
     aggregates_->Clear();
   }

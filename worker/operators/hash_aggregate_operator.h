@@ -47,8 +47,9 @@ class HashAggregateOperator final : public BoundedOperator {
   GroupTable groups_;
   std::unique_ptr<AggregateSet> aggregates_;
   std::vector<uint32_t> row_groups_;
-  // First half: rows seen and groups found since the start, and what follows from them.
+  // First half: rows seen and groups given out since the start, and what follows from them.
   int64_t rows_seen_ = 0;
+  int64_t groups_given_out_ = 0;
   bool decided_ = false;
   bool passes_through_ = false;
   std::unique_ptr<AggregateSet> pass_through_aggregates_;

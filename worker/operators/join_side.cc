@@ -118,25 +118,24 @@ void JoinSide::DropWindowsUntil(int64_t micros) {
   }
 }
 
-void JoinSide::AppendEntries(uint32_t num_shards, std::vector<StateEntry>* entries) {
+void JoinSide::AppendEntries(uint32_t num_shards, StateEntries* entries) {
   if (dirty_.empty()) return;
   const Batch rows = rows_.GatherRows(dirty_);
   EncodedRows encoded;
   codec_.Encode(rows, all_columns_, &encoded);
   std::vector<uint64_t> hashes;
   HashRows(rows, keys_, &hashes);
+  const auto prefix = static_cast<char>('0' + side_);
   for (size_t i = 0; i < dirty_.size(); ++i) {
     const uint32_t row = dirty_[i];
     dirty_flags_[row] = 0;
-    StateEntry entry;
-    entry.shard = ShardOf(hashes[i], num_shards);
-    entry.key = static_cast<char>('0' + side_);
-    entry.key.append(encoded.row(static_cast<int64_t>(i)));
+    const uint32_t shard = ShardOf(hashes[i], num_shards);
+    const StateEntries::Parts key = {RawBytes(prefix), encoded.row(static_cast<int64_t>(i))};
     if (multiplicities_[row] != 0) {
-      const int64_t counts[2] = {multiplicities_[row], matches_[row]};
-      entry.value.emplace(reinterpret_cast<const char*>(counts), sizeof(counts));
+      entries->Put(shard, key, {RawBytes(multiplicities_[row]), RawBytes(matches_[row])});
+    } else {
+      entries->Delete(shard, key);
     }
-    entries->push_back(std::move(entry));
   }
   dirty_.clear();
 }

@@ -45,7 +45,7 @@ class JoinSide {
   // Forgets all rows whose window ends at `micros` or before.
   void DropWindowsUntil(int64_t micros);
 
-  void AppendEntries(uint32_t num_shards, std::vector<StateEntry>* entries);
+  void AppendEntries(uint32_t num_shards, StateEntries* entries);
   absl::Status Restore(const std::vector<std::string>& rows, const std::vector<int64_t>& counts,
                        const std::vector<int64_t>& matches);
   // Frees what dead rows hold, once they are many. Row numbers change.

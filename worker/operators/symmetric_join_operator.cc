@@ -284,7 +284,7 @@ absl::StatusOr<Progress> SymmetricJoinOperator::ProcessWatermark(Watermark water
 
 absl::StatusOr<Progress> SymmetricJoinOperator::ProcessBarrier(const Barrier& barrier, Emitter&) {
   if ((barrier.checkpoint || barrier.final) && context_->state != nullptr) {
-    std::vector<StateEntry> entries;
+    StateEntries entries;
     for (auto& side : sides_) side->AppendEntries(context_->state->num_shards(), &entries);
     if (!entries.empty()) {
       MR_RETURN_IF_ERROR(context_->state->Write(context_->node_id, std::move(entries)));

@@ -27,19 +27,28 @@ std::vector<int> AllColumns(size_t count) {
   return columns;
 }
 
+// True if an epoch of the node's output has each row once at most: an aggregation gives out what
+// has changed at the barrier only, unless watermarks end its windows.
+bool GivesEachRowOnce(const v1::PlanNode& node) {
+  if (!node.has_hash_aggregate()) return false;
+  const v1::HashAggregateNode& aggregate = node.hash_aggregate();
+  return aggregate.emit() == v1::EMIT_MODE_CHANGES && !aggregate.has_window_end_key();
+}
+
 }  // namespace
 
-ViewSinkOperator::ViewSinkOperator(ObjectId view, std::vector<SqlType> types,
-                                   std::vector<int> key_columns, std::vector<int> shard_columns)
+ViewSinkOperator::ViewSinkOperator(ObjectId view, ViewColumns columns,
+                                   std::vector<int> shard_columns, Input input)
     : view_(view),
-      types_(std::move(types)),
-      key_columns_(std::move(key_columns)),
+      columns_(std::move(columns)),
       shard_columns_(std::move(shard_columns)),
-      all_columns_(AllColumns(types_.size())),
-      row_codec_(types_, CodecUse::kStorage),
-      key_codec_(key_columns_.empty() ? types_ : TypesOf(types_, key_columns_), CodecUse::kKey),
-      epoch_changes_(types_),
-      changes_since_checkpoint_(types_) {}
+      input_(input),
+      all_columns_(AllColumns(columns_.types.size())),
+      row_codec_(columns_.types, CodecUse::kStorage),
+      key_codec_(columns_.key.empty() ? columns_.types : TypesOf(columns_.types, columns_.key),
+                 CodecUse::kKey),
+      epoch_changes_(columns_.types),
+      changes_since_checkpoint_(columns_) {}
 
 absl::StatusOr<std::unique_ptr<Operator>> ViewSinkOperator::Create(const v1::PlanNode& node) {
   const v1::ViewSinkNode& sink = node.view_sink();
@@ -55,8 +64,9 @@ absl::StatusOr<std::unique_ptr<Operator>> ViewSinkOperator::Create(const v1::Pla
       }
     }
   }
+  const Input input = GivesEachRowOnce(node.inputs(0)) ? Input::kEachRowOnce : Input::kChanges;
   return absl::WrapUnique<Operator>(new ViewSinkOperator(
-      ObjectId(sink.object_id()), std::move(types), std::move(keys), std::move(shards)));
+      ObjectId(sink.object_id()), {std::move(types), std::move(keys)}, std::move(shards), input));
 }
 
 absl::Status ViewSinkOperator::Open(OperatorContext& context) {
@@ -64,16 +74,17 @@ absl::Status ViewSinkOperator::Open(OperatorContext& context) {
   context_ = &context;
   memory_.emplace(*context.memory, "view");
   part_ = ViewPart{view_, context.job, context.attempt, context.task_index};
-  if (context.restored_epoch.value() == 0) return context.views->Open(part_, types_, Epoch(0));
-  MR_RETURN_IF_ERROR(context.views->OpenLoading(part_, types_, context.restored_epoch));
+  if (context.restored_epoch.value() == 0) return context.views->Open(part_, columns_, Epoch(0));
+  MR_RETURN_IF_ERROR(context.views->OpenLoading(part_, columns_, context.restored_epoch));
   stored_ = context.state->Read(context.node_id);
   return absl::OkStatus();
 }
 
 void ViewSinkOperator::StartLoading() {
   if (stored_ == nullptr) return;
-  loading_ = std::make_unique<ViewLoading>(StoredViewRows{part_, types_, !key_columns_.empty()},
-                                           std::move(stored_), *context_->views, context_->wake);
+  loading_ =
+      std::make_unique<ViewLoading>(StoredViewRows{part_, columns_.types, !columns_.key.empty()},
+                                    std::move(stored_), *context_->views, context_->wake);
 }
 
 absl::Status ViewSinkOperator::TakeLoaded() {
@@ -85,14 +96,20 @@ absl::Status ViewSinkOperator::TakeLoaded() {
 }
 
 absl::StatusOr<Progress> ViewSinkOperator::ProcessBatch(InputIndex, Batch batch, Emitter&) {
-  epoch_changes_.Add(batch);
   context_->counters->rows_touched += static_cast<uint64_t>(batch.num_rows());
+  if (input_ == Input::kEachRowOnce) {
+    epoch_batch_bytes_ += batch.ByteSize();
+    epoch_batches_.push_back(std::move(batch));
+  } else {
+    epoch_changes_.Add(batch);
+  }
   MR_RETURN_IF_ERROR(UpdateMemory());
   return Progress::kDone;
 }
 
 absl::Status ViewSinkOperator::UpdateMemory() {
-  return memory_->Update(view_bytes_ + epoch_changes_.bytes() + changes_since_checkpoint_.bytes());
+  return memory_->Update(view_bytes_ + epoch_changes_.bytes() + epoch_batch_bytes_ +
+                         changes_since_checkpoint_.bytes());
 }
 
 absl::StatusOr<Progress> ViewSinkOperator::ProcessWatermark(Watermark, Emitter&) {
@@ -101,15 +118,16 @@ absl::StatusOr<Progress> ViewSinkOperator::ProcessWatermark(Watermark, Emitter&)
 
 absl::StatusOr<Progress> ViewSinkOperator::ProcessBarrier(const Barrier& barrier, Emitter& out) {
   if (loading_ != nullptr && loading_->done()) MR_RETURN_IF_ERROR(TakeLoaded());
-  std::vector<Batch> changes = epoch_changes_.WeightedRows();
+  std::vector<Batch> changes = TakeEpochChanges();
+  changes_since_checkpoint_.Add(changes);
   for (const Batch& batch : changes) {
-    changes_since_checkpoint_.Add(batch);
     context_->counters->view_rows_changed += static_cast<uint64_t>(batch.num_rows());
     const int64_t* weights = batch.raw_weights();
-    stored_rows_ = std::accumulate(weights, weights + batch.num_rows(), stored_rows_);
+    stored_rows_ = weights == nullptr
+                       ? stored_rows_ + batch.num_rows()
+                       : std::accumulate(weights, weights + batch.num_rows(), stored_rows_);
   }
   context_->counters->state_rows = static_cast<uint64_t>(std::max<int64_t>(stored_rows_, 0));
-  epoch_changes_ = RowMultiset(types_);
   MR_RETURN_IF_ERROR(context_->views->Seal(part_, Epoch(barrier.epoch), std::move(changes)));
   if (barrier.checkpoint || barrier.final) MR_RETURN_IF_ERROR(WriteState());
   view_bytes_ = context_->views->bytes(part_);
@@ -120,43 +138,50 @@ absl::StatusOr<Progress> ViewSinkOperator::ProcessBarrier(const Barrier& barrier
   return barrier.final ? Resume(out) : Progress::kDone;
 }
 
-void ViewSinkOperator::AppendEntries(const Batch& rows, bool additions,
-                                     std::vector<StateEntry>* entries) {
-  const bool keyed = !key_columns_.empty();
+std::vector<Batch> ViewSinkOperator::TakeEpochChanges() {
+  if (input_ == Input::kEachRowOnce) {
+    epoch_batch_bytes_ = 0;
+    return std::exchange(epoch_batches_, {});
+  }
+  return std::exchange(epoch_changes_, RowMultiset(columns_.types)).WeightedRows();
+}
+
+void ViewSinkOperator::AppendEntries(const Batch& rows, StateEntries* entries) {
   if (shard_columns_.empty()) {
     hashes_.assign(static_cast<size_t>(rows.num_rows()), 0);
   } else {
     HashRows(rows, shard_columns_, &hashes_);
   }
-  // Unkeyed: the row itself is the key, every bit of it.
   row_codec_.Encode(rows, all_columns_, &encoded_rows_);
-  if (keyed) key_codec_.Encode(rows, key_columns_, &encoded_keys_);
   const int64_t* weights = rows.raw_weights();
   const uint32_t num_shards = context_->state->num_shards();
-  for (int64_t i = 0; i < rows.num_rows(); ++i) {
-    if ((weights[i] > 0) != additions) continue;
-    StateEntry entry;
-    entry.shard = shard_columns_.empty() ? 0 : ShardOf(hashes_[i], num_shards);
-    entry.key = std::string(keyed ? encoded_keys_.row(i) : encoded_rows_.row(i));
-    if (!keyed) {
-      entry.add = weights[i];
-    } else if (additions) {
-      entry.value = std::string(encoded_rows_.row(i));
+  const auto shard_of = [&](int64_t row) {
+    return shard_columns_.empty() ? 0 : ShardOf(hashes_[row], num_shards);
+  };
+  if (columns_.key.empty()) {
+    // The row itself is the key, every bit of it.
+    for (int64_t i = 0; i < rows.num_rows(); ++i) {
+      entries->Add(shard_of(i), {encoded_rows_.row(i)}, weights[i]);
     }
-    entries->push_back(std::move(entry));
+    return;
+  }
+  key_codec_.Encode(rows, columns_.key, &encoded_keys_);
+  for (int64_t i = 0; i < rows.num_rows(); ++i) {
+    if (weights[i] > 0) {
+      entries->Put(shard_of(i), {encoded_keys_.row(i)}, {encoded_rows_.row(i)});
+    } else {
+      entries->Delete(shard_of(i), {encoded_keys_.row(i)});
+    }
   }
 }
 
 absl::Status ViewSinkOperator::WriteState() {
-  const std::vector<Batch> changes = changes_since_checkpoint_.WeightedRows();
-  // A key whose row changed has a removal and an addition: the removal must come first.
-  for (const bool additions : {false, true}) {
-    std::vector<StateEntry> entries;
-    for (const Batch& batch : changes) AppendEntries(batch, additions, &entries);
-    if (entries.empty()) continue;
+  StateEntries entries;
+  for (const Batch& batch : changes_since_checkpoint_.Changes()) AppendEntries(batch, &entries);
+  if (!entries.empty()) {
     MR_RETURN_IF_ERROR(context_->state->Write(context_->node_id, std::move(entries)));
   }
-  changes_since_checkpoint_ = RowMultiset(types_);
+  changes_since_checkpoint_ = FoldedChanges(columns_);
   return absl::OkStatus();
 }
 

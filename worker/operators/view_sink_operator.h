@@ -10,6 +10,7 @@
 #include "worker/memory/memory_budget.h"
 #include "worker/operators/operator.h"
 #include "worker/operators/view_loading.h"
+#include "worker/state/folded_changes.h"
 #include "worker/state/row_multiset.h"
 #include "worker/state/task_state_store.h"
 #include "worker/state/view_store.h"
@@ -41,21 +42,24 @@ class ViewSinkOperator final : public Operator {
   absl::Status Close() override;
 
  private:
-  ViewSinkOperator(ObjectId view, std::vector<SqlType> types, std::vector<int> key_columns,
-                   std::vector<int> shard_columns);
+  // What the input of an epoch is: any changes, or changes of each row once at most.
+  enum class Input : uint8_t { kChanges, kEachRowOnce };
+
+  ViewSinkOperator(ObjectId view, ViewColumns columns, std::vector<int> shard_columns, Input input);
   // Begins to read the restored rows, if that has not been done.
   void StartLoading();
   // The view has the restored rows, and stored_rows_ counts them.
   absl::Status TakeLoaded();
   absl::Status WriteState();
   absl::Status UpdateMemory();
-  // Appends the entries for rows that changed by weights of one sign.
-  void AppendEntries(const Batch& rows, bool additions, std::vector<StateEntry>* entries);
+  // The epoch's changes, each row once; none are left.
+  std::vector<Batch> TakeEpochChanges();
+  void AppendEntries(const Batch& rows, StateEntries* entries);
 
   const ObjectId view_;
-  const std::vector<SqlType> types_;
-  const std::vector<int> key_columns_;
+  const ViewColumns columns_;
   const std::vector<int> shard_columns_;
+  const Input input_;
   const std::vector<int> all_columns_;
   const RowCodec row_codec_;
   const RowCodec key_codec_;
@@ -70,8 +74,12 @@ class ViewSinkOperator final : public Operator {
   int64_t stored_rows_ = 0;
   // What the view store holds of them.
   int64_t view_bytes_ = 0;
+  // kChanges: the epoch's changes so far.
   RowMultiset epoch_changes_;
-  RowMultiset changes_since_checkpoint_;
+  // kEachRowOnce: the same, as they came.
+  std::vector<Batch> epoch_batches_;
+  int64_t epoch_batch_bytes_ = 0;
+  FoldedChanges changes_since_checkpoint_;
   // Scratch.
   EncodedRows encoded_rows_;
   EncodedRows encoded_keys_;

@@ -51,11 +51,12 @@ class RocksTaskStateStore final : public TaskStateStore {
                       const JobStateOptions& options)
       : database_(database), task_(task), num_shards_(options.num_shards), stop_(options.stop) {}
 
-  absl::Status Write(uint32_t node_id, std::vector<StateEntry> entries) override {
-    for (StateEntry& entry : entries) {
-      MR_ASSIGN_OR_RETURN(entry.shard, OwnShard(node_id, entry.shard));
+  absl::Status Write(uint32_t node_id, StateEntries entries) override {
+    for (int64_t i = 0; i < entries.size(); ++i) {
+      MR_ASSIGN_OR_RETURN(const uint32_t shard, OwnShard(node_id, entries.shard(i)));
+      entries.SetShard(i, shard);
     }
-    return database_.Write(task_.fragment, node_id, std::move(entries));
+    return database_.Write(task_.fragment, node_id, entries);
   }
 
   std::unique_ptr<StateCursor> Read(uint32_t node_id) override {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
+#include "worker/state/folded_changes.h"
 #include "worker/state/row_multiset.h"
 
 namespace millrace {
@@ -50,9 +51,9 @@ struct Delta {
 }  // namespace
 
 struct MemoryViewStore::Part {
-  explicit Part(std::vector<SqlType> column_types) : types(std::move(column_types)) {}
+  explicit Part(ViewColumns view_columns) : columns(std::move(view_columns)) {}
 
-  const std::vector<SqlType> types;
+  const ViewColumns columns;
 
   Mutex mutex;
   // The base is still being read.
@@ -97,28 +98,26 @@ struct MemoryViewStore::Part {
       }
     } else if (foldable_rows * 2 < base_rows) {
       // Too little for a new base: one delta out of many.
-      RowMultiset rows(types);
-      for (size_t i = 0; i < num_foldable; ++i) {
-        for (const Batch& batch : deltas[i].changes) rows.Add(batch);
-      }
+      FoldedChanges rows(columns, foldable_rows / 2);
+      for (size_t i = 0; i < num_foldable; ++i) rows.Add(deltas[i].changes);
       Delta merged;
       merged.epoch = deltas[num_foldable - 1].epoch;
-      merged.changes = rows.WeightedRows();
+      merged.changes = rows.Changes();
       merged.num_rows = CountRows(merged.changes);
       merged.bytes = CountBytes(merged.changes);
-      merged.only_adds_once = OnlyAddsOnce(merged.changes);
+      // With a key, a row that is added may replace another one.
+      merged.only_adds_once = columns.key.empty() && OnlyAddsOnce(merged.changes);
       base_epoch = merged.epoch;
       deltas.erase(deltas.begin(), deltas.begin() + static_cast<int64_t>(num_foldable));
       deltas.push_front(std::move(merged));
       return touched;
     } else {
-      RowMultiset rows(types);
-      for (const Batch& batch : base) rows.Add(batch);
-      for (size_t i = 0; i < num_foldable; ++i) {
-        for (const Batch& batch : deltas[i].changes) rows.Add(batch);
-      }
+      // An update is two changes, one of which is in the base.
+      FoldedChanges rows(columns, base_rows + foldable_rows / 2);
+      rows.Add(base);
+      for (size_t i = 0; i < num_foldable; ++i) rows.Add(deltas[i].changes);
       touched += static_cast<uint64_t>(base_rows);
-      base = rows.WeightedRows();
+      base = rows.Rows();
       base_only_adds_once = OnlyAddsOnce(base);
     }
     base_epoch = deltas[num_foldable - 1].epoch;
@@ -137,19 +136,18 @@ std::shared_ptr<MemoryViewStore::Part> MemoryViewStore::Find(const ViewPart& par
   return it == parts_.end() ? nullptr : it->second;
 }
 
-absl::Status MemoryViewStore::Open(const ViewPart& part, std::vector<SqlType> types,
-                                   Epoch base_epoch) {
-  return Add(part, std::move(types), base_epoch, /*loading=*/false);
+absl::Status MemoryViewStore::Open(const ViewPart& part, ViewColumns columns, Epoch base_epoch) {
+  return Add(part, std::move(columns), base_epoch, /*loading=*/false);
 }
 
-absl::Status MemoryViewStore::OpenLoading(const ViewPart& part, std::vector<SqlType> types,
+absl::Status MemoryViewStore::OpenLoading(const ViewPart& part, ViewColumns columns,
                                           Epoch base_epoch) {
-  return Add(part, std::move(types), base_epoch, /*loading=*/true);
+  return Add(part, std::move(columns), base_epoch, /*loading=*/true);
 }
 
-absl::Status MemoryViewStore::Add(const ViewPart& part, std::vector<SqlType> types,
-                                  Epoch base_epoch, bool loading) {
-  auto opened = std::make_shared<Part>(std::move(types));
+absl::Status MemoryViewStore::Add(const ViewPart& part, ViewColumns columns, Epoch base_epoch,
+                                  bool loading) {
+  auto opened = std::make_shared<Part>(std::move(columns));
   {
     MutexLock lock(opened->mutex);
     opened->loading = loading;
@@ -227,9 +225,16 @@ void MemoryViewStore::Publish(JobId job, AttemptId attempt, Epoch, Epoch oldest_
 }
 
 absl::StatusOr<std::vector<Batch>> MemoryViewStore::Read(const ViewPart& part, Epoch epoch) {
+  return ReadRows(part, epoch, &FoldedChanges::ExpandedRows);
+}
+
+absl::StatusOr<std::vector<Batch>> MemoryViewStore::ReadRows(
+    const ViewPart& part, Epoch epoch, std::vector<Batch> (FoldedChanges::*rows_of)() const) {
   const std::shared_ptr<Part> found = Find(part);
   if (found == nullptr) return NoSuchPart(part);
-  std::vector<Batch> batches;
+  // The base, then the changes of each epoch.
+  std::vector<std::vector<Batch>> epochs;
+  int64_t num_rows = 0;
   bool only_adds_once = true;
   {
     MutexLock lock(found->mutex);
@@ -243,29 +248,34 @@ absl::StatusOr<std::vector<Batch>> MemoryViewStore::Read(const ViewPart& part, E
           absl::StrCat("epoch ", epoch.value(), " is not kept any more"),
           absl::StrCat("the oldest one that can be read is ", found->base_epoch.value()));
     }
-    batches = found->base;
+    epochs.push_back(found->base);
+    num_rows = found->base_rows;
     only_adds_once = found->base_only_adds_once;
     for (const Delta& delta : found->deltas) {
       if (delta.epoch > epoch) break;
       only_adds_once = only_adds_once && delta.only_adds_once;
-      batches.insert(batches.end(), delta.changes.begin(), delta.changes.end());
+      epochs.push_back(delta.changes);
+      num_rows += delta.num_rows / 2;
     }
   }
   // The batches are immutable: the rest needs no lock.
   if (only_adds_once) {
-    for (Batch& batch : batches) batch = batch.WithWeights(nullptr);
+    std::vector<Batch> batches;
+    for (const std::vector<Batch>& changes : epochs) {
+      for (const Batch& batch : changes) batches.push_back(batch.WithWeights(nullptr));
+    }
     return batches;
   }
-  RowMultiset rows(found->types);
-  for (const Batch& batch : batches) rows.Add(batch);
-  return rows.ExpandedRows();
+  FoldedChanges rows(found->columns, num_rows);
+  for (const std::vector<Batch>& changes : epochs) rows.Add(changes);
+  return (rows.*rows_of)();
 }
 
 absl::StatusOr<std::vector<Batch>> MemoryViewStore::ReadChanges(const ViewPart& part, Epoch after,
                                                                 Epoch through) {
+  if (after.value() == 0) return ReadRows(part, through, &FoldedChanges::Rows);
   const std::shared_ptr<Part> found = Find(part);
   if (found == nullptr) return NoSuchPart(part);
-  const bool from_the_beginning = after.value() == 0;
   std::vector<Batch> batches;
   size_t num_deltas = 0;
   {
@@ -275,13 +285,11 @@ absl::StatusOr<std::vector<Batch>> MemoryViewStore::ReadChanges(const ViewPart& 
       return MakeError(SqlState::kObjectNotInPrerequisiteState,
                        absl::StrCat("view ", part.view.value(), " is being loaded"));
     }
-    const Epoch needed = from_the_beginning ? through : after;
-    if (needed < found->base_epoch) {
+    if (after < found->base_epoch) {
       return MakeError(
           SqlState::kInvalidParameterValue,
           absl::StrCat("changes behind epoch ", after.value(), " are not kept any more"));
     }
-    if (from_the_beginning) batches = found->base;
     for (const Delta& delta : found->deltas) {
       if (delta.epoch > through) break;
       if (delta.epoch <= after) continue;
@@ -290,9 +298,10 @@ absl::StatusOr<std::vector<Batch>> MemoryViewStore::ReadChanges(const ViewPart& 
     }
   }
   // The batches are immutable: the rest needs no lock. What only adds rows needs no adding up, and
-  // one delta was added up when it was sealed.
-  if (OnlyAddsOnce(batches) || (!from_the_beginning && num_deltas <= 1)) return batches;
-  RowMultiset rows(found->types);
+  // one delta was added up when it was sealed. By the whole row, also with a key: readers want to
+  // know what was taken back.
+  if (num_deltas <= 1 || OnlyAddsOnce(batches)) return batches;
+  RowMultiset rows(found->columns.types);
   for (const Batch& batch : batches) rows.Add(batch);
   return rows.WeightedRows();
 }

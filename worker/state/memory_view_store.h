@@ -10,6 +10,8 @@
 
 namespace millrace {
 
+class FoldedChanges;
+
 // The view store of a worker: base and deltas in memory, as Arrow batches. What survives a restart
 // is what the view sink has written to the state store at a checkpoint.
 class MemoryViewStore final : public ViewStore {
@@ -17,9 +19,8 @@ class MemoryViewStore final : public ViewStore {
   MemoryViewStore();
   ~MemoryViewStore() override;
 
-  absl::Status Open(const ViewPart& part, std::vector<SqlType> types, Epoch base_epoch) override;
-  absl::Status OpenLoading(const ViewPart& part, std::vector<SqlType> types,
-                           Epoch base_epoch) override;
+  absl::Status Open(const ViewPart& part, ViewColumns columns, Epoch base_epoch) override;
+  absl::Status OpenLoading(const ViewPart& part, ViewColumns columns, Epoch base_epoch) override;
   absl::Status FinishLoading(const ViewPart& part, std::vector<Batch> rows) override;
   bool is_loaded(const ViewPart& part) const override;
   int64_t bytes(const ViewPart& part) const override;
@@ -42,9 +43,11 @@ class MemoryViewStore final : public ViewStore {
   std::map<ViewPart, std::shared_ptr<Part>> parts_ ABSL_GUARDED_BY(mutex_);
   uint64_t folded_rows_ ABSL_GUARDED_BY(mutex_) = 0;
 
-  absl::Status Add(const ViewPart& part, std::vector<SqlType> types, Epoch base_epoch,
-                   bool loading);
+  absl::Status Add(const ViewPart& part, ViewColumns columns, Epoch base_epoch, bool loading);
   std::shared_ptr<Part> Find(const ViewPart& part) const;
+  // The rows at an epoch, in the form that a function of FoldedChanges gives.
+  absl::StatusOr<std::vector<Batch>> ReadRows(const ViewPart& part, Epoch epoch,
+                                              std::vector<Batch> (FoldedChanges::*rows_of)() const);
 };
 
 }  // namespace millrace

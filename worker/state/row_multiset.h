@@ -15,6 +15,8 @@ class RowMultiset {
  public:
   explicit RowMultiset(std::vector<SqlType> types);
 
+  // Room for so many distinct rows, before the first is added.
+  void Reserve(int64_t num_rows) { table_.Reserve(num_rows); }
   // Adds the weights of the batch's rows (no weights: +1 each).
   void Add(const Batch& batch);
 

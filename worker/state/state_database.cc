@@ -6,6 +6,7 @@
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/metadata.h>
 #include <rocksdb/options.h>
+#include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
@@ -29,6 +30,9 @@ namespace {
 
 // Entries go to RocksDB in batches of about this size.
 constexpr size_t kWriteBatchBytes = 4 << 20;
+// So many entries of a shard become a file at once: past the memory tables and the flush that would
+// make the same file of them.
+constexpr int64_t kFileEntriesMin = 16 << 10;
 // A cursor reads this far ahead, because entries are small and disks are slow.
 constexpr size_t kReadaheadBytes = 2 << 20;
 
@@ -121,12 +125,62 @@ rocksdb::Options MakeOptions(const StateResources& resources) {
   return options;
 }
 
+// Adds an entry to a batch, for which it needs the family, or to a file.
+template <typename Target, typename... Family>
+rocksdb::Status AddTo(Target& target, const rocksdb::Slice& key, const StateEntries::Entry& entry,
+                      Family... family) {
+  switch (entry.kind) {
+    case StateEntries::Kind::kAdd:
+      return target.Merge(family..., key, EncodeCounter(entry.count));
+    case StateEntries::Kind::kPut:
+      return target.Put(family..., key, rocksdb::Slice(entry.value.data(), entry.value.size()));
+    case StateEntries::Kind::kDelete:
+      return target.Delete(family..., key);
+  }
+  return rocksdb::Status::InvalidArgument("unknown kind of entry");
+}
+
 uint64_t SizeProperty(rocksdb::DB& db, const std::string& name) {
   uint64_t bytes = 0;
   return db.GetAggregatedIntProperty(name, &bytes) ? bytes : 0;
 }
 
 }  // namespace
+
+// Entries [begin, end) of one operator and shard, sorted by key.
+class StateDatabase::ShardEntries {
+ public:
+  ShardEntries(uint32_t node_id, const StateEntries& entries, int64_t begin, int64_t end)
+      : prefix_(NodePrefix(node_id)), entries_(entries), begin_(begin), end_(end) {}
+
+  int64_t size() const { return end_ - begin_; }
+  bool has_unique_keys() const {
+    for (int64_t i = begin_ + 1; i < end_; ++i) {
+      if (entries_[i - 1].key == entries_[i].key) return false;
+    }
+    return true;
+  }
+
+  // visit(key, entry) for each; the key as RocksDB has it.
+  template <typename Visit>
+  absl::Status ForEach(const Visit& visit) const {
+    std::string key = prefix_;
+    for (int64_t i = begin_; i < end_; ++i) {
+      const StateEntries::Entry entry = entries_[i];
+      key.resize(prefix_.size());
+      key.append(entry.key);
+      const rocksdb::Status status = visit(rocksdb::Slice(key), entry);
+      if (!status.ok()) return FromRocks(status, "cannot write");
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  const std::string prefix_;
+  const StateEntries& entries_;
+  const int64_t begin_;
+  const int64_t end_;
+};
 
 // One iterator for each shard, all made at once: each sees its shard as it was then.
 class StateDatabase::Cursor final : public StateCursor {
@@ -208,39 +262,57 @@ std::vector<std::pair<ShardId, rocksdb::ColumnFamilyHandle*>> StateDatabase::Fam
 }
 
 absl::Status StateDatabase::Write(uint32_t fragment, uint32_t node_id,
-                                  std::vector<StateEntry> entries) {
-  // Sorted writes cost RocksDB a third of unsorted ones.
-  std::sort(entries.begin(), entries.end(), [](const StateEntry& a, const StateEntry& b) {
-    return a.shard != b.shard ? a.shard < b.shard : a.key < b.key;
-  });
+                                  const StateEntries& entries) {
+  const StateEntries sorted = entries.Sorted();
+  for (int64_t begin = 0, end = 0; begin < sorted.size(); begin = end) {
+    const uint32_t shard = sorted.shard(begin);
+    while (end < sorted.size() && sorted.shard(end) == shard) ++end;
+    MR_ASSIGN_OR_RETURN(rocksdb::ColumnFamilyHandle * family, FindOrCreate({fragment, shard}));
+    const ShardEntries run(node_id, sorted, begin, end);
+    MR_RETURN_IF_ERROR(run.size() >= kFileEntriesMin && run.has_unique_keys()
+                           ? WriteFile(family, run)
+                           : WriteBatches(family, run));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StateDatabase::WriteBatches(rocksdb::ColumnFamilyHandle* family,
+                                         const ShardEntries& entries) {
   rocksdb::WriteOptions options;
   options.disableWAL = true;
   rocksdb::WriteBatch batch;
-  std::string key = NodePrefix(node_id);
-  const size_t prefix_bytes = key.size();
-  rocksdb::ColumnFamilyHandle* family = nullptr;
-  uint32_t shard = 0;
-  for (const StateEntry& entry : entries) {
-    if (family == nullptr || entry.shard != shard) {
-      shard = entry.shard;
-      MR_ASSIGN_OR_RETURN(family, FindOrCreate({fragment, shard}));
-    }
-    key.resize(prefix_bytes);
-    key.append(entry.key);
-    rocksdb::Status status;
-    if (entry.add.has_value()) {
-      status = batch.Merge(family, key, EncodeCounter(*entry.add));
-    } else if (entry.value.has_value()) {
-      status = batch.Put(family, key, *entry.value);
-    } else {
-      status = batch.Delete(family, key);
-    }
-    MR_RETURN_IF_ERROR(FromRocks(status, "cannot add to a batch"));
-    if (batch.GetDataSize() < kWriteBatchBytes) continue;
-    MR_RETURN_IF_ERROR(FromRocks(db_->Write(options, &batch), "cannot write"));
+  MR_RETURN_IF_ERROR(entries.ForEach([&](const rocksdb::Slice& key, const auto& entry) {
+    const rocksdb::Status added = AddTo(batch, key, entry, family);
+    if (!added.ok() || batch.GetDataSize() < kWriteBatchBytes) return added;
+    const rocksdb::Status written = db_->Write(options, &batch);
     batch.Clear();
-  }
+    return written;
+  }));
   return FromRocks(db_->Write(options, &batch), "cannot write");
+}
+
+absl::Status StateDatabase::WriteFile(rocksdb::ColumnFamilyHandle* family,
+                                      const ShardEntries& entries) {
+  const std::string path = absl::StrCat(db_->GetName(), "/entries-", num_files_.fetch_add(1));
+  absl::Status status;
+  {
+    rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), MakeOptions(resources_), family);
+    status = FromRocks(writer.Open(path), "cannot create a file");
+    if (status.ok()) {
+      status = entries.ForEach(
+          [&](const rocksdb::Slice& key, const auto& entry) { return AddTo(writer, key, entry); });
+    }
+    if (status.ok()) status = FromRocks(writer.Finish(), "cannot write a file");
+  }
+  if (status.ok()) {
+    rocksdb::IngestExternalFileOptions options;
+    options.move_files = true;
+    // Its place among the shard's files stands in the metadata alone, as with all other files.
+    options.write_global_seqno = false;
+    status = FromRocks(db_->IngestExternalFile(family, {path}, options), "cannot take a file");
+  }
+  if (!status.ok()) db_->GetEnv()->DeleteFile(path).PermitUncheckedError();
+  return status;
 }
 
 int64_t StateCounter(absl::string_view value) {

@@ -56,7 +56,7 @@ class StateDatabase {
   StateDatabase& operator=(const StateDatabase&) = delete;
 
   // Writes entries of one operator. A part of them may be written when it fails.
-  absl::Status Write(uint32_t fragment, uint32_t node_id, std::vector<StateEntry> entries);
+  absl::Status Write(uint32_t fragment, uint32_t node_id, const StateEntries& entries);
   // The operator's entries in some shards as they are now, by shard and key.
   std::unique_ptr<StateCursor> Read(uint32_t fragment, uint32_t node_id, uint32_t first_shard,
                                     uint32_t num_shards) const;
@@ -78,12 +78,15 @@ class StateDatabase {
 
  private:
   class Cursor;
+  class ShardEntries;
 
   explicit StateDatabase(std::unique_ptr<rocksdb::DB> db, const StateResources& resources);
   // Null if the shard has no entries.
   rocksdb::ColumnFamilyHandle* Find(ShardId shard) const;
   absl::StatusOr<rocksdb::ColumnFamilyHandle*> FindOrCreate(ShardId shard);
   std::vector<std::pair<ShardId, rocksdb::ColumnFamilyHandle*>> Families() const;
+  absl::Status WriteBatches(rocksdb::ColumnFamilyHandle* family, const ShardEntries& entries);
+  absl::Status WriteFile(rocksdb::ColumnFamilyHandle* family, const ShardEntries& entries);
   absl::Status Flush();
   absl::Status VisitFamily(ShardId shard, rocksdb::ColumnFamilyHandle* family,
                            absl::FunctionRef<absl::Status(const ShardFile& file)> visit) const;
@@ -91,6 +94,8 @@ class StateDatabase {
   const std::unique_ptr<rocksdb::DB> db_;
   const StateResources& resources_;
   bool importing_ = false;
+  // Files that Write has made so far.
+  std::atomic<uint64_t> num_files_{0};
   mutable Mutex mutex_;
   // Handles live as long as the database.
   std::map<ShardId, rocksdb::ColumnFamilyHandle*> families_ ABSL_GUARDED_BY(mutex_);

@@ -12,20 +12,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "worker/state/state_entries.h"
 
 namespace millrace {
-
-// One entry of an operator's state, as it is written at a checkpoint barrier.
-struct StateEntry {
-  // Shard of the entry's key (0 for state that does not belong to keys, such as a watermark).
-  uint32_t shard = 0;
-  std::string key;
-  // Absent = the key is deleted.
-  std::optional<std::string> value;
-  // Set: instead of putting a value, adds to a counter, which begins at 0; `value` is then unused.
-  // Restore visits it with a value that StateCounter() decodes, also when it is 0.
-  std::optional<int64_t> add = std::nullopt;
-};
 
 // Which entry to look for.
 struct StateKey {
@@ -58,7 +47,7 @@ class TaskStateStore {
 
   // Writes what has changed since the last checkpoint; entries need not be sorted. Part of the
   // barrier's checkpoint.
-  virtual absl::Status Write(uint32_t node_id, std::vector<StateEntry> entries) = 0;
+  virtual absl::Status Write(uint32_t node_id, StateEntries entries) = 0;
 
   // All entries of the operator in the task's shards; none if the job starts afresh.
   virtual std::unique_ptr<StateCursor> Read(uint32_t node_id) = 0;

@@ -21,6 +21,13 @@ struct ViewPart {
   friend auto operator<=>(const ViewPart&, const ViewPart&) = default;
 };
 
+// The columns of a view's rows.
+struct ViewColumns {
+  std::vector<SqlType> types;
+  // The columns in which no two rows agree at the end of an epoch; empty if there are none such.
+  std::vector<int> key;
+};
+
 // The rows of materialized views of this worker, by epoch: a base plus one sealed delta for each
 // epoch. A reader at epoch E sees the base plus the deltas up to E, consolidated. Deltas that no
 // reader can ask for any more are folded into the base; folding is put off until the deltas are as
@@ -29,12 +36,11 @@ class ViewStore {
  public:
   virtual ~ViewStore() = default;
 
-  // Registers an empty part whose rows have columns of `types`.
-  virtual absl::Status Open(const ViewPart& part, std::vector<SqlType> types, Epoch base_epoch) = 0;
+  // Registers an empty part.
+  virtual absl::Status Open(const ViewPart& part, ViewColumns columns, Epoch base_epoch) = 0;
   // The same for a part that had rows at `base_epoch`: epochs are sealed over them meanwhile, and
   // it can be read once FinishLoading has brought them (weights are multiplicities).
-  virtual absl::Status OpenLoading(const ViewPart& part, std::vector<SqlType> types,
-                                   Epoch base_epoch) = 0;
+  virtual absl::Status OpenLoading(const ViewPart& part, ViewColumns columns, Epoch base_epoch) = 0;
   virtual absl::Status FinishLoading(const ViewPart& part, std::vector<Batch> rows) = 0;
   // False: its rows at the restore are still being read.
   virtual bool is_loaded(const ViewPart& part) const = 0;

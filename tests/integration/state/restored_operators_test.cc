@@ -242,7 +242,7 @@ class SlowStore final : public TaskStateStore {
  public:
   explicit SlowStore(std::unique_ptr<TaskStateStore> store) : store_(std::move(store)) {}
 
-  absl::Status Write(uint32_t node_id, std::vector<StateEntry> entries) override {
+  absl::Status Write(uint32_t node_id, StateEntries entries) override {
     return store_->Write(node_id, std::move(entries));
   }
   std::unique_ptr<StateCursor> Read(uint32_t node_id) override {

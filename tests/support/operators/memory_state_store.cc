@@ -6,21 +6,22 @@
 
 namespace millrace {
 
-absl::Status MemoryStateStore::Write(uint32_t node_id, std::vector<StateEntry> entries) {
-  last_write_ = entries.size();
-  for (StateEntry& entry : entries) {
+absl::Status MemoryStateStore::Write(uint32_t node_id, StateEntries entries) {
+  last_write_ = static_cast<size_t>(entries.size());
+  for (int64_t i = 0; i < entries.size(); ++i) {
+    const StateEntries::Entry entry = entries[i];
     MR_CHECK(entry.shard < num_shards_);
-    const auto key = std::make_tuple(node_id, entry.shard, std::move(entry.key));
-    if (entry.add.has_value()) {
-      int64_t sum = *entry.add;
+    const auto key = std::make_tuple(node_id, entry.shard, std::string(entry.key));
+    if (entry.kind == StateEntries::Kind::kAdd) {
+      int64_t sum = entry.count;
       if (const auto found = entries_.find(key); found != entries_.end()) {
         int64_t before = 0;
         std::memcpy(&before, found->second.data(), sizeof(before));
         sum += before;
       }
       entries_[key] = std::string(reinterpret_cast<const char*>(&sum), sizeof(sum));
-    } else if (entry.value.has_value()) {
-      entries_[key] = std::move(*entry.value);
+    } else if (entry.kind == StateEntries::Kind::kPut) {
+      entries_[key] = std::string(entry.value);
     } else {
       entries_.erase(key);
     }

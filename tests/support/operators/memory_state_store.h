@@ -17,7 +17,7 @@ class MemoryStateStore final : public TaskStateStore {
  public:
   explicit MemoryStateStore(uint32_t num_shards = 8) : num_shards_(num_shards) {}
 
-  absl::Status Write(uint32_t node_id, std::vector<StateEntry> entries) override;
+  absl::Status Write(uint32_t node_id, StateEntries entries) override;
   std::unique_ptr<StateCursor> Read(uint32_t node_id) override;
   absl::Status Get(uint32_t node_id, absl::Span<const StateKey> keys,
                    std::vector<std::optional<std::string>>* values) override;

@@ -213,7 +213,7 @@ absl::StatusOr<Progress> ChangingGroupTopNOperator::EmitChanges(Emitter& out) {
 absl::Status ChangingGroupTopNOperator::FinishEpoch() {
   emitting_ = false;
   if (at_checkpoint_ && context_->state != nullptr) {
-    std::vector<StateEntry> entries;
+    StateEntries entries;
     rows_.AppendEntries(context_->state->num_shards(), &entries);
     if (!entries.empty()) {
       MR_RETURN_IF_ERROR(context_->state->Write(context_->node_id, std::move(entries)));

@@ -120,7 +120,7 @@ void OrderedRows::DropBehind(uint32_t partition, uint32_t last) {
   order.erase(begin, order.end());
 }
 
-void OrderedRows::AppendEntries(uint32_t num_shards, std::vector<StateEntry>* entries) {
+void OrderedRows::AppendEntries(uint32_t num_shards, StateEntries* entries) {
   if (dirty_.empty()) return;
   const Batch rows = rows_.GatherRows(dirty_);
   EncodedRows encoded;
@@ -134,11 +134,13 @@ void OrderedRows::AppendEntries(uint32_t num_shards, std::vector<StateEntry>* en
     // A row that came and went between two checkpoints was never written.
     if (is_dead && is_stored_[row] == 0) continue;
     is_stored_[row] = is_dead ? 0 : 1;
-    StateEntry& entry = entries->emplace_back();
-    entry.shard = partition_columns_.empty() ? 0 : ShardOf(hashes[i], num_shards);
-    entry.key = std::string(encoded.row(static_cast<int64_t>(i)));
-    if (is_dead) continue;
-    entry.value.emplace(reinterpret_cast<const char*>(&multiplicities_[row]), sizeof(int64_t));
+    const uint32_t shard = partition_columns_.empty() ? 0 : ShardOf(hashes[i], num_shards);
+    const std::string_view key = encoded.row(static_cast<int64_t>(i));
+    if (is_dead) {
+      entries->Delete(shard, {key});
+    } else {
+      entries->Put(shard, {key}, {RawBytes(multiplicities_[row])});
+    }
   }
   dirty_.clear();
 }

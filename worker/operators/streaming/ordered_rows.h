@@ -56,7 +56,7 @@ class OrderedRows {
   const ColumnStore& rows() const { return rows_; }
 
   // What changed since the last call.
-  void AppendEntries(uint32_t num_shards, std::vector<StateEntry>* entries);
+  void AppendEntries(uint32_t num_shards, StateEntries* entries);
   // Reads back what was written; `reader` encodes the order keys. Only before any other row.
   absl::Status Restore(TaskStateStore& state, uint32_t node_id, SortKeyReader& reader);
 

@@ -149,13 +149,13 @@ void OverHistory::EncodeKeys(absl::Span<const uint32_t> keys, uint32_t num_shard
 
 absl::Status OverHistory::AppendEntries(uint32_t num_shards, const Functions& functions,
                                         const OverReach& reach, int64_t watermark,
-                                        std::vector<StateEntry>* entries) {
+                                        StateEntries* entries) {
   std::vector<uint32_t> dead_keys;
   dead_keys.reserve(dead_.size());
   for (const DeadRow& row : dead_) dead_keys.push_back(row.key);
   EncodeKeys(dead_keys, num_shards);
   for (size_t i = 0; i < dead_.size(); ++i) {
-    entries->push_back(RowEntry(static_cast<int64_t>(i), dead_[i].number));
+    entries->Delete(shards_[i], {RowKey(static_cast<int64_t>(i), dead_[i].number)});
   }
   dead_.clear();
   EncodeKeys(dirty_, num_shards);
@@ -166,17 +166,14 @@ absl::Status OverHistory::AppendEntries(uint32_t num_shards, const Functions& fu
   return absl::OkStatus();
 }
 
-StateEntry OverHistory::RowEntry(int64_t encoded_key, int64_t number) const {
-  StateEntry entry;
-  entry.shard = shards_[encoded_key];
-  entry.key = kRowEntry;
-  entry.key.append(encoded_keys_.row(encoded_key));
-  AppendNumber(number, &entry.key);
-  return entry;
+std::string OverHistory::RowKey(int64_t encoded_key, int64_t number) const {
+  std::string key(1, kRowEntry);
+  key.append(encoded_keys_.row(encoded_key));
+  AppendNumber(number, &key);
+  return key;
 }
 
-absl::Status OverHistory::AppendKeyEntries(const Functions& functions,
-                                           std::vector<StateEntry>* entries) {
+absl::Status OverHistory::AppendKeyEntries(const Functions& functions, StateEntries* entries) {
   std::vector<std::string> values(dirty_.size());
   for (size_t i = 0; i < dirty_.size(); ++i) {
     AppendRaw(row_counts_[dirty_[i]], &values[i]);
@@ -186,17 +183,14 @@ absl::Status OverHistory::AppendKeyEntries(const Functions& functions,
     MR_RETURN_IF_ERROR(function->AppendState(dirty_, &values));
   }
   for (size_t i = 0; i < dirty_.size(); ++i) {
-    StateEntry& entry = entries->emplace_back();
-    entry.shard = shards_[i];
-    entry.key = kKeyEntry;
-    entry.key.append(encoded_keys_.row(static_cast<int64_t>(i)));
-    entry.value = std::move(values[i]);
+    const std::string_view key = encoded_keys_.row(static_cast<int64_t>(i));
+    entries->Put(shards_[i], {RawBytes(kKeyEntry), key}, {values[i]});
   }
   return absl::OkStatus();
 }
 
 void OverHistory::AppendRowEntries(const OverReach& reach, int64_t watermark,
-                                   std::vector<StateEntry>* entries) {
+                                   StateEntries* entries) {
   std::vector<uint32_t> fresh;
   std::vector<size_t> fresh_keys;
   for (size_t i = 0; i < dirty_.size(); ++i) {
@@ -211,10 +205,9 @@ void OverHistory::AppendRowEntries(const OverReach& reach, int64_t watermark,
   EncodedRows encoded;
   row_codec_.Encode(rows_.GatherRows(fresh), row_positions_, &encoded);
   for (size_t i = 0; i < fresh.size(); ++i) {
-    entries->push_back(RowEntry(static_cast<int64_t>(fresh_keys[i]), numbers_[fresh[i]]));
-    std::string& value = entries->back().value.emplace();
-    AppendRaw(times_[fresh[i]], &value);
-    value.append(encoded.row(static_cast<int64_t>(i)));
+    const auto key = static_cast<int64_t>(fresh_keys[i]);
+    entries->Put(shards_[key], {RowKey(key, numbers_[fresh[i]])},
+                 {RawBytes(times_[fresh[i]]), encoded.row(static_cast<int64_t>(i))});
   }
 }
 

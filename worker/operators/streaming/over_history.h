@@ -50,8 +50,7 @@ class OverHistory {
 
   // What changed since the last call. `watermark`: as for Compact.
   absl::Status AppendEntries(uint32_t num_shards, const Functions& functions,
-                             const OverReach& reach, int64_t watermark,
-                             std::vector<StateEntry>* entries);
+                             const OverReach& reach, int64_t watermark, StateEntries* entries);
   // Entries from the store, keys without their first byte. Partitions before their rows, rows in
   // order of their keys.
   absl::Status RestoreKeys(const std::vector<std::string>& keys,
@@ -79,10 +78,10 @@ class OverHistory {
   void KeptRows(uint32_t key, const OverReach& reach, int64_t time,
                 std::vector<uint32_t>* rows) const;
   void EncodeKeys(absl::Span<const uint32_t> keys, uint32_t num_shards);
-  absl::Status AppendKeyEntries(const Functions& functions, std::vector<StateEntry>* entries);
-  void AppendRowEntries(const OverReach& reach, int64_t watermark,
-                        std::vector<StateEntry>* entries);
-  StateEntry RowEntry(int64_t encoded_key, int64_t number) const;
+  absl::Status AppendKeyEntries(const Functions& functions, StateEntries* entries);
+  void AppendRowEntries(const OverReach& reach, int64_t watermark, StateEntries* entries);
+  // The key of the entry of a row, behind the key of its group.
+  std::string RowKey(int64_t encoded_key, int64_t number) const;
 
   const bool has_keys_;
   const std::vector<int> key_positions_;

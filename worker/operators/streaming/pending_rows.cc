@@ -150,17 +150,18 @@ std::vector<uint32_t> PendingRows::ShardsOf(const Batch& rows, uint32_t num_shar
   return shards;
 }
 
-absl::Status PendingRows::AppendEntries(char prefix, uint32_t num_shards,
-                                        std::vector<StateEntry>* entries) {
-  const auto append = [&](uint32_t shard, uint64_t number) {
-    StateEntry& entry = entries->emplace_back();
-    entry.shard = shard;
-    entry.key.push_back(prefix);
-    AppendNumber(number, &entry.key);
+absl::Status PendingRows::AppendEntries(char prefix, uint32_t num_shards, StateEntries* entries) {
+  std::string key;
+  const auto set_key = [&](uint64_t number) {
+    key.assign(1, prefix);
+    AppendNumber(number, &key);
   };
   size_t next = 0;
   for (const Batch& keys : removed_keys_) {
-    for (const uint32_t shard : ShardsOf(keys, num_shards)) append(shard, removed_numbers_[next++]);
+    for (const uint32_t shard : ShardsOf(keys, num_shards)) {
+      set_key(removed_numbers_[next++]);
+      entries->Delete(shard, {key});
+    }
   }
   removed_keys_.clear();
   removed_numbers_.clear();
@@ -177,8 +178,8 @@ absl::Status PendingRows::AppendEntries(char prefix, uint32_t num_shards,
     const std::vector<uint32_t> shards =
         ShardsOf(Batch(std::move(keys), rows.num_rows()), num_shards);
     for (size_t i = 0; i < shards.size(); ++i) {
-      append(shards[i], chunk.Number(chunk.order[chunk.next + i]));
-      entries->back().value = std::string(encoded.row(static_cast<int64_t>(i)));
+      set_key(chunk.Number(chunk.order[chunk.next + i]));
+      entries->Put(shards[i], {key}, {encoded.row(static_cast<int64_t>(i))});
     }
   }
   return absl::OkStatus();

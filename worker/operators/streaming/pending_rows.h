@@ -32,7 +32,7 @@ class PendingRows {
   int64_t bytes() const { return bytes_; }
 
   // What changed since the last call. Keys begin with `prefix`.
-  absl::Status AppendEntries(char prefix, uint32_t num_shards, std::vector<StateEntry>* entries);
+  absl::Status AppendEntries(char prefix, uint32_t num_shards, StateEntries* entries);
   // Rows from the store; keys without the prefix. May be called more than once, before anything
   // else.
   absl::Status Restore(const std::vector<std::string>& keys, const std::vector<std::string>& rows);

@@ -213,7 +213,7 @@ absl::StatusOr<Progress> WatermarkOverOperator::ProcessBarrier(const Barrier& ba
   if (!(barrier.checkpoint || barrier.final) || context_->state == nullptr) {
     return Progress::kDone;
   }
-  std::vector<StateEntry> entries;
+  StateEntries entries;
   const uint32_t num_shards = context_->state->num_shards();
   MR_RETURN_IF_ERROR(pending_.AppendEntries(kPendingEntry, num_shards, &entries));
   MR_RETURN_IF_ERROR(history_.AppendEntries(num_shards, functions_, reach_, watermark_, &entries));

@@ -120,6 +120,22 @@ TEST(HashAggregateOperator, FirstHalfPassesRowsThroughWhenTheyDoNotCombine) {
   EXPECT_TRUE(first_half.Take().empty());
 }
 
+// Each epoch ends long before there are enough rows to decide.
+TEST(HashAggregateOperator, FirstHalfPassesRowsThroughWhenTheyDoNotCombineWithinEpochs) {
+  v1::PlanNode node = KeyedNode(v1::AGGREGATE_PHASE_PARTIAL, false, false);
+  node.mutable_hash_aggregate()->set_streaming(true);
+  OperatorHarness first_half(HashAggregateOperator::Create(node));
+  std::string rows;
+  for (int i = 0; i < 50'000; ++i) absl::StrAppend(&rows, "k", i, " 1 | ");
+  for (int epoch = 0; epoch < 12; ++epoch) {
+    first_half.Push(In(rows));
+    first_half.Barrier();
+  }
+  first_half.Take();
+  first_half.Push(In("k1 5 | k1 6"));
+  EXPECT_EQ(RowsOf(first_half.Take()), (Rows{"k1 1 5 1 5", "k1 1 6 1 6"}));
+}
+
 TEST(HashAggregateOperator, GoesOnWhenTheOutputWasFull) {
   OperatorHarness harness(HashAggregateOperator::Create(KeyedNode()));
   harness.set_room(1);

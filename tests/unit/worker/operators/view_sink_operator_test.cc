@@ -68,7 +68,7 @@ class GatedStore final : public TaskStateStore {
   explicit GatedStore(MemoryStateStore& store) : store_(store) {}
   Gate gate;
 
-  absl::Status Write(uint32_t node_id, std::vector<StateEntry> entries) override {
+  absl::Status Write(uint32_t node_id, StateEntries entries) override {
     return store_.Write(node_id, std::move(entries));
   }
   std::unique_ptr<StateCursor> Read(uint32_t node_id) override {

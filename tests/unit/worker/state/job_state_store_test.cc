@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -28,6 +29,28 @@ using ::testing::UnorderedElementsAre;
 
 constexpr uint32_t kNumShards = 8;
 constexpr uint32_t kNode = 7;
+
+// What a test writes: a value, a deletion, or something to add.
+struct Change {
+  uint32_t shard;
+  std::string key;
+  std::optional<std::string> value;
+  std::optional<int64_t> add = std::nullopt;
+};
+
+absl::Status Write(TaskStateStore& store, uint32_t node, const std::vector<Change>& changes) {
+  StateEntries entries;
+  for (const Change& change : changes) {
+    if (change.add.has_value()) {
+      entries.Add(change.shard, {change.key}, *change.add);
+    } else if (change.value.has_value()) {
+      entries.Put(change.shard, {change.key}, {*change.value});
+    } else {
+      entries.Delete(change.shard, {change.key});
+    }
+  }
+  return store.Write(node, std::move(entries));
+}
 
 class JobStateStoreTest : public testing::Test {
  protected:
@@ -87,6 +110,74 @@ class JobStateStoreTest : public testing::Test {
   StateResources resources_{8 << 20, 8 << 20};
 };
 
+// So many entries that they become a file at once; later ones lie over those before.
+TEST_F(JobStateStoreTest, RestoresManyEntriesAndWhatWasWrittenOverThem) {
+  constexpr int kEntries = 40'000;
+  const auto key_of = [](int i) { return "key " + std::to_string(i); };
+  std::map<std::string, std::string> expected;
+  v1::CheckpointManifest manifest;
+  {
+    auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
+    auto task = store->ForTask(0, 0);
+    StateEntries first;
+    StateEntries second;
+    for (int i = 0; i < kEntries; ++i) {
+      const uint32_t shard = 1 + static_cast<uint32_t>(i % 2);
+      const std::string place = std::to_string(shard) + "/" + key_of(i);
+      first.Put(shard, {key_of(i)}, {"first ", std::to_string(i)});
+      expected[place] = "first " + std::to_string(i);
+      if (i % 8 < 2) continue;
+      if (i % 8 < 4) {
+        second.Delete(shard, {key_of(i)});
+        expected.erase(place);
+      } else {
+        second.Put(shard, {key_of(i)}, {"second"});
+        expected[place] = "second";
+      }
+    }
+    ASSERT_TRUE(Write(*task, kNode, {{1, key_of(0), "before"}, {1, "z", "stays"}}).ok());
+    ASSERT_TRUE(task->Write(kNode, std::move(first)).ok());
+    v1::CheckpointManifest ignored;
+    MustCheckpoint(*store, 10, &ignored);
+    ASSERT_TRUE(task->Write(kNode, std::move(second)).ok());
+    ASSERT_TRUE(Write(*task, kNode, {{1, key_of(4), "third"}}).ok());
+    expected["1/z"] = "stays";
+    expected["1/" + key_of(4)] = "third";
+    EXPECT_EQ(Contents(*task), expected);
+    MustCheckpoint(*store, 20, &manifest);
+  }
+  auto restored = MustOpen(Options(2, 2, {{0, 0, 0, kNumShards}}), &manifest);
+  auto task = restored->ForTask(0, 0);
+  EXPECT_EQ(Contents(*task), expected);
+  // What is written after a restore is newer than all that came with it.
+  StateEntries third;
+  for (int i = 0; i < kEntries; ++i) {
+    const uint32_t shard = 1 + static_cast<uint32_t>(i % 2);
+    third.Put(shard, {key_of(i)}, {"third"});
+    expected[std::to_string(shard) + "/" + key_of(i)] = "third";
+  }
+  ASSERT_TRUE(task->Write(kNode, std::move(third)).ok());
+  EXPECT_EQ(Contents(*task), expected);
+}
+
+TEST_F(JobStateStoreTest, AddsUpManyCounters) {
+  constexpr int kEntries = 20'000;
+  v1::CheckpointManifest manifest;
+  {
+    auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
+    for (const int64_t count : {3, -1}) {
+      StateEntries entries;
+      for (int i = 0; i < kEntries; ++i) entries.Add(1, {std::to_string(i)}, count);
+      ASSERT_TRUE(store->ForTask(0, 0)->Write(kNode, std::move(entries)).ok());
+    }
+    MustCheckpoint(*store, 10, &manifest);
+  }
+  auto restored = MustOpen(Options(2, 2, {{0, 0, 0, kNumShards}}), &manifest);
+  const auto contents = Contents(*restored->ForTask(0, 0));
+  EXPECT_EQ(contents.size(), static_cast<size_t>(kEntries));
+  for (const auto& [key, value] : contents) ASSERT_EQ(StateCounter(value), 2) << key;
+}
+
 TEST_F(JobStateStoreTest, StartsEmpty) {
   auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
   EXPECT_THAT(Contents(*store->ForTask(0, 0)), IsEmpty());
@@ -97,10 +188,10 @@ TEST_F(JobStateStoreTest, RestoresWhatWasWrittenBeforeTheCheckpointOnly) {
   {
     auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
     auto task = store->ForTask(0, 0);
-    ASSERT_TRUE(task->Write(kNode, {{5, "b", "2"}, {1, "a", "1"}, {1, "gone", "x"}}).ok());
-    ASSERT_TRUE(task->Write(kNode, {{1, "gone", std::nullopt}}).ok());
+    ASSERT_TRUE(Write(*task, kNode, {{5, "b", "2"}, {1, "a", "1"}, {1, "gone", "x"}}).ok());
+    ASSERT_TRUE(Write(*task, kNode, {{1, "gone", std::nullopt}}).ok());
     MustCheckpoint(*store, 10, &manifest);
-    ASSERT_TRUE(task->Write(kNode, {{1, "a", "later"}, {2, "c", "later"}}).ok());
+    ASSERT_TRUE(Write(*task, kNode, {{1, "a", "later"}, {2, "c", "later"}}).ok());
   }
   auto restored = MustOpen(Options(1, 2, {{0, 0, 0, kNumShards}}), &manifest);
   EXPECT_THAT(Contents(*restored->ForTask(0, 0)), ElementsAre(Pair("1/a", "1"), Pair("5/b", "2")));
@@ -110,9 +201,9 @@ TEST_F(JobStateStoreTest, KeepsFragmentsAndOperatorsApart) {
   auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}, {1, 0, 0, kNumShards}}));
   auto first = store->ForTask(0, 0);
   auto second = store->ForTask(1, 0);
-  ASSERT_TRUE(first->Write(kNode, {{3, "k", "first"}}).ok());
-  ASSERT_TRUE(second->Write(kNode, {{3, "k", "second"}}).ok());
-  ASSERT_TRUE(second->Write(kNode + 1, {{3, "k", "other"}}).ok());
+  ASSERT_TRUE(Write(*first, kNode, {{3, "k", "first"}}).ok());
+  ASSERT_TRUE(Write(*second, kNode, {{3, "k", "second"}}).ok());
+  ASSERT_TRUE(Write(*second, kNode + 1, {{3, "k", "other"}}).ok());
   EXPECT_THAT(Contents(*first), ElementsAre(Pair("3/k", "first")));
   EXPECT_THAT(Contents(*second), ElementsAre(Pair("3/k", "second")));
 }
@@ -123,7 +214,7 @@ TEST_F(JobStateStoreTest, MovesShardsWhenTheNumberOfWorkersChanges) {
     const uint32_t first = (worker - 1) * 4;
     auto store = MustOpen(Options(worker, 1, {{0, worker - 1, first, 4}}));
     auto task = store->ForTask(0, worker - 1);
-    ASSERT_TRUE(task->Write(kNode, {{first, "low", "x"}, {first + 3, "high", "y"}}).ok());
+    ASSERT_TRUE(Write(*task, kNode, {{first, "low", "x"}, {first + 3, "high", "y"}}).ok());
     MustCheckpoint(*store, 20, &manifest);
   }
   auto whole = MustOpen(Options(9, 2, {{0, 0, 0, kNumShards}}), &manifest);
@@ -138,10 +229,10 @@ TEST_F(JobStateStoreTest, MovesShardsWhenTheNumberOfWorkersChanges) {
 TEST_F(JobStateStoreTest, UploadsAnImmutableFileOnce) {
   auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
   auto task = store->ForTask(0, 0);
-  ASSERT_TRUE(task->Write(kNode, {{1, "a", std::string(10000, 'x')}}).ok());
+  ASSERT_TRUE(Write(*task, kNode, {{1, "a", std::string(10000, 'x')}}).ok());
   v1::CheckpointManifest first;
   MustCheckpoint(*store, 1, &first);
-  ASSERT_TRUE(task->Write(kNode, {{2, "b", "1"}}).ok());
+  ASSERT_TRUE(Write(*task, kNode, {{2, "b", "1"}}).ok());
   v1::CheckpointManifest second;
   MustCheckpoint(*store, 2, &second);
   std::map<std::string, int> sst_files;
@@ -158,7 +249,7 @@ TEST_F(JobStateStoreTest, GathersTheFragmentsOfOneShardFromSeveralWorkers) {
   for (uint32_t worker : {1u, 2u}) {
     auto store = MustOpen(Options(worker, 1, {{worker, 0, 0, kNumShards}}));
     ASSERT_TRUE(
-        store->ForTask(worker, 0)->Write(kNode, {{3, "k", "of " + std::to_string(worker)}}).ok());
+        Write(*store->ForTask(worker, 0), kNode, {{3, "k", "of " + std::to_string(worker)}}).ok());
     MustCheckpoint(*store, 20, &manifest);
   }
   auto both = MustOpen(Options(3, 2, {{1, 0, 0, kNumShards}, {2, 0, 0, kNumShards}}), &manifest);
@@ -170,7 +261,7 @@ TEST_F(JobStateStoreTest, ARestoredStateIsNotUploadedAgain) {
   v1::CheckpointManifest first;
   {
     auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
-    ASSERT_TRUE(store->ForTask(0, 0)->Write(kNode, {{1, "a", "1"}, {6, "b", "2"}}).ok());
+    ASSERT_TRUE(Write(*store->ForTask(0, 0), kNode, {{1, "a", "1"}, {6, "b", "2"}}).ok());
     MustCheckpoint(*store, 10, &first);
   }
   ASSERT_EQ(first.files_size(), 2);
@@ -180,7 +271,7 @@ TEST_F(JobStateStoreTest, ARestoredStateIsNotUploadedAgain) {
     MustCheckpoint(*store, 20, &second);
     EXPECT_EQ(PathsOf(second), PathsOf(first));
     second.Clear();
-    ASSERT_TRUE(store->ForTask(0, 0)->Write(kNode, {{6, "b", "3"}}).ok());
+    ASSERT_TRUE(Write(*store->ForTask(0, 0), kNode, {{6, "b", "3"}}).ok());
     MustCheckpoint(*store, 21, &second);
     EXPECT_EQ(second.files_size(), 3);
     for (const auto& file : second.files()) EXPECT_EQ(file.worker_id(), 2u);
@@ -200,12 +291,12 @@ TEST_F(JobStateStoreTest, AFailedUploadChangesNothingAndTheNextCheckpointHasAll)
                             nullptr, resources_, disk);
     ASSERT_TRUE(opened.ok()) << opened.status();
     auto task = (*opened)->ForTask(0, 0);
-    ASSERT_TRUE(task->Write(kNode, {{1, "a", "1"}, {2, "b", "2"}}).ok());
+    ASSERT_TRUE(Write(*task, kNode, {{1, "a", "1"}, {2, "b", "2"}}).ok());
     disk.FailAt(failing);
     const bool failed = !(*opened)->Checkpoint().ok();
     failures += failed ? 1 : 0;
     if (!failed) disk.FailAt(-1);
-    ASSERT_TRUE(task->Write(kNode, {{3, "c", "3"}}).ok());
+    ASSERT_TRUE(Write(*task, kNode, {{3, "c", "3"}}).ok());
     v1::CheckpointManifest manifest;
     MustCheckpoint(**opened, 2, &manifest);
     // What the manifest names is durable: its folder was synced after the last file came into it.
@@ -219,7 +310,7 @@ TEST_F(JobStateStoreTest, AFailedUploadChangesNothingAndTheNextCheckpointHasAll)
 
 TEST_F(JobStateStoreTest, ACheckpointThatIsOvertakenStops) {
   auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
-  ASSERT_TRUE(store->ForTask(0, 0)->Write(kNode, {{1, "a", "1"}}).ok());
+  ASSERT_TRUE(Write(*store->ForTask(0, 0), kNode, {{1, "a", "1"}}).ok());
   EXPECT_EQ(GetErrorDetail(store->Checkpoint([] { return true; }).status()).state,
             SqlState::kQueryCanceled);
   v1::CheckpointManifest manifest;
@@ -231,7 +322,7 @@ TEST_F(JobStateStoreTest, ARestoreStopsWhenItsAttemptIsCancelled) {
   v1::CheckpointManifest manifest;
   {
     auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
-    ASSERT_TRUE(store->ForTask(0, 0)->Write(kNode, {{1, "a", "1"}}).ok());
+    ASSERT_TRUE(Write(*store->ForTask(0, 0), kNode, {{1, "a", "1"}}).ok());
     MustCheckpoint(*store, 1, &manifest);
   }
   auto stop = std::make_shared<std::atomic<bool>>(true);
@@ -254,7 +345,7 @@ TEST_F(JobStateStoreTest, ARestoreStopsWhenItsAttemptIsCancelled) {
 TEST_F(JobStateStoreTest, ACursorShowsWhatWasThereWhenItWasMade) {
   auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
   auto task = store->ForTask(0, 0);
-  ASSERT_TRUE(task->Write(kNode, {{1, "a", "1"}, {1, "b", "2"}, {4, "c", "3"}}).ok());
+  ASSERT_TRUE(Write(*task, kNode, {{1, "a", "1"}, {1, "b", "2"}, {4, "c", "3"}}).ok());
   auto cursor = task->Read(kNode);
   std::vector<std::string> seen;
   const auto visit = [&](uint32_t shard, absl::string_view key, absl::string_view value) {
@@ -262,7 +353,7 @@ TEST_F(JobStateStoreTest, ACursorShowsWhatWasThereWhenItWasMade) {
     return absl::OkStatus();
   };
   ASSERT_TRUE(*cursor->Next(1, visit));
-  ASSERT_TRUE(task->Write(kNode, {{1, "b", "new"}, {4, "c", std::nullopt}, {5, "d", "new"}}).ok());
+  ASSERT_TRUE(Write(*task, kNode, {{1, "b", "new"}, {4, "c", std::nullopt}, {5, "d", "new"}}).ok());
   while (*cursor->Next(1, visit)) continue;
   EXPECT_THAT(seen, ElementsAre("1a1", "1b2", "4c3"));
   EXPECT_EQ(Contents(*task).size(), 3u);
@@ -271,8 +362,8 @@ TEST_F(JobStateStoreTest, ACursorShowsWhatWasThereWhenItWasMade) {
 TEST_F(JobStateStoreTest, LooksUpSingleEntries) {
   auto store = MustOpen(Options(1, 1, {{0, 0, 2, 4}}));
   auto task = store->ForTask(0, 0);
-  ASSERT_TRUE(task->Write(kNode, {{3, "a", "1"}, {5, "b", "2"}, {4, "gone", "x"}}).ok());
-  ASSERT_TRUE(task->Write(kNode, {{4, "gone", std::nullopt}}).ok());
+  ASSERT_TRUE(Write(*task, kNode, {{3, "a", "1"}, {5, "b", "2"}, {4, "gone", "x"}}).ok());
+  ASSERT_TRUE(Write(*task, kNode, {{4, "gone", std::nullopt}}).ok());
   std::vector<std::optional<std::string>> values;
   ASSERT_TRUE(
       task->Get(kNode, {{5, "b"}, {3, "other"}, {4, "gone"}, {3, "a"}, {2, "a"}}, &values).ok());
@@ -287,12 +378,12 @@ TEST_F(JobStateStoreTest, AddsToCounters) {
     auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
     auto task = store->ForTask(0, 0);
     ASSERT_TRUE(
-        task->Write(kNode, {{1, "row", std::nullopt, 3}, {1, "row", std::nullopt, -1}}).ok());
+        Write(*task, kNode, {{1, "row", std::nullopt, 3}, {1, "row", std::nullopt, -1}}).ok());
     MustCheckpoint(*store, 1, &manifest);
   }
   auto store = MustOpen(Options(1, 2, {{0, 0, 0, kNumShards}}), &manifest);
   auto task = store->ForTask(0, 0);
-  ASSERT_TRUE(task->Write(kNode, {{1, "row", std::nullopt, 5}}).ok());
+  ASSERT_TRUE(Write(*task, kNode, {{1, "row", std::nullopt, 5}}).ok());
   for (const auto& [key, value] : Contents(*task)) EXPECT_EQ(StateCounter(value), 7) << key;
   EXPECT_EQ(Contents(*task).size(), 1);
 }
@@ -301,7 +392,7 @@ TEST_F(JobStateStoreTest, RefusesADamagedCheckpoint) {
   v1::CheckpointManifest manifest;
   {
     auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
-    ASSERT_TRUE(store->ForTask(0, 0)->Write(kNode, {{1, "a", "1"}}).ok());
+    ASSERT_TRUE(Write(*store->ForTask(0, 0), kNode, {{1, "a", "1"}}).ok());
     MustCheckpoint(*store, 1, &manifest);
   }
   for (const auto& file : manifest.files()) {
@@ -318,9 +409,9 @@ TEST_F(JobStateStoreTest, RefusesADamagedCheckpoint) {
 TEST_F(JobStateStoreTest, RefusesAShardOfAnotherTask) {
   auto store = MustOpen(Options(1, 1, {{0, 0, 2, 2}}));
   auto task = store->ForTask(0, 0);
-  EXPECT_EQ(GetErrorDetail(task->Write(kNode, {{6, "a", "1"}})).state, SqlState::kInternalError);
+  EXPECT_EQ(GetErrorDetail(Write(*task, kNode, {{6, "a", "1"}})).state, SqlState::kInternalError);
   // What belongs to no shard goes to the task's first one.
-  EXPECT_TRUE(task->Write(kNode, {{0, "watermark", "1"}}).ok());
+  EXPECT_TRUE(Write(*task, kNode, {{0, "watermark", "1"}}).ok());
   EXPECT_THAT(Contents(*task), ElementsAre(Pair("2/watermark", "1")));
 }
 

@@ -35,7 +35,7 @@ Batch Changes(const std::vector<Change>& changes) {
 class MemoryViewStoreTest : public testing::Test {
  protected:
   MemoryViewStoreTest() {
-    EXPECT_TRUE(store_.Open(kPart, {SqlType::Of(TypeId::kInt64)}, Epoch(0)).ok());
+    EXPECT_TRUE(store_.Open(kPart, {{SqlType::Of(TypeId::kInt64)}, {}}, Epoch(0)).ok());
   }
 
   void Seal(uint64_t epoch, const std::vector<Change>& changes) {
@@ -133,6 +133,63 @@ TEST_F(MemoryViewStoreTest, AgreesWithAModelWhileFolding) {
   }
 }
 
+// A view with a key: of each key the row that it has at the epoch.
+TEST(KeyedViewTest, AgreesWithAModelWhileFolding) {
+  MemoryViewStore store;
+  const SqlType bigint = SqlType::Of(TypeId::kInt64);
+  ASSERT_TRUE(store.Open(kPart, {{bigint, bigint}, {0}}, Epoch(0)).ok());
+  const auto rows_at = [&](uint64_t epoch) {
+    std::multimap<int64_t, int64_t> rows;
+    auto batches = store.Read(kPart, Epoch(epoch));
+    EXPECT_TRUE(batches.ok()) << batches.status();
+    for (const Batch& batch : *batches) {
+      const auto& keys = static_cast<const arrow::Int64Array&>(*batch.column(0));
+      const auto& values = static_cast<const arrow::Int64Array&>(*batch.column(1));
+      for (int64_t i = 0; i < keys.length(); ++i) rows.emplace(keys.Value(i), values.Value(i));
+    }
+    return rows;
+  };
+  std::mt19937 random(7);
+  std::map<uint64_t, std::map<int64_t, int64_t>> model;
+  std::map<int64_t, int64_t> now;
+  for (uint64_t epoch = 1; epoch <= 300; ++epoch) {
+    // Most epochs change little, so that deltas are merged; some change everything.
+    const int64_t last_key = random() % 16 == 0 ? 200 : 10;
+    std::vector<int64_t> columns[3];
+    const auto change = [&](int64_t key, int64_t value, int64_t weight) {
+      columns[0].push_back(key);
+      columns[1].push_back(value);
+      columns[2].push_back(weight);
+    };
+    for (int64_t key = 0; key < last_key; ++key) {
+      const auto it = now.find(key);
+      const bool stays = random() % 4 != 0;
+      const auto value = static_cast<int64_t>(epoch);
+      if (stays && random() % 2 == 0) change(key, value, 1);
+      const bool added = !columns[0].empty() && columns[0].back() == key;
+      if (it != now.end() && (added || !stays)) change(key, it->second, -1);
+      if (added) now[key] = value;
+      if (!added && !stays) now.erase(key);
+    }
+    const auto num_rows = static_cast<int64_t>(columns[0].size());
+    std::vector<std::shared_ptr<arrow::Array>> arrays;
+    for (auto& column : columns) {
+      arrays.push_back(std::make_shared<arrow::Int64Array>(
+          num_rows, arrow::Buffer::FromVector(std::move(column))));
+    }
+    const Batch batch({arrays[0], arrays[1]}, num_rows,
+                      std::static_pointer_cast<arrow::Int64Array>(arrays[2]));
+    ASSERT_TRUE(store.Seal(kPart, Epoch(epoch), {batch}).ok());
+    model[epoch] = now;
+    const uint64_t oldest = epoch > 3 ? epoch - 3 : 1;
+    store.Publish(kPart.job, kPart.attempt, Epoch(epoch), Epoch(oldest));
+    for (const uint64_t read : {epoch, oldest}) {
+      const std::multimap<int64_t, int64_t> expected(model[read].begin(), model[read].end());
+      EXPECT_EQ(rows_at(read), expected) << read << " in " << epoch;
+    }
+  }
+}
+
 // I11: a large view with small changes is not copied again and again.
 TEST_F(MemoryViewStoreTest, FoldingCostGrowsWithChangesNotWithTheView) {
   std::vector<Change> rows;
@@ -151,7 +208,7 @@ TEST_F(MemoryViewStoreTest, FoldingCostGrowsWithChangesNotWithTheView) {
 
 TEST(LoadingViewTest, SealsOverRowsThatAreStillBeingRead) {
   MemoryViewStore store;
-  ASSERT_TRUE(store.OpenLoading(kPart, {SqlType::Of(TypeId::kInt64)}, Epoch(5)).ok());
+  ASSERT_TRUE(store.OpenLoading(kPart, {{SqlType::Of(TypeId::kInt64)}, {}}, Epoch(5)).ok());
   // More than half of what will come, so that it would be folded at once.
   ASSERT_TRUE(store.Seal(kPart, Epoch(6), {Changes({{1, -1}, {3, 1}})}).ok());
   store.Publish(kPart.job, kPart.attempt, Epoch(6), Epoch(6));

@@ -154,6 +154,35 @@ TEST_F(ParquetSourceTest, LowCardinalityTextComesAsDictionary) {
   EXPECT_EQ((*rows)[19'998], "a|value number 19998");
 }
 
+// The dictionary is too large to be copied into every batch of the usual size.
+TEST_F(ParquetSourceTest, BatchesShareALargeDictionary) {
+  constexpr int kValues = 2'000;
+  std::vector<std::string> texts;
+  for (int i = 0; i < 10 * kValues; ++i) {
+    texts.push_back(absl::StrCat("a value with the number ", i % kValues));
+  }
+  WriteFile({{"t", Texts(texts)}}, 10 * kValues);
+  const Scan scan = TableOf({{"t", Type(TypeId::kText)}});
+  auto source = *MakeSource(scan);
+  ASSERT_OK(source->Open(Splits(scan)->front()));
+  const arrow::ArrayData* dictionary = nullptr;
+  int num_batches = 0;
+  while (true) {
+    Batch batch;
+    auto polled = source->Poll(PollBudget(), &batch);
+    ASSERT_OK(polled);
+    if (*polled == PollResult::kEnd) break;
+    EXPECT_LE(batch.num_rows(), kTargetBatchRows);
+    ASSERT_EQ(batch.column(0)->type_id(), arrow::Type::DICTIONARY);
+    const arrow::ArrayData* own = batch.column(0)->data()->dictionary.get();
+    EXPECT_TRUE(dictionary == nullptr || dictionary == own);
+    dictionary = own;
+    ++num_batches;
+  }
+  EXPECT_EQ(num_batches, 3);
+  EXPECT_EQ((*Read(scan))[19'999], "a value with the number 1999");
+}
+
 TEST_F(ParquetSourceTest, ReadsOtherStringLayouts) {
   arrow::LargeStringBuilder large_builder;
   ASSERT_TRUE(large_builder.AppendValues({"l1", "l2"}).ok());

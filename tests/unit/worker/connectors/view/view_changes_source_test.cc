@@ -35,7 +35,7 @@ Batch Changes(const std::vector<int64_t>& values, const std::vector<int64_t>& we
 class ViewChangesSourceTest : public testing::Test {
  protected:
   ViewChangesSourceTest() {
-    EXPECT_TRUE(store_.Open(kPart, {SqlType::Of(TypeId::kInt64)}, Epoch(0)).ok());
+    EXPECT_TRUE(store_.Open(kPart, {{SqlType::Of(TypeId::kInt64)}, {}}, Epoch(0)).ok());
     EXPECT_TRUE(store_.Seal(kPart, Epoch(5), {Changes({1, 2}, {1, 1})}).ok());
     EXPECT_TRUE(store_.Seal(kPart, Epoch(7), {Changes({1, 3}, {-1, 2})}).ok());
   }

@@ -31,7 +31,7 @@ class ViewSourceTest : public testing::Test {
  protected:
   ViewSourceTest() {
     const SqlType bigint = SqlType::Of(TypeId::kInt64);
-    EXPECT_TRUE(store_.Open(kViewPart, {bigint, bigint}, Epoch(0)).ok());
+    EXPECT_TRUE(store_.Open(kViewPart, {{bigint, bigint}, {}}, Epoch(0)).ok());
     EXPECT_TRUE(store_.Seal(kViewPart, Epoch(1), {Rows({1, 2, 3})}).ok());
     EXPECT_TRUE(store_.Seal(kViewPart, Epoch(2), {Rows({4})}).ok());
     split_.set_id(9);
