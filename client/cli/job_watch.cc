@@ -37,7 +37,7 @@ absl::string_view Cut(absl::string_view text, int characters) {
   return text;
 }
 
-bool AtItsEnd(const v1::JobStatus& job) { return job.state() >= v1::JOB_STATE_FINISHED; }
+bool IsOver(const v1::JobStatus& job) { return job.state() >= v1::JOB_STATE_FINISHED; }
 
 }  // namespace
 
@@ -82,9 +82,6 @@ void JobWatch::Show(const v1::JobStatus& job) {
   } else if (terminal_ && !IsOver(job)) {
     std::fputs(ScreenText(JobText(job), SizeOf(out_)).c_str(), out_);
   } else if (IsOver(job)) {
-  } else if (terminal_ && !AtItsEnd(job)) {
-    std::fputs(ScreenText(JobText(job), SizeOf(out_)).c_str(), out_);
-  } else if (AtItsEnd(job)) {
     // The whole of it, also what a screen has no room for.
     if (terminal_) std::fputs(absl::StrCat(kHome, kClearToScreenEnd).c_str(), out_);
     std::fputs(JobText(job).c_str(), out_);

@@ -317,7 +317,6 @@ absl::Status SubscribeStatement::OnBrokenRead(const absl::Status& error, bool ro
   // After a restart the rows of views are still being loaded for a while.
   const bool loading = GetErrorDetail(error).state == SqlState::kObjectNotInPrerequisiteState;
   if (!loading && ++broken_reads_ > kBrokenReadsMax) return error;
-  const auto patience_until = std::chrono::steady_clock::now() + kSubscribePause;
   const auto patience_until = std::chrono::steady_clock::now() + kBrokenReadPause;
   return parts_.streams
       .AwaitChanges(

@@ -280,11 +280,6 @@ absl::StatusOr<std::vector<Batch>> MemoryViewStore::ReadChanges(const ViewPart& 
   size_t num_deltas = 0;
   {
     MutexLock lock(found->mutex);
-    // What has changed since is there, whatever it has changed.
-    if (found->loading && from_the_beginning) {
-      return MakeError(SqlState::kObjectNotInPrerequisiteState,
-                       absl::StrCat("view ", part.view.value(), " is being loaded"));
-    }
     if (after < found->base_epoch) {
       return MakeError(
           SqlState::kInvalidParameterValue,
