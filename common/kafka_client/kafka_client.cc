@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 
+#include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -78,15 +79,41 @@ void DropLog(const rd_kafka_t*, int, const char*, const char*) {}
 
 }  // namespace
 
+struct KafkaClient::Shared {
+  explicit Shared(AddressPolicy address_policy) : policy(std::move(address_policy)) {}
+
+  void Note(absl::string_view text) {
+    MutexLock lock(mutex);
+    ++num_troubles;
+    trouble = std::string(text);
+  }
+  std::string Trouble() {
+    MutexLock lock(mutex);
+    return refused.empty() ? trouble : refused;
+  }
+
+  const AddressPolicy policy;
+  // Of the thread that calls Serve.
+  KafkaDeliveryListener* listener = nullptr;
+  Mutex mutex;
+  std::string trouble ABSL_GUARDED_BY(mutex);
+  uint64_t num_troubles ABSL_GUARDED_BY(mutex) = 0;
+  // A refused address stays one: it is not forgotten when another broker answers.
+  std::string refused ABSL_GUARDED_BY(mutex);
+  absl::Status fatal ABSL_GUARDED_BY(mutex);
+};
+
+KafkaClient::KafkaClient(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+
 absl::StatusOr<std::unique_ptr<KafkaClient>> KafkaClient::Create(KafkaRole role,
                                                                  const KafkaOptions& options,
                                                                  const AddressPolicy& policy,
                                                                  KafkaDeliveryListener* listener) {
   for (const std::string& broker : options.brokers) MR_RETURN_IF_ERROR(policy.Check(broker));
   MR_ASSIGN_OR_RETURN(ConfPtr conf, MakeConf(role, options));
-  std::unique_ptr<KafkaClient> client(new KafkaClient(policy));
-  client->listener_ = listener;
-  rd_kafka_conf_set_opaque(conf.get(), client.get());
+  std::unique_ptr<KafkaClient> client(new KafkaClient(std::make_shared<Shared>(policy)));
+  client->shared_->listener = listener;
+  rd_kafka_conf_set_opaque(conf.get(), client->shared_.get());
   rd_kafka_conf_set_log_cb(conf.get(), DropLog);
   rd_kafka_conf_set_error_cb(conf.get(), OnError);
   rd_kafka_conf_set_resolve_cb(conf.get(), Resolve);
@@ -104,38 +131,31 @@ absl::StatusOr<std::unique_ptr<KafkaClient>> KafkaClient::Create(KafkaRole role,
 
 KafkaClient::~KafkaClient() {
   if (handle_ == nullptr) return;
+  shared_->listener = nullptr;
   if (rd_kafka_type(handle_) == RD_KAFKA_PRODUCER) {
-    listener_ = nullptr;
     rd_kafka_purge(handle_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_poll(handle_, 0);
   }
-  rd_kafka_destroy(handle_);
+  std::thread([handle = handle_, shared = shared_] { rd_kafka_destroy(handle); }).detach();
 }
 
-std::string KafkaClient::trouble() const {
-  MutexLock lock(mutex_);
-  return refused_.empty() ? trouble_ : refused_;
-}
+std::string KafkaClient::trouble() const { return shared_->Trouble(); }
 
 void KafkaClient::ClearTrouble() {
-  MutexLock lock(mutex_);
-  trouble_.clear();
+  MutexLock lock(shared_->mutex);
+  shared_->trouble.clear();
 }
 
 uint64_t KafkaClient::num_troubles() const {
-  MutexLock lock(mutex_);
-  return num_troubles_;
+  MutexLock lock(shared_->mutex);
+  return shared_->num_troubles;
 }
 
-void KafkaClient::NoteTrouble(absl::string_view text) {
-  MutexLock lock(mutex_);
-  ++num_troubles_;
-  trouble_ = std::string(text);
-}
+void KafkaClient::NoteTrouble(absl::string_view text) { shared_->Note(text); }
 
 absl::Status KafkaClient::fatal_error() const {
-  MutexLock lock(mutex_);
-  return fatal_;
+  MutexLock lock(shared_->mutex);
+  return shared_->fatal;
 }
 
 // The one way to an address, for the brokers of the definition and for those that they advertise.
@@ -146,37 +166,37 @@ int KafkaClient::Resolve(const char* node, const char* service, const struct add
     freeaddrinfo(*res);
     return 0;
   }
-  auto& self = *static_cast<KafkaClient*>(opaque);
+  auto& shared = *static_cast<Shared*>(opaque);
   const absl::string_view host(node == nullptr ? "" : node);
   const std::string address =
       absl::StrCat(absl::StrContains(host, ':') ? absl::StrCat("[", host, "]") : std::string(host),
                    ":", service == nullptr ? "0" : service);
-  if (const absl::Status allowed = self.policy_.Check(address); !allowed.ok()) {
-    MutexLock lock(self.mutex_);
-    ++self.num_troubles_;
-    self.refused_ = std::string(allowed.message());
+  if (const absl::Status allowed = shared.policy.Check(address); !allowed.ok()) {
+    MutexLock lock(shared.mutex);
+    ++shared.num_troubles;
+    shared.refused = std::string(allowed.message());
     return EAI_FAIL;
   }
   return getaddrinfo(node, service, hints, res);
 }
 
 void KafkaClient::OnError(rd_kafka_t* handle, int error, const char* reason, void* opaque) {
-  auto& self = *static_cast<KafkaClient*>(opaque);
+  auto& shared = *static_cast<Shared*>(opaque);
   if (error == RD_KAFKA_RESP_ERR__FATAL) {
     char text[512] = {};
     const rd_kafka_resp_err_t cause = rd_kafka_fatal_error(handle, text, sizeof(text));
-    MutexLock lock(self.mutex_);
-    self.fatal_ = FromKafka(cause, text);
+    MutexLock lock(shared.mutex);
+    shared.fatal = FromKafka(cause, text);
     return;
   }
   // Says only that all others have failed, too.
-  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !self.trouble().empty()) return;
-  self.NoteTrouble(reason);
+  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !shared.Trouble().empty()) return;
+  shared.Note(reason);
 }
 
 void KafkaClient::OnDelivered(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
-  auto& self = *static_cast<KafkaClient*>(opaque);
-  if (self.listener_ != nullptr) self.listener_->OnDelivered(*message);
+  auto& shared = *static_cast<Shared*>(opaque);
+  if (shared.listener != nullptr) shared.listener->OnDelivered(*message);
 }
 
 absl::Status FromKafka(rd_kafka_resp_err_t error, absl::string_view message) {

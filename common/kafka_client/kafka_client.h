@@ -36,7 +36,8 @@ class KafkaClient {
   static absl::StatusOr<std::unique_ptr<KafkaClient>> Create(
       KafkaRole role, const KafkaOptions& options, const AddressPolicy& policy,
       KafkaDeliveryListener* listener = nullptr);
-  // Drops what is under way. Waits for librdkafka's threads.
+  // Drops what is under way, and does not wait for librdkafka, which comes to no end by itself when
+  // a topic that was read has been deleted: a thread of its own takes it down.
   ~KafkaClient();
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;
@@ -58,23 +59,18 @@ class KafkaClient {
   absl::Status fatal_error() const;
 
  private:
-  explicit KafkaClient(AddressPolicy policy) : policy_(std::move(policy)) {}
+  // What librdkafka's callbacks use: lives until it is down.
+  struct Shared;
+
+  explicit KafkaClient(std::shared_ptr<Shared> shared);
 
   static int Resolve(const char* node, const char* service, const struct addrinfo* hints,
                      struct addrinfo** res, void* opaque);
   static void OnError(rd_kafka_t* handle, int error, const char* reason, void* opaque);
   static void OnDelivered(rd_kafka_t* handle, const rd_kafka_message_t* message, void* opaque);
 
-  const AddressPolicy policy_;
-  KafkaDeliveryListener* listener_ = nullptr;
+  const std::shared_ptr<Shared> shared_;
   rd_kafka_t* handle_ = nullptr;
-
-  mutable Mutex mutex_;
-  std::string trouble_ ABSL_GUARDED_BY(mutex_);
-  uint64_t num_troubles_ ABSL_GUARDED_BY(mutex_) = 0;
-  // A refused address stays one: it is not forgotten when another broker answers.
-  std::string refused_ ABSL_GUARDED_BY(mutex_);
-  absl::Status fatal_ ABSL_GUARDED_BY(mutex_);
 };
 
 // An error of librdkafka as one of ours. Blame and retry follow from the code: what goes away by

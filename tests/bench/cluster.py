@@ -16,7 +16,7 @@ import tempfile
 
 from harness import Figure, finish, options, print_load
 
-SCRIPTS = ("stream", "exchange", "recovery", "small_query", "idle")
+SCRIPTS = ("stream", "topic", "exchange", "recovery", "small_query", "idle")
 FOLDER = pathlib.Path(__file__).parent
 
 

@@ -172,7 +172,11 @@ def made_data(files: dict[str, str]) -> dict[str, pathlib.Path]:
         path = paths[name] = DATA / name
         if path.exists():
             continue
-        formats = {".parquet": "FORMAT parquet, COMPRESSION snappy", ".csv": "FORMAT csv, HEADER"}
+        formats = {
+            ".parquet": "FORMAT parquet, COMPRESSION snappy",
+            ".csv": "FORMAT csv, HEADER",
+            ".json": "FORMAT json",
+        }
         # Under its name only when it is whole.
         partial = path.with_name(f"partial-{name}")
         with duckdb.connect() as connection:
