@@ -39,6 +39,7 @@ def client(cluster) -> Iterator[SqlClient]:
     pids = [process.popen.pid for process in (cluster.coordinator, *cluster.workers)]
     connection = SqlClient(cluster.address)
     yield connection
+    connection.settings.clear()
     assert all(pathlib.Path(f"/proc/{pid}/exe").exists() for pid in pids)
     assert rows_of(connection.execute("SELECT count(*) FROM millrace.workers WHERE state = 'active'")) == [(2,)]
     connection.close()
@@ -132,8 +133,8 @@ def test_a_client_that_stands_still_loses_its_statement(cluster, client):
 
 
 def test_one_statement_too_many_is_refused(cluster, client):
-    client.execute("CREATE TABLE IF NOT EXISTS endless (k bigint) WITH (connector = 'datagen', rows_per_second = '10')")
-    held = [execute(cluster, "SELECT k FROM endless") for _ in range(STATEMENTS_MAX)]
+    client.execute("CREATE TABLE slow (k bigint) WITH (connector = 'datagen', rows = '100000', rows_per_second = '10')")
+    held = [execute(cluster, "SELECT k FROM slow") for _ in range(STATEMENTS_MAX)]
     try:
         for _, call in held:
             next(call)
