@@ -1,8 +1,8 @@
 #include "common/expr/column_writer.h"
 
-#include <limits>
-
+#include "absl/strings/str_cat.h"
 #include "arrow/util/bitmap_ops.h"
+#include "common/base/status.h"
 
 namespace millrace {
 
@@ -79,11 +79,22 @@ absl::Status ColumnWriter<std::string>::Init(const KernelCall& call) {
   return absl::OkStatus();
 }
 
+absl::Status ColumnWriter<std::string>::TooMuchText() {
+  return MakeError(SqlState::kProgramLimitExceeded,
+                   absl::StrCat("the text that an expression gives for one batch of rows exceeds ",
+                                kMaxBatchTextBytes >> 20, " MiB"),
+                   "make the values shorter, or read fewer rows");
+}
+
+absl::Status ColumnWriter<std::string>::Reserve(size_t bytes) {
+  if (bytes > kMaxBatchTextBytes) return TooMuchText();
+  bytes_.reserve(bytes);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::shared_ptr<arrow::Array>> ColumnWriter<std::string>::Finish(
     const Validity& validity) {
-  if (bytes_.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
-    return MakeError(SqlState::kProgramLimitExceeded, "text of one batch exceeds 2 GiB");
-  }
+  MR_RETURN_IF_ERROR(CheckSize());
   const auto num_rows = static_cast<int64_t>(offsets_.size()) - 1;
   MR_ASSIGN_OR_RETURN(auto offsets, AllocateBytes((num_rows + 1) * 4));
   auto* target = reinterpret_cast<int32_t*>(offsets->mutable_data());

@@ -117,6 +117,13 @@ class ColumnWriter<std::string> {
   absl::Status Init(const KernelCall& call);
   Slot* slot() { return &bytes_; }
   void Commit(int64_t row) { offsets_[row + 1] = static_cast<int64_t>(bytes_.size()); }
+  // 54000 once the text of all rows is larger than a batch may be; asked after each row, because a
+  // function can make much of little.
+  absl::Status CheckSize() const {
+    return bytes_.size() <= kMaxBatchTextBytes ? absl::OkStatus() : TooMuchText();
+  }
+  // Room for the text of all rows; 54000 if it is larger than a batch may be.
+  absl::Status Reserve(size_t bytes);
   void SetNull(int64_t row) {
     bytes_.resize(static_cast<size_t>(offsets_[row]));
     offsets_[row + 1] = offsets_[row];
@@ -124,6 +131,9 @@ class ColumnWriter<std::string> {
   absl::StatusOr<std::shared_ptr<arrow::Array>> Finish(const Validity& validity);
 
  private:
+  static constexpr size_t kMaxBatchTextBytes = size_t{512} << 20;
+  static absl::Status TooMuchText();
+
   SqlType type_;
   std::vector<int64_t> offsets_;
   std::string bytes_;

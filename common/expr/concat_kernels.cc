@@ -31,6 +31,7 @@ ArrayOr Concat(const KernelCall& call) {
       if (!IsNull(arg, row)) AppendText(arg, row, writer.slot());
     }
     writer.Commit(row);
+    MR_RETURN_IF_ERROR(writer.CheckSize());
   }
   return writer.Finish(Validity());
 }
@@ -54,6 +55,7 @@ ArrayOr ConcatWs(const KernelCall& call) {
       first = false;
     }
     writer.Commit(row);
+    MR_RETURN_IF_ERROR(writer.CheckSize());
   }
   return writer.Finish(nulls.validity());
 }
@@ -187,6 +189,7 @@ ArrayOr Format(const KernelCall& call) {
     }
     MR_RETURN_IF_ERROR(FormatRow(call, row, writer.slot()));
     writer.Commit(row);
+    MR_RETURN_IF_ERROR(writer.CheckSize());
   }
   return writer.Finish(nulls.validity());
 }
@@ -212,6 +215,7 @@ ArrayOr QuoteNullable(const KernelCall& call) {
   for (int64_t row = 0; row < call.num_rows; ++row) {
     MR_RETURN_IF_ERROR(AppendArgument(spec, call.args[0], row, writer.slot()));
     writer.Commit(row);
+    MR_RETURN_IF_ERROR(writer.CheckSize());
   }
   return writer.Finish(Validity());
 }

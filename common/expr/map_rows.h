@@ -51,6 +51,7 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> MapRows(const KernelCall& call, co
       MR_RETURN_IF_ERROR(apply(kIndices));
       writer.Commit(row);
     }
+    if constexpr (std::is_same_v<Out, std::string>) MR_RETURN_IF_ERROR(writer.CheckSize());
   }
   return writer.Finish(nulls.validity());
 }

@@ -118,7 +118,7 @@ absl::StatusOr<ArrayPtr> ChooseText(const SqlType& type, int64_t num_rows,
   call.result_type = type;
   ColumnWriter<std::string> writer;
   MR_RETURN_IF_ERROR(writer.Init(call));
-  writer.slot()->reserve(num_bytes);
+  MR_RETURN_IF_ERROR(writer.Reserve(num_bytes));
   for (int64_t row = 0; row < num_rows; ++row) {
     writer.slot()->append(texts[row].data(), texts[row].size());
     writer.Commit(row);

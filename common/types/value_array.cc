@@ -1,10 +1,14 @@
 #include "common/types/value_array.h"
 
 #include <cstring>
+#include <string>
+#include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "arrow/array.h"
 #include "arrow/scalar.h"
 #include "common/base/check.h"
+#include "common/base/status.h"
 #include "common/types/arrow_status.h"
 #include "common/types/text_format.h"
 
@@ -85,6 +89,14 @@ __int128 DecimalOf(const arrow::Array& array, int64_t row) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<arrow::Array>> ArrayOfValue(const Value& value, int64_t num_rows) {
+  // A long constant for each row of a batch.
+  constexpr int64_t kTextBytesMax = int64_t{512} << 20;
+  const auto* text = std::get_if<std::string>(&value.value);
+  if (text != nullptr && static_cast<int64_t>(text->size()) * num_rows > kTextBytesMax) {
+    return MakeError(
+        SqlState::kProgramLimitExceeded,
+        absl::StrCat("a constant of ", text->size(), " bytes is too long for ", num_rows, " rows"));
+  }
   const ScalarPtr scalar = std::visit(ScalarMaker{value.type}, value.value);
   MR_ASSIGN_ARROW_OR_RETURN(auto array, arrow::MakeArrayFromScalar(*scalar, num_rows));
   return array;
