@@ -27,7 +27,7 @@ def start(job, num_workers=3):
 
 
 def streams_attempt(job):
-    """(attempt, newest published epoch) of the streaming job; a query might wait for the very worker that is missing."""
+    """(attempt, newest published epoch) of the stream; a query might wait for the very worker that is missing."""
     status = json.loads(job.millrace("job", "get", "totals", "--json"))
     return status["attempt"], int(status["published_epoch"])
 
