@@ -35,6 +35,15 @@ absl::Status NotShared(absl::string_view worker, const SharedStorage& folder,
                                 " on the worker's machine, writable for the worker's user"));
 }
 
+// A full disk says nothing about whose it is.
+absl::Status CannotUse(absl::string_view worker, const SharedStorage& folder,
+                       const absl::Status& error) {
+  const ErrorDetail detail = GetErrorDetail(error);
+  if (detail.state != SqlState::kDiskFull) return NotShared(worker, folder, error.message());
+  return MakeError(detail,
+                   absl::StrCat(worker, " cannot write to ", folder.path, ": ", error.message()));
+}
+
 }  // namespace
 
 absl::StatusOr<SharedStorage> OpenSharedStorage(FileSystem& file_system, absl::string_view setting,
@@ -81,7 +90,7 @@ absl::Status CheckStorageProof(const std::vector<SharedStorage>& folders,
       return NotShared(worker, folder, "the worker says nothing about it");
     }
     const v1::FolderProof& shown = proof.folders(index);
-    if (shown.has_error()) return NotShared(worker, folder, FromProto(shown.error()).message());
+    if (shown.has_error()) return CannotUse(worker, folder, FromProto(shown.error()));
     if (shown.token() != folder.token) {
       return NotShared(worker, folder,
                        absl::StrCat("the worker sees a different ", kStorageTokenFile));

@@ -1,12 +1,16 @@
 #include "coordinator/metadata/rocksdb_metadata_store.h"
 
+#include <cstdarg>
+#include <cstdio>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/failpoint.h"
 #include "common/base/status.h"
+#include "common/logging/log.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
 #include "rocksdb/iterator.h"
@@ -53,6 +57,21 @@ rocksdb::WriteOptions Synced() {
 absl::Status NotOpen() {
   return MakeError(SqlState::kIoError, "the metadata store could not be opened again");
 }
+
+// RocksDB's own log file is not written: it lies in the same folder, and when that is full RocksDB
+// asserts at its second line. Errors go to ours.
+class ErrorLogger final : public rocksdb::Logger {
+ public:
+  ErrorLogger() : Logger(rocksdb::InfoLogLevel::ERROR_LEVEL) {}
+  // The options, at each start.
+  void LogHeader(const char*, va_list) override {}
+  using Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    char text[512];
+    std::vsnprintf(text, sizeof(text), format, arguments);
+    Log(LogLevel::kWarning, "rocksdb", text);
+  }
+};
 
 // Writes and removes what opening a database needs at least.
 absl::Status ProbeSpace(const std::string& folder) {
@@ -103,7 +122,7 @@ absl::StatusOr<std::unique_ptr<RocksDbMetadataStore>> RocksDbMetadataStore::Open
 absl::Status RocksDbMetadataStore::OpenDatabase() {
   rocksdb::Options options;
   options.create_if_missing = true;
-  options.keep_log_file_num = 2;
+  options.info_log = std::make_shared<ErrorLogger>();
   options.write_buffer_size = size_t{4} << 20;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   rocksdb::DB* db = nullptr;

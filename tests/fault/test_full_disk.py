@@ -12,7 +12,7 @@ from support.process_cluster import ProcessCluster
 from support.sql_client import SqlClient, StatementFailed, rows_of
 from support.waiting import wait_until
 
-FOLDER_MB = 4
+FOLDER_MB = 8
 
 
 class MountedFolder:
@@ -143,6 +143,21 @@ def test_the_job_goes_on_when_the_sink_has_space_again(tmp_path: Path) -> None:
     finally:
         run.stop()
         target.unmount()
+
+
+@needs_mounts
+def test_the_job_goes_on_when_a_worker_has_space_again(tmp_path: Path) -> None:
+    run = DiskRun(tmp_path / "run", tmp_path / "checkpoints")
+    local = MountedFolder(tmp_path / "run" / "cluster" / "worker-0")
+    try:
+        run.start()
+        run.submit()
+        run.until_finished(lambda: run.look(local.fill, local.make_room))
+        assert "No space left on device" in run.causes[0]
+        run.compare()
+    finally:
+        run.stop()
+        local.unmount()
 
 
 @needs_mounts

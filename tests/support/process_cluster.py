@@ -48,7 +48,7 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
-    def stop(self, timeout_s: float = 20.0) -> bool:
+    def stop(self, timeout_s: float = 60.0) -> bool:
         """SIGTERM, also for one that stands; False if it had to be killed."""
         if self.popen.poll() is not None:
             return True

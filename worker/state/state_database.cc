@@ -10,7 +10,10 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <cstdarg>
+#include <cstdio>
 #include <cstring>
+#include <memory>
 #include <numeric>
 #include <optional>
 
@@ -18,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/base/status.h"
+#include "common/logging/log.h"
 #include "worker/state/state_resources.h"
 
 namespace millrace {
@@ -67,6 +71,21 @@ int64_t DecodeCounter(const char* value) {
   return count;
 }
 
+// RocksDB's own log file is not written: it lies in the same folder, and when that is full RocksDB
+// asserts at its second line. Errors go to ours.
+class ErrorLogger final : public rocksdb::Logger {
+ public:
+  ErrorLogger() : Logger(rocksdb::InfoLogLevel::ERROR_LEVEL) {}
+  // The options, at each start.
+  void LogHeader(const char*, va_list) override {}
+  using Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    char text[512];
+    std::vsnprintf(text, sizeof(text), format, arguments);
+    Log(LogLevel::kWarning, "rocksdb", text);
+  }
+};
+
 // Only counters are ever merged.
 class CounterMerge final : public rocksdb::AssociativeMergeOperator {
  public:
@@ -89,7 +108,7 @@ rocksdb::Options MakeOptions(const StateResources& resources) {
   options.write_buffer_size = 16 << 20;
   options.max_background_jobs = 1;
   options.max_open_files = 512;
-  options.keep_log_file_num = 1;
+  options.info_log = std::make_shared<ErrorLogger>();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.compression = rocksdb::kLZ4Compression;

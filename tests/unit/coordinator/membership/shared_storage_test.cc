@@ -89,6 +89,13 @@ TEST_F(CheckStorageProofTest, ErrorOfTheWorkerIsPassedOn) {
   ExpectRefused(proof, "on machine m: cannot write");
 }
 
+TEST_F(CheckStorageProofTest, AFullDiskIsNoReasonToRefuseForGood) {
+  v1::StorageProof proof = GoodProof();
+  ToProto(MakeError(SqlState::kDiskFull, "no space left"),
+          proof.mutable_folders(1)->mutable_error());
+  EXPECT_EQ(GetErrorDetail(CheckStorageProof(folders_, proof, "w")).state, SqlState::kDiskFull);
+}
+
 TEST_F(CheckStorageProofTest, MissingFolderIsRefused) {
   v1::StorageProof proof = GoodProof();
   proof.mutable_folders()->RemoveLast();
