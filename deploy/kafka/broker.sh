@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts the broker; formats its folder at the first start. KAFKA_EXTERNAL: host:port that clients outside of the
-# containers' network use.
+# Starts the broker; formats its folder at the first start. KAFKA_INTERNAL: host:port that clients in the containers'
+# network use; KAFKA_EXTERNAL: those outside.
 set -euo pipefail
 folder=/var/lib/kafka
 cat > /tmp/server.properties <<P
@@ -8,7 +8,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:9093
 listeners=INTERNAL://:9092,CONTROLLER://127.0.0.1:9093,EXTERNAL://:9094
-advertised.listeners=INTERNAL://$(hostname -i | cut -d' ' -f1):9092,EXTERNAL://${KAFKA_EXTERNAL:-127.0.0.1:9094}
+advertised.listeners=INTERNAL://${KAFKA_INTERNAL:-127.0.0.1:9092},EXTERNAL://${KAFKA_EXTERNAL:-127.0.0.1:9094}
 listener.security.protocol.map=INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT,EXTERNAL:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=INTERNAL
