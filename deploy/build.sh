@@ -5,8 +5,8 @@
 #   deploy/build.sh debug all                                  everything, tests too
 #
 # MILLRACE_JOBS sets the number of parallel compilations (default: one a core, at most one for each 2 GB).
-# MILLRACE_UNITY=1 makes a new build folder that compiles several sources as one: half of the time from nothing, but more
-# to do after each change.
+# MILLRACE_UNITY=1 makes a new build folder that compiles several sources as one: half of the time from nothing,
+# but more to do after each change.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

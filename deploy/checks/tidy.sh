@@ -10,7 +10,8 @@ build=build/tidy
 [ -x .venv/bin/clang-tidy ] || { echo "tidy.sh: run deploy/setup.sh first" >&2; exit 2; }
 mkdir -p "$build"
 cmake -S . -B "$build" -G Ninja -DMILLRACE_KIND=debug -DMILLRACE_UNITY=OFF \
-  -DPython3_EXECUTABLE="$PWD/.venv/bin/python" > "$build/configure.log" 2>&1 || { cat "$build/configure.log" >&2; exit 2; }
+  -DPython3_EXECUTABLE="$PWD/.venv/bin/python" > "$build/configure.log" 2>&1 ||
+  { cat "$build/configure.log" >&2; exit 2; }
 ninja -C "$build" mr_proto > "$build/proto.log" 2>&1 || { cat "$build/proto.log" >&2; exit 2; }
 
 case "${1:-}" in

@@ -27,10 +27,10 @@ function(millrace_library)
   endif()
 endfunction()
 
-# millrace_test(DEPS targets...): all .cc files of this folder as one GoogleTest executable, test_<path below
-# tests>, known to ctest under the same name.
+# millrace_test([APART] DEPS targets...): all .cc files of this folder as one GoogleTest executable, test_<path below
+# tests>, known to ctest under the same name. APART: their file-local names are alike, so each is compiled by itself.
 function(millrace_test)
-  cmake_parse_arguments(arg "" "" "DEPS" ${ARGN})
+  cmake_parse_arguments(arg "APART" "" "DEPS" ${ARGN})
   mr_reject_unparsed("millrace_test" "${arg_UNPARSED_ARGUMENTS}")
   mr_folder_name(folder)
   string(REGEX REPLACE "^tests_" "test_" name ${folder})
@@ -39,6 +39,9 @@ function(millrace_test)
     return()
   endif()
   add_executable(${name} ${sources})
+  if(arg_APART)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
+  endif()
   target_link_libraries(${name} PRIVATE mr_link_first mr_flags ${arg_DEPS} mr_gtest_main)
   if(EXISTS ${CMAKE_SOURCE_DIR}/tests/support/CMakeLists.txt AND NOT folder STREQUAL "tests_support")
     target_link_libraries(${name} PRIVATE mr_tests_support)

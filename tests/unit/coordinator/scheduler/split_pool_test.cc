@@ -251,17 +251,19 @@ TEST(ResumeSplitsTest, PartitionsThatHadAppearedGoOnAtTheirOffset) {
   EXPECT_EQ(resumed.splits[0].kafka().partition(), 2);
   EXPECT_EQ(resumed.splits[0].resume().offset(), 31);
   EXPECT_EQ(resumed.next_id, 8);
-  TEST(SplitPoolTest, HeldScanGetsNothingAndNoEnd) {
-    ScanSplits splits;
-    splits.order = SplitOrder::kEventTime;
-    splits.held = true;
-    SplitPool pool(splits, 2);
-    const SplitPool::Answer answer = pool.Request(0, WorkerId(1));
-    EXPECT_TRUE(answer.splits.empty());
-    EXPECT_FALSE(answer.end);
-    EXPECT_TRUE(pool.TakeTasksToEnd().empty());
-    EXPECT_FALSE(pool.news().unassigned_min_time_micros.has_value());
-  }
+}
+
+TEST(SplitPoolTest, HeldScanGetsNothingAndNoEnd) {
+  ScanSplits splits;
+  splits.order = SplitOrder::kEventTime;
+  splits.held = true;
+  SplitPool pool(splits, 2);
+  const SplitPool::Answer answer = pool.Request(0, WorkerId(1));
+  EXPECT_TRUE(answer.splits.empty());
+  EXPECT_FALSE(answer.end);
+  EXPECT_TRUE(pool.TakeTasksToEnd().empty());
+  EXPECT_FALSE(pool.news().unassigned_min_time_micros.has_value());
+}
 
 }  // namespace
 }  // namespace millrace
