@@ -39,8 +39,8 @@ absl::StatusOr<SharedStorage> OpenSharedStorage(FileSystem& file_system, absl::s
 v1::StorageChallenge ChallengeOf(const std::vector<SharedStorage>& folders);
 
 // FAILED_PRECONDITION (55000) that names setting, path and worker if the worker does not see the
-// same folders, or cannot write there. 53100 if only because the disk is full: then it may ask again
-// later. `worker` stands in the message.
+// same folders, or cannot write there; 53100 if only because the disk is full: then it may ask
+// again later. `worker` stands in the message.
 absl::Status CheckStorageProof(const std::vector<SharedStorage>& folders,
                                const v1::StorageProof& proof, absl::string_view worker);
 
