@@ -72,7 +72,7 @@ TEST_F(FileSinkTest, WritesCsvAsPostgreSqlWould) {
                                 {BatchOf(schema, {{"1", "plain", "true", "1.5", "2024-01-02"},
                                                   {"NULL", "", "false", "NULL", "NULL"},
                                                   {"3", "a,\"b\"\nc", "NULL", "-2", "NULL"}})});
-  ASSERT_THAT(paths, ElementsAre(folder_.Path("part-7-5-0-0-0.csv")));
+  ASSERT_THAT(paths, ElementsAre(folder_.Path("part-c0ffee00-7-5-0-0-0.csv")));
   EXPECT_EQ(TempFolder::Read(paths[0]),
             "id,a b,ok,n,ts\n"
             "1,plain,t,1.50,2024-01-02 00:00:00\n"
