@@ -14,18 +14,18 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support.process_cluster import ProcessCluster  # noqa: E402
 from support.sql_client import SqlClient, StatementFailed, rows_of  # noqa: E402
 
+BUILD = ROOT / "build" / os.environ.get("MILLRACE_BUILD", "asan")
 DEADLINE_S = 120
 
 
 @pytest.fixture(scope="session")
 def build_with_failpoints() -> pathlib.Path:
-    build = ROOT / "build" / os.environ.get("MILLRACE_BUILD", "asan")
-    worker = build / "bin" / "millrace-worker"
+    worker = BUILD / "bin" / "millrace-worker"
     if not worker.exists():
         pytest.fail(f"{worker} is not there; run deploy/build.sh asan first")
     if b"epoch.hold_ack" not in worker.read_bytes():
         pytest.fail(f"{worker} has no failpoints: it is a release build")
-    return build
+    return BUILD
 
 
 @pytest.fixture

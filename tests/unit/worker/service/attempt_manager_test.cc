@@ -137,8 +137,8 @@ TEST_F(AttemptManagerTest, AttemptGoesWhenItsResultWasRead) {
   ASSERT_TRUE(result->Attach([&] { ready.count_down(); }));
   EndSplits(1);
   ready.wait();
-  EXPECT_TRUE(result->Pop().end.has_value());
   EXPECT_EQ(NumTasks(), 1);
+  EXPECT_TRUE(result->Pop().end.has_value());
   // The task says that it has ended, and is gone a moment later.
   while (NumTasks() > 0) {
     manager_.OnResultRead(5, 1);
