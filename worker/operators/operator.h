@@ -44,10 +44,10 @@ class Emitter {
   virtual bool full() const = 0;
 };
 
-// kDone: the input is used up. kMore: the output is full, or enough was done for one step; Resume comes
-// before any other input.
-// kWaiting: something outside is pending, for which the operator has asked to be woken
-// (OperatorContext::wake_in); the runtime calls Resume when the task has been woken.
+// kDone: the input is used up. kMore: the output is full, or enough was done for one step; Resume
+// comes before any other input. kWaiting: something outside is pending, for which the
+// operator has asked to be woken (OperatorContext::wake_in); the runtime calls Resume when the task
+// has been woken.
 enum class Progress { kDone, kMore, kWaiting };
 
 // One link of a task's chain. Called only from the task's thread, so it holds no lock and never
