@@ -180,7 +180,7 @@ def test_a_step_of_a_job_goes_on_and_the_job_tells_why_it_started_again(cluster,
     submit(cluster, out, f"SELECT id, k FROM events; INSERT INTO kept {SUMS}; INSERT INTO copies SELECT * FROM kept;")
     ended = await_end(cluster)
     assert dying.wait_for_death() == 137
-    assert int(ended["numRestarts"]) >= 1
+    assert int(ended["num_restarts"]) >= 1
     assert "worker" in ended["restarts"][0]["cause"]["message"], ended["restarts"]
     assert sorted(rows_of(connect(cluster).execute("SELECT * FROM kept"))) == expected_sums()
     assert rows_of_csv(visible(out)) == expected_sums()
