@@ -46,9 +46,13 @@ absl::Status OperatorHarness::Run(const std::function<absl::StatusOr<Progress>(E
   CollectingEmitter emitter(output_, room_);
   absl::StatusOr<Progress> progress = call(emitter);
   while (progress.ok() && *progress == Progress::kMore) {
+    EXPECT_TRUE(emitter.full() || may_yield_);
     ++resumes_;
     CollectingEmitter next(output_, room_);
     progress = op_->Resume(next);
+    if (progress.ok() && *progress == Progress::kMore) {
+      EXPECT_TRUE(next.full() || may_yield_);
+    }
   }
   return progress.status();
 }

@@ -28,6 +28,8 @@ class OperatorHarness {
   ~OperatorHarness();
 
   void set_room(int batches) { room_ = batches; }
+  // The operator bounds the work of a step, so kMore need not mean that the output is full.
+  void AllowYields() { may_yield_ = true; }
 
   void Push(const Batch& batch, InputIndex input = 0);
   absl::Status TryPush(const Batch& batch, InputIndex input = 0);
@@ -54,6 +56,7 @@ class OperatorHarness {
   std::unique_ptr<Operator> op_;
   std::vector<Batch> output_;
   int room_ = 1 << 30;
+  bool may_yield_ = false;
   int resumes_ = 0;
   uint64_t epoch_ = 0;
 };

@@ -200,6 +200,7 @@ TEST(NestedLoopJoinOperator, YieldsAlsoWhileItsOutputHasRoom) {
   v1::PlanNode node = JoinNode(v1::JOIN_TYPE_INNER);
   node.mutable_nested_loop_join()->set_type(v1::JOIN_TYPE_INNER);
   OperatorHarness harness(NestedLoopJoinOperator::Create(node));
+  harness.AllowYields();
   harness.Push(TextBatch(RandomRows(random, 600, 6, false), kRight), 1);
   harness.End(1);
   harness.Push(TextBatch(RandomRows(random, 600, 6, true), kLeft), 0);
