@@ -61,8 +61,9 @@ bool HasEnded(const StreamView& stream, const Scans& scans, const PublishedEpoch
 
 bool IsComplete(const StreamView& stream, const Scans& scans, const CatalogSnapshot& tables) {
   if (stream.complete) {
-    // What the job writes outside is there too: whoever waits may end the cluster.
-    return FileSinksOf(*stream.plan).empty() ||
+    // What the job writes outside is there too: whoever waits may end the cluster. An attempt that
+    // only serves what had ended before a restart has epochs, and makes none of them durable.
+    return FileSinksOf(*stream.plan).empty() || stream.phase == StreamPhase::kServing ||
            stream.durable_epoch >= stream.published.back().epoch;
   }
   const auto& published = stream.published;
