@@ -50,6 +50,8 @@ void AddSettings(CoordinatorConfig* config, SettingList* settings) {
       "how long a client may stand still before it loses its statement ('5 min')");
   settings->AddCount("max-statements", &config->statements_max,
                      "statements of clients that run at the same moment (200)");
+  settings->AddCount("max-connections", &config->connections_max,
+                     "connections of clients at the same moment (1000)");
   settings->AddSwitch("exit-with-parent", &config->exit_with_parent,
                       "end when stdin closes or the parent dies");
   settings->AddText("remove-at-exit", &config->remove_at_exit,
@@ -92,6 +94,7 @@ absl::Status Complete(CoordinatorConfig* config) {
   if (config->heartbeat_timeout_micros < 2 * config->heartbeat_interval_micros) {
     return ConfigError("heartbeat-timeout must be at least twice heartbeat-interval");
   }
+  if (config->connections_max == 0) return ConfigError("max-connections must be at least 1");
   if (config->statements_max == 0) return ConfigError("max-statements must be at least 1");
   if (config->checkpoint_dir.empty()) {
     config->checkpoint_dir = absl::StrCat(config->data_dir, "/checkpoints");

@@ -94,6 +94,10 @@ bool MembershipState::Lose(WorkerId id, absl::string_view reason) {
 
 std::vector<WorkerId> MembershipState::Expire(Moment now, int64_t timeout_micros) {
   std::vector<WorkerId> expired;
+  const int64_t asked_before = std::exchange(expiry_monotonic_micros_, now.monotonic_micros);
+  if (asked_before != 0 && now.monotonic_micros - asked_before > timeout_micros / 2) {
+    for (auto& [id, worker] : workers_) worker.last_heard_monotonic_micros = now.monotonic_micros;
+  }
   for (auto& [id, worker] : workers_) {
     if (worker.phase == WorkerPhase::kLost) continue;
     if (now.monotonic_micros - worker.last_heard_monotonic_micros > timeout_micros) {

@@ -81,7 +81,9 @@ class MembershipState {
   void ApplyHeartbeat(WorkerId id, const v1::Heartbeat& heartbeat, Moment now);
   // False if it was lost before or was never there. `reason`: for people.
   bool Lose(WorkerId id, absl::string_view reason);
-  // The workers that have been silent for longer than `timeout_micros`; they are lost now.
+  // The workers that have been silent for longer than `timeout_micros`; they are lost now. To be
+  // called much more often than that: after a gap of half of it this process itself has stood still
+  // (stopped, or its machine asleep) and has not read what they said, so their time begins anew.
   std::vector<WorkerId> Expire(Moment now, int64_t timeout_micros);
 
   // The worker gets no new tasks from now on. Harmless if it is lost.
@@ -103,6 +105,8 @@ class MembershipState {
   void ForgetOldLosses();
 
   std::map<WorkerId, WorkerEntry> workers_;
+  // When Expire was called last; 0 = never.
+  int64_t expiry_monotonic_micros_ = 0;
 };
 
 }  // namespace millrace

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/file_limit.h"
 #include "common/base/status.h"
 #include "common/base/version.h"
 #include "common/config/process_config.h"
@@ -84,6 +85,10 @@ int RunCoordinator(const std::vector<std::string>& args) {
   // Before the first thread, which inherits the mask.
   const int signal_fd = BlockSignals();
   if (config.exit_with_parent) prctl(PR_SET_PDEATHSIG, SIGTERM);
+  // For the clients' connections.
+  if (!RaiseFileLimit()) {
+    Log(LogLevel::kWarning, "coordinator", "cannot raise the number of open files");
+  }
   auto server = CoordinatorServer::Start(config, SystemClock());
   if (!server.ok()) return ReportFailure(server.status());
   std::printf("ready client=%s control=%s\n", (*server)->client_address().c_str(),

@@ -9,6 +9,7 @@
 #include "common/base/version.h"
 #include "common/logging/log.h"
 #include "common/net/address_policy.h"
+#include "common/net/connection_listener.h"
 #include "common/net/health.h"
 #include "common/storage/file_system.h"
 #include "coordinator/job/periodic_task.h"
@@ -219,6 +220,7 @@ struct CoordinatorServer::Parts {
   std::optional<PeriodicTask> topic_ticks;
   std::unique_ptr<grpc::Server> control_server;
   std::unique_ptr<grpc::Server> client_server;
+  std::unique_ptr<ConnectionListener> client_listener;
 
   absl::Status Recover(const CoordinatorConfig& config);
   absl::Status Serve(const CoordinatorConfig& config, std::string* client_address,
@@ -281,10 +283,15 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
     return MakeError(SqlState::kIoError, absl::StrCat("cannot listen on ", config.control_listen),
                      "the port may be in use; choose another with --control-listen");
   }
-  int client_port = 0;
+  absl::StatusOr<std::unique_ptr<ConnectionListener>> listener =
+      ConnectionListener::Open(config.listen, config.connections_max);
+  if (!listener.ok()) {
+    return MakeError(SqlState::kIoError, listener.status().message(),
+                     "the port may be in use; choose another with --listen");
+  }
+  client_listener = *std::move(listener);
   grpc::ServerBuilder client;
-  client.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &client_port);
-  client.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  client_listener->AddTo(client);
   WatchConnections(client);
   PingClients(client);
   client.SetMaxReceiveMessageSize(kRequestBytesMax);
@@ -294,16 +301,16 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
   client.RegisterService(checkpoint_service.get());
   client.RegisterService(cluster_service.get());
   client_server = client.BuildAndStart();
-  if (client_server == nullptr || client_port == 0) {
-    return MakeError(SqlState::kIoError, absl::StrCat("cannot listen on ", config.listen),
-                     "the port may be in use; choose another with --listen");
+  if (client_server == nullptr) {
+    return MakeError(SqlState::kInternalError, "the server for clients does not start");
   }
   SetServing(*control_server, {v1::ControlService::service_full_name()}, Serving::kYes);
   SetServing(*client_server,
              {v1::SqlService::service_full_name(), v1::JobService::service_full_name(),
               v1::CheckpointService::service_full_name(), v1::ClusterService::service_full_name()},
              Serving::kYes);
-  *client_address = WithPort(config.listen, client_port);
+  client_listener->Start();
+  *client_address = WithPort(config.listen, client_listener->port());
   *control_address = WithPort(config.control_listen, control_port);
   epoch_ticks.emplace(kEpochTickMicros, [this] { streams.Tick(); });
   expiry_ticks.emplace(kExpiryTickMicros, [this] {
@@ -319,6 +326,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
 
 void CoordinatorServer::Parts::Stop() {
   if (client_server != nullptr) EndServing(*client_server);
+  if (client_listener != nullptr) client_listener->Stop();
   if (control_server != nullptr) EndServing(*control_server);
   if (scripts != nullptr) scripts->Shutdown();
   streams.Shutdown();

@@ -40,7 +40,10 @@ SELECT * FROM 'data/flights/out/route_history.parquet' ORDER BY origin, dest;
 @pytest.fixture(scope="module")
 def image() -> Iterator[str]:
     tag = f"millrace:test-{os.getpid()}"
-    subprocess.run([ROOT / "deploy/image.sh", tag, BUILD], check=True, capture_output=True, timeout=600)
+    done = subprocess.run(
+        [ROOT / "deploy/image.sh", tag, BUILD], capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
     yield tag
     docker("image", "rm", "-f", tag)
     # What the build stage has left.

@@ -38,7 +38,7 @@ SANITIZER_ENVIRONMENT = {
     f"suppressions={ROOT}/tests/support/tsan.supp:history_size=4",
 }
 
-PROGRAMS = ("millrace-coordinator", "millrace-worker", "millrace")
+PROGRAMS = ("millrace-coordinator", "millrace-worker", "millrace", "millrace-client-example", "millrace_client")
 
 SLT_CASES = re.compile(r"^slt cases: (\d+) passed, (\d+) failed \((\d+) of (\d+) files\)", re.M)
 

@@ -1,5 +1,6 @@
 """A query that wants too much ends with a clear error, and the processes go on."""
 
+import contextlib
 import os
 import pathlib
 import threading
@@ -134,25 +135,36 @@ def test_a_client_that_stands_still_loses_its_statement(cluster, client):
         channel.close()
 
 
+def read_to_its_end(call) -> None:
+    with contextlib.suppress(grpc.RpcError):  # Cancelled at the end of the test.
+        for _ in call:
+            pass
+
+
 def test_one_statement_too_many_is_refused(cluster, client):
     client.execute("CREATE TABLE slow (k bigint) WITH (connector = 'datagen', rows = '100000', rows_per_second = '10')")
     held = [execute(cluster, "SELECT k FROM slow") for _ in range(STATEMENTS_MAX)]
+    # Read, or they would lose their statements for standing still.
+    readers = [threading.Thread(target=read_to_its_end, args=(call,)) for _, call in held]
+    for reader in readers:
+        reader.start()
+
+    def refused() -> StatementFailed | None:
+        try:
+            client.execute("SELECT 1")
+        except StatementFailed as failure:
+            return failure
+        return None
+
     try:
-        for _, call in held:
-            next(call)
-
-        def refused() -> StatementFailed | None:
-            try:
-                client.execute("SELECT 1")
-            except StatementFailed as failure:
-                return failure
-            return None
-
         failure = wait_until(refused, "a statement that is refused")
         assert failure.sqlstate == "53000" and failure.hint, failure
     finally:
-        for channel, call in held:
+        for _, call in held:
             call.cancel()
+        for reader in readers:
+            reader.join()
+        for channel, _ in held:
             channel.close()
     wait_until(lambda: refused() is None, "statements run again")
 

@@ -2,7 +2,6 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/base/file_limit.h"
 #include "common/base/status.h"
 #include "common/base/version.h"
 #include "common/config/process_config.h"
@@ -36,16 +36,6 @@ int OpenStopSignals() {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return signalfd(-1, &signals, SFD_CLOEXEC);
-}
-
-// A state database holds some ten files for each shard open, and many jobs have one.
-void RaiseFileLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    Log(LogLevel::kWarning, "worker", "cannot raise the number of open files");
-  }
 }
 
 // What can end the worker.
@@ -105,7 +95,8 @@ int RunWorker(const WorkerConfig& config) {
     LogError("worker", "cannot start", status);
     return kExitUsage;
   }
-  RaiseFileLimit();
+  // A state database holds some ten files for each shard open, and many jobs have one.
+  if (!RaiseFileLimit()) Log(LogLevel::kWarning, "worker", "cannot raise the number of open files");
   EndEvents events;
   events.signals = OpenStopSignals();
   events.now = eventfd(0, EFD_CLOEXEC);

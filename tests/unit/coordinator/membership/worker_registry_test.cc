@@ -193,6 +193,22 @@ TEST_F(WorkerRegistryTest, ALostWorkerSaysWhyAndKeepsNothing) {
   EXPECT_EQ(all[1].lost_reason, "connection lost: Socket closed");
 }
 
+TEST(MembershipStateTest, ACoordinatorThatStoodStillGivesEverybodyTimeToSpeak) {
+  constexpr int64_t kTimeout = 5'000'000;
+  MembershipState state;
+  v1::WorkerHello hello;
+  hello.set_incarnation(1);
+  state.Join(WorkerId(1), hello, Moment{.monotonic_micros = 1'000'000});
+  EXPECT_TRUE(state.Expire(Moment{.monotonic_micros = 1'200'000}, kTimeout).empty());
+  // A minute in which nobody looked.
+  EXPECT_TRUE(state.Expire(Moment{.monotonic_micros = 61'000'000}, kTimeout).empty());
+  EXPECT_TRUE(state.IsActive(WorkerId(1)));
+  for (int64_t now = 61'200'000; now <= 66'000'000; now += 200'000) {
+    EXPECT_TRUE(state.Expire(Moment{.monotonic_micros = now}, kTimeout).empty());
+  }
+  EXPECT_EQ(state.Expire(Moment{.monotonic_micros = 66'200'000}, kTimeout).size(), 1);
+}
+
 TEST(MembershipStateTest, LostWorkersAreForgottenInTheEnd) {
   MembershipState state;
   v1::WorkerHello hello;
