@@ -2,7 +2,7 @@
 # Runs every check and every test from nothing, and closes with a line "N passed, N failed".
 #
 #   tests/run.sh                       all tiers that continuous integration runs: two builds, under an hour on 2 cores
-#   tests/run.sh --all                 also faults, Kafka, unit tests in the release build, clang-tidy, ThreadSanitizer
+#   tests/run.sh --all                 also unit tests in the release build, clang-tidy, ThreadSanitizer
 #   tests/run.sh checks unit sql       only these tiers, and the builds they need
 #   tests/run.sh --list                the tiers
 #   tests/run.sh --skip asan,fault     all but these

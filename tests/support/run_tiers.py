@@ -285,8 +285,8 @@ TIERS: dict[str, tuple[str, Callable[[], Outcome]]] = {
     "docker": ("programs", docker_tier),
 }
 # What a run without names leaves out: unit tests run in the asan build there, tidy and tsan look at the same code in
-# more detail, and fault and kafka have not been seen whole on a quiet machine yet.
-BY_NAME_ONLY = ("unit", "tidy", "tsan", "fault", "kafka")
+# more detail.
+BY_NAME_ONLY = ("unit", "tidy", "tsan")
 BUILDS: dict[str, Callable[[], Outcome]] = {
     # The release build without its unit tests: half of the work.
     "programs": lambda: build("release", [*PROGRAMS, *test_targets("integration")]),
