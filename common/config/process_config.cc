@@ -51,7 +51,7 @@ void AddSettings(CoordinatorConfig* config, SettingList* settings) {
   settings->AddCount("max-statements", &config->statements_max,
                      "statements of clients that run at the same moment (200)");
   settings->AddCount("max-connections", &config->connections_max,
-                     "connections of clients at the same moment (1000)");
+                     "connections at the same moment, of clients, and as many of workers (1000)");
   settings->AddSwitch("exit-with-parent", &config->exit_with_parent,
                       "end when stdin closes or the parent dies");
   settings->AddText("remove-at-exit", &config->remove_at_exit,

@@ -45,7 +45,8 @@ struct CoordinatorConfig {
   int64_t client_timeout_micros = 300'000'000;
   // Statements of clients that run at the same moment; one too many is refused.
   uint32_t statements_max = 200;
-  // Connections of clients at the same moment; one too many is closed.
+  // Connections at the same moment, at the clients' port and at the workers'; one too many is
+  // closed.
   uint32_t connections_max = 1000;
   // End when stdin closes or the parent dies: private clusters.
   bool exit_with_parent = false;

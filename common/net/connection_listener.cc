@@ -112,7 +112,8 @@ absl::Status ConnectionListener::Listen(const std::string& host_port) {
   if (error == 0 && (listeners_.empty() || stop_ < 0)) error = EADDRNOTAVAIL;
   if (error == 0) return absl::OkStatus();
   return MakeError(SqlState::kIoError,
-                   absl::StrCat("cannot listen on ", host_port, ": ", std::strerror(error)));
+                   absl::StrCat("cannot listen on ", host_port, ": ", std::strerror(error)),
+                   error == EADDRINUSE ? "choose another port, or 0 for a free one" : "");
 }
 
 ConnectionListener::~ConnectionListener() {

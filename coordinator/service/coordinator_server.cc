@@ -220,6 +220,7 @@ struct CoordinatorServer::Parts {
   std::optional<PeriodicTask> topic_ticks;
   std::unique_ptr<grpc::Server> control_server;
   std::unique_ptr<grpc::Server> client_server;
+  std::unique_ptr<ConnectionListener> control_listener;
   std::unique_ptr<ConnectionListener> client_listener;
 
   absl::Status Recover(const CoordinatorConfig& config);
@@ -269,27 +270,20 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
-  int control_port = 0;
+  MR_ASSIGN_OR_RETURN(control_listener,
+                      ConnectionListener::Open(config.control_listen, config.connections_max));
   grpc::ServerBuilder control;
-  control.AddListeningPort(config.control_listen, grpc::InsecureServerCredentials(), &control_port);
-  // Two coordinators on one port would share its connections without noticing.
-  control.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  control_listener->AddTo(control);
   WatchConnections(control);
   control.SetMaxReceiveMessageSize(kControlBytesMax);
   control.SetMaxSendMessageSize(kControlBytesMax);
   control.RegisterService(control_service.get());
   control_server = control.BuildAndStart();
-  if (control_server == nullptr || control_port == 0) {
-    return MakeError(SqlState::kIoError, absl::StrCat("cannot listen on ", config.control_listen),
-                     "the port may be in use; choose another with --control-listen");
+  if (control_server == nullptr) {
+    return MakeError(SqlState::kInternalError, "the server for workers does not start");
   }
-  absl::StatusOr<std::unique_ptr<ConnectionListener>> listener =
-      ConnectionListener::Open(config.listen, config.connections_max);
-  if (!listener.ok()) {
-    return MakeError(SqlState::kIoError, listener.status().message(),
-                     "the port may be in use; choose another with --listen");
-  }
-  client_listener = *std::move(listener);
+  MR_ASSIGN_OR_RETURN(client_listener,
+                      ConnectionListener::Open(config.listen, config.connections_max));
   grpc::ServerBuilder client;
   client_listener->AddTo(client);
   WatchConnections(client);
@@ -309,9 +303,10 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
              {v1::SqlService::service_full_name(), v1::JobService::service_full_name(),
               v1::CheckpointService::service_full_name(), v1::ClusterService::service_full_name()},
              Serving::kYes);
+  control_listener->Start();
   client_listener->Start();
   *client_address = WithPort(config.listen, client_listener->port());
-  *control_address = WithPort(config.control_listen, control_port);
+  *control_address = WithPort(config.control_listen, control_listener->port());
   epoch_ticks.emplace(kEpochTickMicros, [this] { streams.Tick(); });
   expiry_ticks.emplace(kExpiryTickMicros, [this] {
     admission.ExpireSilent();
@@ -328,6 +323,7 @@ void CoordinatorServer::Parts::Stop() {
   if (client_server != nullptr) EndServing(*client_server);
   if (client_listener != nullptr) client_listener->Stop();
   if (control_server != nullptr) EndServing(*control_server);
+  if (control_listener != nullptr) control_listener->Stop();
   if (scripts != nullptr) scripts->Shutdown();
   streams.Shutdown();
   const auto deadline = std::chrono::system_clock::now() + kShutdownGrace;

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Recovery of a view with a gigabyte of state: seconds from kill -9 to the first new rows.
 
-Usage: tests/bench/recovery.py [--keys N] [--only worker|all] [--build build/release] [--rounds N] [--json FILE]
+Usage: tests/bench/recovery.py [--keys N] [--view sums|joined] [--only worker|all] [--build build/release] [--rounds N]
+                               [--json FILE]
 
-A view sums by an integer and a text key over a Parquet file with all keys (once each) and a CSV file that goes on at a
-rate, on real processes: a coordinator and two workers of two slots. When a checkpoint holds all keys, one worker, or
-every process, is killed. New rows are there when an epoch is published that has read more than the checkpoint.
+On real processes, a coordinator and two workers of two slots: a Parquet file with all keys (once each), an integer and
+a text, and a CSV file with the same keys that goes on at a rate. The view sums both by key, or joins the second with
+the first. When a checkpoint holds all keys, one worker, or every process, is killed. New rows are there when an epoch
+is published that has read more than the checkpoint.
 """
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 import re
 import shutil
@@ -29,6 +32,12 @@ GOAL_S = 10.0
 DEADLINE_S = 600
 LIVE_ROWS = 2_000_000
 LIVE_RATE = 2000
+VIEWS = {
+    "sums": """SELECT id, name, sum(v) AS s, count(*) AS n
+               FROM (SELECT * FROM history UNION ALL SELECT * FROM live) AS r GROUP BY id, name""",
+    "joined": """SELECT l.id, l.v, h.v AS first_v
+                 FROM live AS l JOIN history AS h ON l.id = h.id AND l.name = h.name""",
+}
 
 
 def make_data(keys: int) -> dict[str, pathlib.Path]:
@@ -45,8 +54,9 @@ def make_data(keys: int) -> dict[str, pathlib.Path]:
 class Subject:
     """The cluster with its one job."""
 
-    def __init__(self, build: pathlib.Path, folder: pathlib.Path, files: dict[str, pathlib.Path]) -> None:
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, files: dict[str, pathlib.Path], view: str) -> None:
         self.folder = folder
+        self.view = view
         self.cluster = ProcessCluster(build, folder)
         self.start()
         history, live = files.values()
@@ -55,9 +65,7 @@ class Subject:
             f"""CREATE TABLE history {columns} WITH (connector = 'file', path = '{history}');
                 CREATE TABLE live {columns} WITH (connector = 'file', path = '{live}', rows_per_second = '{LIVE_RATE}');
                 SET query_memory_mb = 8000;
-                CREATE MATERIALIZED VIEW sums AS
-                    SELECT id, name, sum(v) AS s, count(*) AS n
-                    FROM (SELECT * FROM history UNION ALL SELECT * FROM live) AS r GROUP BY id, name"""
+                CREATE MATERIALIZED VIEW {view} AS {VIEWS[view]}"""
         )
 
     def start(self) -> None:
@@ -69,7 +77,9 @@ class Subject:
     def job(self) -> tuple[int, int, int]:
         """(attempt, published epoch, durable epoch)"""
         [row] = rows_of(
-            self.client.execute("SELECT attempt, published_epoch, durable_epoch FROM millrace.jobs WHERE name = 'sums'")
+            self.client.execute(
+                f"SELECT attempt, published_epoch, durable_epoch FROM millrace.jobs WHERE name = '{self.view}'"
+            )
         )
         return row
 
@@ -141,7 +151,9 @@ def recover(subject: Subject, which: str) -> dict[str, float]:
         return now > attempt and epoch > durable and subject.rows_read(epoch) > subject.rows_read(durable)
 
     reached("first new rows", new_rows)
-    reached("the view is read", lambda: rows_of(subject.client.execute("SELECT count(*) FROM sums"))[0][0] > 0)
+    reached(
+        "the view is read", lambda: rows_of(subject.client.execute(f"SELECT count(*) FROM {subject.view}"))[0][0] > 0
+    )
     reached("no row was lost", lambda: subject.rows_read(subject.job()[1]) >= at_least)
     return phases
 
@@ -157,25 +169,29 @@ def print_logs(folder: pathlib.Path, which: str) -> None:
 def main() -> int:
     parser = options(__doc__, rounds=1)
     parser.add_argument("--keys", type=int, default=5_700_000)
+    parser.add_argument("--view", choices=tuple(VIEWS))
     parser.add_argument("--only", choices=("worker", "all"))
     parser.add_argument("--folder", type=pathlib.Path, default=DATA, help="where the clusters put their data")
     flags = parser.parse_args()
     load = print_load()
     files = make_data(flags.keys)
     figures = []
-    for which in ("worker", "all"):
-        if flags.only not in (None, which):
+    for view, which in itertools.product(VIEWS, ("worker", "all")):
+        if flags.view not in (None, view) or flags.only not in (None, which):
             continue
         best: dict[str, float] = {}
         for _ in range(flags.rounds):
             folder = pathlib.Path(tempfile.mkdtemp(prefix="recovery-", dir=flags.folder))
-            subject = Subject(flags.build, folder / "cluster", files)
+            subject = Subject(flags.build, folder / "cluster", files, view)
             try:
                 seconds = time.monotonic()
                 subject.await_checkpoint_of(flags.keys)
                 seconds = time.monotonic() - seconds
                 size = subject.checkpoint_bytes()
-                print(f"{which}: {size / 2**30:.2f} GiB in the checkpoint folder after {seconds:.1f} s", flush=True)
+                print(
+                    f"{view}, {which}: {size / 2**30:.2f} GiB in the checkpoint folder after {seconds:.1f} s",
+                    flush=True,
+                )
                 phases = recover(subject, which)
                 print_logs(subject.folder, which)
                 if not best or phases["first new rows"] < best["first new rows"]:
@@ -183,10 +199,10 @@ def main() -> int:
             finally:
                 subject.cluster.stop()
                 shutil.rmtree(folder)
-        label = "one of two workers" if which == "worker" else "all processes"
+        label = f"{view}, " + ("one of two workers killed" if which == "worker" else "all processes killed")
         note = f"{size / 2**30:.2f} GiB"
-        figures.append(Figure(f"first new rows, {label} killed", best["first new rows"], "s", GOAL_S, note=note))
-        figures.append(Figure(f"view readable, {label} killed", best["the view is read"], "s", note=note))
+        figures.append(Figure(f"first new rows, {label}", best["first new rows"], "s", GOAL_S, note=note))
+        figures.append(Figure(f"view readable, {label}", best["the view is read"], "s", note=note))
     return finish(flags, load, figures)
 
 

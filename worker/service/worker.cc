@@ -15,6 +15,7 @@
 #include "common/base/status.h"
 #include "common/config/process_config.h"
 #include "common/net/address_policy.h"
+#include "common/net/connection_listener.h"
 #include "common/net/health.h"
 #include "common/net/local_address.h"
 #include "common/storage/file_system.h"
@@ -37,6 +38,8 @@ constexpr int kFrameBytesMax = 64 << 20;
 constexpr int kPingMillisMin = 1000;
 constexpr int kDataKeepaliveMillis = 5000;
 constexpr int kHandshakeMillis = 10'000;
+// Other workers and the coordinator, one or a few each.
+constexpr size_t kConnectionsMax = 4096;
 // For reads of others that are under way when the worker stops.
 constexpr std::chrono::milliseconds kStopPatience(500);
 
@@ -131,8 +134,8 @@ absl::Status Worker::Listen(const WorkerOptions& options) {
   MR_ASSIGN_OR_RETURN(const HostPort listen, ParseHostPort(options.listen));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
+  MR_ASSIGN_OR_RETURN(listener_, ConnectionListener::Open(options.listen, kConnectionsMax));
+  listener_->AddTo(builder);
   builder.SetMaxReceiveMessageSize(kFrameBytesMax);
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kPingMillisMin);
@@ -141,20 +144,18 @@ absl::Status Worker::Listen(const WorkerOptions& options) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kDataKeepaliveMillis);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kDataKeepaliveMillis);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
-  // A port belongs to one process.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.RegisterService(&parts_->service);
   server_ = builder.BuildAndStart();
-  if (server_ == nullptr || port == 0) {
-    return MakeError(SqlState::kIoError, absl::StrCat("cannot listen on ", options.listen),
-                     "another process may use the port");
+  if (server_ == nullptr) {
+    return MakeError(SqlState::kInternalError, "the server for data does not start");
   }
+  listener_->Start();
   SetServing(*server_, {v1::DataService::service_full_name()},
              options.coordinator.empty() ? Serving::kYes : Serving::kNo);
-  data_address_ = JoinHostPort(listen.host, port);
+  data_address_ = JoinHostPort(listen.host, listener_->port());
   if (options.advertise.empty()) return absl::OkStatus();
   const bool has_port = ParseHostPort(options.advertise).ok();
-  data_address_ = has_port ? options.advertise : JoinHostPort(options.advertise, port);
+  data_address_ = has_port ? options.advertise : JoinHostPort(options.advertise, listener_->port());
   return absl::OkStatus();
 }
 
@@ -165,6 +166,7 @@ Worker::~Worker() {
   // Readers of results are told that the tasks are cancelled before the server closes.
   parts_->attempts.Disconnect();
   if (server_ != nullptr) {
+    listener_->Stop();
     server_->Shutdown(std::chrono::system_clock::now() + kStopPatience);
     server_->Wait();
   }

@@ -16,6 +16,7 @@ class Server;
 namespace millrace {
 
 class AttemptManager;
+class ConnectionListener;
 
 struct WorkerOptions {
   // host:port of the coordinator's control port; empty = the owner speaks to attempts() itself
@@ -70,6 +71,7 @@ class Worker {
   std::unique_ptr<Parts> parts_;
   std::string data_address_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<ConnectionListener> listener_;
 };
 
 }  // namespace millrace
