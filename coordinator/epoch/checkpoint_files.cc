@@ -17,7 +17,7 @@
 namespace millrace {
 namespace {
 
-constexpr uint32_t kManifestFormat = 2;
+constexpr uint32_t kManifestFormat = 3;
 constexpr char kManifestPrefix[] = "manifest-";
 constexpr char kFolderPrefix[] = "job-";
 constexpr char kOwnerFile[] = "cluster-id";

@@ -50,6 +50,7 @@ void JoinSide::FindRows(const Batch& batch, std::vector<uint32_t>* rows) {
   for (int64_t i = 0; i < n; ++i) {
     if ((*rows)[i] == before + fresh.size()) fresh.push_back(static_cast<uint32_t>(i));
   }
+  if (static_cast<int64_t>(fresh.size()) == n) return AppendRows(batch);
   ColumnStore taken(types_);
   taken.Append(batch);
   AppendRows(taken.GatherRows(fresh));
@@ -130,7 +131,8 @@ void JoinSide::AppendEntries(uint32_t num_shards, StateEntries* entries) {
     const uint32_t row = dirty_[i];
     dirty_flags_[row] = 0;
     const uint32_t shard = ShardOf(hashes[i], num_shards);
-    const StateEntries::Parts key = {RawBytes(prefix), encoded.row(static_cast<int64_t>(i))};
+    const StateEntries::Parts key = {RawBytes(prefix), RawBytes(hashes[i]),
+                                     encoded.row(static_cast<int64_t>(i))};
     if (multiplicities_[row] != 0) {
       entries->Put(shard, key, {RawBytes(multiplicities_[row]), RawBytes(matches_[row])});
     } else {
@@ -140,19 +142,22 @@ void JoinSide::AppendEntries(uint32_t num_shards, StateEntries* entries) {
   dirty_.clear();
 }
 
-absl::Status JoinSide::Restore(const std::vector<std::string>& rows,
-                               const std::vector<int64_t>& counts,
-                               const std::vector<int64_t>& matches) {
-  if (rows.empty()) return absl::OkStatus();
+absl::Status JoinSide::Restore(const StoredRows& stored) {
+  if (stored.ends.empty()) return absl::OkStatus();
+  std::vector<std::string_view> views(stored.ends.size());
+  for (size_t i = 0, begin = 0; i < views.size(); begin = stored.ends[i++]) {
+    views[i] = std::string_view(stored.bytes).substr(begin, stored.ends[i] - begin);
+  }
   std::vector<std::shared_ptr<arrow::Array>> columns;
-  const std::vector<std::string_view> views(rows.begin(), rows.end());
   MR_RETURN_IF_ERROR(codec_.Decode(views, &columns));
-  std::vector<uint32_t> stored;
-  FindRows(Batch(std::move(columns), static_cast<int64_t>(rows.size())), &stored);
-  for (size_t i = 0; i < stored.size(); ++i) {
-    num_dead_ -= multiplicities_[stored[i]] == 0 ? 1 : 0;
-    multiplicities_[stored[i]] = counts[i];
-    matches_[stored[i]] = matches[i];
+  const uint32_t before = rows_.num_rows();
+  std::vector<uint32_t> rows;
+  FindRows(Batch(std::move(columns), static_cast<int64_t>(views.size())), &rows);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i] < before) continue;
+    num_dead_ -= multiplicities_[rows[i]] == 0 ? 1 : 0;
+    multiplicities_[rows[i]] = stored.multiplicities[i];
+    matches_[rows[i]] = stored.matches[i];
   }
   return absl::OkStatus();
 }

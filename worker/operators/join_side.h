@@ -19,9 +19,18 @@ namespace millrace {
 // with a NULL in their key never match; they are stored only where the join gives out rows without
 // a match (their matches then stay 0).
 //
-// In the store: side, row → multiplicity, number of matches.
+// In the store: side, hash of the key, row → multiplicity, number of matches.
 class JoinSide {
  public:
+  // Rows of one side as the store has them.
+  struct StoredRows {
+    // Encoded, one behind the other; where each one ends.
+    std::string bytes;
+    std::vector<size_t> ends;
+    std::vector<int64_t> multiplicities;
+    std::vector<int64_t> matches;
+  };
+
   // `window_column`: timestamp column with the end of each row's window, −1 if there is none.
   JoinSide(int side, std::vector<SqlType> types, std::vector<int> keys, int window_column);
 
@@ -46,8 +55,8 @@ class JoinSide {
   void DropWindowsUntil(int64_t micros);
 
   void AppendEntries(uint32_t num_shards, StateEntries* entries);
-  absl::Status Restore(const std::vector<std::string>& rows, const std::vector<int64_t>& counts,
-                       const std::vector<int64_t>& matches);
+  // Enters rows that are not here yet; those that are here are newer.
+  absl::Status Restore(const StoredRows& stored);
   // Frees what dead rows hold, once they are many. Row numbers change.
   void Compact();
 

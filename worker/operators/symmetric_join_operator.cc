@@ -6,6 +6,7 @@
 #include "arrow/array.h"
 #include "common/base/status.h"
 #include "worker/kernels/array_output.h"
+#include "worker/kernels/hash.h"
 #include "worker/operators/join_output.h"
 
 namespace millrace {
@@ -36,35 +37,54 @@ absl::Status SymmetricJoinOperator::Open(OperatorContext& context) {
   memory_.emplace(*context.memory, "join");
   MR_ASSIGN_OR_RETURN(residual_, plan_.MakeEvaluator(context.eval));
   if (context.state == nullptr) return absl::OkStatus();
-  struct Stored {
-    std::vector<std::string> rows;
-    std::vector<int64_t> counts;
-    std::vector<int64_t> matches;
-  } stored[2];
-  const auto flush = [&](int side) {
-    absl::Status status =
-        sides_[side]->Restore(stored[side].rows, stored[side].counts, stored[side].matches);
-    stored[side] = Stored();
-    return status;
-  };
-  const absl::Status restored = context.state->Restore(
-      context.node_id,
-      [&](uint32_t, absl::string_view key, absl::string_view value) -> absl::Status {
-        int64_t counts[2];
-        if (key.empty() || (key[0] != '0' && key[0] != '1') || value.size() != sizeof(counts)) {
-          return MakeError(SqlState::kDataCorrupted, "stored state of a join has a wrong form");
-        }
-        std::memcpy(counts, value.data(), sizeof(counts));
-        const int side = key[0] - '0';
-        stored[side].rows.emplace_back(key.data() + 1, key.size() - 1);
-        stored[side].counts.push_back(counts[0]);
-        stored[side].matches.push_back(counts[1]);
-        return stored[side].rows.size() < kRestoreSideRows ? absl::OkStatus() : flush(side);
-      });
-  MR_RETURN_IF_ERROR(restored);
-  MR_RETURN_IF_ERROR(flush(0));
-  MR_RETURN_IF_ERROR(flush(1));
+  cold_.emplace(*context.state, context.node_id, "01");
+  // Which windows end next is only known when all are there.
+  MR_RETURN_IF_ERROR(
+      LoadMore(plan_.window_end_key.has_value() ? INT64_MAX : ColdState::kEntriesAtBarrier));
   return memory_->Update(sides_[0]->bytes() + sides_[1]->bytes());
+}
+
+absl::Status SymmetricJoinOperator::LoadFor(InputIndex input, const Batch& batch) {
+  const auto take = [this](uint32_t, absl::string_view key, absl::string_view value) {
+    return TakeEntry(key, value);
+  };
+  HashRows(batch, input == 0 ? plan_.left_keys : plan_.right_keys, &hashes_);
+  MR_RETURN_IF_ERROR(cold_->Ask(hashes_, take));
+  MR_RETURN_IF_ERROR(cold_->LoadBehind(batch.num_rows(), take));
+  if (cold_->is_complete()) cold_.reset();
+  return FlushEntries();
+}
+
+absl::Status SymmetricJoinOperator::LoadMore(int64_t entries_max) {
+  MR_RETURN_IF_ERROR(cold_->LoadMore(
+      entries_max, [this](uint32_t, absl::string_view key, absl::string_view value) {
+        return TakeEntry(key, value);
+      }));
+  if (cold_->is_complete()) cold_.reset();
+  return FlushEntries();
+}
+
+absl::Status SymmetricJoinOperator::TakeEntry(absl::string_view key, absl::string_view value) {
+  int64_t counts[2];
+  if (key.size() < ColdState::kPrefixBytes || (key[0] != '0' && key[0] != '1') ||
+      value.size() != sizeof(counts)) {
+    return MakeError(SqlState::kDataCorrupted, "stored state of a join has a wrong form");
+  }
+  std::memcpy(counts, value.data(), sizeof(counts));
+  JoinSide::StoredRows& stored = entries_[key[0] - '0'];
+  stored.bytes.append(key.data() + ColdState::kPrefixBytes, key.size() - ColdState::kPrefixBytes);
+  stored.ends.push_back(stored.bytes.size());
+  stored.multiplicities.push_back(counts[0]);
+  stored.matches.push_back(counts[1]);
+  return stored.ends.size() < kRestoreSideRows ? absl::OkStatus() : FlushEntries();
+}
+
+absl::Status SymmetricJoinOperator::FlushEntries() {
+  for (int side = 0; side < 2; ++side) {
+    MR_RETURN_IF_ERROR(sides_[side]->Restore(entries_[side]));
+    entries_[side] = JoinSide::StoredRows();
+  }
+  return absl::OkStatus();
 }
 
 bool SymmetricJoinOperator::EmitsAlone(InputIndex side, bool matched) const {
@@ -106,6 +126,7 @@ absl::StatusOr<Progress> SymmetricJoinOperator::ProcessBatch(InputIndex input, B
                                                              Emitter& out) {
   MR_ASSIGN_OR_RETURN(batch_, WithoutLateRows(input, batch));
   if (batch_.num_rows() == 0) return Progress::kDone;
+  if (cold_.has_value()) MR_RETURN_IF_ERROR(LoadFor(input, batch_));
   input_ = input;
   other_groups_.resize(batch_.num_rows());
   sides_[1 - input]->FindKeys(batch_, input == 0 ? plan_.left_keys : plan_.right_keys,
@@ -290,6 +311,7 @@ absl::StatusOr<Progress> SymmetricJoinOperator::ProcessBarrier(const Barrier& ba
       MR_RETURN_IF_ERROR(context_->state->Write(context_->node_id, std::move(entries)));
     }
   }
+  if (cold_.has_value()) MR_RETURN_IF_ERROR(LoadMore(ColdState::kEntriesAtBarrier));
   for (auto& side : sides_) side->Compact();
   context_->counters->state_rows =
       static_cast<uint64_t>(sides_[0]->num_rows() + sides_[1]->num_rows());

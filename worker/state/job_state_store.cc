@@ -59,9 +59,11 @@ class RocksTaskStateStore final : public TaskStateStore {
     return database_.Write(task_.fragment, node_id, entries);
   }
 
-  std::unique_ptr<StateCursor> Read(uint32_t node_id) override {
+  using TaskStateStore::Read;
+  std::unique_ptr<StateCursor> Read(uint32_t node_id, absl::string_view prefix) override {
     return std::make_unique<StoppableCursor>(
-        database_.Read(task_.fragment, node_id, task_.first_shard, task_.num_shards), stop_);
+        database_.Read(task_.fragment, node_id, prefix, task_.first_shard, task_.num_shards),
+        stop_);
   }
 
   absl::Status Get(uint32_t node_id, absl::Span<const StateKey> keys,
@@ -71,6 +73,15 @@ class RocksTaskStateStore final : public TaskStateStore {
       MR_ASSIGN_OR_RETURN(key.shard, OwnShard(node_id, key.shard));
     }
     return database_.Get(task_.fragment, node_id, own, values);
+  }
+
+  absl::Status ReadPrefixes(uint32_t node_id, absl::Span<const StateKey> prefixes,
+                            StateCursor::Visitor visit) override {
+    std::vector<StateKey> own(prefixes.begin(), prefixes.end());
+    for (StateKey& key : own) {
+      MR_ASSIGN_OR_RETURN(key.shard, OwnShard(node_id, key.shard));
+    }
+    return database_.ReadPrefixes(task_.fragment, node_id, own, visit);
   }
 
   uint32_t num_shards() const override { return num_shards_; }

@@ -19,6 +19,7 @@
 #include <optional>
 
 #include "absl/memory/memory.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/base/status.h"
@@ -145,6 +146,17 @@ uint64_t SizeProperty(rocksdb::DB& db, const std::string& name) {
   return db.GetAggregatedIntProperty(name, &bytes) ? bytes : 0;
 }
 
+// The keys' positions by shard and key, for which RocksDB looks up faster.
+std::vector<uint32_t> OrderOf(absl::Span<const StateKey> keys) {
+  std::vector<uint32_t> order(keys.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    return keys[a].shard != keys[b].shard ? keys[a].shard < keys[b].shard
+                                          : keys[a].key < keys[b].key;
+  });
+  return order;
+}
+
 }  // namespace
 
 // Entries [begin, end) of one operator and shard, sorted by key.
@@ -185,7 +197,9 @@ class StateDatabase::ShardEntries {
 // One iterator for each shard, all made at once: each sees its shard as it was then.
 class StateDatabase::Cursor final : public StateCursor {
  public:
-  explicit Cursor(uint32_t node_id) : prefix_(NodePrefix(node_id)) {}
+  Cursor(uint32_t node_id, absl::string_view prefix)
+      : node_bytes_(NodePrefix(node_id).size()),
+        prefix_(absl::StrCat(NodePrefix(node_id), prefix)) {}
 
   void Add(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, uint32_t shard) {
     rocksdb::ReadOptions options;
@@ -201,8 +215,7 @@ class StateDatabase::Cursor final : public StateCursor {
       if (!std::exchange(started_, true)) it.Seek(prefix_);
       for (; it.Valid() && it.key().starts_with(prefix_); it.Next()) {
         if (entries_max-- == 0) return true;
-        const absl::string_view key(it.key().data() + prefix_.size(),
-                                    it.key().size() - prefix_.size());
+        const absl::string_view key(it.key().data() + node_bytes_, it.key().size() - node_bytes_);
         MR_RETURN_IF_ERROR(visit(shards_[at_].shard, key,
                                  absl::string_view(it.value().data(), it.value().size())));
       }
@@ -217,6 +230,7 @@ class StateDatabase::Cursor final : public StateCursor {
     uint32_t shard;
     std::unique_ptr<rocksdb::Iterator> iterator;
   };
+  const size_t node_bytes_;
   const std::string prefix_;
   std::vector<Shard> shards_;
   size_t at_ = 0;
@@ -319,8 +333,8 @@ int64_t StateCounter(absl::string_view value) {
   return value.size() == kCounterBytes ? DecodeCounter(value.data()) : 0;
 }
 
-absl::Status TaskStateStore::Restore(uint32_t node_id, Visitor visit) {
-  const std::unique_ptr<StateCursor> cursor = Read(node_id);
+absl::Status TaskStateStore::Restore(uint32_t node_id, absl::string_view prefix, Visitor visit) {
+  const std::unique_ptr<StateCursor> cursor = Read(node_id, prefix);
   bool more = true;
   while (more) {
     MR_ASSIGN_OR_RETURN(more, cursor->Next(INT64_MAX, visit));
@@ -329,8 +343,9 @@ absl::Status TaskStateStore::Restore(uint32_t node_id, Visitor visit) {
 }
 
 std::unique_ptr<StateCursor> StateDatabase::Read(uint32_t fragment, uint32_t node_id,
-                                                 uint32_t first_shard, uint32_t num_shards) const {
-  auto cursor = std::make_unique<Cursor>(node_id);
+                                                 absl::string_view prefix, uint32_t first_shard,
+                                                 uint32_t num_shards) const {
+  auto cursor = std::make_unique<Cursor>(node_id, prefix);
   for (uint32_t shard = first_shard; shard < first_shard + num_shards; ++shard) {
     rocksdb::ColumnFamilyHandle* family = Find({fragment, shard});
     if (family != nullptr) cursor->Add(*db_, family, shard);
@@ -338,17 +353,40 @@ std::unique_ptr<StateCursor> StateDatabase::Read(uint32_t fragment, uint32_t nod
   return cursor;
 }
 
+absl::Status StateDatabase::ReadPrefixes(uint32_t fragment, uint32_t node_id,
+                                         absl::Span<const StateKey> prefixes,
+                                         StateCursor::Visitor visit) const {
+  const std::vector<uint32_t> order = OrderOf(prefixes);
+  std::unique_ptr<rocksdb::Iterator> it;
+  const std::string node = NodePrefix(node_id);
+  std::string prefix;
+  std::string last;
+  for (size_t i = 0; i < order.size(); ++i) {
+    const StateKey& wanted = prefixes[order[i]];
+    const bool same_shard = i > 0 && prefixes[order[i - 1]].shard == wanted.shard;
+    if (!same_shard) {
+      rocksdb::ColumnFamilyHandle* family = Find({fragment, wanted.shard});
+      it.reset(family == nullptr ? nullptr : db_->NewIterator(rocksdb::ReadOptions(), family));
+    }
+    if (it == nullptr) continue;
+    prefix.assign(node).append(wanted.key);
+    if (same_shard && absl::StartsWith(prefix, last)) continue;
+    last = prefix;
+    for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
+      const absl::string_view key(it->key().data() + node.size(), it->key().size() - node.size());
+      MR_RETURN_IF_ERROR(
+          visit(wanted.shard, key, absl::string_view(it->value().data(), it->value().size())));
+    }
+    MR_RETURN_IF_ERROR(FromRocks(it->status(), "cannot look up"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status StateDatabase::Get(uint32_t fragment, uint32_t node_id,
                                 absl::Span<const StateKey> keys,
                                 std::vector<std::optional<std::string>>* values) const {
   values->assign(keys.size(), std::nullopt);
-  // By shard and key, for which RocksDB looks up faster.
-  std::vector<uint32_t> order(keys.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    return keys[a].shard != keys[b].shard ? keys[a].shard < keys[b].shard
-                                          : keys[a].key < keys[b].key;
-  });
+  const std::vector<uint32_t> order = OrderOf(keys);
   const std::string prefix = NodePrefix(node_id);
   std::vector<std::string> prefixed;
   std::vector<rocksdb::Slice> slices;

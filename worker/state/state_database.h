@@ -57,12 +57,18 @@ class StateDatabase {
 
   // Writes entries of one operator. A part of them may be written when it fails.
   absl::Status Write(uint32_t fragment, uint32_t node_id, const StateEntries& entries);
-  // The operator's entries in some shards as they are now, by shard and key.
-  std::unique_ptr<StateCursor> Read(uint32_t fragment, uint32_t node_id, uint32_t first_shard,
-                                    uint32_t num_shards) const;
+  // The operator's entries in some shards whose keys begin with `prefix`, as they are now, by shard
+  // and key.
+  std::unique_ptr<StateCursor> Read(uint32_t fragment, uint32_t node_id, absl::string_view prefix,
+                                    uint32_t first_shard, uint32_t num_shards) const;
   // values[i] becomes the value of the i-th key, absent if there is none.
   absl::Status Get(uint32_t fragment, uint32_t node_id, absl::Span<const StateKey> keys,
                    std::vector<std::optional<std::string>>* values) const;
+
+  // Visits the entries whose keys begin with one of `prefixes`; of prefixes that are equal, or
+  // begin each other, each entry once.
+  absl::Status ReadPrefixes(uint32_t fragment, uint32_t node_id,
+                            absl::Span<const StateKey> prefixes, StateCursor::Visitor visit) const;
 
   // Makes files the entries of a shard that has none yet. The files go: they become files of the
   // database. No compaction runs from the first Import until FinishImport.

@@ -49,14 +49,19 @@ class TaskStateStore {
   // barrier's checkpoint.
   virtual absl::Status Write(uint32_t node_id, StateEntries entries) = 0;
 
-  // All entries of the operator in the task's shards; none if the job starts afresh.
-  virtual std::unique_ptr<StateCursor> Read(uint32_t node_id) = 0;
+  // The operator's entries in the task's shards whose keys begin with `prefix` (empty: all); none
+  // if the job starts afresh.
+  virtual std::unique_ptr<StateCursor> Read(uint32_t node_id, absl::string_view prefix) = 0;
+  std::unique_ptr<StateCursor> Read(uint32_t node_id) { return Read(node_id, ""); }
   // values[i] becomes the value of keys[i], absent if there is none.
   virtual absl::Status Get(uint32_t node_id, absl::Span<const StateKey> keys,
                            std::vector<std::optional<std::string>>* values) = 0;
-  // Visits all entries.
+  // Visits the entries whose keys begin with one of `prefixes`, each of them once.
+  virtual absl::Status ReadPrefixes(uint32_t node_id, absl::Span<const StateKey> prefixes,
+                                    StateCursor::Visitor visit) = 0;
+  // Visits what Read gives, to its end.
   using Visitor = StateCursor::Visitor;
-  absl::Status Restore(uint32_t node_id, Visitor visit);
+  absl::Status Restore(uint32_t node_id, absl::string_view prefix, Visitor visit);
 
   // Shards of the whole job; keys map to them by ShardOf (worker/kernels/hash.h).
   virtual uint32_t num_shards() const = 0;

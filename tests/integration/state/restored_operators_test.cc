@@ -245,12 +245,17 @@ class SlowStore final : public TaskStateStore {
   absl::Status Write(uint32_t node_id, StateEntries entries) override {
     return store_->Write(node_id, std::move(entries));
   }
-  std::unique_ptr<StateCursor> Read(uint32_t node_id) override {
-    return std::make_unique<Cursor>(store_->Read(node_id));
+  using TaskStateStore::Read;
+  std::unique_ptr<StateCursor> Read(uint32_t node_id, absl::string_view prefix) override {
+    return std::make_unique<Cursor>(store_->Read(node_id, prefix));
   }
   absl::Status Get(uint32_t node_id, absl::Span<const StateKey> keys,
                    std::vector<std::optional<std::string>>* values) override {
     return store_->Get(node_id, keys, values);
+  }
+  absl::Status ReadPrefixes(uint32_t node_id, absl::Span<const StateKey> prefixes,
+                            StateCursor::Visitor visit) override {
+    return store_->ReadPrefixes(node_id, prefixes, visit);
   }
   uint32_t num_shards() const override { return store_->num_shards(); }
 

@@ -31,8 +31,12 @@ absl::Status MemoryStateStore::Write(uint32_t node_id, StateEntries entries) {
 
 class MemoryStateStore::Cursor final : public StateCursor {
  public:
-  Cursor(const Entries& entries, uint32_t node_id) : entries_(entries), at_(entries_.begin()) {
-    std::erase_if(entries_, [&](const auto& entry) { return std::get<0>(entry.first) != node_id; });
+  Cursor(const Entries& entries, uint32_t node_id, absl::string_view prefix)
+      : entries_(entries), at_(entries_.begin()) {
+    std::erase_if(entries_, [&](const auto& entry) {
+      const auto& [node, shard, key] = entry.first;
+      return node != node_id || !key.starts_with(std::string_view(prefix.data(), prefix.size()));
+    });
     at_ = entries_.begin();
   }
 
@@ -50,8 +54,8 @@ class MemoryStateStore::Cursor final : public StateCursor {
   Entries::const_iterator at_;
 };
 
-std::unique_ptr<StateCursor> MemoryStateStore::Read(uint32_t node_id) {
-  return std::make_unique<Cursor>(entries_, node_id);
+std::unique_ptr<StateCursor> MemoryStateStore::Read(uint32_t node_id, absl::string_view prefix) {
+  return std::make_unique<Cursor>(entries_, node_id, prefix);
 }
 
 absl::Status MemoryStateStore::Get(uint32_t node_id, absl::Span<const StateKey> keys,
@@ -60,6 +64,20 @@ absl::Status MemoryStateStore::Get(uint32_t node_id, absl::Span<const StateKey> 
   for (size_t i = 0; i < keys.size(); ++i) {
     const auto found = entries_.find({node_id, keys[i].shard, std::string(keys[i].key)});
     if (found != entries_.end()) (*values)[i] = found->second;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStateStore::ReadPrefixes(uint32_t node_id, absl::Span<const StateKey> prefixes,
+                                            StateCursor::Visitor visit) {
+  for (const StateKey& prefix : prefixes) {
+    auto it = entries_.lower_bound({node_id, prefix.shard, std::string(prefix.key)});
+    for (; it != entries_.end(); ++it) {
+      const auto& [node, shard, key] = it->first;
+      if (node != node_id || shard != prefix.shard || !key.starts_with(prefix.key)) break;
+      absl::Status status = visit(shard, key, it->second);
+      if (!status.ok()) return status;
+    }
   }
   return absl::OkStatus();
 }

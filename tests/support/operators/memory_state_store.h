@@ -18,9 +18,12 @@ class MemoryStateStore final : public TaskStateStore {
   explicit MemoryStateStore(uint32_t num_shards = 8) : num_shards_(num_shards) {}
 
   absl::Status Write(uint32_t node_id, StateEntries entries) override;
-  std::unique_ptr<StateCursor> Read(uint32_t node_id) override;
+  using TaskStateStore::Read;
+  std::unique_ptr<StateCursor> Read(uint32_t node_id, absl::string_view prefix) override;
   absl::Status Get(uint32_t node_id, absl::Span<const StateKey> keys,
                    std::vector<std::optional<std::string>>* values) override;
+  absl::Status ReadPrefixes(uint32_t node_id, absl::Span<const StateKey> prefixes,
+                            StateCursor::Visitor visit) override;
   uint32_t num_shards() const override { return num_shards_; }
 
   size_t num_entries() const { return entries_.size(); }

@@ -16,6 +16,7 @@ namespace {
 constexpr int64_t kCompactRowsMin = 4096;
 // Entries that are restored together.
 constexpr size_t kRestoreRows = 8192;
+constexpr char kRowEntry = 'r';
 // What a row costs in an order, about.
 constexpr int64_t kOrderEntryBytes = 8;
 
@@ -125,8 +126,7 @@ void OrderedRows::AppendEntries(uint32_t num_shards, StateEntries* entries) {
   const Batch rows = rows_.GatherRows(dirty_);
   EncodedRows encoded;
   codec_.Encode(rows, all_columns_, &encoded);
-  std::vector<uint64_t> hashes;
-  if (!partition_columns_.empty()) HashRows(rows, partition_columns_, &hashes);
+  HashRows(rows, partition_columns_, &hashes_);
   for (size_t i = 0; i < dirty_.size(); ++i) {
     const uint32_t row = dirty_[i];
     const bool is_dead = multiplicities_[row] == 0;
@@ -134,62 +134,85 @@ void OrderedRows::AppendEntries(uint32_t num_shards, StateEntries* entries) {
     // A row that came and went between two checkpoints was never written.
     if (is_dead && is_stored_[row] == 0) continue;
     is_stored_[row] = is_dead ? 0 : 1;
-    const uint32_t shard = partition_columns_.empty() ? 0 : ShardOf(hashes[i], num_shards);
-    const std::string_view key = encoded.row(static_cast<int64_t>(i));
+    const uint32_t shard = partition_columns_.empty() ? 0 : ShardOf(hashes_[i], num_shards);
+    const StateEntries::Parts key = {RawBytes(kRowEntry), RawBytes(hashes_[i]),
+                                     encoded.row(static_cast<int64_t>(i))};
     if (is_dead) {
-      entries->Delete(shard, {key});
+      entries->Delete(shard, key);
     } else {
-      entries->Put(shard, {key}, {RawBytes(multiplicities_[row])});
+      entries->Put(shard, key, {RawBytes(multiplicities_[row])});
     }
   }
   dirty_.clear();
 }
 
 absl::Status OrderedRows::Restore(TaskStateStore& state, uint32_t node_id, SortKeyReader& reader) {
-  std::vector<std::string> rows;
-  std::vector<int64_t> multiplicities;
-  const auto flush = [&] {
-    absl::Status status = EnterStored(rows, multiplicities, reader);
-    rows.clear();
-    multiplicities.clear();
-    return status;
-  };
-  MR_RETURN_IF_ERROR(state.Restore(
-      node_id, [&](uint32_t, absl::string_view key, absl::string_view value) -> absl::Status {
-        int64_t multiplicity = 0;
-        if (value.size() != sizeof(multiplicity)) {
-          return MakeError(SqlState::kDataCorrupted, "stored state of rows has a wrong form");
-        }
-        std::memcpy(&multiplicity, value.data(), sizeof(multiplicity));
-        rows.emplace_back(key);
-        multiplicities.push_back(multiplicity);
-        return rows.size() < kRestoreRows ? absl::OkStatus() : flush();
-      }));
-  return flush();
+  cold_.emplace(state, node_id, std::string(1, kRowEntry));
+  return LoadEntries(partition_columns_.empty() ? INT64_MAX : ColdState::kEntriesAtBarrier, reader);
 }
 
-absl::Status OrderedRows::EnterStored(const std::vector<std::string>& rows,
-                                      const std::vector<int64_t>& multiplicities,
-                                      SortKeyReader& reader) {
-  if (rows.empty()) return absl::OkStatus();
-  const std::vector<std::string_view> views(rows.begin(), rows.end());
+absl::Status OrderedRows::LoadFor(const Batch& batch, SortKeyReader& reader) {
+  if (!cold_.has_value()) return absl::OkStatus();
+  const auto take = [&](uint32_t, absl::string_view key, absl::string_view value) {
+    return TakeEntry(key, value, reader);
+  };
+  HashRows(batch, partition_columns_, &hashes_);
+  MR_RETURN_IF_ERROR(cold_->Ask(hashes_, take));
+  MR_RETURN_IF_ERROR(cold_->LoadBehind(batch.num_rows(), take));
+  if (cold_->is_complete()) cold_.reset();
+  return EnterTaken(reader);
+}
+
+absl::Status OrderedRows::LoadMore(SortKeyReader& reader) {
+  return cold_.has_value() ? LoadEntries(ColdState::kEntriesAtBarrier, reader) : absl::OkStatus();
+}
+
+absl::Status OrderedRows::LoadEntries(int64_t entries_max, SortKeyReader& reader) {
+  MR_RETURN_IF_ERROR(
+      cold_->LoadMore(entries_max, [&](uint32_t, absl::string_view key, absl::string_view value) {
+        return TakeEntry(key, value, reader);
+      }));
+  if (cold_->is_complete()) cold_.reset();
+  return EnterTaken(reader);
+}
+
+absl::Status OrderedRows::TakeEntry(absl::string_view key, absl::string_view value,
+                                    SortKeyReader& reader) {
+  int64_t multiplicity = 0;
+  if (key.size() < ColdState::kPrefixBytes || key[0] != kRowEntry ||
+      value.size() != sizeof(multiplicity)) {
+    return MakeError(SqlState::kDataCorrupted, "stored state of rows has a wrong form");
+  }
+  std::memcpy(&multiplicity, value.data(), sizeof(multiplicity));
+  taken_rows_.emplace_back(key.substr(ColdState::kPrefixBytes));
+  taken_multiplicities_.push_back(multiplicity);
+  return taken_rows_.size() < kRestoreRows ? absl::OkStatus() : EnterTaken(reader);
+}
+
+absl::Status OrderedRows::EnterTaken(SortKeyReader& reader) {
+  if (taken_rows_.empty()) return absl::OkStatus();
+  const std::vector<std::string_view> views(taken_rows_.begin(), taken_rows_.end());
   std::vector<std::shared_ptr<arrow::Array>> columns;
   MR_RETURN_IF_ERROR(codec_.Decode(views, &columns));
-  const Batch batch(std::move(columns), static_cast<int64_t>(rows.size()));
+  const Batch batch(std::move(columns), static_cast<int64_t>(views.size()));
   MR_RETURN_IF_ERROR(reader.Read(batch));
   std::vector<uint32_t> partitions;
   FindPartitions(batch, &partitions);
-  std::vector<int32_t> all(rows.size());
+  std::vector<int32_t> all(views.size());
   std::iota(all.begin(), all.end(), 0);
+  const uint32_t before = rows_.num_rows();
   std::vector<uint32_t> stored;
   FindRows(batch, partitions, reader.keys(), all, &stored);
   for (size_t i = 0; i < stored.size(); ++i) {
     const uint32_t row = stored[i];
+    if (row < before) continue;
     num_dead_ -= multiplicities_[row] == 0 ? 1 : 0;
-    multiplicities_[row] = multiplicities[i];
+    multiplicities_[row] = taken_multiplicities_[i];
     is_stored_[row] = 1;
-    if (multiplicities[i] > 0) orders_[partitions_[row]].insert(row);
+    if (taken_multiplicities_[i] > 0) orders_[partitions_[row]].insert(row);
   }
+  taken_rows_.clear();
+  taken_multiplicities_.clear();
   return absl::OkStatus();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "worker/kernels/group_table.h"
 #include "worker/kernels/row_codec.h"
 #include "worker/operators/sort_key_reader.h"
+#include "worker/state/cold_state.h"
 #include "worker/state/task_state_store.h"
 
 namespace millrace {
@@ -19,7 +21,7 @@ namespace millrace {
 // Distinct rows with multiplicities, in order within each partition. Equal order keys are told
 // apart by the whole row.
 //
-// In the store: row → multiplicity.
+// In the store: 'r', hash of the partition, row → multiplicity.
 class OrderedRows {
  public:
   // A row of a partition's order, with how many times it counts.
@@ -57,8 +59,13 @@ class OrderedRows {
 
   // What changed since the last call.
   void AppendEntries(uint32_t num_shards, StateEntries* entries);
-  // Reads back what was written; `reader` encodes the order keys. Only before any other row.
+  // Takes over what was written; `reader` encodes the order keys. Only before any other row. Most
+  // partitions are still in the store afterwards: a batch's own come by LoadFor, which is to be
+  // called before anything is asked of them, the others in time by LoadFor and LoadMore. Without
+  // partitions all is there at once. What is read from `reader` before is gone.
   absl::Status Restore(TaskStateStore& state, uint32_t node_id, SortKeyReader& reader);
+  absl::Status LoadFor(const Batch& batch, SortKeyReader& reader);
+  absl::Status LoadMore(SortKeyReader& reader);
 
   // Frees what dead rows hold, once they are many. Row r then becomes (*new_rows)[r]; false if
   // nothing changed.
@@ -75,9 +82,11 @@ class OrderedRows {
   using Order = absl::btree_set<uint32_t, RowLess>;
 
   void MarkDirty(uint32_t row);
-  // Enters rows as AppendEntries encoded them.
-  absl::Status EnterStored(const std::vector<std::string>& rows,
-                           const std::vector<int64_t>& multiplicities, SortKeyReader& reader);
+  // Takes an entry of the store; together with others it is entered when there are enough.
+  absl::Status TakeEntry(absl::string_view key, absl::string_view value, SortKeyReader& reader);
+  // Enters what was taken, without rows that are here already.
+  absl::Status EnterTaken(SortKeyReader& reader);
+  absl::Status LoadEntries(int64_t entries_max, SortKeyReader& reader);
 
   const std::vector<int> partition_columns_;
   const std::vector<int> all_columns_;
@@ -97,6 +106,12 @@ class OrderedRows {
   // By partition: its rows of positive multiplicity.
   std::vector<Order> orders_;
   int64_t num_dead_ = 0;
+  // While rows are still to come from the store.
+  std::optional<ColdState> cold_;
+  std::vector<std::string> taken_rows_;
+  std::vector<int64_t> taken_multiplicities_;
+  // Scratch.
+  std::vector<uint64_t> hashes_;
 };
 
 }  // namespace millrace

@@ -134,6 +134,7 @@ void OverHistory::BuildSlice(const Batch& rows, const FlatVector<int64_t>& times
 void OverHistory::EncodeKeys(absl::Span<const uint32_t> keys, uint32_t num_shards) {
   const auto n = static_cast<int64_t>(keys.size());
   shards_.assign(keys.size(), 0);
+  hashes_.assign(keys.size(), 0);
   if (!has_keys_) {
     encoded_keys_.bytes.Clear();
     encoded_keys_.offsets.Clear();
@@ -142,9 +143,8 @@ void OverHistory::EncodeKeys(absl::Span<const uint32_t> keys, uint32_t num_shard
   }
   const Batch columns(keys_.Keys(keys), n);
   key_codec_.Encode(columns, key_positions_, &encoded_keys_);
-  std::vector<uint64_t> hashes;
-  HashRows(columns, key_positions_, &hashes);
-  for (int64_t i = 0; i < n; ++i) shards_[i] = ShardOf(hashes[i], num_shards);
+  HashRows(columns, key_positions_, &hashes_);
+  for (int64_t i = 0; i < n; ++i) shards_[i] = ShardOf(hashes_[i], num_shards);
 }
 
 absl::Status OverHistory::AppendEntries(uint32_t num_shards, const Functions& functions,
@@ -168,6 +168,7 @@ absl::Status OverHistory::AppendEntries(uint32_t num_shards, const Functions& fu
 
 std::string OverHistory::RowKey(int64_t encoded_key, int64_t number) const {
   std::string key(1, kRowEntry);
+  key.append(RawBytes(hashes_[encoded_key]));
   key.append(encoded_keys_.row(encoded_key));
   AppendNumber(number, &key);
   return key;
@@ -184,7 +185,7 @@ absl::Status OverHistory::AppendKeyEntries(const Functions& functions, StateEntr
   }
   for (size_t i = 0; i < dirty_.size(); ++i) {
     const std::string_view key = encoded_keys_.row(static_cast<int64_t>(i));
-    entries->Put(shards_[i], {RawBytes(kKeyEntry), key}, {values[i]});
+    entries->Put(shards_[i], {RawBytes(kKeyEntry), RawBytes(hashes_[i]), key}, {values[i]});
   }
   return absl::OkStatus();
 }
@@ -218,10 +219,17 @@ absl::Status OverHistory::RestoreKeys(const std::vector<std::string>& keys,
   const std::vector<std::string_view> encoded(keys.begin(), keys.end());
   std::vector<std::shared_ptr<arrow::Array>> columns;
   if (has_keys_) MR_RETURN_IF_ERROR(key_codec_.Decode(encoded, &columns));
+  const uint32_t before = num_keys();
+  std::vector<uint32_t> found;
+  FindKeys(Batch(std::move(columns), static_cast<int64_t>(keys.size())), key_positions_, &found);
   std::vector<uint32_t> numbers;
-  FindKeys(Batch(std::move(columns), static_cast<int64_t>(keys.size())), key_positions_, &numbers);
-  std::vector<std::string_view> rest(values.begin(), values.end());
+  std::vector<std::string_view> rest;
   for (size_t i = 0; i < keys.size(); ++i) {
+    if (found[i] < before) continue;
+    numbers.push_back(found[i]);
+    rest.emplace_back(values[i]);
+  }
+  for (size_t i = 0; i < numbers.size(); ++i) {
     const bool complete =
         TakeRaw(&rest[i], &row_counts_[numbers[i]]) && TakeRaw(&rest[i], &peer_counts_[numbers[i]]);
     if (!complete) return CorruptOverState();
@@ -256,15 +264,21 @@ absl::Status OverHistory::RestoreRows(const std::vector<std::string>& keys,
   FindKeys(Batch(std::move(key_columns), n), key_positions_, &key_numbers);
   // A row without its partition.
   if (num_keys() != num_keys_before) return CorruptOverState();
-  std::vector<std::shared_ptr<arrow::Array>> columns;
-  MR_RETURN_IF_ERROR(row_codec_.Decode(encoded_rows, &columns));
-  rows_.Append(Batch(std::move(columns), n));
+  // Rows that are here already are the first of their partition.
+  std::vector<std::string_view> fresh;
   for (int64_t i = 0; i < n; ++i) {
-    const std::string& key = keys[i];
-    AppendRow(key_numbers[i], times[i],
-              ReadHistoryNumber(std::string_view(key).substr(key.size() - kHistoryNumberBytes)));
+    const std::string_view key = keys[i];
+    const int64_t number = ReadHistoryNumber(key.substr(key.size() - kHistoryNumberBytes));
+    const uint32_t newest = newest_rows_[key_numbers[i]];
+    if (newest != kNoRow && number <= numbers_[newest]) continue;
+    fresh.push_back(encoded_rows[i]);
+    AppendRow(key_numbers[i], times[i], number);
     is_stored_[is_stored_.size() - 1] = 1;
   }
+  if (fresh.empty()) return absl::OkStatus();
+  std::vector<std::shared_ptr<arrow::Array>> columns;
+  MR_RETURN_IF_ERROR(row_codec_.Decode(fresh, &columns));
+  rows_.Append(Batch(std::move(columns), static_cast<int64_t>(fresh.size())));
   rows_after_compaction_ = rows_.num_rows();
   return absl::OkStatus();
 }

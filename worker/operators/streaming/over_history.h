@@ -29,8 +29,8 @@ struct OverReach {
 // there were, and the last of them, by the columns that calls look at. Partitions are never
 // forgotten: a running total has no end.
 //
-// In the store: 'k' partition → number of rows and peer groups, state of the calls; 't' partition,
-// number of the row → time and columns of a row.
+// In the store: 'k', hash of the partition, partition → number of rows and peer groups, state of
+// the calls; 't', hash, partition, number of the row → time and columns of a row.
 class OverHistory {
  public:
   static constexpr char kKeyEntry = 'k';
@@ -51,8 +51,8 @@ class OverHistory {
   // What changed since the last call. `watermark`: as for Compact.
   absl::Status AppendEntries(uint32_t num_shards, const Functions& functions,
                              const OverReach& reach, int64_t watermark, StateEntries* entries);
-  // Entries from the store, keys without their first byte. Partitions before their rows, rows in
-  // order of their keys.
+  // Entries from the store, keys from the partition on. Partitions before their rows, rows in order
+  // of their keys. What is here already stays as it is.
   absl::Status RestoreKeys(const std::vector<std::string>& keys,
                            const std::vector<std::string>& values, const Functions& functions);
   absl::Status RestoreRows(const std::vector<std::string>& keys,
@@ -80,7 +80,7 @@ class OverHistory {
   void EncodeKeys(absl::Span<const uint32_t> keys, uint32_t num_shards);
   absl::Status AppendKeyEntries(const Functions& functions, StateEntries* entries);
   void AppendRowEntries(const OverReach& reach, int64_t watermark, StateEntries* entries);
-  // The key of the entry of a row, behind the key of its group.
+  // The key of the entry of a row.
   std::string RowKey(int64_t encoded_key, int64_t number) const;
 
   const bool has_keys_;
@@ -109,6 +109,7 @@ class OverHistory {
   // Scratch.
   std::vector<uint32_t> kept_;
   EncodedRows encoded_keys_;
+  std::vector<uint64_t> hashes_;
   std::vector<uint32_t> shards_;
 };
 

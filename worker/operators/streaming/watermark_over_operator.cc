@@ -8,6 +8,7 @@
 #include "common/base/status.h"
 #include "common/expr/evaluator.h"
 #include "millrace/v1/plan.pb.h"
+#include "worker/kernels/hash.h"
 #include "worker/operators/plan_fields.h"
 
 namespace millrace {
@@ -66,43 +67,67 @@ absl::Status WatermarkOverOperator::Open(OperatorContext& context) {
 }
 
 absl::Status WatermarkOverOperator::Restore() {
-  struct Entries {
-    std::vector<std::string> keys;
-    std::vector<std::string> values;
-  } partitions, rows, pending;
-  const auto flush_partitions = [&] {
-    absl::Status status = history_.RestoreKeys(partitions.keys, partitions.values, functions_);
-    partitions = Entries();
-    return status;
-  };
-  const auto flush_rows = [&]() -> absl::Status {
-    MR_RETURN_IF_ERROR(flush_partitions());
-    absl::Status status = history_.RestoreRows(rows.keys, rows.values);
-    rows = Entries();
-    return status;
-  };
-  const auto flush_pending = [&] {
+  MR_RETURN_IF_ERROR(RestorePending());
+  cold_.emplace(*context_->state, context_->node_id,
+                std::string{OverHistory::kKeyEntry, OverHistory::kRowEntry});
+  return LoadMore(plan_.partition_keys.empty() ? INT64_MAX : ColdState::kEntriesAtBarrier);
+}
+
+absl::Status WatermarkOverOperator::RestorePending() {
+  Entries pending;
+  const auto flush = [&] {
     absl::Status status = pending_.Restore(pending.keys, pending.values);
     pending = Entries();
     return status;
   };
-  const absl::Status restored = context_->state->Restore(
-      context_->node_id,
+  MR_RETURN_IF_ERROR(context_->state->Restore(
+      context_->node_id, {&kPendingEntry, 1},
       [&](uint32_t, absl::string_view key, absl::string_view value) -> absl::Status {
-        if (key.empty()) return CorruptOverState();
-        Entries& entries = key[0] == OverHistory::kKeyEntry   ? partitions
-                           : key[0] == OverHistory::kRowEntry ? rows
-                                                              : pending;
-        if (&entries == &pending && key[0] != kPendingEntry) return CorruptOverState();
-        entries.keys.emplace_back(key.data() + 1, key.size() - 1);
-        entries.values.emplace_back(value.data(), value.size());
-        if (entries.keys.size() < kRestoreBatchRows) return absl::OkStatus();
-        if (&entries == &partitions) return flush_partitions();
-        return &entries == &rows ? flush_rows() : flush_pending();
-      });
-  MR_RETURN_IF_ERROR(restored);
-  MR_RETURN_IF_ERROR(flush_rows());
-  return flush_pending();
+        pending.keys.emplace_back(key.substr(1));
+        pending.values.emplace_back(value);
+        return pending.keys.size() < kRestoreBatchRows ? absl::OkStatus() : flush();
+      }));
+  return flush();
+}
+
+absl::Status WatermarkOverOperator::LoadFor(const Batch& rows) {
+  const auto take = [this](uint32_t, absl::string_view key, absl::string_view value) {
+    return TakeEntry(key, value);
+  };
+  HashRows(rows, plan_.partition_keys, &hashes_);
+  MR_RETURN_IF_ERROR(cold_->Ask(hashes_, take));
+  MR_RETURN_IF_ERROR(cold_->LoadBehind(rows.num_rows(), take));
+  if (cold_->is_complete()) cold_.reset();
+  return FlushEntries();
+}
+
+absl::Status WatermarkOverOperator::LoadMore(int64_t entries_max) {
+  MR_RETURN_IF_ERROR(cold_->LoadMore(
+      entries_max, [this](uint32_t, absl::string_view key, absl::string_view value) {
+        return TakeEntry(key, value);
+      }));
+  if (cold_->is_complete()) cold_.reset();
+  return FlushEntries();
+}
+
+absl::Status WatermarkOverOperator::TakeEntry(absl::string_view key, absl::string_view value) {
+  if (key[0] == kPendingEntry) return absl::OkStatus();
+  if (key.size() < ColdState::kPrefixBytes ||
+      (key[0] != OverHistory::kKeyEntry && key[0] != OverHistory::kRowEntry)) {
+    return CorruptOverState();
+  }
+  Entries& entries = key[0] == OverHistory::kKeyEntry ? partitions_ : rows_;
+  entries.keys.emplace_back(key.substr(ColdState::kPrefixBytes));
+  entries.values.emplace_back(value);
+  return entries.keys.size() < kRestoreBatchRows ? absl::OkStatus() : FlushEntries();
+}
+
+absl::Status WatermarkOverOperator::FlushEntries() {
+  MR_RETURN_IF_ERROR(history_.RestoreKeys(partitions_.keys, partitions_.values, functions_));
+  MR_RETURN_IF_ERROR(history_.RestoreRows(rows_.keys, rows_.values));
+  partitions_ = Entries();
+  rows_ = Entries();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Batch> WatermarkOverOperator::WithoutLateRows(const Batch& batch) {
@@ -194,6 +219,7 @@ absl::StatusOr<Batch> WatermarkOverOperator::NextSlice() {
     micros[i] = times.IsNull(i) ? kNoTime : times.Get<int64_t>(i);
   }
   ReachBack(rows);
+  if (cold_.has_value()) MR_RETURN_IF_ERROR(LoadFor(rows));
   history_.FindKeys(rows, plan_.partition_keys, &keys_);
   std::vector<std::shared_ptr<arrow::Array>> columns;
   for (const int column : plan_.history_columns) columns.push_back(rows.column(column));
@@ -210,16 +236,19 @@ absl::StatusOr<Batch> WatermarkOverOperator::NextSlice() {
 
 absl::StatusOr<Progress> WatermarkOverOperator::ProcessBarrier(const Barrier& barrier, Emitter&) {
   context_->counters->state_rows = static_cast<uint64_t>(pending_.num_rows() + history_.num_rows());
-  if (!(barrier.checkpoint || barrier.final) || context_->state == nullptr) {
-    return Progress::kDone;
+  if ((barrier.checkpoint || barrier.final) && context_->state != nullptr) {
+    StateEntries entries;
+    const uint32_t num_shards = context_->state->num_shards();
+    MR_RETURN_IF_ERROR(pending_.AppendEntries(kPendingEntry, num_shards, &entries));
+    MR_RETURN_IF_ERROR(
+        history_.AppendEntries(num_shards, functions_, reach_, watermark_, &entries));
+    if (!entries.empty()) {
+      MR_RETURN_IF_ERROR(context_->state->Write(context_->node_id, std::move(entries)));
+    }
   }
-  StateEntries entries;
-  const uint32_t num_shards = context_->state->num_shards();
-  MR_RETURN_IF_ERROR(pending_.AppendEntries(kPendingEntry, num_shards, &entries));
-  MR_RETURN_IF_ERROR(history_.AppendEntries(num_shards, functions_, reach_, watermark_, &entries));
-  if (!entries.empty()) {
-    MR_RETURN_IF_ERROR(context_->state->Write(context_->node_id, std::move(entries)));
-  }
+  if (!cold_.has_value()) return Progress::kDone;
+  MR_RETURN_IF_ERROR(LoadMore(ColdState::kEntriesAtBarrier));
+  MR_RETURN_IF_ERROR(UpdateMemory());
   return Progress::kDone;
 }
 

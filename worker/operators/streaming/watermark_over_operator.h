@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -15,6 +16,7 @@
 #include "worker/operators/streaming/over_function.h"
 #include "worker/operators/streaming/over_history.h"
 #include "worker/operators/streaming/pending_rows.h"
+#include "worker/state/cold_state.h"
 
 namespace millrace {
 
@@ -44,7 +46,15 @@ class WatermarkOverOperator final : public Operator {
 
   WatermarkOverOperator(EventTimeOverPlan plan, OverHistory::Functions functions);
 
+  // What the store has: pending rows at once, since any of them may be the next to come out.
   absl::Status Restore();
+  absl::Status RestorePending();
+  // Brings the partitions of rows that are about to come out, and some more.
+  absl::Status LoadFor(const Batch& rows);
+  absl::Status LoadMore(int64_t entries_max);
+  // An entry of a partition; together with others it goes to the history when there are enough.
+  absl::Status TakeEntry(absl::string_view key, absl::string_view value);
+  absl::Status FlushEntries();
   absl::StatusOr<Batch> WithoutLateRows(const Batch& batch);
   absl::StatusOr<Progress> EmitReady(Emitter& out);
   // The next rows in order, up to a change of peers.
@@ -63,6 +73,15 @@ class WatermarkOverOperator final : public Operator {
   OverHistory history_;
   int64_t watermark_ = Watermark::kMinWatermark;
 
+  // While partitions are still to come from the store.
+  std::optional<ColdState> cold_;
+  struct Entries {
+    std::vector<std::string> keys;
+    std::vector<std::string> values;
+  };
+  Entries partitions_;
+  Entries rows_;
+
   // What is being given out: rows in order from position next_ on.
   std::unique_ptr<SortBuffer> ready_;
   absl::Span<const uint32_t> order_;
@@ -70,6 +89,7 @@ class WatermarkOverOperator final : public Operator {
   // Scratch.
   OverSlice slice_;
   std::vector<uint32_t> keys_;
+  std::vector<uint64_t> hashes_;
 };
 
 }  // namespace millrace

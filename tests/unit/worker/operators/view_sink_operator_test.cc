@@ -71,12 +71,17 @@ class GatedStore final : public TaskStateStore {
   absl::Status Write(uint32_t node_id, StateEntries entries) override {
     return store_.Write(node_id, std::move(entries));
   }
-  std::unique_ptr<StateCursor> Read(uint32_t node_id) override {
-    return std::make_unique<GatedCursor>(store_.Read(node_id), gate);
+  using TaskStateStore::Read;
+  std::unique_ptr<StateCursor> Read(uint32_t node_id, absl::string_view prefix) override {
+    return std::make_unique<GatedCursor>(store_.Read(node_id, prefix), gate);
   }
   absl::Status Get(uint32_t node_id, absl::Span<const StateKey> keys,
                    std::vector<std::optional<std::string>>* values) override {
     return store_.Get(node_id, keys, values);
+  }
+  absl::Status ReadPrefixes(uint32_t node_id, absl::Span<const StateKey> prefixes,
+                            StateCursor::Visitor visit) override {
+    return store_.ReadPrefixes(node_id, prefixes, visit);
   }
   uint32_t num_shards() const override { return store_.num_shards(); }
 

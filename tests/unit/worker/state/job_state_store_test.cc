@@ -82,7 +82,7 @@ class JobStateStoreTest : public testing::Test {
   static std::map<std::string, std::string> Contents(TaskStateStore& task, uint32_t node = kNode) {
     std::map<std::string, std::string> contents;
     const absl::Status status =
-        task.Restore(node, [&](uint32_t shard, absl::string_view key, absl::string_view value) {
+        task.Restore(node, "", [&](uint32_t shard, absl::string_view key, absl::string_view value) {
           contents[std::to_string(shard) + "/" + std::string(key)] = std::string(value);
           return absl::OkStatus();
         });
@@ -370,6 +370,44 @@ TEST_F(JobStateStoreTest, LooksUpSingleEntries) {
   EXPECT_THAT(values, ElementsAre(testing::Optional(std::string("2")), std::nullopt, std::nullopt,
                                   testing::Optional(std::string("1")), std::nullopt));
   EXPECT_FALSE(task->Get(kNode, {{6, "b"}}, &values).ok());
+}
+
+TEST_F(JobStateStoreTest, FindsEntriesByWhatTheirKeysBeginWith) {
+  auto store = MustOpen(Options(1, 1, {{0, 0, 0, 6}}));
+  auto task = store->ForTask(0, 0);
+  ASSERT_TRUE(
+      Write(*task, kNode,
+            {{3, "a", "1"}, {3, "ab", "2"}, {3, "abc", "3"}, {3, "ac", "4"}, {5, "ab", "5"}})
+          .ok());
+  ASSERT_TRUE(Write(*task, kNode + 1, {{3, "ab", "other"}}).ok());
+  const auto found = [&](std::vector<StateKey> prefixes) {
+    std::vector<std::string> values;
+    EXPECT_TRUE(
+        task->ReadPrefixes(kNode, prefixes,
+                           [&](uint32_t shard, absl::string_view key, absl::string_view value) {
+                             values.push_back(absl::StrCat(shard, " ", key, "=", value));
+                             return absl::OkStatus();
+                           })
+            .ok());
+    return values;
+  };
+  EXPECT_THAT(found({{3, "ab"}}), ElementsAre("3 ab=2", "3 abc=3"));
+  EXPECT_THAT(found({{5, "ab"}, {3, "abc"}, {3, "ab"}, {3, "b"}, {2, "a"}, {3, "ab"}}),
+              ElementsAre("3 ab=2", "3 abc=3", "5 ab=5"));
+  EXPECT_THAT(found({}), testing::IsEmpty());
+  EXPECT_FALSE(task->ReadPrefixes(kNode, {{6, "a"}},
+                                  [](uint32_t, absl::string_view, absl::string_view) {
+                                    return absl::OkStatus();
+                                  })
+                   .ok());
+  std::vector<std::string> keys;
+  const std::unique_ptr<StateCursor> cursor = task->Read(kNode, "ab");
+  ASSERT_FALSE(
+      *cursor->Next(INT64_MAX, [&](uint32_t shard, absl::string_view key, absl::string_view) {
+        keys.push_back(absl::StrCat(shard, " ", key));
+        return absl::OkStatus();
+      }));
+  EXPECT_THAT(keys, ElementsAre("3 ab", "3 abc", "5 ab"));
 }
 
 TEST_F(JobStateStoreTest, AddsToCounters) {
