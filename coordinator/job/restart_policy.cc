@@ -57,6 +57,12 @@ void RestartPolicy::OnProgress(uint64_t rows_read) {
   failed_at_rows_ = 0;
 }
 
+void RestartPolicy::OnCaughtUp() {
+  failures_ = 0;
+  crashes_ = 0;
+  suspects_.clear();
+}
+
 int64_t RestartPolicy::PauseMicros() const {
   const int doublings = std::clamp(failures_ - 1, 0, kPauseDoublings);
   return std::min(kPauseMaxMicros, kPauseMicros << doublings);

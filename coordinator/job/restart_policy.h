@@ -14,8 +14,8 @@ namespace millrace {
 //
 // Lost workers and broken connections alone never make a job fail. But a row can crash the process
 // that works on it, which looks like a loss: what tells them apart is that the same task is on the
-// lost worker every time and the input never gets further. While attempts end without progress,
-// every epoch is made durable, so that this place of the input is known to an epoch.
+// lost worker every time, there is input, and it never gets further. While attempts end without
+// progress, every epoch is made durable, so that this place of the input is known to an epoch.
 class RestartPolicy {
  public:
   // Errors that may pass (a disk, a full folder) without progress between them.
@@ -36,6 +36,9 @@ class RestartPolicy {
                          uint64_t rows_read);
   // A checkpoint with `rows_read`, more than the attempt began with.
   void OnProgress(uint64_t rows_read);
+  // The attempt had nothing left to read, and had read nothing: where it stood, no row ends a
+  // process. Called before OnAttemptEnded; what went wrong before does not count any more.
+  void OnCaughtUp();
 
   // Before the next attempt: grows with every attempt that got nowhere.
   int64_t PauseMicros() const;

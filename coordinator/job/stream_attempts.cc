@@ -280,6 +280,29 @@ std::set<TaskKey> StreamJobs::LostTasks(const Stream& stream) const {
   return lost;
 }
 
+// Whether the attempt had shown an epoch and had read nothing behind its checkpoint, and what was
+// lost of it had waited for more when it was last heard of. Not knowing counts as no: a row that
+// ends a process at once is read before the first heartbeat.
+bool StreamJobs::StoodIdle(const Stream& stream, const std::set<TaskKey>& lost) {
+  if (stream.epochs == nullptr || stream.epochs->published().empty()) return false;
+  const PublishedEpoch& newest = stream.epochs->published().back();
+  if (RowsRead(newest.positions) != stream.durable_rows) return false;
+  if (stream.staged_epoch > stream.durable_epoch) return false;
+  for (const FollowedTable& table : stream.tables) {
+    if (table.position != table.durable_position) return false;
+  }
+  const JobEpochs::Tasks tasks = TasksOf(*stream.spec.plan);
+  for (const v1::TaskProgress& task : stream.last_tasks) {
+    const TaskKey key{task.fragment(), task.task_index()};
+    if (tasks.sources.contains(key) && task.rows_in() > 0) return false;
+    if (!lost.contains(key)) continue;
+    const std::string& waits = task.waiting_for();
+    // It had work, more to read, or was still taking up its state.
+    if (waits.empty() || waits == "rate" || waits == "state") return false;
+  }
+  return true;
+}
+
 void StreamJobs::OnAttemptFailed(Stream& stream, const absl::Status& cause) {
   // Nothing has gone wrong.
   if (stream.leaving.has_value() && IsLoss(cause)) {
@@ -293,7 +316,9 @@ void StreamJobs::OnAttemptFailed(Stream& stream, const absl::Status& cause) {
   if (stream.epochs != nullptr && !stream.epochs->published().empty()) {
     rows_read = RowsRead(stream.epochs->published().back().positions);
   }
-  switch (stream.policy.OnAttemptEnded(cause, LostTasks(stream), rows_read)) {
+  const std::set<TaskKey> lost = LostTasks(stream);
+  if (IsLoss(cause) && StoodIdle(stream, lost)) stream.policy.OnCaughtUp();
+  switch (stream.policy.OnAttemptEnded(cause, lost, rows_read)) {
     case RestartPolicy::Verdict::kRestart:
       return ScheduleRestart(stream, cause);
     case RestartPolicy::Verdict::kFail:

@@ -51,6 +51,20 @@ TEST(RestartPolicyTest, LossesWithProgressBetweenThemNeverFailAJob) {
   }
 }
 
+TEST(RestartPolicyTest, LossesWithNothingToReadNeverFailAJob) {
+  RestartPolicy policy;
+  for (int i = 0; i < 100; ++i) {
+    policy.OnCaughtUp();
+    EXPECT_EQ(policy.OnAttemptEnded(Loss(), {{0, 0}}, 7), Verdict::kRestart) << i;
+    EXPECT_EQ(policy.PauseMicros(), 200'000) << i;
+  }
+  // It is not the processes' fault that a disk is full.
+  const absl::Status full = MakeError(SqlState::kDiskFull, "no space left");
+  for (int i = 0; i < RestartPolicy::kErrorsMax; ++i) policy.OnAttemptEnded(full, {}, 7);
+  policy.OnCaughtUp();
+  EXPECT_EQ(policy.OnAttemptEnded(full, {}, 7), Verdict::kFail);
+}
+
 TEST(RestartPolicyTest, ProcessThatEndsAgainAndAgainWithTheSameTaskIsCrashedByIt) {
   RestartPolicy policy;
   for (uint32_t i = 1; i < RestartPolicy::kCrashesMax; ++i) {

@@ -199,6 +199,18 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     }
   }
 
+  // A heartbeat: task 0 has read so much in this attempt, and waits.
+  void Report(WorkerId worker, uint64_t rows_in, const std::string& waiting_for) {
+    v1::WorkerMessage message;
+    v1::TaskProgress* progress = message.mutable_heartbeat()->add_tasks();
+    progress->set_job_id(kJob);
+    progress->set_attempt(attempt_);
+    progress->set_state(v1::TASK_STATE_RUNNING);
+    progress->set_rows_in(rows_in);
+    progress->set_waiting_for(waiting_for);
+    cluster_.registry_.Receive(worker, message);
+  }
+
   // One epoch interval passes, `rows` more rows come in, and the workers keep up.
   void Step(uint64_t rows = 10) {
     rows_ += rows;

@@ -53,6 +53,7 @@ class StreamRestartsTest : public StreamJobsTest {
       std::this_thread::yield();
     }
   }
+  uint32_t LoseTheOnlyWorker(uint32_t losses_max, uint64_t rows_in, const std::string& waiting_for);
   std::vector<uint64_t> Kept() const {
     std::vector<uint64_t> epochs;
     const v1::JobRecord record = *store_->Get(kJob);
@@ -299,6 +300,44 @@ TEST_F(StreamRestartsTest, LossesAreListedWithTheirCausesAndNeverFailTheJob) {
   EXPECT_GE(record.restarts(15).restored_epoch(), durable);
   EXPECT_EQ(record.restarts(15).cause().detail().sqlstate(), "08006");
   EXPECT_THAT(record.restarts(15).cause().message(), HasSubstr("connection to worker"));
+}
+
+// The job's only task is on a worker that is lost again and again, each time after it has reported
+// `rows_in` and what it waits for. Nothing comes in. Returns the losses until the job failed, 0 if
+// it did not.
+uint32_t StreamRestartsTest::LoseTheOnlyWorker(uint32_t losses_max, uint64_t rows_in,
+                                               const std::string& waiting_for) {
+  cluster_.registry_.Disconnect(WorkerId(2), absl::UnavailableError("eof"));
+  StartJob(OneFragmentPlan(1, kView), 1);
+  Pump();
+  const uint64_t first = NextCheckpoint();
+  for (int i = 0; i < 25; ++i) Step(0);
+  // Every row is durable now.
+  EXPECT_TRUE(WaitFor([first](const StreamView& view) { return view.durable_epoch > first; }).ok());
+  WorkerId worker(1);
+  for (uint32_t losses = 1; losses <= losses_max; ++losses) {
+    cluster_.registry_.Disconnect(worker, absl::UnavailableError("eof"));
+    if (jobs_->View(kJob)->phase == StreamPhase::kFailed) return losses;
+    worker = cluster_.Join();
+    while (jobs_->View(kJob)->attempt < losses + 1 || jobs_->View(kJob)->published.empty()) {
+      Step(0);
+      std::this_thread::yield();
+    }
+    Report(worker, rows_in, waiting_for);
+  }
+  return 0;
+}
+
+TEST_F(StreamRestartsTest, LossesOfTheOnlyWorkerWithNothingToReadNeverFailTheJob) {
+  EXPECT_EQ(LoseTheOnlyWorker(20, 0, "input"), 0);
+}
+
+TEST_F(StreamRestartsTest, LossesAreCountedWhileRowsAreBeingWorkedOn) {
+  EXPECT_GT(LoseTheOnlyWorker(20, 1, "input"), 0);
+}
+
+TEST_F(StreamRestartsTest, LossesAreCountedWhileThereIsMoreToRead) {
+  EXPECT_GT(LoseTheOnlyWorker(20, 0, "rate"), 0);
 }
 
 TEST_F(StreamRestartsTest, TaskThatEndsItsWorkerAgainAndAgainFailsTheJobWithItsPlace) {
