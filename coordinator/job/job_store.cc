@@ -58,7 +58,8 @@ absl::Status JobStore::Load() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<v1::JobRecord> JobStore::Create(v1::JobRecord record) {
+absl::StatusOr<v1::JobRecord> JobStore::Create(v1::JobRecord record,
+                                               const std::vector<MetadataWrite>& also) {
   MutexLock lock(mutex_);
   for (const auto& [id, entry] : entries_) {
     const v1::JobRecord& other = entry.record;
@@ -75,8 +76,9 @@ absl::StatusOr<v1::JobRecord> JobStore::Create(v1::JobRecord record) {
     }
   }
   record.set_format_version(kRecordFormat);
-  MR_ASSIGN_OR_RETURN(const uint64_t revision,
-                      store_.CompareAndSwap(KeyOf(record.id()), 0, record.SerializeAsString()));
+  std::vector<MetadataWrite> writes = also;
+  writes.push_back({KeyOf(record.id()), record.SerializeAsString()});
+  MR_ASSIGN_OR_RETURN(const uint64_t revision, store_.Transact({{KeyOf(record.id()), 0}}, writes));
   entries_[record.id()] = Entry{record, revision};
   NoteChange();
   return record;
@@ -107,13 +109,13 @@ uint64_t JobStore::AwaitChange(uint64_t seen, std::chrono::microseconds at_most)
   return num_changes_;
 }
 
-absl::Status JobStore::Remove(uint64_t job_id) {
+absl::Status JobStore::Remove(uint64_t job_id, const std::vector<MetadataWrite>& also) {
   MutexLock lock(mutex_);
   auto it = entries_.find(job_id);
   if (it == entries_.end()) return absl::OkStatus();
-  MR_RETURN_IF_ERROR(
-      store_.Transact({{KeyOf(job_id), it->second.revision}}, {{KeyOf(job_id), std::nullopt}})
-          .status());
+  std::vector<MetadataWrite> writes = also;
+  writes.push_back({KeyOf(job_id), std::nullopt});
+  MR_RETURN_IF_ERROR(store_.Transact({{KeyOf(job_id), it->second.revision}}, writes).status());
   entries_.erase(it);
   NoteChange();
   return absl::OkStatus();

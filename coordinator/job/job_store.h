@@ -24,12 +24,15 @@ class JobStore {
   // Reads all records; once, before anything else.
   absl::Status Load();
 
-  // Creates a record. 42P07 if a job of that name has not ended yet. A record with the same request
-  // id is returned instead of a new one if its text is the same; 22023 if it is not.
-  absl::StatusOr<v1::JobRecord> Create(v1::JobRecord record);
+  // Creates a record, with `also` in the same transaction. 42P07 if a job of that name has not
+  // ended yet. A record with the same request id is returned instead of a new one if its text is
+  // the same; 22023 if it is not.
+  absl::StatusOr<v1::JobRecord> Create(v1::JobRecord record,
+                                       const std::vector<MetadataWrite>& also = {});
   // Read, change, write: one compare-and-swap. 42704 if there is no such job.
   absl::Status Update(uint64_t job_id, const std::function<void(v1::JobRecord&)>& change);
-  absl::Status Remove(uint64_t job_id);
+  // With `also` in the same transaction; those are not written if there is no such job.
+  absl::Status Remove(uint64_t job_id, const std::vector<MetadataWrite>& also = {});
 
   std::optional<v1::JobRecord> Get(uint64_t job_id) const;
   // Returns when a record has changed since AwaitChange returned `seen` (0 at first), and at the

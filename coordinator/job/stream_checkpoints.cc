@@ -194,6 +194,7 @@ void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifes
   const absl::Status durable = MakeDurable(manifest, state, &name);
   if (!durable.ok()) {
     if (GetErrorDetail(durable).state == SqlState::kQueryCanceled) return;
+    if (!parts_.store.Get(job_id).has_value()) return;  // Dropped.
     LogError("epoch", absl::StrCat("checkpoint of job ", job_id, " failed"), durable);
     if (!name.empty()) {
       // The next attempt goes on from where the record points, and finishes what is left.

@@ -165,12 +165,13 @@ absl::Status StreamJobs::Stop(uint64_t job_id, Cancellation& token) {
   });
 }
 
-absl::Status StreamJobs::Cancel(uint64_t job_id, const absl::Status& reason) {
+// Ends the attempt and what is served; false if there is no such job.
+bool StreamJobs::EndRun(uint64_t job_id, const absl::Status& reason) {
   uint32_t attempt = 0;
   {
     MutexLock lock(mutex_);
     Stream* stream = Find(job_id);
-    if (stream == nullptr) return NoSuchStream(job_id);
+    if (stream == nullptr) return false;
     attempt = stream->attempt;
     if (stream->phase == StreamPhase::kServing) ReleaseWorkers(*stream, reason);
     stream->phase = StreamPhase::kCancelled;
@@ -178,6 +179,11 @@ absl::Status StreamJobs::Cancel(uint64_t job_id, const absl::Status& reason) {
     changed_.NotifyAll();
   }
   parts_.runs.Cancel(job_id, attempt, reason);
+  return true;
+}
+
+absl::Status StreamJobs::Cancel(uint64_t job_id, const absl::Status& reason) {
+  if (!EndRun(job_id, reason)) return NoSuchStream(job_id);
   const int64_t now = parts_.clock.WallMicros();
   return parts_.store.Update(job_id, [now](v1::JobRecord& record) {
     if (record.state() == v1::JOB_STATE_CANCELLED) return;
@@ -187,19 +193,15 @@ absl::Status StreamJobs::Cancel(uint64_t job_id, const absl::Status& reason) {
   });
 }
 
-absl::Status StreamJobs::Drop(uint64_t job_id) {
-  bool known = false;
-  {
-    MutexLock lock(mutex_);
-    known = Find(job_id) != nullptr;
-  }
-  if (known) MR_RETURN_IF_ERROR(Cancel(job_id, CancelledByUser()));
+// The record goes in one step: after a crash the job is there as it was, or not at all.
+absl::Status StreamJobs::Drop(uint64_t job_id, const std::vector<MetadataWrite>& also) {
+  EndRun(job_id, CancelledByUser());
   {
     MutexLock lock(mutex_);
     streams_.erase(job_id);
     changed_.NotifyAll();
   }
-  MR_RETURN_IF_ERROR(parts_.store.Remove(job_id));
+  MR_RETURN_IF_ERROR(parts_.store.Remove(job_id, also));
   // A worker that has not heard of it yet may still add a file to its last checkpoint.
   absl::Status removed = parts_.files.Remove(job_id);
   removed.Update(parts_.checkpoints.RemoveAll(job_id));

@@ -81,8 +81,9 @@ class StreamJobs {
   absl::StatusOr<RestartAnswer> Restart(const RestartRequest& request, Cancellation& token);
   // At once; what it has written outside stays, views are no longer readable.
   absl::Status Cancel(uint64_t job_id, const absl::Status& reason);
-  // Cancels, and removes every trace but the files of sinks.
-  absl::Status Drop(uint64_t job_id);
+  // Cancels, and removes every trace but the files of sinks; `also` is written with the removal of
+  // the record.
+  absl::Status Drop(uint64_t job_id, const std::vector<MetadataWrite>& also = {});
 
   // 55000 while a view is not readable (retry safe if it will be).
   absl::StatusOr<BoundViews> BindViews(const std::set<ViewRead>& reads);
@@ -150,6 +151,7 @@ class StreamJobs {
   // stream_jobs.cc
   static absl::Status NoSuchStream(uint64_t job_id);
   static absl::Status NotRunning(const Stream& stream);
+  bool EndRun(uint64_t job_id, const absl::Status& reason);
   Stream* Find(uint64_t job_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<BoundViews> BindLocked(const std::set<ViewRead>& reads)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -185,7 +185,8 @@ absl::StatusOr<StreamSpec> StreamGroup::MakeSpec(StreamPlan plan,
   return spec;
 }
 
-absl::StatusOr<v1::JobRecord> StreamGroup::MakeRecord() const {
+absl::StatusOr<v1::JobRecord> StreamGroup::MakeRecord(
+    const std::vector<MetadataWrite>& also) const {
   const int64_t now = parts_.clock.WallMicros();
   v1::JobRecord record;
   record.set_id(job_id_);
@@ -209,25 +210,26 @@ absl::StatusOr<v1::JobRecord> StreamGroup::MakeRecord() const {
     step->set_stored_at(member.stored_at);
   }
   for (uint64_t id : object_ids) record.add_object_ids(id);
-  absl::StatusOr<v1::JobRecord> created = parts_.job_store.Create(record);
+  absl::StatusOr<v1::JobRecord> created = parts_.job_store.Create(record, also);
   if (created.ok() || GetErrorDetail(created.status()).state != SqlState::kDuplicateTable) {
     return created;
   }
   // A script may be called as its view.
   record.set_name(absl::StrCat(record.name(), "-", job_id_));
-  return parts_.job_store.Create(std::move(record));
+  return parts_.job_store.Create(std::move(record), also);
 }
 
-absl::Status StreamGroup::Deploy(StreamPlan plan, const CatalogSnapshot& catalog) {
+absl::Status StreamGroup::Deploy(StreamPlan plan, const CatalogSnapshot& catalog,
+                                 const std::vector<MetadataWrite>& also) {
   MR_ASSIGN_OR_RETURN(StreamSpec spec, MakeSpec(std::move(plan), catalog));
-  MR_ASSIGN_OR_RETURN(const v1::JobRecord record, MakeRecord());
+  MR_ASSIGN_OR_RETURN(const v1::JobRecord record, MakeRecord(also));
   spec.name = record.name();
   if (context_.on_job) context_.on_job(job_id_);
   absl::Status status = parts_.streams.Start(std::move(spec));
   if (status.ok()) status = parts_.streams.WaitFirstEpoch(job_id_, context_.cancellation);
   if (!status.ok()) {
     FindFailedStep();
-    DropStream();
+    DropStream(also);
   }
   return status;
 }
@@ -242,8 +244,11 @@ void StreamGroup::FindFailedStep() {
   }
 }
 
-void StreamGroup::DropStream() {
-  const absl::Status undone = parts_.streams.Drop(job_id_);
+// Nothing was done: what Deploy has recorded goes with the job.
+void StreamGroup::DropStream(const std::vector<MetadataWrite>& also) {
+  std::vector<MetadataWrite> removed;
+  for (const MetadataWrite& write : also) removed.push_back({write.key, std::nullopt});
+  const absl::Status undone = parts_.streams.Drop(job_id_, removed);
   if (!undone.ok()) LogError("job", "cannot undo the creation of a streaming job", undone);
 }
 
@@ -258,7 +263,7 @@ absl::Status StreamGroup::CompleteViews(const v1::PhysicalPlan& plan,
           view.set_append_only(traits.append_only);
         };
   }
-  return completes.empty() ? absl::OkStatus() : parts_.catalog.CompleteCreates(completes, also());
+  return parts_.catalog.CompleteCreates(completes, also());
 }
 
 absl::Status StreamGroup::Start(const StatementMoment& moment,
@@ -270,10 +275,13 @@ absl::Status StreamGroup::Start(const StatementMoment& moment,
   };
   const absl::StatusOr<StreamPlan> plan = make_plan();
   absl::Status status = plan.status();
-  if (status.ok()) status = Deploy(*plan, *moment.catalog);
+  const bool with_views = !views_.empty();
   if (status.ok()) {
+    status = Deploy(*plan, *moment.catalog, with_views ? std::vector<MetadataWrite>() : also());
+  }
+  if (status.ok() && with_views) {
     status = CompleteViews(*plan->planned, also);
-    if (!status.ok()) DropStream();
+    if (!status.ok()) DropStream({});
   }
   if (status.ok()) {
     started_ = true;

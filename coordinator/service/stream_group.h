@@ -50,8 +50,9 @@ class StreamGroup {
   std::optional<uint32_t> failed_step() const { return failed_step_; }
 
   // Plans, deploys, and returns when the first epoch is published: all views are there. After an
-  // error nothing of the group is left. `also` gives the records that are written with the views;
-  // it is not called if there are none.
+  // error nothing of the group is left. `also` gives the records of what the statements have done.
+  // They are written with the views, because a crash before that undoes the group; without views
+  // with the job, because that is taken up after a crash, and is there once.
   absl::Status Start(const StatementMoment& moment,
                      const std::function<std::vector<MetadataWrite>()>& also);
 
@@ -75,13 +76,14 @@ class StreamGroup {
   absl::Status CheckPlan(const Member& member, const StatementMoment& moment) const;
   absl::StatusOr<StreamPlan> Plan(const StatementMoment& moment) const;
   absl::StatusOr<StreamSpec> MakeSpec(StreamPlan plan, const CatalogSnapshot& catalog) const;
-  absl::StatusOr<v1::JobRecord> MakeRecord() const;
-  absl::Status Deploy(StreamPlan plan, const CatalogSnapshot& catalog);
+  absl::StatusOr<v1::JobRecord> MakeRecord(const std::vector<MetadataWrite>& also) const;
+  absl::Status Deploy(StreamPlan plan, const CatalogSnapshot& catalog,
+                      const std::vector<MetadataWrite>& also);
   absl::Status CompleteViews(const v1::PhysicalPlan& plan,
                              const std::function<std::vector<MetadataWrite>()>& also);
   StatementResult ResultOf(const Member& member) const;
   void FindFailedStep();
-  void DropStream();
+  void DropStream(const std::vector<MetadataWrite>& also);
   void Undo();
 
   ClusterParts& parts_;

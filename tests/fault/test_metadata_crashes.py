@@ -1,5 +1,6 @@
 """The coordinator dies before or after each of its metadata writes: a statement is then done or undone."""
 
+import concurrent.futures
 import contextlib
 import datetime
 import os
@@ -25,6 +26,9 @@ ROWS = 600
 PREPARED = """
     CREATE TABLE kept (a integer);
     INSERT INTO kept VALUES (1), (2);
+    CREATE TABLE ticks (id bigint, k integer, ts timestamp, WATERMARK FOR ts AS ts - INTERVAL '5 seconds')
+      WITH (connector = 'file', path = '{files}/*.csv');
+    CREATE TABLE copies (id bigint) WITH (connector = 'file', path = '{out}/', format = 'csv', header = 'true');
     CREATE MATERIALIZED VIEW sums AS SELECT count(*) AS n, sum(a) AS s FROM kept
 """
 # Statement, and a query with its answers without the statement and with it; None: it fails, there is no such thing.
@@ -43,6 +47,12 @@ STATEMENTS = {
         "SELECT m FROM live",
         None,
         [(2,)],
+    ),
+    "insert_stream": (
+        "INSERT INTO copies SELECT id FROM ticks EMIT ON WINDOW CLOSE",
+        "SELECT count(*) FROM millrace.jobs WHERE name LIKE 'insert_into_copies%'",
+        [(0,)],
+        [(1,)],
     ),
     "insert": ("INSERT INTO kept SELECT a + 10 FROM kept", "SELECT n, s FROM sums", [(2, 3)], [(4, 26)]),
     "drop_live_view": ("DROP MATERIALIZED VIEW sums", "SELECT n, s FROM sums", [(2, 3)], None),
@@ -71,6 +81,10 @@ class Server:
         for process in (*self._cluster.workers, *([self._cluster.coordinator] if self._cluster.coordinator else [])):
             process.kill()
         self._cluster.workers.clear()
+
+    def kill_coordinator(self) -> None:
+        assert self._cluster.coordinator is not None
+        self._cluster.coordinator.kill()
 
     @property
     def alive(self) -> bool:
@@ -114,7 +128,8 @@ def prepare(server: Server, files: Path) -> None:
     num_rows = write_events(files, 2, ROWS // 2)
     assert num_rows == ROWS
     server.start()
-    server.execute(PREPARED)
+    (files.parent / "out").mkdir()
+    server.execute(PREPARED.format(files=files, out=files.parent / "out"))
     wait_until(lambda: server.answer("SELECT n, s FROM sums") == [(2, 3)], "the prepared view")
 
 
@@ -160,6 +175,48 @@ def check_statement(build: Path, folder: Path, statement: str, place: str) -> No
 def test_a_statement_is_done_or_undone(build_with_failpoints: Path, tmp_path: Path, place: str) -> None:
     check = partial(check_statement, build_with_failpoints)
     run_at_once({name: partial(check, tmp_path / name, name, place) for name in STATEMENTS})
+
+
+def test_a_stream_into_files_is_started_once(build_with_failpoints: Path, tmp_path: Path) -> None:
+    """The coordinator dies when the job is durable and the statement is not acknowledged: the job goes on, and the
+    repeated request finds it."""
+    server = Server(build_with_failpoints, tmp_path / "cluster")
+    sql = STATEMENTS["insert_stream"][0]
+    try:
+        prepare(server, tmp_path / "files")
+        server.start("epoch.hold_start=hold")
+        with concurrent.futures.ThreadPoolExecutor() as threads:
+            first = threads.submit(server.execute, sql, "once")
+            wait_until(lambda: job_call(server.address, "Get", job="insert_into_copies"), "the job's record")
+            server.kill_coordinator()
+            with pytest.raises(StatementFailed):
+                first.result()
+        server.start()
+        server.execute(sql, "once")
+        jobs = "SELECT name, state FROM millrace.jobs WHERE name LIKE 'insert_into_copies%'"
+        wait_until(lambda: all(state == "finished" for _, state in server.execute(jobs)), "the job's end")
+        assert len(server.execute(jobs)) == 1
+        assert server.execute("SELECT count(*), count(DISTINCT id) FROM copies") == [(ROWS, ROWS)]
+    finally:
+        server.stop()
+
+
+def test_a_stream_that_fails_at_its_start_is_not_remembered_as_done(
+    build_with_failpoints: Path, tmp_path: Path
+) -> None:
+    server = Server(build_with_failpoints, tmp_path / "cluster")
+    sql = "INSERT INTO copies SELECT 1 / (id - id) FROM ticks EMIT ON WINDOW CLOSE"
+    try:
+        prepare(server, tmp_path / "files")
+        for restart in (False, False, True):
+            if restart:
+                server.start()
+            with pytest.raises(StatementFailed) as failed:
+                server.execute(sql, "once")
+            assert failed.value.sqlstate == "22012"
+        assert server.execute("SELECT count(*) FROM millrace.jobs WHERE name LIKE 'insert_into_copies%'") == [(0,)]
+    finally:
+        server.stop()
 
 
 SCRIPT = """

@@ -25,6 +25,25 @@ TEST(JobStoreTest, RecordsSurviveARestart) {
   EXPECT_EQ(restarted.Find("daily")->durable_epoch(), 9);
 }
 
+TEST(JobStoreTest, OtherRecordsAreWrittenWithTheJobAndRemovedWithIt) {
+  MemoryMetadataStore store;
+  JobStore jobs(store);
+  ASSERT_OK(jobs.Load());
+  v1::JobRecord record;
+  record.set_id(4);
+  record.set_name("daily");
+  const auto created = jobs.Create(record, {{"request/0/r", "done"}});
+  ASSERT_OK(created);
+  const auto beside = *store.Get("request/0/r");
+  ASSERT_TRUE(beside.has_value());
+  EXPECT_EQ(beside->revision, (*store.Get("jobs/4"))->revision);
+  ASSERT_OK(jobs.Remove(4, {{"request/0/r", std::nullopt}}));
+  EXPECT_FALSE((*store.Get("request/0/r")).has_value());
+  // Nothing to remove, nothing written.
+  ASSERT_OK(jobs.Remove(4, {{"request/0/r", "again"}}));
+  EXPECT_FALSE((*store.Get("request/0/r")).has_value());
+}
+
 TEST(JobStoreTest, RecordOfANewerFormatIsRefused) {
   MemoryMetadataStore store;
   v1::JobRecord record;
