@@ -152,11 +152,6 @@ absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
     }
     attempt.restore = std::move(manifest);
   }
-  const absl::Status unused = RemoveUnusedCheckpoints(attempt.job_id);
-  if (!unused.ok()) LogError("job", "cannot remove what an earlier attempt has left", unused);
-  const FileOwner owner{parts_.registry.file_cluster(), attempt.job_id};
-  const absl::Status cleaned = RemoveStaleFiles(*attempt.plan, owner, stream.attempt + 1);
-  if (!cleaned.ok()) LogError("job", "cannot remove staged files of an earlier attempt", cleaned);
   if (stream.serve_only) {
     // Without an end: windows that are open must stay open.
     for (ScanSplits& scan : attempt.scans) {
@@ -166,6 +161,17 @@ absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
     }
   }
   return attempt;
+}
+
+// What earlier attempts have left. Only after the number of `attempt` is durable: a pointer whose
+// write has reported an error may be on the disk all the same, until the next write has settled
+// that, and what it points to and has promised to commit must be there as long.
+void StreamJobs::RemoveLeftovers(const AttemptSpec& attempt) const {
+  const absl::Status unused = RemoveUnusedCheckpoints(attempt.job_id);
+  if (!unused.ok()) LogError("job", "cannot remove what an earlier attempt has left", unused);
+  const FileOwner owner{parts_.registry.file_cluster(), attempt.job_id};
+  const absl::Status cleaned = RemoveStaleFiles(*attempt.plan, owner, attempt.attempt);
+  if (!cleaned.ok()) LogError("job", "cannot remove staged files of an earlier attempt", cleaned);
 }
 
 absl::Status StreamJobs::StartAttempt(uint64_t job_id) {
@@ -190,6 +196,7 @@ absl::Status StreamJobs::StartAttempt(uint64_t job_id) {
     });
     if (!updated.ok()) attempt = updated;
   }
+  if (attempt.ok()) RemoveLeftovers(*attempt);
   MutexLock lock(mutex_);
   if (stream->phase != StreamPhase::kWaiting) return absl::OkStatus();
   stream->start_queued = false;

@@ -179,6 +179,7 @@ class StreamJobs {
   absl::Status StartAttempt(uint64_t job_id);
   static absl::Status CheckPlan(const Stream& stream, const v1::CheckpointManifest& manifest);
   absl::StatusOr<AttemptSpec> PrepareAttempt(const Stream& stream, PublishedEpoch* restored) const;
+  void RemoveLeftovers(const AttemptSpec& attempt) const;
   void Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch restored)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ScheduleRestart(Stream& stream, const absl::Status& cause)

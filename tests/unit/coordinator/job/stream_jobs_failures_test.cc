@@ -63,6 +63,41 @@ TEST_F(StreamJobsTest, FailedCommitOfFilesGoesOnFromTheNewCheckpoint) {
   EXPECT_EQ(jobs_->View(kJob)->durable_epoch, record.durable_epoch());
 }
 
+// The write may be on the disk although it has reported an error; the next one that succeeds
+// settles that.
+TEST_F(StreamJobsTest, CheckpointWhosePointerMayHaveBeenWrittenStaysUntilThatIsSettled) {
+  StartJob();
+  Pump();
+  for (int i = 0; i < 25; ++i) Step();
+  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  const std::filesystem::path newest = checkpoints_.JobFolder(kJob);
+  const auto num_manifests = [&newest] {
+    int manifests = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(newest)) {
+      if (entry.path().filename().string().starts_with("manifest-")) ++manifests;
+    }
+    return manifests;
+  };
+  ASSERT_EQ(num_manifests(), 1);
+  cluster_.store_.FailTransactions(MakeError(SqlState::kDiskFull, "no space left"));
+  jobs_->WantCheckpoint(kJob);
+  // The first attempt ends because the pointer could not be written, the others because their
+  // number could not.
+  while (jobs_->View(kJob)->phase != StreamPhase::kFailed) {
+    Step();
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(num_manifests(), 2);
+  cluster_.store_.FailTransactions(absl::OkStatus());
+  Cancellation token;
+  ASSERT_TRUE(jobs_->Restart({kJob, 0, ""}, token).ok());
+  while (jobs_->View(kJob)->phase != StreamPhase::kRunning) {
+    Step();
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(num_manifests(), 1);
+}
+
 TEST_F(StreamJobsTest, CancelledJobStaysCancelledWhateverItsLastCheckpointDoes) {
   StartJob();
   Pump();
