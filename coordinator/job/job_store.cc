@@ -69,12 +69,8 @@ absl::StatusOr<v1::JobRecord> JobStore::Create(v1::JobRecord record,
           SqlState::kInvalidParameterValue,
           absl::StrCat("request id ", record.request_id(), " was used before with another text"));
     }
-    if (IsLive(other) && other.name() == record.name()) {
-      return MakeError(SqlState::kDuplicateTable,
-                       absl::StrCat("job \"", record.name(), "\" already exists"),
-                       "choose another name, or stop the running job first");
-    }
   }
+  MR_RETURN_IF_ERROR(CheckName(record));
   record.set_format_version(kRecordFormat);
   std::vector<MetadataWrite> writes = also;
   writes.push_back({KeyOf(record.id()), record.SerializeAsString()});
@@ -84,16 +80,42 @@ absl::StatusOr<v1::JobRecord> JobStore::Create(v1::JobRecord record,
   return record;
 }
 
+absl::Status JobStore::CheckName(const v1::JobRecord& record) const {
+  for (const auto& [id, entry] : entries_) {
+    const v1::JobRecord& other = entry.record;
+    if (id == record.id() || !IsLive(other) || other.name() != record.name()) continue;
+    return MakeError(SqlState::kDuplicateTable,
+                     absl::StrCat("job \"", record.name(), "\" already exists"),
+                     "choose another name, or stop the running job first");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status JobStore::Update(uint64_t job_id, const std::function<void(v1::JobRecord&)>& change) {
   MutexLock lock(mutex_);
   auto it = entries_.find(job_id);
   if (it == entries_.end()) return NoSuchJob(absl::StrCat(job_id));
   v1::JobRecord record = it->second.record;
   change(record);
+  return Write(it->second, std::move(record));
+}
+
+absl::Status JobStore::UpdateIf(uint64_t job_id,
+                                const std::function<absl::Status(v1::JobRecord&)>& change) {
+  MutexLock lock(mutex_);
+  auto it = entries_.find(job_id);
+  if (it == entries_.end()) return NoSuchJob(absl::StrCat(job_id));
+  v1::JobRecord record = it->second.record;
+  MR_RETURN_IF_ERROR(change(record));
+  if (IsLive(record) && !IsLive(it->second.record)) MR_RETURN_IF_ERROR(CheckName(record));
+  return Write(it->second, std::move(record));
+}
+
+absl::Status JobStore::Write(Entry& entry, v1::JobRecord record) {
   MR_ASSIGN_OR_RETURN(
       const uint64_t revision,
-      store_.CompareAndSwap(KeyOf(job_id), it->second.revision, record.SerializeAsString()));
-  it->second = Entry{std::move(record), revision};
+      store_.CompareAndSwap(KeyOf(record.id()), entry.revision, record.SerializeAsString()));
+  entry = Entry{std::move(record), revision};
   NoteChange();
   return absl::OkStatus();
 }

@@ -31,6 +31,9 @@ class JobStore {
                                        const std::vector<MetadataWrite>& also = {});
   // Read, change, write: one compare-and-swap. 42704 if there is no such job.
   absl::Status Update(uint64_t job_id, const std::function<void(v1::JobRecord&)>& change);
+  // The same for a change that may refuse the record as it is: its error is returned and nothing
+  // written. 42P07 if it brings a job to life while another one of that name lives.
+  absl::Status UpdateIf(uint64_t job_id, const std::function<absl::Status(v1::JobRecord&)>& change);
   // With `also` in the same transaction; those are not written if there is no such job.
   absl::Status Remove(uint64_t job_id, const std::vector<MetadataWrite>& also = {});
 
@@ -49,6 +52,8 @@ class JobStore {
     uint64_t revision = 0;
   };
 
+  absl::Status Write(Entry& entry, v1::JobRecord record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckName(const v1::JobRecord& record) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteChange() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   MetadataStore& store_;

@@ -183,14 +183,23 @@ bool StreamJobs::EndRun(uint64_t job_id, const absl::Status& reason) {
 }
 
 absl::Status StreamJobs::Cancel(uint64_t job_id, const absl::Status& reason) {
-  if (!EndRun(job_id, reason)) return NoSuchStream(job_id);
+  {
+    MutexLock lock(mutex_);
+    if (Find(job_id) == nullptr) return NoSuchStream(job_id);
+  }
   const int64_t now = parts_.clock.WallMicros();
-  return parts_.store.Update(job_id, [now](v1::JobRecord& record) {
-    if (record.state() == v1::JOB_STATE_CANCELLED) return;
-    if (record.state() == v1::JOB_STATE_FINISHED) return;
+  bool finished = false;
+  // First, so that a restart under way sees it before or after its own change of the record.
+  const absl::Status recorded = parts_.store.Update(job_id, [&](v1::JobRecord& record) {
+    finished = record.state() == v1::JOB_STATE_FINISHED;
+    if (finished || record.state() == v1::JOB_STATE_CANCELLED) return;
     record.set_state(v1::JOB_STATE_CANCELLED);
     record.set_ended_at_micros(now);
   });
+  if (recorded.ok() && finished) return absl::OkStatus();
+  // Also if it could not be recorded: it may be what fills the disk.
+  EndRun(job_id, reason);
+  return recorded;
 }
 
 // The record goes in one step: after a crash the job is there as it was, or not at all.

@@ -79,7 +79,8 @@ class StreamJobs {
   // every row is outside once. Returns when it is recorded; the attempt starts when workers are
   // there. 55000 if the job was cancelled or has finished, 42704 if the checkpoint is not kept.
   absl::StatusOr<RestartAnswer> Restart(const RestartRequest& request, Cancellation& token);
-  // At once; what it has written outside stays, views are no longer readable.
+  // At once; what it has written outside stays, views are no longer readable. A job that has
+  // finished stays as it is.
   absl::Status Cancel(uint64_t job_id, const absl::Status& reason);
   // Cancels, and removes every trace but the files of sinks; `also` is written with the removal of
   // the record.

@@ -155,6 +155,11 @@ absl::StatusOr<RestartAnswer> StreamJobs::RestartNow(const RestartRequest& reque
   const RestartAnswer answer{stream->attempt + 1, target.epoch()};
   MR_RETURN_IF_ERROR(RecordRestart(request, target, answer.attempt));
   MutexLock lock(mutex_);
+  // A cancellation is recorded before it comes to the stream: if it was between the record's change
+  // and now, it ends the stream as it was.
+  const std::optional<v1::JobRecord> now = parts_.store.Get(request.job_id);
+  if (!now.has_value()) return NoSuchStream(request.job_id);
+  MR_RETURN_IF_ERROR(CheckRestartable(*now, request.checkpoint_epoch));
   if (stream->phase == StreamPhase::kServing) {
     ReleaseWorkers(*stream, MakeError(SqlState::kQueryCanceled, "the job is restarted"));
   }
@@ -247,7 +252,9 @@ absl::Status StreamJobs::Respread(StreamSpec& spec) const {
 
 absl::Status StreamJobs::RecordRestart(const RestartRequest& request,
                                        const v1::CheckpointSummary& target, uint32_t attempt) {
-  return parts_.store.Update(request.job_id, [&](v1::JobRecord& record) {
+  return parts_.store.UpdateIf(request.job_id, [&](v1::JobRecord& record) {
+    // It may have been cancelled since it was looked at.
+    MR_RETURN_IF_ERROR(CheckRestartable(record, request.checkpoint_epoch));
     record.set_state(v1::JOB_STATE_RUNNING);
     record.set_durable_epoch(target.epoch());
     record.set_checkpoint_manifest(target.manifest());
@@ -262,6 +269,7 @@ absl::Status StreamJobs::RecordRestart(const RestartRequest& request,
       step.clear_ended_at_micros();
       step.clear_error();
     }
+    return absl::OkStatus();
   });
 }
 

@@ -1,6 +1,7 @@
 #include "coordinator/job/job_store.h"
 
 #include "common/base/status.h"
+#include "coordinator/job/cancellation.h"
 #include "coordinator/metadata/memory_metadata_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -42,6 +43,34 @@ TEST(JobStoreTest, OtherRecordsAreWrittenWithTheJobAndRemovedWithIt) {
   // Nothing to remove, nothing written.
   ASSERT_OK(jobs.Remove(4, {{"request/0/r", "again"}}));
   EXPECT_FALSE((*store.Get("request/0/r")).has_value());
+}
+
+TEST(JobStoreTest, AChangeThatRefusesOrTakesALiveNameWritesNothing) {
+  MemoryMetadataStore store;
+  JobStore jobs(store);
+  ASSERT_OK(jobs.Load());
+  for (const uint64_t id : {4, 5}) {
+    v1::JobRecord record;
+    record.set_id(id);
+    record.set_name("daily");
+    record.set_state(id == 4 ? v1::JOB_STATE_STOPPED : v1::JOB_STATE_RUNNING);
+    ASSERT_OK(jobs.Create(record));
+  }
+  const auto revive = [](v1::JobRecord& record) {
+    record.set_state(v1::JOB_STATE_RUNNING);
+    return absl::OkStatus();
+  };
+  EXPECT_EQ(GetErrorDetail(jobs.UpdateIf(4, revive)).state, SqlState::kDuplicateTable);
+  EXPECT_EQ(jobs.Get(4)->state(), v1::JOB_STATE_STOPPED);
+  ASSERT_OK(jobs.Update(5, [](v1::JobRecord& record) { record.set_state(v1::JOB_STATE_FAILED); }));
+  const absl::Status refused = jobs.UpdateIf(4, [](v1::JobRecord& record) {
+    record.set_state(v1::JOB_STATE_RUNNING);
+    return CancelledByUser();
+  });
+  EXPECT_EQ(GetErrorDetail(refused).state, SqlState::kQueryCanceled);
+  EXPECT_EQ(jobs.Get(4)->state(), v1::JOB_STATE_STOPPED);
+  ASSERT_OK(jobs.UpdateIf(4, revive));
+  EXPECT_EQ(jobs.Get(4)->state(), v1::JOB_STATE_RUNNING);
 }
 
 TEST(JobStoreTest, RecordOfANewerFormatIsRefused) {

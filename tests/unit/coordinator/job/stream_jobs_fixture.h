@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -63,6 +64,7 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
 
   // The log of table 3: a split of ten rows for each position.
   TableLogSlice Log(uint64_t table, uint64_t from) const {
+    if (on_log_) on_log_();
     TableLogSlice slice;
     slice.end_position = from;
     if (table != 3) return slice;
@@ -261,6 +263,8 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
   std::string staged_path_;
   v1::StagedFile staged_file_;
   uint64_t log_end_ = 0;
+  // Happens whenever the log is read.
+  std::function<void()> on_log_;
   // Splits that were handed out, in turn.
   std::vector<uint64_t> assigned_;
 };

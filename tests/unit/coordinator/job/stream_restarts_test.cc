@@ -24,13 +24,13 @@ class StreamRestartsTest : public StreamJobsTest {
         WaitFor([before](const StreamView& view) { return view.durable_epoch > before; }).ok());
     return jobs_->View(kJob)->durable_epoch;
   }
-  void StopJob() {
+  void StopJob(uint64_t rows = 10) {
     std::thread stopper([this] {
       Cancellation token;
       EXPECT_TRUE(jobs_->Stop(kJob, token).ok());
     });
     while (jobs_->View(kJob)->phase != StreamPhase::kServing) {
-      Step();
+      Step(rows);
       std::this_thread::yield();
     }
     stopper.join();
@@ -210,6 +210,37 @@ TEST_F(StreamRestartsTest, UnknownCheckpointsAndCancelledJobsAreRefused) {
   EXPECT_THAT(GetErrorDetail(unknown).hint, HasSubstr(std::to_string(durable)));
   ASSERT_TRUE(jobs_->Cancel(kJob, CancelledByUser()).ok());
   EXPECT_EQ(GetErrorDetail(Restart().status()).state, SqlState::kObjectNotInPrerequisiteState);
+}
+
+TEST_F(StreamRestartsTest, ACancellationInTheMiddleOfARestartHolds) {
+  StartTableJob();
+  Pump();
+  Commit();
+  Step(0);
+  StopJob(0);
+  ASSERT_GT(store_->Get(kJob)->durable_epoch(), 0);
+  // The log is read between the look at the job's state and its change.
+  absl::Status cancelled = absl::UnknownError("not called");
+  on_log_ = [&] { cancelled = jobs_->Cancel(kJob, CancelledByUser()); };
+  EXPECT_EQ(GetErrorDetail(Restart().status()).state, SqlState::kObjectNotInPrerequisiteState);
+  on_log_ = nullptr;
+  ASSERT_TRUE(cancelled.ok()) << cancelled;
+  EXPECT_EQ(RecordedState(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(jobs_->View(kJob)->phase, StreamPhase::kCancelled);
+}
+
+TEST_F(StreamRestartsTest, AFinishedJobCannotBeCancelled) {
+  StartJob();
+  Pump();
+  Step();
+  input_ended_ = true;
+  Step();
+  Step(0);
+  ASSERT_TRUE(
+      WaitFor([](const StreamView& view) { return view.phase == StreamPhase::kServing; }).ok());
+  ASSERT_TRUE(jobs_->Cancel(kJob, CancelledByUser()).ok());
+  EXPECT_EQ(RecordedState(), v1::JOB_STATE_FINISHED);
+  EXPECT_TRUE(jobs_->BindViews({{kView, 0}}).ok());
 }
 
 TEST_F(StreamRestartsTest, CheckpointOfAnotherPlanIsAClearError) {
