@@ -354,7 +354,7 @@ void StreamJobs::FailStream(Stream& stream, const absl::Status& error) {
   stream.phase = StreamPhase::kFailed;
   stream.error = error;
   changed_.NotifyAll();
-  work_.Add([this, job_id = stream.spec.job_id, error] {
+  work_.Add(stream.spec.job_id, [this, job_id = stream.spec.job_id, error] {
     const absl::Status updated = parts_.store.Update(job_id, [&](v1::JobRecord& record) {
       record.set_state(v1::JOB_STATE_FAILED);
       record.set_error_message(std::string(error.message()));

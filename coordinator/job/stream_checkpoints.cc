@@ -41,7 +41,7 @@ void StreamJobs::OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& don
     const absl::Status error = UploadMayPass(
         WithContext(FromProto(done.error()), absl::StrCat("checkpoint ", done.epoch())));
     if (GoesOnWithoutCheckpoint(*stream, done.epoch(), error)) return;
-    work_.Add([this, job_id = done.job_id(), attempt = done.attempt(), error] {
+    work_.Add(done.job_id(), [this, job_id = done.job_id(), attempt = done.attempt(), error] {
       AbandonCheckpoint(job_id, attempt, error);
     });
     return;
@@ -96,7 +96,8 @@ void StreamJobs::StoreIfReady(Stream& stream) {
   }
   manifest.set_created_at_micros(parts_.clock.WallMicros());
   stream.kept_rows.AddTo(&manifest);
-  work_.Add([this, job_id = stream.spec.job_id, kind, made = std::move(manifest)]() mutable {
+  const uint64_t job_id = stream.spec.job_id;
+  work_.Add(job_id, [this, job_id, kind, made = std::move(manifest)]() mutable {
     StoreCheckpoint(job_id, std::move(made), kind);
   });
 }

@@ -41,7 +41,7 @@ void StreamJobs::Tick() {
     if (stream->phase == StreamPhase::kWaiting && !stream->start_queued && have_workers &&
         now >= std::max(stream->restart_at_micros, settled_micros_)) {
       stream->start_queued = true;
-      work_.Add([this, job_id = id] { StartAttempt(job_id).IgnoreError(); });
+      work_.Add(id, [this, job_id = id] { StartAttempt(job_id).IgnoreError(); });
     }
     if (stream->phase != StreamPhase::kRunning || !stream->attempt_started) continue;
     StoreIfReady(*stream);  // It may have waited long enough for readers.
@@ -192,7 +192,7 @@ void StreamJobs::Publish(Stream& stream, const PublishedEpoch& published) {
   stream.epochs->Retain(RetentionFloor());
   if (!stream.ever_published) {
     stream.ever_published = true;
-    work_.Add([this, job_id = stream.spec.job_id] {
+    work_.Add(stream.spec.job_id, [this, job_id = stream.spec.job_id] {
       const absl::Status updated = parts_.store.Update(job_id, [](v1::JobRecord& record) {
         if (record.state() == v1::JOB_STATE_CREATED) record.set_state(v1::JOB_STATE_RUNNING);
       });

@@ -26,10 +26,10 @@
 #include "coordinator/job/cancellation.h"
 #include "coordinator/job/changes_view.h"
 #include "coordinator/job/job_files.h"
+#include "coordinator/job/job_queues.h"
 #include "coordinator/job/job_store.h"
 #include "coordinator/job/stream_spec.h"
 #include "coordinator/job/stream_view.h"
-#include "coordinator/job/work_queue.h"
 #include "coordinator/membership/worker_registry.h"
 #include "coordinator/metadata/id_allocator.h"
 #include "coordinator/scheduler/split_enumerator.h"
@@ -265,7 +265,7 @@ class StreamJobs {
   std::shared_ptr<StreamJobs*> self_;
 
   // Last: its work uses everything above.
-  WorkQueue work_;
+  JobQueues work_;
 };
 
 }  // namespace millrace

@@ -111,9 +111,9 @@ absl::Status StreamJobs::Recover(const v1::JobRecord& record, StreamOptions defa
 absl::StatusOr<RestartAnswer> StreamJobs::Restart(const RestartRequest& request,
                                                   Cancellation& token) {
   MR_RETURN_IF_ERROR(DrainForRestart(request.job_id, token));
-  // Nothing else happens to the durable state of jobs meanwhile.
+  // Nothing else happens to the durable state of the job meanwhile.
   auto answer = std::make_shared<std::optional<absl::StatusOr<RestartAnswer>>>();
-  work_.Add([this, request, answer] {
+  work_.Add(request.job_id, [this, request, answer] {
     absl::StatusOr<RestartAnswer> restarted = RestartNow(request);
     MutexLock lock(mutex_);
     *answer = std::move(restarted);
