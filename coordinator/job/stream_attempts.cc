@@ -9,7 +9,6 @@
 #include "common/net/rpc_status.h"
 #include "coordinator/job/job_store.h"
 #include "coordinator/job/restart_policy.h"
-#include "coordinator/job/stale_files.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
 #include "coordinator/scheduler/followed_files.h"
@@ -163,17 +162,6 @@ absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
   return attempt;
 }
 
-// What earlier attempts have left. Only after the number of `attempt` is durable: a pointer whose
-// write has reported an error may be on the disk all the same, until the next write has settled
-// that, and what it points to and has promised to commit must be there as long.
-void StreamJobs::RemoveLeftovers(const AttemptSpec& attempt) const {
-  const absl::Status unused = RemoveUnusedCheckpoints(attempt.job_id);
-  if (!unused.ok()) LogError("job", "cannot remove what an earlier attempt has left", unused);
-  const FileOwner owner{parts_.registry.file_cluster(), attempt.job_id};
-  const absl::Status cleaned = RemoveStaleFiles(*attempt.plan, owner, attempt.attempt);
-  if (!cleaned.ok()) LogError("job", "cannot remove staged files of an earlier attempt", cleaned);
-}
-
 absl::Status StreamJobs::StartAttempt(uint64_t job_id) {
   std::shared_ptr<Stream> stream;
   {
@@ -268,7 +256,8 @@ void StreamJobs::OnEnded(uint64_t job_id, uint32_t attempt, const AttemptOutcome
   stream->last_tasks = outcome.tasks;
   stream->attempt_ended = true;
   changed_.NotifyAll();
-  if (stream->phase != StreamPhase::kRunning) return;  // Cancelled.
+  if (stream->phase == StreamPhase::kCancelled) return CleanUpCancelled(job_id);
+  if (stream->phase != StreamPhase::kRunning) return;
   if (outcome.status.ok()) {
     if (stream->final_durable) stream->phase = StreamPhase::kServing;
     return;  // Else StoreCheckpoint makes it so.

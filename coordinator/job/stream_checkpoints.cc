@@ -148,19 +148,6 @@ absl::Status StreamJobs::CommitSinks(const v1::CheckpointManifest& manifest) con
   });
 }
 
-// No checkpoint of the job may be under way.
-absl::Status StreamJobs::RemoveUnusedCheckpoints(uint64_t job_id) const {
-  const std::optional<v1::JobRecord> record = parts_.store.Get(job_id);
-  if (!record.has_value()) return absl::OkStatus();
-  std::vector<std::string> kept;
-  if (record->durable_epoch() > 0) kept.push_back(record->checkpoint_manifest());
-  for (const v1::CheckpointSummary& checkpoint : record->checkpoints()) {
-    kept.push_back(checkpoint.manifest());
-  }
-  MR_FAILPOINT("checkpoint.before_removal");
-  return parts_.checkpoints.RemoveUnused(job_id, kept);
-}
-
 // The attempt has put the views together again from the last checkpoint, which stays: what the
 // workers have written besides is not needed.
 void StreamJobs::FinishServing(uint64_t job_id, uint32_t attempt) {

@@ -165,21 +165,28 @@ absl::Status StreamJobs::Stop(uint64_t job_id, Cancellation& token) {
   });
 }
 
-// Ends the attempt and what is served; false if there is no such job.
-bool StreamJobs::EndRun(uint64_t job_id, const absl::Status& reason) {
+// Ends the attempt and what is served; null if there is no such job.
+std::shared_ptr<StreamJobs::Stream> StreamJobs::EndRun(uint64_t job_id,
+                                                       const absl::Status& reason) {
+  std::shared_ptr<Stream> stream;
   uint32_t attempt = 0;
+  bool runs = false;
   {
     MutexLock lock(mutex_);
-    Stream* stream = Find(job_id);
-    if (stream == nullptr) return false;
+    const auto found = streams_.find(job_id);
+    if (found == streams_.end()) return nullptr;
+    stream = found->second;
     attempt = stream->attempt;
+    runs = stream->phase == StreamPhase::kRunning && !stream->attempt_ended;
     if (stream->phase == StreamPhase::kServing) ReleaseWorkers(*stream, reason);
     stream->phase = StreamPhase::kCancelled;
     stream->error = reason;
     changed_.NotifyAll();
   }
   parts_.runs.Cancel(job_id, attempt, reason);
-  return true;
+  // Else when its tasks have ended.
+  if (!runs) CleanUpCancelled(job_id);
+  return stream;
 }
 
 absl::Status StreamJobs::Cancel(uint64_t job_id, const absl::Status& reason) {
@@ -204,15 +211,18 @@ absl::Status StreamJobs::Cancel(uint64_t job_id, const absl::Status& reason) {
 
 // The record goes in one step: after a crash the job is there as it was, or not at all.
 absl::Status StreamJobs::Drop(uint64_t job_id, const std::vector<MetadataWrite>& also) {
-  EndRun(job_id, CancelledByUser());
+  const std::shared_ptr<Stream> stream = EndRun(job_id, CancelledByUser());
   {
     MutexLock lock(mutex_);
     streams_.erase(job_id);
     changed_.NotifyAll();
   }
   MR_RETURN_IF_ERROR(parts_.store.Remove(job_id, also));
-  // A worker that has not heard of it yet may still add a file to its last checkpoint.
-  absl::Status removed = parts_.files.Remove(job_id);
+  // A worker that has not heard of it yet may still add a file to its last checkpoint; what it has
+  // staged it removes itself.
+  absl::Status removed;
+  if (stream != nullptr) removed = RemoveStaged(job_id, *stream->spec.planned, UINT32_MAX);
+  removed.Update(parts_.files.Remove(job_id));
   removed.Update(parts_.checkpoints.RemoveAll(job_id));
   return removed;
 }

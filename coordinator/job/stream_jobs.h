@@ -79,9 +79,12 @@ class StreamJobs {
   // every row is outside once. Returns when it is recorded; the attempt starts when workers are
   // there. 55000 if the job was cancelled or has finished, 42704 if the checkpoint is not kept.
   absl::StatusOr<RestartAnswer> Restart(const RestartRequest& request, Cancellation& token);
-  // At once; what it has written outside stays, views are no longer readable. A job that has
-  // finished stays as it is.
+  // At once; what it has committed outside stays, views are no longer readable, and everything else
+  // but its record is removed once its tasks have ended. A job that has finished stays as it is.
   absl::Status Cancel(uint64_t job_id, const absl::Status& reason);
+  // Removes what a cancelled job has left, staged files and checkpoints; in the background. Cancel
+  // does it itself, so it is for jobs of an earlier process.
+  void CleanUpCancelled(uint64_t job_id);
   // Cancels, and removes every trace but the files of sinks; `also` is written with the removal of
   // the record.
   absl::Status Drop(uint64_t job_id, const std::vector<MetadataWrite>& also = {});
@@ -152,7 +155,7 @@ class StreamJobs {
   // stream_jobs.cc
   static absl::Status NoSuchStream(uint64_t job_id);
   static absl::Status NotRunning(const Stream& stream);
-  bool EndRun(uint64_t job_id, const absl::Status& reason);
+  std::shared_ptr<Stream> EndRun(uint64_t job_id, const absl::Status& reason);
   Stream* Find(uint64_t job_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<BoundViews> BindLocked(const std::set<ViewRead>& reads)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -180,7 +183,6 @@ class StreamJobs {
   absl::Status StartAttempt(uint64_t job_id);
   static absl::Status CheckPlan(const Stream& stream, const v1::CheckpointManifest& manifest);
   absl::StatusOr<AttemptSpec> PrepareAttempt(const Stream& stream, PublishedEpoch* restored) const;
-  void RemoveLeftovers(const AttemptSpec& attempt) const;
   void Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch restored)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ScheduleRestart(Stream& stream, const absl::Status& cause)
@@ -221,7 +223,15 @@ class StreamJobs {
   absl::Status MakeDurable(const v1::CheckpointManifest& manifest, v1::JobState state,
                            std::string* name);
   absl::Status CommitSinks(const v1::CheckpointManifest& manifest) const;
+
+  // stream_leftovers.cc
   absl::Status RemoveUnusedCheckpoints(uint64_t job_id) const;
+  absl::Status RemoveStaged(uint64_t job_id, const v1::PhysicalPlan& plan,
+                            uint32_t before_attempt) const;
+  void RemoveLeftovers(const AttemptSpec& attempt) const;
+  absl::Status FinishCommit(const v1::JobRecord& record) const;
+  absl::Status RemoveCancelled(uint64_t job_id);
+
   // stream_subscribers.cc
   static ChangesView ChangesOf(const Stream& stream, const Subscriber& subscriber);
   uint64_t SubscriberFloor(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -253,7 +253,7 @@ absl::Status CoordinatorServer::Parts::Recover(const CoordinatorConfig& config) 
   MR_RETURN_IF_ERROR(RepairCatalog(*cluster));
   RemoveOrphanedJobFiles(job_store, checkpoints, job_files);
   registry.SetListener(&events);
-  return RecoverJobs(*cluster, *scripts);
+  return RecoverJobs(*cluster, job_files, *scripts);
 }
 
 absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,

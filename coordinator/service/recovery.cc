@@ -112,10 +112,15 @@ void RemoveOrphanedJobFiles(const JobStore& jobs, const CheckpointFiles& checkpo
   remove(files.Jobs(), [&](uint64_t id) { return files.Remove(id); });
 }
 
-absl::Status RecoverJobs(ClusterParts& parts, ScriptJobs& scripts) {
+absl::Status RecoverJobs(ClusterParts& parts, const JobFiles& files, ScriptJobs& scripts) {
   const auto catalog = parts.catalog.Snapshot();
+  MR_ASSIGN_OR_RETURN(const std::vector<uint64_t> jobs, files.Jobs());
+  const std::set<uint64_t> with_file(jobs.begin(), jobs.end());
   for (const v1::JobRecord& record : parts.job_store.List()) {
     if (!record.streaming()) continue;
+    if (record.state() == v1::JOB_STATE_CANCELLED && with_file.contains(record.id())) {
+      parts.streams.CleanUpCancelled(record.id());
+    }
     if (!IsTakenUp(record, *catalog)) continue;
     const absl::Status taken_up = parts.streams.Recover(record, parts.stream_defaults);
     // One damaged job does not keep the others from running.

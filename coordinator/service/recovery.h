@@ -17,7 +17,8 @@ absl::Status RepairCatalog(ClusterParts& parts);
 void RemoveOrphanedJobFiles(const JobStore& jobs, const CheckpointFiles& checkpoints,
                             const JobFiles& files);
 
-// Takes up the streaming jobs, then the scripts, of an earlier process.
-absl::Status RecoverJobs(ClusterParts& parts, ScriptJobs& scripts);
+// Takes up the streaming jobs, then the scripts, of an earlier process. Cancelled jobs that still
+// have a file are cleaned up in the background.
+absl::Status RecoverJobs(ClusterParts& parts, const JobFiles& files, ScriptJobs& scripts);
 
 }  // namespace millrace

@@ -229,6 +229,42 @@ TEST_F(StreamRestartsTest, ACancellationInTheMiddleOfARestartHolds) {
   EXPECT_EQ(jobs_->View(kJob)->phase, StreamPhase::kCancelled);
 }
 
+TEST_F(StreamRestartsTest, OfACancelledJobOnlyTheRecordStays) {
+  StartJob();
+  Pump();
+  NextCheckpoint();
+  ASSERT_TRUE(jobs_->Cancel(kJob, CancelledByUser()).ok());
+  // Its tasks have not ended yet.
+  EXPECT_TRUE(files_.Read(kJob).ok());
+  while (files_.Read(kJob).ok()) {
+    Pump();
+    std::this_thread::yield();
+  }
+  EXPECT_FALSE(std::filesystem::exists(checkpoints_.JobFolder(kJob)));
+  EXPECT_EQ(RecordedState(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(store_->Get(kJob)->checkpoints_size(), 0);
+}
+
+TEST_F(StreamRestartsTest, AJobOfAnEarlierProcessIsCleanedUpIfItWasCancelled) {
+  StartJob();
+  Pump();
+  NextCheckpoint();
+  for (const uint32_t worker : {1, 2}) {
+    cluster_.registry_.Disconnect(WorkerId(worker), absl::UnavailableError("eof"));
+  }
+  StartCoordinator();
+  // Not this one.
+  jobs_->CleanUpCancelled(kJob);
+  StartCoordinator();
+  ASSERT_TRUE(files_.Read(kJob).ok());
+  ASSERT_TRUE(
+      store_->Update(kJob, [](v1::JobRecord& record) { record.set_state(v1::JOB_STATE_CANCELLED); })
+          .ok());
+  jobs_->CleanUpCancelled(kJob);
+  while (files_.Read(kJob).ok()) std::this_thread::yield();
+  EXPECT_FALSE(std::filesystem::exists(checkpoints_.JobFolder(kJob)));
+}
+
 TEST_F(StreamRestartsTest, AFinishedJobCannotBeCancelled) {
   StartJob();
   Pump();
