@@ -39,6 +39,8 @@ void AddSettings(CoordinatorConfig* config, SettingList* settings) {
                         "how often views show new rows ('500 ms')");
   settings->AddDuration("checkpoint-interval", &config->checkpoint_interval_micros,
                         "how often streaming jobs are made durable ('10 s')");
+  settings->AddDuration("checkpoint-timeout", &config->checkpoint_timeout_micros,
+                        "how long workers may write their parts of a checkpoint ('5 min')");
   settings->AddCount("checkpoints-kept", &config->checkpoints_kept,
                      "checkpoints of a job that are kept (3)");
   settings->AddMegabytes("query-memory-mb", &config->query_memory_bytes,
@@ -93,6 +95,9 @@ absl::Status Complete(CoordinatorConfig* config) {
       CheckListenAddress("control-listen", config->control_listen, config->insecure));
   if (config->heartbeat_timeout_micros < 2 * config->heartbeat_interval_micros) {
     return ConfigError("heartbeat-timeout must be at least twice heartbeat-interval");
+  }
+  if (config->checkpoint_timeout_micros < 1'000'000) {
+    return ConfigError("checkpoint-timeout must be at least 1 s");
   }
   if (config->connections_max == 0) return ConfigError("max-connections must be at least 1");
   if (config->statements_max == 0) return ConfigError("max-statements must be at least 1");

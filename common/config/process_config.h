@@ -35,6 +35,8 @@ struct CoordinatorConfig {
   int64_t heartbeat_timeout_micros = 5'000'000;
   int64_t epoch_interval_micros = 500'000;
   int64_t checkpoint_interval_micros = 10'000'000;
+  // So long workers may write their parts of a checkpoint.
+  int64_t checkpoint_timeout_micros = 300'000'000;
   // Newest checkpoints of a job that are kept, at least 1.
   uint32_t checkpoints_kept = 3;
   // Bytes that one query may hold in each worker; 0 = a share of the worker's memory.

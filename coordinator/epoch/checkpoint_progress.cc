@@ -1,5 +1,7 @@
 #include "coordinator/epoch/checkpoint_progress.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "common/base/check.h"
@@ -43,6 +45,14 @@ void CheckpointProgress::OnWorkerDone(WorkerId worker, const v1::CheckpointDone&
 
 void CheckpointProgress::Abandon() {
   if (!taken_) epoch_.reset();
+}
+
+std::set<WorkerId> CheckpointProgress::Awaited() const {
+  std::set<WorkerId> awaited;
+  if (!epoch_.has_value() || taken_ || !published_.has_value()) return awaited;
+  std::set_difference(workers_.begin(), workers_.end(), done_.begin(), done_.end(),
+                      std::inserter(awaited, awaited.end()));
+  return awaited;
 }
 
 bool CheckpointProgress::ReadyToStore() const {

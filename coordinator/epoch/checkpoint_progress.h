@@ -34,6 +34,8 @@ class CheckpointProgress {
   // A worker's part is durable. Ignored for another epoch.
   void OnWorkerDone(WorkerId worker, const v1::CheckpointDone& done);
 
+  // Once the epoch is published: the workers whose part is not durable yet.
+  std::set<WorkerId> Awaited() const;
   // True once all workers are done and the epoch is published: take the manifest, store it, then
   // call Complete.
   bool ReadyToStore() const;

@@ -205,6 +205,7 @@ void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch rest
   stream.kept_changes.clear();
   stream.staged_epoch = 0;
   stream.final_epoch = 0;
+  if (stream.num_stopping == 0 && !stream.final_durable) stream.stop_requested = false;
   stream.failed_checkpoints = 0;
   stream.worker_lost = false;
   stream.leaving.reset();

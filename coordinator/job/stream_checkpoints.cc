@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/failpoint.h"
 #include "common/base/status.h"
 #include "common/logging/log.h"
@@ -40,14 +42,44 @@ void StreamJobs::OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& don
   if (done.has_error()) {
     const absl::Status error = UploadMayPass(
         WithContext(FromProto(done.error()), absl::StrCat("checkpoint ", done.epoch())));
-    if (GoesOnWithoutCheckpoint(*stream, done.epoch(), error)) return;
-    work_.Add(done.job_id(), [this, job_id = done.job_id(), attempt = done.attempt(), error] {
-      AbandonCheckpoint(job_id, attempt, error);
-    });
-    return;
+    return EndWithoutCheckpoint(*stream, done.epoch(), error);
   }
   stream->checkpoint->OnWorkerDone(worker, done);
   StoreIfReady(*stream);
+}
+
+// Somebody has said that the checkpoint will not be made, or nobody says anything any more.
+void StreamJobs::EndWithoutCheckpoint(Stream& stream, uint64_t epoch, const absl::Status& error) {
+  if (GoesOnWithoutCheckpoint(stream, epoch, error)) return;
+  const uint64_t job_id = stream.spec.job_id;
+  work_.Add(job_id, [this, job_id, attempt = stream.attempt, error] {
+    AbandonCheckpoint(job_id, attempt, error);
+  });
+}
+
+// A folder that hangs gives no error: without an end of the wait no further checkpoint would begin,
+// and nobody would know why.
+void StreamJobs::ExpireCheckpoint(Stream& stream, int64_t now) {
+  if (now < stream.upload_deadline_micros) return;
+  const std::set<WorkerId> awaited = stream.checkpoint->Awaited();
+  if (awaited.empty()) return;
+  std::vector<uint32_t> workers;
+  for (const WorkerId worker : awaited) workers.push_back(worker.value());
+  ErrorDetail detail;
+  detail.state = SqlState::kIoError;
+  detail.blame = Blame::kExternal;
+  detail.retry = Retry::kSafe;
+  detail.hint =
+      "see whether the checkpoint folder hangs on that machine; more time gives "
+      "checkpoint-timeout of the coordinator";
+  const uint64_t epoch = *stream.checkpoint->epoch();
+  // Asked again only if the attempt has not ended by then.
+  stream.upload_deadline_micros = now + parts_.checkpoint_timeout_micros;
+  EndWithoutCheckpoint(
+      stream, epoch,
+      MakeError(detail, absl::StrCat("checkpoint ", epoch, ": worker ",
+                                     absl::StrJoin(workers, ", "), " has not written its part in ",
+                                     parts_.checkpoint_timeout_micros / 1'000'000, " s")));
 }
 
 // Nothing of the attempt depends on a checkpoint but its last one: the next interval makes another,

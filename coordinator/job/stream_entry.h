@@ -78,6 +78,8 @@ struct StreamJobs::Stream {
   std::deque<KeptChanges> kept_changes;
   // The checkpoint under way waits so long for readers to fetch its epoch.
   int64_t fetch_deadline_micros = 0;
+  // … and, once its epoch is published, so long for workers to write their parts.
+  int64_t upload_deadline_micros = 0;
 
   uint64_t durable_epoch = 0;
   std::string manifest;
@@ -114,6 +116,8 @@ struct StreamJobs::Stream {
   // What the tasks had reported as read when the last epoch was started.
   uint64_t rows_in_at_epoch = 0;
   bool stop_requested = false;
+  // Calls of Stop that wait.
+  int num_stopping = 0;
   // Nothing is read any more: only what the checkpoint holds is served (a stopped job after a
   // restart).
   bool serve_only = false;

@@ -45,6 +45,7 @@ void StreamJobs::Tick() {
     }
     if (stream->phase != StreamPhase::kRunning || !stream->attempt_started) continue;
     StoreIfReady(*stream);  // It may have waited long enough for readers.
+    ExpireCheckpoint(*stream, now);
     const std::optional<EpochKind> kind = DueEpoch(*stream, now);
     if (kind.has_value()) {
       due.emplace_back(stream.get(), *kind);
@@ -186,6 +187,10 @@ uint64_t StreamJobs::RetentionFloor() const {
 
 void StreamJobs::Publish(Stream& stream, const PublishedEpoch& published) {
   stream.checkpoint->OnPublished(published);
+  if (stream.checkpoint->epoch() == published.epoch) {
+    stream.upload_deadline_micros =
+        parts_.clock.MonotonicMicros() + parts_.checkpoint_timeout_micros;
+  }
   stream.kept_rows.Publish(published.epoch);
   ReleaseTables(stream, published);
   KeepChanges(stream, published);

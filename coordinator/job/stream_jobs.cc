@@ -156,13 +156,22 @@ absl::Status StreamJobs::Stop(uint64_t job_id, Cancellation& token) {
       return absl::OkStatus();
     }
     stream->stop_requested = true;
+    ++stream->num_stopping;
   }
-  return Wait(token, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<bool> {
-    const Stream* stream = Find(job_id);
-    if (stream == nullptr) return NoSuchStream(job_id);
-    if (!stream->error.ok()) return stream->error;
-    return stream->final_durable;
-  });
+  const absl::Status stopped =
+      Wait(token, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<bool> {
+        const Stream* stream = Find(job_id);
+        if (stream == nullptr) return NoSuchStream(job_id);
+        if (!stream->error.ok()) return stream->error;
+        return stream->final_durable;
+      });
+  MutexLock lock(mutex_);
+  Stream* stream = Find(job_id);
+  if (stream == nullptr) return stopped;
+  const bool last = --stream->num_stopping == 0;
+  // Nobody would expect it to stop later. Its last epoch cannot be called back.
+  if (last && !stopped.ok() && stream->final_epoch == 0) stream->stop_requested = false;
+  return stopped;
 }
 
 // Ends the attempt and what is served; null if there is no such job.

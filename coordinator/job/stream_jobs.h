@@ -54,6 +54,8 @@ class StreamJobs {
     TableLogReader table_log = {};
     // Newest checkpoints of each job that are kept, at least 1.
     uint32_t checkpoints_kept = 3;
+    // A checkpoint whose epoch is published waits so long for workers to write their parts.
+    int64_t checkpoint_timeout_micros = 300'000'000;
   };
   explicit StreamJobs(Parts parts);
   ~StreamJobs();
@@ -67,6 +69,8 @@ class StreamJobs {
   // The first published epoch; it has all rows that stored tables had at the start.
   absl::Status WaitFirstEpoch(uint64_t job_id, Cancellation& token);
   // A last durable epoch, then nothing more is read; views stay readable. Returns when it is done.
+  // If the token ends it before the last epoch has begun, the job goes on as if nothing had been
+  // asked.
   absl::Status Stop(uint64_t job_id, Cancellation& token);
   // The job's next epoch is a checkpoint. Returns at once; a job that does not run ignores it.
   void WantCheckpoint(uint64_t job_id);
@@ -213,6 +217,9 @@ class StreamJobs {
   // stream_checkpoints.cc
   void OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& done);
   bool GoesOnWithoutCheckpoint(Stream& stream, uint64_t epoch, const absl::Status& error)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ExpireCheckpoint(Stream& stream, int64_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndWithoutCheckpoint(Stream& stream, uint64_t epoch, const absl::Status& error)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AbandonCheckpoint(uint64_t job_id, uint32_t attempt, const absl::Status& error);
   void StoreIfReady(Stream& stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -167,7 +167,7 @@ struct CoordinatorServer::Parts {
                  [this](uint64_t table, uint64_t from_position) {
                    return ReadTableLog(catalog->Snapshot(), data_dir, table, from_position);
                  },
-                 server_config.checkpoints_kept}),
+                 server_config.checkpoints_kept, server_config.checkpoint_timeout_micros}),
         drain(registry, runs),
         events(runs, streams, drain, channels, registry),
         splits(path_policy, data_dir, addresses),

@@ -6,6 +6,9 @@
 namespace millrace {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
 class CheckpointProgressTest : public ::testing::Test {
  protected:
   static PublishedEpoch Published(uint64_t epoch) {
@@ -54,6 +57,17 @@ TEST_F(CheckpointProgressTest, IsReadyWhenAllWorkersAreDoneAndTheEpochIsPublishe
   EXPECT_FALSE(progress_.idle());
   progress_.Complete();
   EXPECT_TRUE(progress_.idle());
+}
+
+TEST_F(CheckpointProgressTest, AwaitsWorkersOnceTheEpochIsPublished) {
+  EXPECT_THAT(progress_.Awaited(), IsEmpty());
+  progress_.Begin(9, 1000);
+  progress_.OnWorkerDone(WorkerId(1), Done(9, "a"));
+  EXPECT_THAT(progress_.Awaited(), IsEmpty());
+  progress_.OnPublished(Published(9));
+  EXPECT_THAT(progress_.Awaited(), ElementsAre(WorkerId(2)));
+  progress_.OnWorkerDone(WorkerId(2), Done(9, "b"));
+  EXPECT_THAT(progress_.Awaited(), IsEmpty());
 }
 
 TEST_F(CheckpointProgressTest, AnUnpublishedEpochIsNoCheckpoint) {

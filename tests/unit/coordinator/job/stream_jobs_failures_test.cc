@@ -1,13 +1,18 @@
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/coordinator/job/stream_jobs_fixture.h"
 
 namespace millrace {
 namespace {
+
+using ::testing::HasSubstr;
 
 TEST_F(StreamJobsTest, ViewWithALostWorkerIsAwaitedFromTheLossOn) {
   StartJob();
@@ -129,6 +134,55 @@ TEST_F(StreamJobsTest, GoesOnWithoutACheckpointThatCannotBeWritten) {
   EXPECT_TRUE(jobs_->View(kJob)->last_error.ok());
   EXPECT_EQ(jobs_->View(kJob)->attempt, 1u);
   EXPECT_TRUE(std::filesystem::exists(folder_ / "final"));
+}
+
+TEST_F(StreamJobsTest, ACheckpointThatHangsIsGivenUpWithTheNameOfTheWorker) {
+  StartJob();
+  Pump();
+  Step();
+  checkpoint_hangs_ = true;
+  jobs_->WantCheckpoint(kJob);
+  Step();
+  // Epochs go on, the checkpoint does not.
+  for (int i = 0; i < 100; ++i) Step();
+  EXPECT_EQ(jobs_->View(kJob)->durable_epoch, 0);
+  EXPECT_TRUE(jobs_->View(kJob)->last_error.ok());
+  cluster_.clock_.AdvanceMillis(300'000);
+  Step();
+  const absl::Status error = jobs_->View(kJob)->last_error;
+  EXPECT_EQ(GetErrorDetail(error).state, SqlState::kIoError);
+  const WorkerId hangs =
+      task_of_.begin()->second == 0 ? task_of_.begin()->first : std::next(task_of_.begin())->first;
+  EXPECT_THAT(
+      std::string(error.message()),
+      HasSubstr(absl::StrCat("worker ", hangs.value(), " has not written its part in 300 s")));
+  EXPECT_EQ(jobs_->View(kJob)->phase, StreamPhase::kRunning);
+  checkpoint_hangs_ = false;
+  for (int i = 0; i < 25; ++i) Step();
+  EXPECT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  EXPECT_EQ(jobs_->View(kJob)->attempt, 1);
+}
+
+TEST_F(StreamJobsTest, AStopThatIsGivenUpIsForgotten) {
+  StartJob();
+  Pump();
+  Step();
+  // No last epoch begins while this one is under way.
+  checkpoint_hangs_ = true;
+  jobs_->WantCheckpoint(kJob);
+  Step();
+  const uint64_t before = jobs_->View(kJob)->published.back().epoch;
+  Cancellation impatient;
+  impatient.Cancel(CancelledByUser());
+  EXPECT_EQ(GetErrorDetail(jobs_->Stop(kJob, impatient)).state, SqlState::kQueryCanceled);
+  Step();
+  EXPECT_GT(jobs_->View(kJob)->published.back().epoch, before);
+  checkpoint_hangs_ = false;
+  cluster_.clock_.AdvanceMillis(300'000);
+  for (int i = 0; i < 25; ++i) Step();
+  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  EXPECT_EQ(RecordedState(), v1::JOB_STATE_RUNNING);
+  EXPECT_EQ(jobs_->View(kJob)->phase, StreamPhase::kRunning);
 }
 
 TEST_F(StreamJobsTest, SeveralCheckpointsThatCannotBeWrittenEndTheAttempt) {

@@ -189,7 +189,8 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
       progress->set_state(v1::TASK_STATE_FINISHED);
       cluster_.registry_.Receive(worker, finished);
     }
-    if (barrier.checkpoint()) {
+    const bool hangs = checkpoint_hangs_ && task_of_[worker] == 0;
+    if (barrier.checkpoint() && !hangs) {
       v1::WorkerMessage done;
       done.mutable_checkpoint_done()->set_job_id(kJob);
       done.mutable_checkpoint_done()->set_attempt(barrier.attempt());
@@ -259,6 +260,8 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
   bool input_ended_ = false;
   // Why task 0's worker cannot write its part of a checkpoint.
   absl::Status checkpoint_error_;
+  // … or does not come to an end with it.
+  bool checkpoint_hangs_ = false;
   // What task 0 reports next; no path = nothing.
   std::string staged_path_;
   v1::StagedFile staged_file_;
