@@ -11,6 +11,7 @@
 #include "common/base/status.h"
 #include "common/storage/file_system.h"
 #include "common/storage/staged_commit.h"
+#include "coordinator/metadata/id_allocator.h"
 #include "coordinator/metadata/metadata_store.h"
 #include "millrace/v1/control.pb.h"
 
@@ -127,16 +128,17 @@ absl::Status CheckpointFiles::Claim(const std::string& cluster_id) const {
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
   MR_RETURN_IF_ERROR(file_system->CreateFolders(checkpoint_dir_));
   const std::string path = JoinPath(checkpoint_dir_, kOwnerFile);
-  const absl::StatusOr<std::string> owner = ReadWholeFile(*file_system, path);
-  if (owner.ok() && *owner == cluster_id) return absl::OkStatus();
-  if (owner.ok()) {
+  const absl::StatusOr<std::string> stored = ReadWholeFile(*file_system, path);
+  if (stored.ok()) {
+    MR_ASSIGN_OR_RETURN(const std::string owner, ClusterIdOf(path, *stored));
+    if (owner == cluster_id) return absl::OkStatus();
     return MakeError(SqlState::kObjectInUse,
                      absl::StrCat("the checkpoint folder ", checkpoint_dir_,
-                                  " belongs to another cluster, ", *owner),
+                                  " belongs to another cluster, ", owner),
                      "choose another checkpoint-dir, or remove the folder if that cluster is gone");
   }
-  if (GetErrorDetail(owner.status()).state != SqlState::kUndefinedFile) return owner.status();
-  return WriteFileAtomically(*file_system, path, cluster_id);
+  if (GetErrorDetail(stored.status()).state != SqlState::kUndefinedFile) return stored.status();
+  return WriteFileAtomically(*file_system, path, ClusterIdRecord(cluster_id));
 }
 
 }  // namespace millrace

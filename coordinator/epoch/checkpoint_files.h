@@ -33,7 +33,7 @@ class CheckpointFiles {
   // Jobs that have a folder.
   absl::StatusOr<std::vector<uint64_t>> Jobs() const;
   // Marks checkpoint.dir as this cluster's. 55006 if it is another one's: job numbers of two
-  // clusters are the same.
+  // clusters are the same. 0A000 if a newer version has marked it.
   absl::Status Claim(const std::string& cluster_id) const;
 
  private:

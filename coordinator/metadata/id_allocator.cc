@@ -16,6 +16,7 @@ namespace millrace {
 namespace {
 
 constexpr uint32_t kRangeFormat = 1;
+constexpr uint32_t kClusterIdFormat = 1;
 
 // The format and the first number that is not reserved: "1 4096".
 absl::StatusOr<uint64_t> ParseRange(const std::string& key, const std::string& value) {
@@ -60,14 +61,30 @@ absl::Status IdAllocator::ReserveBlock() {
   return absl::OkStatus();
 }
 
+std::string ClusterIdRecord(absl::string_view cluster_id) {
+  return absl::StrCat(kClusterIdFormat, " ", cluster_id);
+}
+
+absl::StatusOr<std::string> ClusterIdOf(absl::string_view what, absl::string_view record) {
+  const std::vector<absl::string_view> words = absl::StrSplit(record, ' ');
+  if (words.size() == 1 && !record.empty()) return std::string(record);
+  uint32_t format = 0;
+  const absl::Status damaged =
+      MakeError(SqlState::kDataCorrupted, absl::StrCat(what, " is damaged"));
+  if (!absl::SimpleAtoi(words[0], &format)) return damaged;
+  MR_RETURN_IF_ERROR(CheckRecordFormat(what, format, kClusterIdFormat));
+  if (words.size() != 2 || words[1].empty()) return damaged;
+  return std::string(words[1]);
+}
+
 absl::StatusOr<std::string> LoadOrCreateClusterId(MetadataStore& store) {
   constexpr char kKey[] = "cluster/id";
   MR_ASSIGN_OR_RETURN(std::optional<MetadataValue> stored, store.Get(kKey));
-  if (stored.has_value()) return stored->value;
+  if (stored.has_value()) return ClusterIdOf("the record of the cluster's id", stored->value);
   std::random_device random;
   const uint64_t bits = (uint64_t{random()} << 32) | random();
   std::string id = absl::StrFormat("%016x", bits);
-  MR_RETURN_IF_ERROR(store.CompareAndSwap(kKey, 0, id).status());
+  MR_RETURN_IF_ERROR(store.CompareAndSwap(kKey, 0, ClusterIdRecord(id)).status());
   return id;
 }
 

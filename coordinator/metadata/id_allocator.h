@@ -5,6 +5,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/base/mutex.h"
 #include "coordinator/metadata/metadata_store.h"
 
@@ -31,6 +32,12 @@ class IdAllocator {
   uint64_t next_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t end_ ABSL_GUARDED_BY(mutex_) = 0;
 };
+
+// A cluster's id as it is stored: "1 0123456789abcdef", the format first.
+std::string ClusterIdRecord(absl::string_view cluster_id);
+// The id in such a record; one without a format, as the first versions have written it, is the id
+// itself. 0A000 if a newer version has written `what`.
+absl::StatusOr<std::string> ClusterIdOf(absl::string_view what, absl::string_view record);
 
 // The cluster's id: sixteen hexadecimal digits, drawn at the first start and kept.
 absl::StatusOr<std::string> LoadOrCreateClusterId(MetadataStore& store);

@@ -137,16 +137,21 @@ absl::Status RocksDbMetadataStore::OpenDatabase() {
   return LoadHeader();
 }
 
-// The header holds the store's format (4 bytes) and the last revision (8 bytes).
+// The format comes first in every format; a newer one may have more behind it, or less.
+absl::StatusOr<uint64_t> RevisionInStoreHeader(absl::string_view header) {
+  const absl::Status damaged =
+      MakeError(SqlState::kDataCorrupted, "the header of the metadata store is damaged");
+  if (header.size() < kRevisionBytes) return damaged;
+  const auto format = static_cast<uint32_t>(DecodeFixed64(header));
+  MR_RETURN_IF_ERROR(CheckRecordFormat("the metadata store", format, kStoreFormat));
+  if (header.size() != 2 * kRevisionBytes) return damaged;
+  return DecodeFixed64(header.substr(kRevisionBytes));
+}
+
 absl::Status RocksDbMetadataStore::LoadHeader() {
   MR_ASSIGN_OR_RETURN(const std::optional<std::string> header, GetBytes(kHeaderKey));
   if (!header.has_value()) return absl::OkStatus();
-  if (header->size() != 2 * kRevisionBytes) {
-    return MakeError(SqlState::kDataCorrupted, "the header of the metadata store is damaged");
-  }
-  const auto format = static_cast<uint32_t>(DecodeFixed64(*header));
-  MR_RETURN_IF_ERROR(CheckRecordFormat("the metadata store", format, kStoreFormat));
-  revision_ = DecodeFixed64(absl::string_view(*header).substr(kRevisionBytes));
+  MR_ASSIGN_OR_RETURN(revision_, RevisionInStoreHeader(*header));
   return absl::OkStatus();
 }
 

@@ -66,4 +66,8 @@ class RocksDbMetadataStore final : public MetadataStore {
 // RocksDB's errors as ours: I/O 58030, no space 53100, corruption XX001, lock held 55006.
 absl::Status FromRocksDb(const rocksdb::Status& status);
 
+// The last revision, from the store's header: its format and that, 8 bytes each. 0A000 if a newer
+// version has written it, XX001 if it is damaged.
+absl::StatusOr<uint64_t> RevisionInStoreHeader(absl::string_view header);
+
 }  // namespace millrace

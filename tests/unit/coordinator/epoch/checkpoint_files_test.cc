@@ -102,5 +102,18 @@ TEST_F(CheckpointFilesTest, AFolderBelongsToOneCluster) {
   EXPECT_THAT(std::string(other.message()), HasSubstr("belongs to another cluster"));
 }
 
+TEST_F(CheckpointFilesTest, AnOwnerIsReadAsTheFirstVersionsWroteItAndRefusedInANewerFormat) {
+  const auto write = [this](const char* text) {
+    std::ofstream(folder_.Path("cluster-id")) << text;
+  };
+  write("0011223344556677");
+  ASSERT_OK(files_.Claim("0011223344556677"));
+  EXPECT_EQ(GetErrorDetail(files_.Claim("ffff223344556677")).state, SqlState::kObjectInUse);
+  write("2 and what else");
+  EXPECT_EQ(GetErrorDetail(files_.Claim("0011223344556677")).state, SqlState::kFeatureNotSupported);
+  write("");
+  EXPECT_EQ(GetErrorDetail(files_.Claim("0011223344556677")).state, SqlState::kDataCorrupted);
+}
+
 }  // namespace
 }  // namespace millrace

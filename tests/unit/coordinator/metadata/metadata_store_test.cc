@@ -150,6 +150,15 @@ TEST_P(MetadataStoreTest, ClusterIdIsDrawnOnce) {
   EXPECT_EQ(id.size(), 16);
   Reopen();
   EXPECT_EQ(*LoadOrCreateClusterId(*store_), id);
+  EXPECT_EQ(ValueOf("cluster/id"), absl::StrCat("1 ", id));
+}
+
+TEST_P(MetadataStoreTest, ClusterIdIsReadAsTheFirstVersionsWroteItAndRefusedInANewerFormat) {
+  const uint64_t revision = *store_->CompareAndSwap("cluster/id", 0, "0011223344556677");
+  EXPECT_EQ(*LoadOrCreateClusterId(*store_), "0011223344556677");
+  ASSERT_TRUE(store_->CompareAndSwap("cluster/id", revision, "2 id of 3 words").ok());
+  EXPECT_EQ(GetErrorDetail(LoadOrCreateClusterId(*store_).status()).state,
+            SqlState::kFeatureNotSupported);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, MetadataStoreTest, ::testing::Bool(),
@@ -164,6 +173,20 @@ TEST(RocksDbMetadataStoreTest, SecondOpenIsRefusedAsInUse) {
   EXPECT_EQ(GetErrorDetail(second.status()).state, SqlState::kObjectInUse) << second.status();
   first->reset();
   std::filesystem::remove_all(folder);
+}
+
+TEST(RocksDbMetadataStoreTest, HeaderOfANewerFormatIsRefusedWhateverItsLength) {
+  const std::string number("\x01\0\0\0\0\0\0\0", 8);
+  const std::string newer("\x02\0\0\0\0\0\0\0", 8);
+  EXPECT_EQ(*RevisionInStoreHeader(number + number), 1);
+  for (const std::string& rest : {std::string(), number, number + number}) {
+    EXPECT_EQ(GetErrorDetail(RevisionInStoreHeader(newer + rest).status()).state,
+              SqlState::kFeatureNotSupported);
+  }
+  for (const std::string& damaged : {std::string("\x02"), number, number + number + number}) {
+    EXPECT_EQ(GetErrorDetail(RevisionInStoreHeader(damaged).status()).state,
+              SqlState::kDataCorrupted);
+  }
 }
 
 TEST(RecordFormatTest, NewerFormatIsRefused) {
