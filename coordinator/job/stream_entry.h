@@ -124,6 +124,8 @@ struct StreamJobs::Stream {
 
   // When the next attempt may start.
   int64_t restart_at_micros = 0;
+  // Since when it could, as far as workers are there; 0 = not yet.
+  int64_t startable_since_micros = 0;
   RestartPolicy policy;
   // Why the last attempt has ended; recorded with the number of the next one.
   std::optional<absl::Status> restart_cause;

@@ -19,6 +19,9 @@ namespace {
 // with heartbeats, which are slower than epochs, so "nothing" is known late.
 constexpr int64_t kIdleIntervals = 4;
 
+// The longest time for which workers that join one after another hold an attempt back.
+constexpr int64_t kSettleMaxMicros = 2'000'000;
+
 uint64_t RowsIn(const std::vector<v1::TaskProgress>& tasks) {
   uint64_t rows = 0;
   for (const v1::TaskProgress& task : tasks) rows += task.rows_in();
@@ -32,15 +35,15 @@ void StreamJobs::Send(const std::set<WorkerId>& workers, const v1::CoordinatorMe
 }
 
 void StreamJobs::Tick() {
-  const bool have_workers = parts_.registry.has_active();
   MutexLock lock(mutex_);
   const int64_t now = parts_.clock.MonotonicMicros();
   std::vector<std::pair<Stream*, EpochKind>> due;
   std::vector<Stream*> idle;
   for (auto& [id, stream] : streams_) {
-    if (stream->phase == StreamPhase::kWaiting && !stream->start_queued && have_workers &&
-        now >= std::max(stream->restart_at_micros, settled_micros_)) {
+    if (stream->phase == StreamPhase::kWaiting && !stream->start_queued &&
+        AttemptIsDue(*stream, now)) {
       stream->start_queued = true;
+      stream->startable_since_micros = 0;
       work_.Add(id, [this, job_id = id] { StartAttempt(job_id).IgnoreError(); });
     }
     if (stream->phase != StreamPhase::kRunning || !stream->attempt_started) continue;
@@ -66,6 +69,17 @@ void StreamJobs::Tick() {
     if (stream->quiet) stream->epochs->Skip(*epoch);
   }
   changed_.NotifyAll();
+}
+
+// The workers of a cluster that starts are awaited, but not for ever: one that joins again and
+// again must not keep everybody waiting.
+bool StreamJobs::AttemptIsDue(Stream& stream, int64_t now) const {
+  if (!parts_.registry.has_active() || now < stream.restart_at_micros) {
+    stream.startable_since_micros = 0;
+    return false;
+  }
+  if (stream.startable_since_micros == 0) stream.startable_since_micros = now;
+  return now >= std::min(settled_micros_, stream.startable_since_micros + kSettleMaxMicros);
 }
 
 std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {

@@ -247,6 +247,7 @@ class StreamJobs {
   bool AwaitsSubscribers(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // stream_epochs.cc
+  bool AttemptIsDue(Stream& stream, int64_t now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<EpochKind> DueEpoch(Stream& stream, int64_t now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static bool CheckpointIsDue(const Stream& stream, int64_t now);
@@ -270,7 +271,7 @@ class StreamJobs {
   // The newest epoch that was given out.
   uint64_t newest_epoch_ ABSL_GUARDED_BY(mutex_) = 0;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
-  // No attempt is started again before this.
+  // Workers that join one after another are awaited until then.
   int64_t settled_micros_ ABSL_GUARDED_BY(mutex_) = 0;
   // Reports of older attempts.
   uint64_t stale_messages_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -345,6 +345,29 @@ TEST_F(StreamRestartsTest, WorkerThatLeavesTakesACheckpointWithIt) {
       20);
 }
 
+TEST_F(StreamRestartsTest, AWorkerThatJoinsAgainAndAgainDoesNotKeepAJobFromStarting) {
+  StartJob();
+  Pump();
+  NextCheckpoint();
+  cluster_.registry_.Disconnect(WorkerId(1), absl::UnavailableError("eof"));
+  Pump();
+  ASSERT_EQ(jobs_->View(kJob)->phase, StreamPhase::kWaiting);
+  WorkerId restless = cluster_.Join();
+  int joins = 0;
+  while (jobs_->View(kJob)->phase == StreamPhase::kWaiting) {
+    for (int i = 0; i < 3; ++i) {
+      cluster_.clock_.AdvanceMillis(100);
+      jobs_->Tick();
+      std::this_thread::yield();
+    }
+    cluster_.registry_.Disconnect(restless, absl::UnavailableError("eof"));
+    restless = cluster_.Join();
+    ASSERT_LT(++joins, 1000) << "never started";
+  }
+  // But some are waited for.
+  EXPECT_GT(joins, 1);
+}
+
 TEST_F(StreamRestartsTest, LossesAreListedWithTheirCausesAndNeverFailTheJob) {
   StartJob();
   Pump();
