@@ -117,9 +117,6 @@ absl::StatusOr<uint32_t> ScriptJobs::RunFrom(uint64_t job_id, uint32_t index,
                                              Script& script) {
   const std::optional<v1::JobRecord> record = parts_.store.Get(job_id);
   if (!record.has_value()) return InternalError("a script has lost its record");
-  // Seen running before: the process ended in the middle of it, perhaps just before it was recorded
-  // as done.
-  const bool repeated = record->steps(static_cast<int>(index)).state() == v1::STEP_STATE_RUNNING;
   const int64_t started = parts_.clock.WallMicros();
   MR_RETURN_IF_ERROR(UpdateStep(job_id, index, [&](v1::JobRecord&, v1::StepStatus& step) {
     step.set_state(v1::STEP_STATE_RUNNING);
@@ -140,11 +137,6 @@ absl::StatusOr<uint32_t> ScriptJobs::RunFrom(uint64_t job_id, uint32_t index,
   } else {
     run = parts_.runner.RunSteps(*record, index, absl::MakeConstSpan(statements).subspan(index),
                                  script.cancellation, on_job);
-  }
-  if (run.failed == 0 && repeated &&
-      GetErrorDetail(run.steps[0].status()).state == SqlState::kDuplicateTable) {
-    run.steps[0] = ScriptStepResult();  // It was done.
-    run.failed.reset();
   }
   MR_RETURN_IF_ERROR(RecordSteps(job_id, index, run, script));
   if (run.failed.has_value()) return run.steps[*run.failed].status();

@@ -157,16 +157,23 @@ absl::StatusOr<StatementResult> DefinitionStatements::CreateTable(
   for (int column : statement.primary_key) object.add_primary_key(column);
   StatementResult result = Done("CREATE TABLE");
   const bool keeps_late_rows = LateInto(object).has_value();
-  // With late rows the statement is not complete yet.
-  const Catalog::Extra also = keeps_late_rows ? Catalog::Extra() : RecordOf(context_, result);
+  Catalog::Extra also;
+  if (keeps_late_rows) {
+    // Not complete without the relation, which has a job.
+    MR_ASSIGN_OR_RETURN(const uint64_t job_id, parts_.job_ids.Next());
+    object.set_job_id(job_id);
+    object.set_state(v1::OBJECT_STATE_CREATING);
+  } else {
+    also = RecordOf(context_, result);
+  }
   absl::StatusOr<CatalogObjectPtr> created =
       CreateObject(parts_.catalog, std::move(object), statement.if_not_exists, context_.sink, also);
   if (!created.ok()) return WithPosition(created.status(), statement.name_position);
   if (*created != nullptr && keeps_late_rows) {
-    const absl::Status kept = CreateLateRowsView(*created, parts_, context_, moment_);
+    const absl::Status kept = CreateLateRowsView(*created, parts_, context_, moment_,
+                                                 [&] { return RecordOf(context_, result); });
     if (!kept.ok()) {
-      absl::Status undone = parts_.catalog.BeginDrop({(*created)->id()});
-      if (undone.ok()) undone = parts_.catalog.Remove({(*created)->id()});
+      const absl::Status undone = parts_.catalog.Remove({(*created)->id()});
       if (!undone.ok()) LogError("catalog", "cannot undo CREATE TABLE", undone);
       return WithPosition(kept, statement.options_position);
     }

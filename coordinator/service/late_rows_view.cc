@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "coordinator/logical_plan/bound_statement.h"
-#include "coordinator/service/stream_statements.h"
+#include "coordinator/service/stream_group.h"
 #include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
@@ -50,7 +50,8 @@ absl::Status CheckLateInto(const v1::CatalogObject& definition) {
 }
 
 absl::Status CreateLateRowsView(const CatalogObjectPtr& definition, ClusterParts& parts,
-                                StatementContext& context, const StatementMoment& moment) {
+                                StatementContext& context, const StatementMoment& moment,
+                                const std::function<std::vector<MetadataWrite>()>& also) {
   auto late = std::make_shared<v1::CatalogObject>(*definition);
   late->mutable_watermark()->set_late_rows_only(true);
   auto scan = std::make_shared<LogicalScan>();
@@ -66,11 +67,10 @@ absl::Status CreateLateRowsView(const CatalogObjectPtr& definition, ClusterParts
   view.query = absl::StrCat("the late rows of ", definition->name());
   view.options[kLateRowsOfOption] = definition->name();
   view.depends_on = {definition->id()};
-  MR_ASSIGN_OR_RETURN(
-      const StatementResult created,
-      StreamStatements(parts, context, moment, view.query).CreateMaterializedView(view));
-  (void)created;
-  return absl::OkStatus();
+  StreamGroup group(parts, context, *definition);
+  MR_RETURN_IF_ERROR(
+      group.AddView(view, {view.query, context.step, moment, context.sink}).status());
+  return group.Start(moment, also);
 }
 
 }  // namespace millrace

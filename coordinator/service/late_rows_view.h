@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "coordinator/catalog/catalog_snapshot.h"
@@ -21,9 +23,12 @@ CatalogObjectPtr LateRowsView(const v1::CatalogObject& definition, const Catalog
 absl::Status CheckLateInto(const v1::CatalogObject& definition);
 
 // Creates the relation: a materialized view, with a job of its own, over the late rows of the
-// definition. Lateness depends on the order within a split only, so these are the rows that every
-// other job over the definition leaves out. The view's epochs and checkpoints keep each row once.
+// definition. That is CREATING and carries the number of the job; it becomes READY together with
+// the relation, in a transaction with what `also` gives, or else neither does. Lateness depends on
+// the order within a split only, so these are the rows that every other job over the definition
+// leaves out. The view's epochs and checkpoints keep each row once.
 absl::Status CreateLateRowsView(const CatalogObjectPtr& definition, ClusterParts& parts,
-                                StatementContext& context, const StatementMoment& moment);
+                                StatementContext& context, const StatementMoment& moment,
+                                const std::function<std::vector<MetadataWrite>()>& also);
 
 }  // namespace millrace

@@ -48,7 +48,9 @@ absl::Status RequestMemory::Load() {
     MR_RETURN_IF_ERROR(
         CheckRecordFormat("the record of a request", record.format_version(), kRequestFormat));
     const auto [it, added] = requests_.try_emplace(record.request_id());
-    if (added) order_.push_back(record.request_id());
+    // A script is as young as its newest statement: it may have been in the middle of it.
+    if (!added) std::erase(order_, record.request_id());
+    order_.push_back(record.request_id());
     it->second.sql_xxh3 = record.sql_xxh3();
     it->second.keys[record.statement()] = entry.key;
     StatementResult& result = it->second.done[record.statement()];

@@ -37,6 +37,13 @@ PlanMode ModeOf(const BoundInsert& insert) {
   return IsUnbounded(*insert.plan) ? PlanMode::kStream : PlanMode::kBounded;
 }
 
+StreamGroup::StreamGroup(ClusterParts& parts, StatementContext& first,
+                         const v1::CatalogObject& definition)
+    : parts_(parts),
+      context_(first),
+      job_id_(definition.job_id()),
+      definition_id_(definition.id()) {}
+
 StreamGroup::~StreamGroup() {
   if (!started_) Undo();
 }
@@ -262,6 +269,9 @@ absl::Status StreamGroup::CompleteViews(const v1::PhysicalPlan& plan,
           for (uint32_t column : traits.key) view.add_view_key(column);
           view.set_append_only(traits.append_only);
         };
+  }
+  if (definition_id_ != 0) {
+    completes[definition_id_] = [](v1::CatalogObject& definition) { definition.clear_job_id(); };
   }
   return parts_.catalog.CompleteCreates(completes, also());
 }

@@ -24,6 +24,9 @@ class StreamGroup {
  public:
   // `first`: the context of the first statement; settings and script are those of the whole group.
   StreamGroup(ClusterParts& parts, StatementContext& first) : parts_(parts), context_(first) {}
+  // For the definition with this id, which is CREATING and carries the job's number: it becomes
+  // READY with the group's views, and no longer carries the number.
+  StreamGroup(ClusterParts& parts, StatementContext& first, const v1::CatalogObject& definition);
   ~StreamGroup();
   StreamGroup(const StreamGroup&) = delete;
   StreamGroup& operator=(const StreamGroup&) = delete;
@@ -89,6 +92,8 @@ class StreamGroup {
   ClusterParts& parts_;
   StatementContext& context_;
   uint64_t job_id_ = 0;
+  // 0 = none.
+  uint64_t definition_id_ = 0;
   std::vector<Member> members_;
   // The views, as they will be.
   std::vector<CatalogObjectPtr> views_;

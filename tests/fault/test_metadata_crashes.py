@@ -48,6 +48,13 @@ STATEMENTS = {
         None,
         [(2,)],
     ),
+    "create_definition_with_late_rows": (
+        """CREATE TABLE arrivals (id bigint, k integer, ts timestamp, WATERMARK FOR ts AS ts - INTERVAL '5 seconds')
+           WITH (connector = 'file', path = '{files}/*.csv', late_into = 'too_late')""",
+        "SELECT (SELECT count(*) FROM arrivals), (SELECT count(*) FROM too_late)",
+        None,
+        [(ROWS, 0)],
+    ),
     "insert_stream": (
         "INSERT INTO copies SELECT id FROM ticks EMIT ON WINDOW CLOSE",
         "SELECT count(*) FROM millrace.jobs WHERE name LIKE 'insert_into_copies%'",

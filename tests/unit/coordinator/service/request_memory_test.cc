@@ -113,6 +113,18 @@ TEST_F(RequestMemoryTest, OldRequestsAreForgottenWithTheirRecords) {
   EXPECT_TRUE(memory_->Find("r5", 0).has_value());
 }
 
+// The process may have ended right after its newest statement.
+TEST_F(RequestMemoryTest, AfterARestartAScriptIsAsYoungAsItsNewestStatement) {
+  ASSERT_OK(memory_->Begin("script", "x"));
+  ASSERT_OK(memory_->Done("script", 0, Done("INSERT")));
+  for (const char* id : {"r1", "r2", "r3"}) Make(id, "x", Done("INSERT"));
+  ASSERT_OK(memory_->Done("script", 1, Done("INSERT")));
+  Restart(2);
+  EXPECT_TRUE(memory_->Find("script", 1).has_value());
+  EXPECT_TRUE(memory_->Find("r3", 0).has_value());
+  EXPECT_FALSE(memory_->Find("r2", 0).has_value());
+}
+
 TEST_F(RequestMemoryTest, IdsHaveALimit) {
   EXPECT_ERROR(memory_->Begin(std::string(RequestMemory::kIdBytesMax + 1, 'x'), "a"),
                SqlState::kInvalidParameterValue, "at most");
