@@ -60,14 +60,10 @@ absl::Status JobStore::Load() {
 
 absl::StatusOr<v1::JobRecord> JobStore::Create(v1::JobRecord record) {
   MutexLock lock(mutex_);
+  MR_ASSIGN_OR_RETURN(std::optional<v1::JobRecord> earlier, FindRequestLocked(record));
+  if (earlier.has_value()) return *std::move(earlier);
   for (const auto& [id, entry] : entries_) {
     const v1::JobRecord& other = entry.record;
-    if (!record.request_id().empty() && other.request_id() == record.request_id()) {
-      if (other.sql() == record.sql()) return other;
-      return MakeError(
-          SqlState::kInvalidParameterValue,
-          absl::StrCat("request id ", record.request_id(), " was used before with another text"));
-    }
     if (IsLive(other) && other.name() == record.name()) {
       return MakeError(SqlState::kDuplicateTable,
                        absl::StrCat("job \"", record.name(), "\" already exists"),
@@ -80,6 +76,25 @@ absl::StatusOr<v1::JobRecord> JobStore::Create(v1::JobRecord record) {
   entries_[record.id()] = Entry{record, revision};
   NoteChange();
   return record;
+}
+
+absl::StatusOr<std::optional<v1::JobRecord>> JobStore::FindRequest(
+    const v1::JobRecord& request) const {
+  MutexLock lock(mutex_);
+  return FindRequestLocked(request);
+}
+
+absl::StatusOr<std::optional<v1::JobRecord>> JobStore::FindRequestLocked(
+    const v1::JobRecord& request) const {
+  if (request.request_id().empty()) return std::nullopt;
+  for (const auto& [id, entry] : entries_) {
+    if (entry.record.request_id() != request.request_id()) continue;
+    if (entry.record.sql() == request.sql()) return entry.record;
+    return MakeError(
+        SqlState::kInvalidParameterValue,
+        absl::StrCat("request id ", request.request_id(), " was used before with another text"));
+  }
+  return std::nullopt;
 }
 
 absl::Status JobStore::Update(uint64_t job_id, const std::function<void(v1::JobRecord&)>& change) {

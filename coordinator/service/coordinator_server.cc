@@ -201,7 +201,8 @@ struct CoordinatorServer::Parts {
   TopicWatch topic_watch;
   SourceStatistics statistics;
   BadRowsOfStatements bad_rows;
-  StatementThreads threads{kThreadsMax};
+  StatementThreads threads{
+      {kThreadsMax, "scripts and calls that wait", "wait until others have ended"}};
   std::optional<FileCommits> file_commits;
   std::unique_ptr<StatementExecutor> executor;
   std::unique_ptr<ClusterParts> cluster;
