@@ -63,6 +63,32 @@ def submit(cluster: ProcessCluster, name: str) -> None:
     wait_until(lambda: state_of(cluster, name) == "RUNNING", f"job {name} runs")
 
 
+@pytest.mark.parametrize(("end", "state"), [("cancel", "cancelled"), ("stop", "stopped")])
+def test_waiting_for_a_job_that_is_ended_by_somebody_is_no_success(cluster, end, state):
+    name = f"waited-{end}"
+    waiting = begin(cluster, "submit", "-", "--name", name, "--wait")
+    assert waiting.stdin is not None
+    waiting.stdin.write(SCRIPT)
+    waiting.stdin.close()
+    waiting.stdin = None
+    wait_until(lambda: state_of(cluster, name) == "RUNNING", "the job runs")
+    assert millrace(cluster, end, name).returncode == 0
+    out, _ = waiting.communicate(timeout=DEADLINE_S)
+    assert (waiting.returncode, state in out) == (JOB_FAILED, True), out
+
+
+@pytest.mark.parametrize(("end", "code"), [("cancel", JOB_FAILED), ("stop", 0)])
+def test_watching_a_job_ends_with_it(cluster, end, code):
+    name = f"watched-{end}"
+    submit(cluster, name)
+    watching = begin(cluster, "watch", name)
+    assert watching.stdout is not None
+    assert "running" in watching.stdout.readline()
+    assert millrace(cluster, end, name).returncode == 0
+    watching.communicate(timeout=DEADLINE_S)
+    assert watching.returncode == code
+
+
 def test_those_who_watch_leave_room_for_those_who_do(cluster):
     submit(cluster, "seen")
     with grpc.insecure_channel(cluster.address) as channel:
