@@ -25,6 +25,7 @@ struct JobFlags {
   std::string name;
   std::string request_id;
   uint64_t checkpoint_epoch = 0;
+  uint32_t limit = 100;
   bool wait = false;
   bool json = false;
 };
@@ -100,13 +101,18 @@ ExitCode Submit(Client& client, JobFlags& flags) {
 }
 
 ExitCode List(Client& client, const JobFlags& flags) {
-  auto jobs = client.ListJobs();
+  // One more tells whether there are more.
+  auto jobs = client.ListJobs(flags.limit + 1);
   if (!jobs.ok()) return Report(jobs.status());
-  if (!flags.json) {
-    std::fputs(JobsText(*jobs).c_str(), stdout);
-    return ExitCode::kOk;
+  const bool has_more = jobs->size() > flags.limit;
+  if (has_more) jobs->resize(flags.limit);
+  if (!flags.json) std::fputs(JobsText(*jobs).c_str(), stdout);
+  for (const v1::JobStatus& job : *jobs) {
+    if (flags.json) PrintJob(job, /*json=*/true);
   }
-  for (const v1::JobStatus& job : *jobs) PrintJob(job, /*json=*/true);
+  if (has_more) {
+    std::fprintf(stderr, "the newest %u are listed; --limit N lists more\n", flags.limit);
+  }
   return ExitCode::kOk;
 }
 
@@ -178,7 +184,11 @@ void AddJobVerb(CLI::App& app, ExitCode* exit_code) {
                      "Submitting twice with the same id starts one job");
   submit->add_flag("--wait", flags->wait, "Wait for the end and print the final status");
   add_json(submit);
-  add_json(add("list", "All jobs, newest first", List));
+  CLI::App* list = add("list", "Jobs, newest first", List);
+  list->add_option("--limit", flags->limit, "How many at most")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  add_json(list);
   add_json(add_named("get", "Steps and tasks of a job", Get));
   add_json(
       add_named("watch", "Show the status at each change until the end",

@@ -199,11 +199,13 @@ absl::StatusOr<v1::JobStatus> Client::GetJob(absl::string_view job) {
   return std::move(*response.mutable_status());
 }
 
-absl::StatusOr<std::vector<v1::JobStatus>> Client::ListJobs() {
+absl::StatusOr<std::vector<v1::JobStatus>> Client::ListJobs(uint32_t limit) {
+  v1::ListJobsRequest request;
+  request.set_limit(limit);
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::ListJobsResponse response;
-  MR_RETURN_IF_ERROR(CallStatus(stubs_->job->List(&context, {}, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->job->List(&context, request, &response)));
   return std::vector<v1::JobStatus>(response.jobs().begin(), response.jobs().end());
 }
 

@@ -80,8 +80,8 @@ class Client {
                                         const ExecuteOptions& options);
   // `job` is an id or a name, here and below; 42704 if there is none.
   absl::StatusOr<v1::JobStatus> GetJob(absl::string_view job);
-  // Newest first, without tasks.
-  absl::StatusOr<std::vector<v1::JobStatus>> ListJobs();
+  // The newest `limit`, newest first, without tasks.
+  absl::StatusOr<std::vector<v1::JobStatus>> ListJobs(uint32_t limit);
   // Calls `on_status` now and after each change until the job is at its end or `on_status` returns
   // false.
   absl::Status WatchJob(absl::string_view job,

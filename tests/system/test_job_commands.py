@@ -89,6 +89,18 @@ def test_watching_a_job_ends_with_it(cluster, end, code):
     assert watching.returncode == code
 
 
+def test_a_list_says_that_there_are_more_jobs(cluster):
+    for number in range(3):
+        submit(cluster, f"listed-{number}")
+        assert millrace(cluster, "cancel", f"listed-{number}").returncode == 0
+    some = millrace(cluster, "list", "--limit", "2")
+    assert "listed-2" in some.stdout and "listed-1" in some.stdout and "listed-0" not in some.stdout
+    assert some.stderr == "the newest 2 are listed; --limit N lists more\n"
+    everything = millrace(cluster, "list", "--limit", "1000")
+    assert "listed-0" in everything.stdout and everything.stderr == ""
+    assert len(millrace(cluster, "list", "--limit", "2", "--json").stdout.splitlines()) == 2
+
+
 def test_those_who_watch_leave_room_for_those_who_do(cluster):
     submit(cluster, "seen")
     with grpc.insecure_channel(cluster.address) as channel:
