@@ -89,6 +89,22 @@ def test_watching_a_job_ends_with_it(cluster, end, code):
     assert watching.returncode == code
 
 
+@pytest.mark.parametrize("end_of_coordinator", [lambda process: process.kill(), lambda process: process.stop()])
+def test_waiting_goes_on_when_the_coordinator_is_started_again(cluster, end_of_coordinator: Callable):
+    name = f"patient-{os.urandom(4).hex()}"
+    submit(cluster, name)
+    watching = begin(cluster, "watch", name)
+    assert watching.stdout is not None
+    assert "running" in watching.stdout.readline()
+    end_of_coordinator(cluster.coordinator)
+    cluster.start_coordinator()
+    wait_until(lambda: state_of(cluster, name) == "RUNNING", "the job runs again")
+    assert watching.poll() is None, watching.communicate()
+    assert millrace(cluster, "stop", name).returncode == 0
+    out, err = watching.communicate(timeout=DEADLINE_S)
+    assert watching.returncode == 0 and "stopped" in out, err
+
+
 def test_a_list_says_that_there_are_more_jobs(cluster):
     for number in range(3):
         submit(cluster, f"listed-{number}")
