@@ -17,7 +17,7 @@ namespace millrace {
 namespace {
 
 struct CheckpointFlags {
-  std::string server = "127.0.0.1:7461";
+  std::string server = kDefaultServer;
   std::string job;
   uint64_t epoch = 0;
   bool verify = false;
@@ -68,8 +68,7 @@ void AddCheckpointVerb(CLI::App& app, ExitCode* exit_code) {
   using Action = std::function<ExitCode(Client&, const CheckpointFlags&)>;
   const auto add = [&](const std::string& name, const std::string& description, Action action) {
     CLI::App* verb = checkpoint->add_subcommand(name, description);
-    verb->add_option("--server", flags->server, "host:port of the coordinator")
-        ->capture_default_str();
+    AddServerOption(*verb, &flags->server);
     verb->add_flag("--json", flags->json, "One JSON object a line");
     verb->callback([flags, exit_code, action = std::move(action)] {
       auto client = Client::Connect({.server = flags->server});

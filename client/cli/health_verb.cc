@@ -11,7 +11,7 @@ namespace millrace {
 namespace {
 
 struct HealthFlags {
-  std::string server = "127.0.0.1:7461";
+  std::string server = kDefaultServer;
   std::string service;
   int timeout_ms = 2000;
 };
@@ -32,8 +32,8 @@ void AddHealthVerb(CLI::App& app, ExitCode* exit_code) {
   auto flags = std::make_shared<HealthFlags>();
   CLI::App* verb =
       app.add_subcommand("health", "Ask a coordinator or worker whether it can be used");
-  verb->add_option("--server", flags->server, "host:port of any of the cluster's gRPC servers")
-      ->capture_default_str();
+  AddServerOption(*verb, &flags->server)
+      ->description("host:port of any of the cluster's gRPC servers (MILLRACE_SERVER)");
   verb->add_option("--service", flags->service,
                    "Full name, such as millrace.v1.DataService; else the server as a whole");
   verb->add_option("--timeout-ms", flags->timeout_ms, "How long to wait for the answer")

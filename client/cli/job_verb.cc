@@ -25,6 +25,7 @@ struct JobFlags {
   std::string name;
   std::string request_id;
   uint64_t checkpoint_epoch = 0;
+  uint32_t limit = 100;
   bool wait = false;
   bool json = false;
 };
@@ -42,12 +43,23 @@ void PrintJob(const v1::JobStatus& status, bool json) {
 
 bool HasEnded(const v1::JobStatus& status) { return status.state() >= v1::JOB_STATE_FINISHED; }
 
-ExitCode EndCode(const v1::JobStatus& status) {
-  return status.state() == v1::JOB_STATE_FAILED ? ExitCode::kJobFailed : ExitCode::kOk;
+// Who waits for a job's end wants its work done; who only watches sees a stop as a good end.
+enum class Following : uint8_t { kWait, kWatch };
+
+ExitCode EndCode(const v1::JobStatus& status, Following following) {
+  switch (status.state()) {
+    case v1::JOB_STATE_FAILED:
+    case v1::JOB_STATE_CANCELLED:
+      return ExitCode::kJobFailed;
+    case v1::JOB_STATE_STOPPED:
+      return following == Following::kWait ? ExitCode::kJobFailed : ExitCode::kOk;
+    default:
+      return ExitCode::kOk;
+  }
 }
 
-// Follows the job to its end; with `print_all` every change is shown, otherwise the last status.
-ExitCode Follow(Client& client, const JobFlags& flags, bool print_all) {
+// Follows the job to its end; kWatch shows every change, kWait the last status.
+ExitCode Follow(Client& client, const JobFlags& flags, Following following) {
   CancelToken cancel;
   InterruptWatcher watcher([&cancel] { cancel.Cancel(); });
   v1::JobStatus last;
@@ -56,14 +68,14 @@ ExitCode Follow(Client& client, const JobFlags& flags, bool print_all) {
       flags.job,
       [&](const v1::JobStatus& now) {
         last = now;
-        if (print_all) shown.Show(now);
+        if (following == Following::kWatch) shown.Show(now);
         return !HasEnded(now);
       },
       &cancel);
   if (watcher.interrupted()) return ExitCode::kInterrupted;
   if (!status.ok()) return Report(status);
-  if (!print_all) PrintJob(last, flags.json);
-  return EndCode(last);
+  if (following == Following::kWait) PrintJob(last, flags.json);
+  return EndCode(last, following);
 }
 
 ExitCode Submit(Client& client, JobFlags& flags) {
@@ -85,17 +97,22 @@ ExitCode Submit(Client& client, JobFlags& flags) {
   }
   std::fprintf(stderr, "job %s\n", id->c_str());
   flags.job = *id;
-  return Follow(client, flags, /*print_all=*/false);
+  return Follow(client, flags, Following::kWait);
 }
 
 ExitCode List(Client& client, const JobFlags& flags) {
-  auto jobs = client.ListJobs();
+  // One more tells whether there are more.
+  auto jobs = client.ListJobs(flags.limit + 1);
   if (!jobs.ok()) return Report(jobs.status());
-  if (!flags.json) {
-    std::fputs(JobsText(*jobs).c_str(), stdout);
-    return ExitCode::kOk;
+  const bool has_more = jobs->size() > flags.limit;
+  if (has_more) jobs->resize(flags.limit);
+  if (!flags.json) std::fputs(JobsText(*jobs).c_str(), stdout);
+  for (const v1::JobStatus& job : *jobs) {
+    if (flags.json) PrintJob(job, /*json=*/true);
   }
-  for (const v1::JobStatus& job : *jobs) PrintJob(job, /*json=*/true);
+  if (has_more) {
+    std::fprintf(stderr, "the newest %u are listed; --limit N lists more\n", flags.limit);
+  }
   return ExitCode::kOk;
 }
 
@@ -167,10 +184,15 @@ void AddJobVerb(CLI::App& app, ExitCode* exit_code) {
                      "Submitting twice with the same id starts one job");
   submit->add_flag("--wait", flags->wait, "Wait for the end and print the final status");
   add_json(submit);
-  add_json(add("list", "All jobs, newest first", List));
+  CLI::App* list = add("list", "Jobs, newest first", List);
+  list->add_option("--limit", flags->limit, "How many at most")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  add_json(list);
   add_json(add_named("get", "Steps and tasks of a job", Get));
-  add_json(add_named("watch", "Show the status at each change until the end",
-                     [](Client& client, JobFlags& f) { return Follow(client, f, true); }));
+  add_json(
+      add_named("watch", "Show the status at each change until the end",
+                [](Client& client, JobFlags& f) { return Follow(client, f, Following::kWatch); }));
   add_named("plan", "The job's physical plan", Plan);
   add_named("stop", "Drain, take a final checkpoint, stop",
             [](Client& client, JobFlags& f) { return Report(client.StopJob(f.job)); });

@@ -7,6 +7,7 @@
 
 namespace CLI {
 class App;
+class Option;
 }  // namespace CLI
 
 namespace millrace {
@@ -26,6 +27,6 @@ void AddVersionVerb(CLI::App& app, ExitCode* exit_code);
 inline constexpr char kDefaultServer[] = "127.0.0.1:7461";
 
 // --server H:P of a verb; without it $MILLRACE_SERVER, without that what `*server` holds.
-void AddServerOption(CLI::App& verb, std::string* server);
+CLI::Option* AddServerOption(CLI::App& verb, std::string* server);
 
 }  // namespace millrace

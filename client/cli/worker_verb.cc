@@ -56,8 +56,7 @@ void AddWorkerVerb(CLI::App& app, ExitCode* exit_code) {
   CLI::App* drain = verb->add_subcommand(
       "drain", "Take a worker out of service: no new tasks, then its process ends");
   drain->add_option("worker", flags->worker, "Id or name")->required();
-  drain->add_option("--server", flags->server, "host:port of the coordinator")
-      ->capture_default_str();
+  AddServerOption(*drain, &flags->server);
   drain->callback([flags, exit_code] { *exit_code = DrainWorker(flags->server, flags->worker); });
 }
 

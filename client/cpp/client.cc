@@ -31,6 +31,9 @@ constexpr std::chrono::seconds kUnaryDeadline{30};
 // A server gives a job ten minutes to drain.
 constexpr std::chrono::minutes kStopDeadline{11};
 
+// With growing pauses about a minute: time for a coordinator to be started again.
+constexpr int kWatchRetries = 32;
+
 void SetUnaryDeadline(grpc::ClientContext& context) {
   context.set_deadline(std::chrono::system_clock::now() + kUnaryDeadline);
 }
@@ -199,11 +202,13 @@ absl::StatusOr<v1::JobStatus> Client::GetJob(absl::string_view job) {
   return std::move(*response.mutable_status());
 }
 
-absl::StatusOr<std::vector<v1::JobStatus>> Client::ListJobs() {
+absl::StatusOr<std::vector<v1::JobStatus>> Client::ListJobs(uint32_t limit) {
+  v1::ListJobsRequest request;
+  request.set_limit(limit);
   grpc::ClientContext context;
   SetUnaryDeadline(context);
   v1::ListJobsResponse response;
-  MR_RETURN_IF_ERROR(CallStatus(stubs_->job->List(&context, {}, &response)));
+  MR_RETURN_IF_ERROR(CallStatus(stubs_->job->List(&context, request, &response)));
   return std::vector<v1::JobStatus>(response.jobs().begin(), response.jobs().end());
 }
 
@@ -212,16 +217,23 @@ absl::Status Client::WatchJob(absl::string_view job,
                               CancelToken* cancel) {
   v1::WatchJobRequest request;
   request.set_job(std::string(job));
-  grpc::ClientContext context;
-  if (cancel != nullptr) cancel->state_->Attach(&context);
-  auto reader = stubs_->job->Watch(&context, request);
-  v1::WatchJobResponse response;
   bool enough = false;
-  while (!enough && reader->Read(&response)) enough = !on_status(response.status());
-  if (enough) context.TryCancel();
-  const grpc::Status status = reader->Finish();
-  if (cancel != nullptr) cancel->state_->Attach(nullptr);
-  return enough ? absl::OkStatus() : CallStatus(status);
+  RetryLoop tries(kWatchRetries, std::chrono::milliseconds(0));
+  absl::Status status;
+  do {
+    grpc::ClientContext context;
+    if (cancel != nullptr) cancel->state_->Attach(&context);
+    auto reader = stubs_->job->Watch(&context, request);
+    v1::WatchJobResponse response;
+    while (!enough && reader->Read(&response)) {
+      tries.Progressed();
+      enough = !on_status(response.status());
+    }
+    if (enough) context.TryCancel();
+    status = CallStatus(reader->Finish());
+    if (cancel != nullptr) cancel->state_->Attach(nullptr);
+  } while (!enough && !(cancel != nullptr && cancel->cancelled()) && tries.Again(status));
+  return enough ? absl::OkStatus() : status;
 }
 
 absl::Status Client::StopJob(absl::string_view job) {

@@ -80,10 +80,10 @@ class Client {
                                         const ExecuteOptions& options);
   // `job` is an id or a name, here and below; 42704 if there is none.
   absl::StatusOr<v1::JobStatus> GetJob(absl::string_view job);
-  // Newest first, without tasks.
-  absl::StatusOr<std::vector<v1::JobStatus>> ListJobs();
+  // The newest `limit`, newest first, without tasks.
+  absl::StatusOr<std::vector<v1::JobStatus>> ListJobs(uint32_t limit);
   // Calls `on_status` now and after each change until the job is at its end or `on_status` returns
-  // false.
+  // false. Goes on when the coordinator is away for less than about a minute.
   absl::Status WatchJob(absl::string_view job,
                         const std::function<bool(const v1::JobStatus&)>& on_status,
                         CancelToken* cancel = nullptr);

@@ -14,7 +14,8 @@ inline constexpr absl::string_view kSecretMask = "***";
 // "SECRET_KEY", …. The one list of such names, for options, settings and fields of the log.
 bool IsSecretName(absl::string_view name);
 
-// The text of a statement with the string literals of secret options masked: password = '***'.
+// The text of a statement, which may be cut off or wrong, with the values of secret options masked:
+// password = '***'. Literals in all of PostgreSQL's forms, words and numbers.
 std::string MaskSecrets(absl::string_view statement);
 
 }  // namespace millrace

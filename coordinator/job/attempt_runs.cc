@@ -308,7 +308,6 @@ void AttemptRuns::OnWorkerJoined(WorkerId worker) {
 }
 
 void AttemptRuns::OnWorkerLost(WorkerId worker, const absl::Status& reason) {
-  Log(LogLevel::kWarning, "membership", reason.message(), {{"worker", worker.value()}});
   std::vector<Notice> notices;
   {
     MutexLock lock(mutex_);

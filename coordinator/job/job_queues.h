@@ -35,7 +35,7 @@ class JobQueues {
   // Jobs that have a thread.
   std::map<uint64_t, std::deque<std::function<void()>>> queues_ ABSL_GUARDED_BY(mutex_);
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
-  StatementThreads threads_{std::numeric_limits<size_t>::max()};
+  StatementThreads threads_{{std::numeric_limits<size_t>::max(), "jobs", ""}};
 };
 
 }  // namespace millrace

@@ -61,15 +61,8 @@ absl::Status JobStore::Load() {
 absl::StatusOr<v1::JobRecord> JobStore::Create(v1::JobRecord record,
                                                const std::vector<MetadataWrite>& also) {
   MutexLock lock(mutex_);
-  for (const auto& [id, entry] : entries_) {
-    const v1::JobRecord& other = entry.record;
-    if (!record.request_id().empty() && other.request_id() == record.request_id()) {
-      if (other.sql() == record.sql()) return other;
-      return MakeError(
-          SqlState::kInvalidParameterValue,
-          absl::StrCat("request id ", record.request_id(), " was used before with another text"));
-    }
-  }
+  MR_ASSIGN_OR_RETURN(std::optional<v1::JobRecord> earlier, FindRequestLocked(record));
+  if (earlier.has_value()) return *std::move(earlier);
   MR_RETURN_IF_ERROR(CheckName(record));
   record.set_format_version(kRecordFormat);
   std::vector<MetadataWrite> writes = also;
@@ -78,6 +71,25 @@ absl::StatusOr<v1::JobRecord> JobStore::Create(v1::JobRecord record,
   entries_[record.id()] = Entry{record, revision};
   NoteChange();
   return record;
+}
+
+absl::StatusOr<std::optional<v1::JobRecord>> JobStore::FindRequest(
+    const v1::JobRecord& request) const {
+  MutexLock lock(mutex_);
+  return FindRequestLocked(request);
+}
+
+absl::StatusOr<std::optional<v1::JobRecord>> JobStore::FindRequestLocked(
+    const v1::JobRecord& request) const {
+  if (request.request_id().empty()) return std::nullopt;
+  for (const auto& [id, entry] : entries_) {
+    if (entry.record.request_id() != request.request_id()) continue;
+    if (entry.record.sql() == request.sql()) return entry.record;
+    return MakeError(
+        SqlState::kInvalidParameterValue,
+        absl::StrCat("request id ", request.request_id(), " was used before with another text"));
+  }
+  return std::nullopt;
 }
 
 absl::Status JobStore::CheckName(const v1::JobRecord& record) const {

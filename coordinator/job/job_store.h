@@ -25,10 +25,11 @@ class JobStore {
   absl::Status Load();
 
   // Creates a record, with `also` in the same transaction. 42P07 if a job of that name has not
-  // ended yet. A record with the same request id is returned instead of a new one if its text is
-  // the same; 22023 if it is not.
+  // ended yet. What FindRequest finds is returned instead of a new one.
   absl::StatusOr<v1::JobRecord> Create(v1::JobRecord record,
                                        const std::vector<MetadataWrite>& also = {});
+  // The record that a request with this id has created before; 22023 if its text was another one.
+  absl::StatusOr<std::optional<v1::JobRecord>> FindRequest(const v1::JobRecord& request) const;
   // Read, change, write: one compare-and-swap. 42704 if there is no such job.
   absl::Status Update(uint64_t job_id, const std::function<void(v1::JobRecord&)>& change);
   // The same for a change that may refuse the record as it is: its error is returned and nothing
@@ -52,6 +53,8 @@ class JobStore {
     uint64_t revision = 0;
   };
 
+  absl::StatusOr<std::optional<v1::JobRecord>> FindRequestLocked(const v1::JobRecord& request) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Write(Entry& entry, v1::JobRecord record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckName(const v1::JobRecord& record) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteChange() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -28,6 +28,10 @@ absl::Status FailureOf(const v1::JobRecord& record) {
   return MakeError(SqlStateFromCode(record.error_sqlstate()), record.error_message());
 }
 
+absl::Status ShuttingDown() {
+  return MakeError(SqlState::kCannotConnectNow, "the server is shutting down");
+}
+
 absl::Status ScriptStopped() { return MakeError(SqlState::kQueryCanceled, "the job was stopped"); }
 
 }  // namespace
@@ -35,6 +39,9 @@ absl::Status ScriptStopped() { return MakeError(SqlState::kQueryCanceled, "the j
 absl::StatusOr<v1::JobRecord> ScriptJobs::Submit(v1::JobRecord request) {
   // A script that cannot be split is refused at once.
   MR_RETURN_IF_ERROR(parts_.runner.Split(request.sql()).status());
+  MR_ASSIGN_OR_RETURN(std::optional<v1::JobRecord> earlier, parts_.store.FindRequest(request));
+  if (earlier.has_value()) return *std::move(earlier);
+  MR_ASSIGN_OR_RETURN(StatementThreads::Slot slot, Admit());
   MR_ASSIGN_OR_RETURN(const uint64_t job_id, parts_.job_ids.Next());
   request.set_id(job_id);
   if (request.name().empty()) request.set_name(absl::StrCat("job-", job_id));
@@ -42,29 +49,31 @@ absl::StatusOr<v1::JobRecord> ScriptJobs::Submit(v1::JobRecord request) {
   request.set_attempt(1);
   request.set_created_at_micros(parts_.clock.WallMicros());
   MR_ASSIGN_OR_RETURN(v1::JobRecord record, parts_.store.Create(std::move(request)));
-  if (record.id() != job_id) return record;  // The request was seen before.
-  MR_RETURN_IF_ERROR(Launch(job_id));
+  if (record.id() != job_id) return record;  // The request was seen just now.
+  Launch(job_id, std::move(slot));
   return record;
 }
 
 absl::Status ScriptJobs::Recover(const v1::JobRecord& record) {
   MR_RETURN_IF_ERROR(parts_.store.Update(
       record.id(), [](v1::JobRecord& changed) { changed.set_attempt(changed.attempt() + 1); }));
-  return Launch(record.id());
+  return Resume(record.id());
 }
 
-absl::Status ScriptJobs::Launch(uint64_t job_id) {
-  auto script = std::make_shared<Script>();
+absl::StatusOr<StatementThreads::Slot> ScriptJobs::Admit() {
   {
     MutexLock lock(mutex_);
-    if (shut_down_) return MakeError(SqlState::kCannotConnectNow, "the server is shutting down");
-    scripts_[job_id] = script;
+    if (shut_down_) return ShuttingDown();
   }
-  const absl::Status started = parts_.threads.Run([this, job_id, script] { Run(job_id, script); });
-  if (started.ok()) return started;
+  return parts_.threads.Reserve();
+}
+
+void ScriptJobs::Launch(uint64_t job_id, StatementThreads::Slot slot) {
+  auto script = std::make_shared<Script>();
   MutexLock lock(mutex_);
-  scripts_.erase(job_id);
-  return started;
+  if (shut_down_) return;
+  scripts_[job_id] = script;
+  parts_.threads.Run(std::move(slot), [this, job_id, script] { Run(job_id, script); });
 }
 
 void ScriptJobs::Run(uint64_t job_id, std::shared_ptr<Script> script) {
@@ -276,6 +285,18 @@ absl::Status ScriptJobs::Interrupt(uint64_t job_id, const absl::Status& reason,
   }
 }
 
+absl::Status ScriptJobs::Resume(uint64_t job_id) {
+  absl::StatusOr<StatementThreads::Slot> slot = Admit();
+  if (slot.ok()) {
+    Launch(job_id, *std::move(slot));
+    return absl::OkStatus();
+  }
+  LogError("job", absl::StrCat("cannot go on with script ", job_id), slot.status());
+  // The next process goes on with it.
+  if (GetErrorDetail(slot.status()).state == SqlState::kCannotConnectNow) return absl::OkStatus();
+  return RecordEnd(job_id, v1::JOB_STATE_FAILED, slot.status());
+}
+
 // What has happened is recorded last: a crash in between finds a script that runs, and goes on.
 absl::Status ScriptJobs::Stop(uint64_t job_id, Cancellation& waiter) {
   MR_RETURN_IF_ERROR(Interrupt(job_id, ScriptStopped(), waiter));
@@ -286,7 +307,7 @@ absl::Status ScriptJobs::Stop(uint64_t job_id, Cancellation& waiter) {
   if (stopped.ok()) return RecordEnd(job_id, v1::JOB_STATE_STOPPED, absl::OkStatus());
   const std::optional<v1::JobRecord> record = parts_.store.Get(job_id);
   if (record.has_value() && IsLive(*record) && Find(job_id) == nullptr) {
-    const absl::Status resumed = Launch(job_id);
+    const absl::Status resumed = Resume(job_id);
     if (!resumed.ok()) LogError("job", "cannot go on with a script that did not stop", resumed);
   }
   return stopped;
@@ -356,6 +377,7 @@ absl::StatusOr<RestartAnswer> ScriptJobs::Restart(const RestartRequest& request,
     return RestartAnswer{record->restart_attempt(), record->restart_epoch()};
   }
   MR_RETURN_IF_ERROR(CheckRestart(*record, request));
+  MR_ASSIGN_OR_RETURN(StatementThreads::Slot slot, Admit());
   if (IsLive(*record)) MR_RETURN_IF_ERROR(Stop(request.job_id, waiter));
   MR_ASSIGN_OR_RETURN(const uint64_t restored_epoch, RestartStreams(request, waiter));
   RestartAnswer answer{0, restored_epoch};
@@ -387,7 +409,7 @@ absl::StatusOr<RestartAnswer> ScriptJobs::Restart(const RestartRequest& request,
       step.clear_error();
     }
   }));
-  MR_RETURN_IF_ERROR(Launch(request.job_id));
+  Launch(request.job_id, std::move(slot));
   return answer;
 }
 
@@ -399,8 +421,7 @@ void ScriptJobs::Shutdown() {
     for (const auto& [id, script] : scripts_) scripts.push_back(script);
   }
   for (const auto& script : scripts) {
-    script->cancellation.Cancel(
-        MakeError(SqlState::kCannotConnectNow, "the server is shutting down"));
+    script->cancellation.Cancel(ShuttingDown());
   }
 }
 

@@ -71,9 +71,10 @@ class ScriptJobs {
   explicit ScriptJobs(Parts parts) : parts_(parts) {}
 
   // `request` holds name, text, request id, settings and working directory. Returns once the job is
-  // recorded; with the id of an earlier request, the job of that one.
+  // recorded; with the id of an earlier request, the job of that one. Refused, it leaves nothing:
+  // 53000 if too many scripts run, 57P03 if the server is shutting down.
   absl::StatusOr<v1::JobRecord> Submit(v1::JobRecord request);
-  // Goes on with a script of an earlier process.
+  // Goes on with a script of an earlier process. One too many has failed, and can be restarted.
   absl::Status Recover(const v1::JobRecord& record);
   // Ends the statement that runs, drains the streams, and returns when both are done. If that takes
   // too long for `waiter`, the script goes on.
@@ -82,7 +83,7 @@ class ScriptJobs {
   // Goes on with a stopped or failed script: its streams that have stopped or failed are restarted
   // from their newest checkpoints (or all from the one that is named), and the script resumes at
   // its first statement that is not committed. A running one is stopped first. The same request
-  // does nothing twice. 55000 if the script was cancelled or has finished.
+  // does nothing twice. 55000 if the script was cancelled or has finished; refused as Submit.
   absl::StatusOr<RestartAnswer> Restart(const RestartRequest& request, Cancellation& waiter);
   // Tells all scripts to end, without recording it: they go on after a restart.
   void Shutdown();
@@ -93,7 +94,12 @@ class ScriptJobs {
     Cancellation cancellation;
   };
 
-  absl::Status Launch(uint64_t job_id);
+  // Whether one more script may run. Asked before anything is recorded of it: what is recorded as
+  // live has a thread, or gets one from the next process.
+  absl::StatusOr<StatementThreads::Slot> Admit();
+  void Launch(uint64_t job_id, StatementThreads::Slot slot);
+  // Goes on with a script that is recorded as live. If there is no thread for it, it has failed.
+  absl::Status Resume(uint64_t job_id);
   void Run(uint64_t job_id, std::shared_ptr<Script> script);
   absl::Status RunSteps(uint64_t job_id, Script& script);
   // Runs the next statements; returns the number of the first one that is left.

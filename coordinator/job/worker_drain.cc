@@ -41,6 +41,7 @@ void WorkerDrain::Tick() {
   for (auto& [worker, stage] : stages_) {
     if (stage != Stage::kLeaving || runs_.Uses(worker)) continue;
     stage = Stage::kLetGo;
+    registry_.LetGo(worker);
     registry_.Send(worker, DrainMessage());
   }
 }

@@ -115,6 +115,16 @@ void MembershipState::BeginDraining(WorkerId id) {
   it->second.phase = WorkerPhase::kDraining;
 }
 
+void MembershipState::LetGo(WorkerId id) {
+  auto it = workers_.find(id);
+  if (it != workers_.end()) it->second.let_go = true;
+}
+
+bool MembershipState::WasLetGo(WorkerId id) const {
+  auto it = workers_.find(id);
+  return it != workers_.end() && it->second.let_go;
+}
+
 absl::StatusOr<WorkerId> MembershipState::Find(absl::string_view id_or_name) const {
   uint32_t number = 0;
   const auto by_id =

@@ -39,6 +39,8 @@ struct WorkerEntry {
   uint64_t pid = 0;
   uint32_t slots = 0;
   WorkerPhase phase = WorkerPhase::kActive;
+  // It was draining, and nothing of it was needed any more: the end of its connection is no loss.
+  bool let_go = false;
   uint32_t running_tasks = 0;
   uint64_t rss_bytes = 0;
   uint64_t cpu_micros = 0;
@@ -88,6 +90,9 @@ class MembershipState {
 
   // The worker gets no new tasks from now on. Harmless if it is lost.
   void BeginDraining(WorkerId id);
+  // Nothing of the worker, which is draining, is needed any more.
+  void LetGo(WorkerId id);
+  bool WasLetGo(WorkerId id) const;
   // The worker with this id, or else with this name. Lost ones have no name any more. 42704 if
   // there is none, 55000 if it is lost, or if several have the name.
   absl::StatusOr<WorkerId> Find(absl::string_view id_or_name) const;

@@ -55,7 +55,8 @@ absl::StatusOr<WorkerId> WorkerRegistry::Join(const v1::WorkerHello& hello,
     listener = listener_;
     joined_.NotifyAll();
   }
-  Lose(replaced, WorkerLost(absl::StrCat("worker ", hello.name(), " has reconnected")));
+  Lose(replaced, WorkerLost(absl::StrCat("worker ", hello.name(), " has reconnected")),
+       LogLevel::kWarning);
   if (listener != nullptr) listener->OnWorkerJoined(id);
   return id;
 }
@@ -81,12 +82,22 @@ void WorkerRegistry::Receive(WorkerId worker, const v1::WorkerMessage& message) 
 }
 
 void WorkerRegistry::Disconnect(WorkerId worker, const absl::Status& reason) {
+  bool has_left = false;
   {
     MutexLock lock(mutex_);
-    if (!state_.Lose(worker, absl::StrCat("connection lost: ", reason.message()))) return;
+    has_left = state_.WasLetGo(worker);
+    const std::string why =
+        has_left ? "has left" : absl::StrCat("connection lost: ", reason.message());
+    if (!state_.Lose(worker, why)) return;
   }
-  Lose({worker}, WorkerLost(absl::StrCat("connection to worker ", worker.value(),
-                                         " was lost: ", reason.message())));
+  if (has_left) {
+    return Lose({worker}, WorkerLost(absl::StrCat("worker ", worker.value(), " has left")),
+                LogLevel::kInfo);
+  }
+  Lose({worker},
+       WorkerLost(
+           absl::StrCat("connection to worker ", worker.value(), " was lost: ", reason.message())),
+       LogLevel::kWarning);
 }
 
 void WorkerRegistry::ExpireSilent() {
@@ -96,13 +107,16 @@ void WorkerRegistry::ExpireSilent() {
     expired = state_.Expire(Now(), options_.heartbeat_timeout_micros);
   }
   for (WorkerId worker : expired) {
-    Lose({worker}, WorkerLost(absl::StrCat("worker ", worker.value(), " was silent for more than ",
-                                           options_.heartbeat_timeout_micros / 1000, " ms")));
+    Lose({worker},
+         WorkerLost(absl::StrCat("worker ", worker.value(), " was silent for more than ",
+                                 options_.heartbeat_timeout_micros / 1000, " ms")),
+         LogLevel::kWarning);
   }
 }
 
 // The workers are out of state_ already; this takes their links and tells the listener.
-void WorkerRegistry::Lose(const std::vector<WorkerId>& workers, const absl::Status& reason) {
+void WorkerRegistry::Lose(const std::vector<WorkerId>& workers, const absl::Status& reason,
+                          LogLevel level) {
   for (WorkerId worker : workers) {
     std::shared_ptr<WorkerLink> link;
     WorkerListener* listener = nullptr;
@@ -114,6 +128,7 @@ void WorkerRegistry::Lose(const std::vector<WorkerId>& workers, const absl::Stat
       links_.erase(it);
       listener = listener_;
     }
+    Log(level, "membership", reason.message(), {{"worker", worker.value()}});
     link->Close(reason);
     if (listener != nullptr) listener->OnWorkerLost(worker, reason);
   }
@@ -143,6 +158,11 @@ bool WorkerRegistry::Send(WorkerId worker, v1::CoordinatorMessage message) {
 void WorkerRegistry::BeginDraining(WorkerId worker) {
   MutexLock lock(mutex_);
   state_.BeginDraining(worker);
+}
+
+void WorkerRegistry::LetGo(WorkerId worker) {
+  MutexLock lock(mutex_);
+  state_.LetGo(worker);
 }
 
 absl::StatusOr<WorkerId> WorkerRegistry::Find(absl::string_view id_or_name) const {

@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/base/mutex.h"
+#include "common/logging/log.h"
 #include "coordinator/membership/membership_state.h"
 #include "coordinator/metadata/id_allocator.h"
 
@@ -75,6 +76,8 @@ class WorkerRegistry {
 
   // The worker gets no new tasks from now on. It does so too when it says that it leaves.
   void BeginDraining(WorkerId worker);
+  // Nothing of it is needed any more: when its connection ends it has left, which is no loss.
+  void LetGo(WorkerId worker);
   // As in MembershipState.
   absl::StatusOr<WorkerId> Find(absl::string_view id_or_name) const;
 
@@ -97,7 +100,7 @@ class WorkerRegistry {
 
  private:
   Moment Now() const;
-  void Lose(const std::vector<WorkerId>& workers, const absl::Status& reason);
+  void Lose(const std::vector<WorkerId>& workers, const absl::Status& reason, LogLevel level);
 
   const Clock& clock_;
   const MembershipOptions options_;

@@ -255,6 +255,14 @@ Details ViewSinkDetails(const v1::PlanNode& node, const Schema& input) {
                               : absl::StrCat("key: ", ColumnList(op.key_columns(), input))};
 }
 
+// Sinks of all connectors are one kind of node; people know them by the connector.
+std::string OutsideSinkName(const v1::FileSinkNode& op) {
+  const auto connector = op.options().find("connector");
+  if (connector == op.options().end()) return "FileSink";
+  if (connector->second == "kafka") return "KafkaSink";
+  return connector->second == "blackhole" ? "BlackholeSink" : "FileSink";
+}
+
 }  // namespace
 
 std::string NodeName(const v1::PlanNode& node) {
@@ -286,7 +294,7 @@ std::string NodeName(const v1::PlanNode& node) {
     case v1::PlanNode::kExchange:
       return "Exchange";
     case v1::PlanNode::kFileSink:
-      return "FileSink";
+      return OutsideSinkName(node.file_sink());
     case v1::PlanNode::kTableSink:
       return "TableSink";
     case v1::PlanNode::kViewSink:

@@ -94,7 +94,7 @@ grpc::ServerUnaryReactor* CheckpointService::Create(grpc::CallbackServerContext*
                                                     const v1::CreateCheckpointRequest* request,
                                                     v1::CreateCheckpointResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const absl::Status started = threads_.Run([this, reactor, response, job = request->job()] {
+  const absl::Status started = calls_.Run([this, reactor, response, job = request->job()] {
     if (job.empty()) {
       return reactor->Finish(ToGrpcStatus(
           MakeError(SqlState::kInvalidParameterValue, "name the job to make a checkpoint of")));
@@ -123,7 +123,7 @@ grpc::ServerUnaryReactor* CheckpointService::Inspect(grpc::CallbackServerContext
     }
     reactor->Finish(ToGrpcStatus(status));
   };
-  const absl::Status started = threads_.Run(inspect);
+  const absl::Status started = calls_.Run(inspect);
   if (!started.ok()) reactor->Finish(ToGrpcStatus(started));
   return reactor;
 }

@@ -11,8 +11,8 @@ namespace millrace {
 class CheckpointService final : public v1::CheckpointService::CallbackService {
  public:
   CheckpointService(ClusterParts& parts, const CheckpointFiles& checkpoints,
-                    StatementThreads& threads)
-      : parts_(parts), checkpoints_(checkpoints), threads_(threads) {}
+                    StatementThreads& calls)
+      : parts_(parts), checkpoints_(checkpoints), calls_(calls) {}
 
   grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
                                  const v1::ListCheckpointsRequest* request,
@@ -27,7 +27,7 @@ class CheckpointService final : public v1::CheckpointService::CallbackService {
  private:
   ClusterParts& parts_;
   const CheckpointFiles& checkpoints_;
-  StatementThreads& threads_;
+  StatementThreads& calls_;
 };
 
 }  // namespace millrace

@@ -36,7 +36,10 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kThreadsMax = 256;
+// A script keeps its thread for as long as its streams last.
+constexpr size_t kScriptsMax = 256;
+constexpr size_t kWatchersMax = 256;
+constexpr size_t kCallsMax = 64;
 constexpr int64_t kEpochTickMicros = 5'000;
 constexpr int64_t kExpiryTickMicros = 200'000;
 // Definitions say how often their files are looked at; this is the grid.
@@ -201,7 +204,13 @@ struct CoordinatorServer::Parts {
   TopicWatch topic_watch;
   SourceStatistics statistics;
   BadRowsOfStatements bad_rows;
-  StatementThreads threads{kThreadsMax};
+  // Each has its own, so that whoever watches cannot keep others from stopping or starting a job.
+  StatementThreads script_threads{
+      {kScriptsMax, "scripts", "wait until others have ended, or stop one of them"}};
+  StatementThreads watchers{
+      {kWatchersMax, "calls that watch a job", "wait until others have ended"}};
+  StatementThreads calls{{kCallsMax, "calls that stop, restart, cancel or checkpoint jobs",
+                          "wait until others have ended"}};
   std::optional<FileCommits> file_commits;
   std::unique_ptr<StatementExecutor> executor;
   std::unique_ptr<ClusterParts> cluster;
@@ -248,7 +257,7 @@ absl::Status CoordinatorServer::Parts::Recover(const CoordinatorConfig& config) 
   executor = std::make_unique<StatementExecutor>(*cluster);
   script_steps = std::make_unique<ScriptSteps>(*executor, *requests);
   scripts = std::make_unique<ScriptJobs>(
-      ScriptJobs::Parts{job_store, streams, job_ids, *script_steps, threads, clock});
+      ScriptJobs::Parts{job_store, streams, job_ids, *script_steps, script_threads, clock});
   MR_RETURN_IF_ERROR(checkpoints.Claim(cluster_id));
   MR_RETURN_IF_ERROR(RepairCatalog(*cluster));
   RemoveOrphanedJobFiles(job_store, checkpoints, job_files);
@@ -264,9 +273,9 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
                                           std::chrono::microseconds(config.client_timeout_micros)),
                                       config.statements_max};
   sql_service = std::make_unique<SqlService>(*executor, *requests, sql_options);
-  job_service = std::make_unique<JobService>(*cluster, *scripts, threads);
+  job_service = std::make_unique<JobService>(*cluster, *scripts, watchers, calls);
   cluster_service = std::make_unique<ClusterService>(registry, drain, cluster_id);
-  checkpoint_service = std::make_unique<CheckpointService>(*cluster, checkpoints, threads);
+  checkpoint_service = std::make_unique<CheckpointService>(*cluster, checkpoints, calls);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
@@ -338,7 +347,9 @@ void CoordinatorServer::Parts::Stop() {
   registry.CloseAll(goodbye);
   if (control_server != nullptr) control_server->Shutdown(deadline);
   // With nobody connected, every statement has ended or is about to.
-  threads.JoinAll();
+  script_threads.JoinAll();
+  watchers.JoinAll();
+  calls.JoinAll();
   if (sql_service != nullptr) sql_service->JoinAll();
   upkeep.reset();
   expiry_ticks.reset();

@@ -114,7 +114,7 @@ grpc::ServerWriteReactor<v1::WatchJobResponse>* JobService::Watch(
   auto writer =
       std::make_shared<BlockingWriter<v1::WatchJobResponse>>(*context, kWatchStallTimeout);
   grpc::ServerWriteReactor<v1::WatchJobResponse>* reactor = writer->Begin();
-  const absl::Status started = threads_.Run(
+  const absl::Status started = watchers_.Run(
       [this, writer, job = request->job()] { writer->End(WatchUntilEnd(job, parts_, *writer)); });
   if (!started.ok()) writer->End(started);
   return reactor;
@@ -135,7 +135,7 @@ grpc::ServerUnaryReactor* JobService::Stop(grpc::CallbackServerContext* context,
     }
     reactor->Finish(ToGrpcStatus(status));
   };
-  const absl::Status started = threads_.Run(stop);
+  const absl::Status started = calls_.Run(stop);
   if (!started.ok()) reactor->Finish(ToGrpcStatus(started));
   return reactor;
 }
@@ -159,7 +159,7 @@ grpc::ServerUnaryReactor* JobService::Restart(grpc::CallbackServerContext* conte
     }
     reactor->Finish(ToGrpcStatus(answer.status()));
   };
-  const absl::Status started = threads_.Run(restart);
+  const absl::Status started = calls_.Run(restart);
   if (!started.ok()) reactor->Finish(ToGrpcStatus(started));
   return reactor;
 }
@@ -184,7 +184,7 @@ grpc::ServerUnaryReactor* JobService::Cancel(grpc::CallbackServerContext* contex
     }
     reactor->Finish(ToGrpcStatus(status));
   };
-  const absl::Status started = threads_.Run(cancel);
+  const absl::Status started = calls_.Run(cancel);
   if (!started.ok()) reactor->Finish(ToGrpcStatus(started));
   return reactor;
 }

@@ -9,11 +9,13 @@
 
 namespace millrace {
 
-// JobService. Calls that wait run on threads of their own.
+// JobService. Calls that wait run on threads of their own: those that watch, which may stay for as
+// long as a job does, on `watchers`, all others on `calls`.
 class JobService final : public v1::JobService::CallbackService {
  public:
-  JobService(ClusterParts& parts, ScriptJobs& scripts, StatementThreads& threads)
-      : parts_(parts), scripts_(scripts), threads_(threads) {}
+  JobService(ClusterParts& parts, ScriptJobs& scripts, StatementThreads& watchers,
+             StatementThreads& calls)
+      : parts_(parts), scripts_(scripts), watchers_(watchers), calls_(calls) {}
 
   grpc::ServerUnaryReactor* Submit(grpc::CallbackServerContext* context,
                                    const v1::SubmitJobRequest* request,
@@ -44,7 +46,8 @@ class JobService final : public v1::JobService::CallbackService {
 
   ClusterParts& parts_;
   ScriptJobs& scripts_;
-  StatementThreads& threads_;
+  StatementThreads& watchers_;
+  StatementThreads& calls_;
 };
 
 }  // namespace millrace

@@ -24,7 +24,8 @@ class SqlService final : public v1::SqlService::CallbackService {
       : executor_(executor),
         requests_(requests),
         options_(options),
-        statements_(options.statements_max) {}
+        statements_({options.statements_max, "statements",
+                     "wait until others have ended, or raise max-statements of the coordinator"}) {}
   // Waits for all calls, which somebody else has cancelled.
   void JoinAll() { statements_.JoinAll(); }
 

@@ -100,6 +100,27 @@ def test_exit_codes(home, arguments, code):
     assert result.stderr != ""
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["sql", "-c", "SELECT 1"],
+        ["job", "list"],
+        ["job", "cancel", "x"],
+        ["checkpoint", "list"],
+        ["checkpoint", "inspect", "x"],
+        ["worker", "list"],
+        ["worker", "drain", "x"],
+        ["health"],
+    ],
+    ids=" ".join,
+)
+def test_the_server_is_the_one_that_is_named_else_that_of_the_environment(home, monkeypatch, verb):
+    monkeypatch.setenv("MILLRACE_SERVER", "127.0.0.1:1")
+    for arguments, server in ((verb, "127.0.0.1:1"), ([*verb, "--server", "127.0.0.1:2"], "127.0.0.1:2")):
+        result = millrace(*arguments)
+        assert (result.returncode, server in result.stderr.splitlines()[0]) == (7, True), result.stderr
+
+
 def test_an_error_points_to_its_place(home):
     result = millrace("run", "-e", "SELECT carier\nFROM (SELECT 'AA' AS carrier) f")
     assert "ERROR 42703" in result.stderr

@@ -224,6 +224,7 @@ def test_a_worker_that_leaves_finishes_what_it_has_begun(nodes, connect, way):
     assert query.read_all() == NUM_ROWS
     assert programs[leaving].wait() == 0
     assert nodes.state_of(leaving) == "lost"
+    assert nodes.workers()[leaving]["lost_reason"] == "has left"
     assert workers_of_a_query(connect(nodes), nodes) == {stays}
 
 

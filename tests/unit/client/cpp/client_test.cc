@@ -6,16 +6,28 @@
 #include <arrow/io/memory.h>
 #include <arrow/ipc/writer.h>
 #include <arrow/record_batch.h>
+#include <gmock/gmock.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
 #include "client/cpp/result_decoder.h"
 #include "common/base/status.h"
-#include "millrace/v1/cluster_service.pb.h"
+#include "millrace/v1/cluster_service.grpc.pb.h"
+#include "millrace/v1/job_service.grpc.pb.h"
 #include "millrace/v1/sql_service.pb.h"
 #include "millrace/v1/status.pb.h"
 
 namespace millrace {
 namespace {
+
+using ::testing::ElementsAre;
 
 v1::ResultSchema OneBigint() {
   v1::ResultSchema schema;
@@ -62,6 +74,70 @@ TEST(ClientTest, SaysWhereItCouldNotConnect) {
   auto client = Client::Connect({.server = "127.0.0.1:1", .connect_timeout_ms = 2000});
   EXPECT_EQ(GetErrorDetail(client.status()).state, SqlState::kConnectionFailure);
   EXPECT_NE(client.status().message().find("127.0.0.1:1"), absl::string_view::npos);
+}
+
+class OneVersion final : public v1::ClusterService::Service {
+ public:
+  grpc::Status GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*,
+                          v1::GetVersionResponse*) override {
+    return grpc::Status::OK;
+  }
+};
+
+// A coordinator that is away after each status.
+class BreakingWatches final : public v1::JobService::Service {
+ public:
+  grpc::Status Watch(grpc::ServerContext*, const v1::WatchJobRequest*,
+                     grpc::ServerWriter<v1::WatchJobResponse>* out) override {
+    v1::WatchJobResponse response;
+    response.mutable_status()->set_state(++calls < 3 ? v1::JOB_STATE_RUNNING
+                                                     : v1::JOB_STATE_FINISHED);
+    out->Write(response);
+    return calls < 3 ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "gone") : grpc::Status::OK;
+  }
+  std::atomic<int> calls = 0;
+};
+
+class WatchTest : public ::testing::Test {
+ protected:
+  WatchTest() {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&cluster_);
+    builder.RegisterService(&jobs_);
+    server_ = builder.BuildAndStart();
+    client_ = *Client::Connect({.server = absl::StrCat("127.0.0.1:", port)});
+  }
+
+  OneVersion cluster_;
+  BreakingWatches jobs_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<Client> client_;
+};
+
+TEST_F(WatchTest, GoesOnWhenTheCoordinatorIsBack) {
+  std::vector<v1::JobState> states;
+  const absl::Status watched = client_->WatchJob("1", [&](const v1::JobStatus& status) {
+    states.push_back(status.state());
+    return true;
+  });
+  EXPECT_TRUE(watched.ok()) << watched;
+  EXPECT_THAT(states,
+              ElementsAre(v1::JOB_STATE_RUNNING, v1::JOB_STATE_RUNNING, v1::JOB_STATE_FINISHED));
+}
+
+TEST_F(WatchTest, IsNotTriedAgainAfterItWasCancelled) {
+  CancelToken cancel;
+  const absl::Status watched = client_->WatchJob(
+      "1",
+      [&](const v1::JobStatus&) {
+        cancel.Cancel();
+        return true;
+      },
+      &cancel);
+  EXPECT_FALSE(watched.ok());
+  EXPECT_EQ(jobs_.calls, 1);
 }
 
 TEST(CancelTokenTest, IsSticky) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "gmock/gmock.h"
@@ -85,6 +86,8 @@ class WordRunner final : public ScriptStepRunner {
   CondVar changed_;
 };
 
+constexpr size_t kScriptsMax = 4;
+
 class ScriptJobsTest : public ::testing::Test {
  protected:
   ScriptJobsTest() { EXPECT_TRUE(store_.Load().ok()); }
@@ -118,7 +121,7 @@ class ScriptJobsTest : public ::testing::Test {
   StreamJobs streams_{StreamJobs::Parts{cluster_.runs_, cluster_.registry_, store_, epoch_ids_,
                                         checkpoints_, files_, cluster_.clock_}};
   WordRunner runner_;
-  StatementThreads threads_{4};
+  StatementThreads threads_{{kScriptsMax, "scripts", "stop one of them"}};
   ScriptJobs scripts_{
       ScriptJobs::Parts{store_, streams_, job_ids_, runner_, threads_, cluster_.clock_}};
 };
@@ -183,6 +186,50 @@ TEST_F(ScriptJobsTest, RepeatedRequestStartsNothing) {
   EXPECT_THAT(runner_.ran, ElementsAre("a"));
   EXPECT_EQ(GetErrorDetail(scripts_.Submit(Request("b", "r1")).status()).state,
             SqlState::kInvalidParameterValue);
+}
+
+TEST_F(ScriptJobsTest, OneScriptTooManyLeavesNothing) {
+  const auto first = scripts_.Submit(Request("wait 0", "r0"));
+  ASSERT_TRUE(first.ok());
+  for (size_t i = 1; i < kScriptsMax; ++i) {
+    ASSERT_TRUE(scripts_.Submit(Request(absl::StrCat("wait ", i))).ok());
+  }
+  runner_.AwaitRan(kScriptsMax);
+  const auto refused = scripts_.Submit(Request("a", "r1"));
+  EXPECT_EQ(GetErrorDetail(refused.status()).state, SqlState::kInsufficientResources);
+  EXPECT_EQ(GetErrorDetail(refused.status()).retry, Retry::kSafe);
+  EXPECT_EQ(store_.List().size(), kScriptsMax);
+  // The answer to a request that is made again needs no thread.
+  EXPECT_EQ(scripts_.Submit(Request("wait 0", "r0"))->id(), first->id());
+
+  Cancellation waiter;
+  ASSERT_TRUE(scripts_.Cancel(first->id(), waiter).ok());
+  // Its thread is free a moment later.
+  auto again = scripts_.Submit(Request("a", "r1"));
+  while (!again.ok()) {
+    ASSERT_EQ(GetErrorDetail(again.status()).state, SqlState::kInsufficientResources);
+    again = scripts_.Submit(Request("a", "r1"));
+  }
+  runner_.AwaitRan(kScriptsMax + 1);
+  EXPECT_EQ(runner_.ran.back(), "a");
+}
+
+TEST_F(ScriptJobsTest, OneScriptTooManyOfAnEarlierProcessHasFailed) {
+  for (uint64_t id = 1; id <= kScriptsMax + 1; ++id) {
+    v1::JobRecord record = Request(absl::StrCat("wait ", id));
+    record.set_id(id);
+    record.set_state(v1::JOB_STATE_RUNNING);
+    ASSERT_TRUE(store_.Create(record).ok());
+    ASSERT_TRUE(scripts_.Recover(*store_.Get(id)).ok());
+  }
+  EXPECT_EQ(store_.Get(kScriptsMax)->state(), v1::JOB_STATE_RUNNING);
+  EXPECT_EQ(store_.Get(kScriptsMax + 1)->state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(store_.Get(kScriptsMax + 1)->error_sqlstate(), "53000");
+  // It stays as it was when it cannot be restarted either.
+  Cancellation waiter;
+  EXPECT_EQ(GetErrorDetail(scripts_.Restart({kScriptsMax + 1, 0, ""}, waiter).status()).state,
+            SqlState::kInsufficientResources);
+  EXPECT_EQ(store_.Get(kScriptsMax + 1)->state(), v1::JOB_STATE_FAILED);
 }
 
 TEST_F(ScriptJobsTest, CancelEndsTheRunningStatement) {

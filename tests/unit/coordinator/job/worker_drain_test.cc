@@ -65,6 +65,16 @@ TEST_F(WorkerDrainTest, WorkerWithTasksIsLetGoWhenTheyAreGone) {
   cluster_.runs_.OnWorkerMessage(worker, cancelled);
   drain_.Tick();
   EXPECT_EQ(NumDrains(worker), 1);
+  cluster_.registry_.Disconnect(worker, absl::UnavailableError("closed"));
+  EXPECT_EQ(cluster_.registry_.All()[0].lost_reason, "has left");
+}
+
+TEST_F(WorkerDrainTest, WorkerThatGoesBeforeItIsLetGoIsLost) {
+  const WorkerId worker = cluster_.Join();
+  ASSERT_TRUE(drain_.Ask(worker.ToString()).ok());
+  SayLeaving(worker);
+  cluster_.registry_.Disconnect(worker, absl::UnavailableError("closed"));
+  EXPECT_EQ(cluster_.registry_.All()[0].lost_reason, "connection lost: closed");
 }
 
 TEST_F(WorkerDrainTest, AskedWorkerIsToldOnceAndGetsNoNewTasks) {

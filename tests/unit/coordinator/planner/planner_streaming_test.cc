@@ -202,6 +202,18 @@ TEST(PlannerStreamingTest, AFileSinkRefusesChanges) {
   EXPECT_EQ(Explained(query, print).substr(0, 9), "Streaming");
 }
 
+TEST(PlannerStreamingTest, ASinkIsNamedByItsConnector) {
+  PlanOptions options = FileOptions();
+  for (const auto& [connector, line] :
+       std::vector<std::pair<std::string, std::string>>{{"file", "  FileSink [out]\n"},
+                                                        {"kafka", "  KafkaSink [out]\n"},
+                                                        {"blackhole", "  BlackholeSink [out]\n"}}) {
+    SCOPED_TRACE(connector);
+    std::get<FileSinkTarget>(options.target).connector = connector;
+    EXPECT_THAT(Explained(Clicks(), options), ::testing::HasSubstr(line));
+  }
+}
+
 TEST(PlannerStreamingTest, AFileSinkTakesClosedWindows) {
   PlanOptions options = FileOptions();
   options.emit_on_window_close = true;
