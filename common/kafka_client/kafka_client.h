@@ -74,7 +74,8 @@ class KafkaClient {
 };
 
 // An error of librdkafka as one of ours. Blame and retry follow from the code: what goes away by
-// itself is 08006 and may be retried.
+// itself is 08006 and may be retried, what brokers refuse comes again and is never retried, and an
+// error of which neither is known is 58030.
 absl::Status FromKafka(rd_kafka_resp_err_t error, absl::string_view message);
 
 }  // namespace millrace

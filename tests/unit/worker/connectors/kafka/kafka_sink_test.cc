@@ -22,6 +22,9 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
+// Its number in Kafka's protocol.
+constexpr int16_t kProduceRequest = 0;
+
 const Schema kColumns = {{"id", SqlType::Of(TypeId::kInt64)}, {"k", SqlType::Of(TypeId::kText)}};
 
 class KafkaSinkTest : public ::testing::Test {
@@ -114,6 +117,20 @@ TEST_F(KafkaSinkTest, ARowThatCannotBeDeliveredIsAnError) {
   const auto ready = WaitReady(*sink, SinkCall::kPrepare);
   EXPECT_ERROR(ready, SqlState::kConnectionFailure, "topic \"out\": a row could not be delivered");
   EXPECT_EQ(GetErrorDetail(ready.status()).retry, Retry::kSafe);
+  EXPECT_OK(sink->Abort());
+  EXPECT_OK(sink->Close());
+}
+
+TEST_F(KafkaSinkTest, ARowThatABrokerRefusesIsNotTriedAgain) {
+  const auto sink = Make();
+  ASSERT_OK(sink->Open());
+  rd_kafka_mock_push_request_errors(kafka_.cluster(), kProduceRequest, 1,
+                                    RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP);
+  ASSERT_OK(sink->Write(TextBatch("1 a", TextSchema("int8 id, text k"))));
+  const auto ready = WaitReady(*sink, SinkCall::kPrepare);
+  EXPECT_ERROR(ready, SqlState::kInvalidParameterValue,
+               "topic \"out\": a row could not be delivered: Broker: Invalid timestamp");
+  EXPECT_EQ(GetErrorDetail(ready.status()).retry, Retry::kNever);
   EXPECT_OK(sink->Abort());
   EXPECT_OK(sink->Close());
 }
