@@ -149,7 +149,7 @@ struct KafkaClient::Shared {
   }
   std::string Trouble() {
     MutexLock lock(mutex);
-    return refused.empty() ? trouble : refused;
+    return refused.ok() ? trouble : std::string(refused.message());
   }
 
   const AddressPolicy policy;
@@ -159,7 +159,7 @@ struct KafkaClient::Shared {
   std::string trouble ABSL_GUARDED_BY(mutex);
   uint64_t num_troubles ABSL_GUARDED_BY(mutex) = 0;
   // A refused address stays one: it is not forgotten when another broker answers.
-  std::string refused ABSL_GUARDED_BY(mutex);
+  absl::Status refused ABSL_GUARDED_BY(mutex);
   absl::Status fatal ABSL_GUARDED_BY(mutex);
 };
 
@@ -201,6 +201,11 @@ KafkaClient::~KafkaClient() {
 
 std::string KafkaClient::trouble() const { return shared_->Trouble(); }
 
+absl::Status KafkaClient::refused() const {
+  MutexLock lock(shared_->mutex);
+  return shared_->refused;
+}
+
 void KafkaClient::ClearTrouble() {
   MutexLock lock(shared_->mutex);
   shared_->trouble.clear();
@@ -234,7 +239,7 @@ int KafkaClient::Resolve(const char* node, const char* service, const struct add
   if (const absl::Status allowed = shared.policy.Check(address); !allowed.ok()) {
     MutexLock lock(shared.mutex);
     ++shared.num_troubles;
-    shared.refused = std::string(allowed.message());
+    shared.refused = allowed;
     return EAI_FAIL;
   }
   return getaddrinfo(node, service, hints, res);

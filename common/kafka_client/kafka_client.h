@@ -50,6 +50,8 @@ class KafkaClient {
   // Why brokers could not be reached, as of the last report; empty if nothing was reported since
   // ClearTrouble.
   std::string trouble() const;
+  // 42501 if brokers have led to an address that the policy does not allow; stays.
+  absl::Status refused() const;
   // Something came from the broker.
   void ClearTrouble();
   // Grows with each report, so that news can be told from what is known.

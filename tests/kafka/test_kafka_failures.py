@@ -163,15 +163,35 @@ def test_offsets_that_the_broker_no_longer_has_stop_the_job(topics, name, tmp_pa
 
 
 def test_an_advertised_address_must_be_allowed_too(name, tmp_path):
-    # The broker sends its clients elsewhere.
     broker = KafkaBroker(tmp_path / "broker", advertised="elsewhere.example:9092")
     cluster = ProcessCluster(BUILD, tmp_path / "cluster")
     try:
+        topics = Topics(broker.address)
+        topics.create(name)
         cluster.start_coordinator()
         cluster.start_worker()
         client = SqlClient(cluster.address)
-        with pytest.raises(StatementFailed, match=r"does not exist|elsewhere\.example:9092 is not allowed"):
-            client.execute(definition(Topics(broker.address), name))
+        # The topic is there, and whoever asks at the other address is sent away from it.
+        client.execute(definition(topics, name))
+        with pytest.raises(StatementFailed, match=r"elsewhere\.example:9092 is not allowed") as failure:
+            client.execute(definition(Topics(broker.elsewhere), name).replace(f"TABLE {name}", f"TABLE {name}_e"))
+        assert failure.value.sqlstate == "42501"
+        client.close()
+    finally:
+        cluster.stop()
+        broker.stop()
+
+
+def test_an_advertised_address_where_nobody_listens_ends_a_statement_in_time(name, tmp_path):
+    broker = KafkaBroker(tmp_path / "broker", advertised="127.0.0.1:1")
+    cluster = ProcessCluster(BUILD, tmp_path / "cluster")
+    try:
+        Topics(broker.address).create(name)
+        cluster.start_coordinator()
+        client = SqlClient(cluster.address)
+        with pytest.raises(StatementFailed, match=r"127\.0\.0\.1:1\b.*Connection refused") as failure:
+            client.execute(definition(Topics(broker.elsewhere), name))
+        assert failure.value.sqlstate == "08006"
         client.close()
     finally:
         cluster.stop()
