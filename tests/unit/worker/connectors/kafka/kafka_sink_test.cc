@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "millrace/v1/control.pb.h"
 #include "millrace/v1/plan.pb.h"
@@ -96,6 +97,20 @@ TEST_F(KafkaSinkTest, TheKeyColumnIsTheKeyAndNotInTheValue) {
   ASSERT_TRUE(*WaitReady(*sink, SinkCall::kPrepare));
   EXPECT_THAT(ReadBack(2, {{"key", "k"}}), ElementsAre("1|a", "2|NULL"));
   EXPECT_THAT(ReadBack(2), ElementsAre("1|NULL", "2|NULL"));
+}
+
+TEST_F(KafkaSinkTest, ATimeThatAMessageCannotHaveIsAnError) {
+  const Schema columns = {{"id", SqlType::Of(TypeId::kInt64)},
+                          {"at", SqlType::Of(TypeId::kTimestamp)}};
+  for (const char* micros : {"-86400000000", "0", "999"}) {
+    SCOPED_TRACE(micros);
+    const auto sink = Make({{"timestamp", "at"}}, columns);
+    ASSERT_OK(sink->Open());
+    EXPECT_ERROR(sink->Write(TextBatch(absl::StrCat("1 1000 | 2 null | 3 ", micros),
+                                       TextSchema("int8 id, timestamp at"))),
+                 SqlState::kDatetimeOverflow, "topic \"out\": column \"at\": 19");
+    ASSERT_TRUE(*WaitReady(*sink, SinkCall::kPrepare));
+  }
 }
 
 TEST_F(KafkaSinkTest, IsNotReadyToBePreparedWhileRowsAreUnderWay) {
