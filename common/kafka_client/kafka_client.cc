@@ -77,6 +77,66 @@ absl::StatusOr<ConfPtr> MakeConf(KafkaRole role, const KafkaOptions& options) {
 // What librdkafka would write to stderr; what matters comes through the error callback, too.
 void DropLog(const rd_kafka_t*, int, const char*, const char*) {}
 
+// What is over when brokers and the ways to them are well again, or does not concern the client
+// that the next attempt makes. An error that is not known to pass must not be tried for ever.
+bool PassesByItself(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_BROKER:
+    case RD_KAFKA_RESP_ERR__NODE_UPDATE:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+    case RD_KAFKA_RESP_ERR__ISR_INSUFF:
+    case RD_KAFKA_RESP_ERR__WAIT_CACHE:
+    case RD_KAFKA_RESP_ERR__WAIT_COORD:
+    case RD_KAFKA_RESP_ERR__RETRY:
+    case RD_KAFKA_RESP_ERR__INTR:
+    case RD_KAFKA_RESP_ERR__OUTDATED:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_PREFERRED_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_ELIGIBLE_LEADERS_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
+    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
+    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_STALE_BROKER_EPOCH:
+    case RD_KAFKA_RESP_ERR_LISTENER_NOT_FOUND:
+    case RD_KAFKA_RESP_ERR_NOT_CONTROLLER:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR:
+    case RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED:
+    case RD_KAFKA_RESP_ERR_FETCH_SESSION_ID_NOT_FOUND:
+    case RD_KAFKA_RESP_ERR_INVALID_FETCH_SESSION_EPOCH:
+    // Of one producer: the next attempt has another one.
+    case RD_KAFKA_RESP_ERR__DESTROY:
+    case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
+    case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
+    case RD_KAFKA_RESP_ERR__FATAL:
+    case RD_KAFKA_RESP_ERR__FENCED:
+    case RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE:
+    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID:
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING:
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+    case RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 struct KafkaClient::Shared {
@@ -89,7 +149,7 @@ struct KafkaClient::Shared {
   }
   std::string Trouble() {
     MutexLock lock(mutex);
-    return refused.empty() ? trouble : refused;
+    return refused.ok() ? trouble : std::string(refused.message());
   }
 
   const AddressPolicy policy;
@@ -99,7 +159,7 @@ struct KafkaClient::Shared {
   std::string trouble ABSL_GUARDED_BY(mutex);
   uint64_t num_troubles ABSL_GUARDED_BY(mutex) = 0;
   // A refused address stays one: it is not forgotten when another broker answers.
-  std::string refused ABSL_GUARDED_BY(mutex);
+  absl::Status refused ABSL_GUARDED_BY(mutex);
   absl::Status fatal ABSL_GUARDED_BY(mutex);
 };
 
@@ -141,6 +201,11 @@ KafkaClient::~KafkaClient() {
 
 std::string KafkaClient::trouble() const { return shared_->Trouble(); }
 
+absl::Status KafkaClient::refused() const {
+  MutexLock lock(shared_->mutex);
+  return shared_->refused;
+}
+
 void KafkaClient::ClearTrouble() {
   MutexLock lock(shared_->mutex);
   shared_->trouble.clear();
@@ -174,7 +239,7 @@ int KafkaClient::Resolve(const char* node, const char* service, const struct add
   if (const absl::Status allowed = shared.policy.Check(address); !allowed.ok()) {
     MutexLock lock(shared.mutex);
     ++shared.num_troubles;
-    shared.refused = std::string(allowed.message());
+    shared.refused = allowed;
     return EAI_FAIL;
   }
   return getaddrinfo(node, service, hints, res);
@@ -216,17 +281,30 @@ absl::Status FromKafka(rd_kafka_resp_err_t error, absl::string_view message) {
     case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
       return MakeError(SqlState::kProgramLimitExceeded, message,
                        "the topic's max.message.bytes, or properties.message.max.bytes, is less");
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+      return MakeError(SqlState::kInvalidParameterValue, message,
+                       "the topic's message.timestamp.before.max.ms and "
+                       "message.timestamp.after.max.ms bound the times of its messages");
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+      return MakeError(SqlState::kInvalidParameterValue, message,
+                       "a topic with cleanup.policy = compact takes no message without a key");
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+      return MakeError(SqlState::kInvalidParameterValue, message);
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
+    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+    case RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS:
+    case RD_KAFKA_RESP_ERR_INVALID_REQUEST:
+      return MakeError(SqlState::kObjectNotInPrerequisiteState, message);
     case RD_KAFKA_RESP_ERR__BAD_MSG:
     case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
     case RD_KAFKA_RESP_ERR_INVALID_MSG:
       return MakeError(SqlState::kDataCorrupted, message);
-    default: {
-      ErrorDetail detail;
-      detail.state = SqlState::kConnectionFailure;
-      detail.blame = Blame::kExternal;
-      detail.retry = Retry::kSafe;
-      return MakeError(detail, message);
-    }
+    default:
+      return MakeError(PassesByItself(error) ? SqlState::kConnectionFailure : SqlState::kIoError,
+                       message);
   }
 }
 

@@ -50,6 +50,8 @@ class KafkaClient {
   // Why brokers could not be reached, as of the last report; empty if nothing was reported since
   // ClearTrouble.
   std::string trouble() const;
+  // 42501 if brokers have led to an address that the policy does not allow; stays.
+  absl::Status refused() const;
   // Something came from the broker.
   void ClearTrouble();
   // Grows with each report, so that news can be told from what is known.
@@ -74,7 +76,8 @@ class KafkaClient {
 };
 
 // An error of librdkafka as one of ours. Blame and retry follow from the code: what goes away by
-// itself is 08006 and may be retried.
+// itself is 08006 and may be retried, what brokers refuse comes again and is never retried, and an
+// error of which neither is known is 58030.
 absl::Status FromKafka(rd_kafka_resp_err_t error, absl::string_view message);
 
 }  // namespace millrace

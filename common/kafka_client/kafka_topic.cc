@@ -65,11 +65,13 @@ absl::StatusOr<std::unique_ptr<KafkaTopic>> KafkaTopic::Connect(const KafkaOptio
 
 absl::Status KafkaTopic::Failure(rd_kafka_resp_err_t error, absl::string_view what) const {
   client_->Serve();
+  const std::string context = absl::StrCat(what, " from ", absl::StrJoin(options_.brokers, ","));
+  const absl::Status refused = client_->refused();
+  if (error == RD_KAFKA_RESP_ERR__RESOLVE && !refused.ok()) return WithContext(refused, context);
   const std::string cause = client_->trouble();
-  return WithHint(
-      FromKafka(error, absl::StrCat(what, " from ", absl::StrJoin(options_.brokers, ","), ": ",
-                                    cause.empty() ? rd_kafka_err2str(error) : cause)),
-      "are the brokers running, and is what they advertise reachable from here?");
+  return WithHint(FromKafka(error, absl::StrCat(context, ": ",
+                                                cause.empty() ? rd_kafka_err2str(error) : cause)),
+                  "are the brokers running, and is what they advertise reachable from here?");
 }
 
 absl::StatusOr<int32_t> KafkaTopic::NumPartitions(int64_t timeout_micros) {
@@ -105,44 +107,59 @@ absl::StatusOr<int32_t> KafkaTopic::NumPartitions(int64_t timeout_micros) {
   return num_partitions;
 }
 
+// Not rd_kafka_query_watermark_offsets: as long as a leader refuses connections that never returns,
+// and it gives __BAD_MSG for a leader whose name cannot be resolved.
+absl::StatusOr<std::vector<int64_t>> KafkaTopic::OffsetsAt(int64_t millis, int32_t num_partitions,
+                                                           int64_t timeout_micros) {
+  const std::unique_ptr<rd_kafka_topic_partition_list_t, ListDestroyer> list(
+      rd_kafka_topic_partition_list_new(num_partitions));
+  for (int32_t i = 0; i < num_partitions; ++i) {
+    rd_kafka_topic_partition_list_add(list.get(), options_.topic.c_str(), i);
+  }
+  std::string what = absl::StrCat("cannot get the offsets of topic \"", options_.topic, "\"");
+  const rd_kafka_resp_err_t error = AskInTime(timeout_micros, [&](int millis_left) {
+    for (int32_t i = 0; i < num_partitions; ++i) {
+      list->elems[i].offset = millis;
+      list->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+    const rd_kafka_resp_err_t failed =
+        rd_kafka_offsets_for_times(client_->handle(), list.get(), millis_left);
+    if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) return failed;
+    for (int32_t i = 0; i < num_partitions; ++i) {
+      if (list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+      what = absl::StrCat("cannot get the offsets of ",
+                          KafkaPartitionName(options_.topic, list->elems[i].partition));
+      return list->elems[i].err;
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+  });
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Failure(error, what);
+  std::vector<int64_t> offsets(static_cast<size_t>(num_partitions));
+  for (int32_t i = 0; i < num_partitions; ++i) {
+    offsets[static_cast<size_t>(list->elems[i].partition)] = list->elems[i].offset;
+  }
+  return offsets;
+}
+
 absl::StatusOr<std::vector<KafkaOffsets>> KafkaTopic::Offsets(int32_t num_partitions,
                                                               int64_t timeout_micros) {
-  std::vector<KafkaOffsets> all(static_cast<size_t>(num_partitions));
-  for (int32_t partition = 0; partition < num_partitions; ++partition) {
-    KafkaOffsets& offsets = all[static_cast<size_t>(partition)];
-    const rd_kafka_resp_err_t error = AskInTime(timeout_micros, [&](int millis) {
-      return rd_kafka_query_watermark_offsets(client_->handle(), options_.topic.c_str(), partition,
-                                              &offsets.low, &offsets.high, millis);
-    });
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
-    return Failure(error, absl::StrCat("cannot get the offsets of ",
-                                       KafkaPartitionName(options_.topic, partition)));
-  }
+  MR_ASSIGN_OR_RETURN(const std::vector<int64_t> lows,
+                      OffsetsAt(RD_KAFKA_OFFSET_BEGINNING, num_partitions, timeout_micros));
+  MR_ASSIGN_OR_RETURN(const std::vector<int64_t> highs,
+                      OffsetsAt(RD_KAFKA_OFFSET_END, num_partitions, timeout_micros));
+  std::vector<KafkaOffsets> all;
+  for (size_t i = 0; i < lows.size(); ++i) all.push_back({lows[i], std::max(lows[i], highs[i])});
   return all;
 }
 
 absl::StatusOr<std::vector<int64_t>> KafkaTopic::LocateTime(
     int64_t millis, const std::vector<KafkaOffsets>& offsets, int64_t timeout_micros) {
-  const std::unique_ptr<rd_kafka_topic_partition_list_t, ListDestroyer> list(
-      rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
-  for (size_t i = 0; i < offsets.size(); ++i) {
-    rd_kafka_topic_partition_list_add(list.get(), options_.topic.c_str(), static_cast<int32_t>(i));
-  }
-  const rd_kafka_resp_err_t error = AskInTime(timeout_micros, [&](int millis_left) {
-    for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = millis;
-    return rd_kafka_offsets_for_times(client_->handle(), list.get(), millis_left);
-  });
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Failure(error, "cannot look up a time");
-  std::vector<int64_t> located(offsets.size());
-  for (int i = 0; i < list->cnt; ++i) {
-    const rd_kafka_topic_partition_t& element = list->elems[i];
-    if (element.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return Failure(element.err, "cannot look up a time");
-    }
-    const KafkaOffsets& known = offsets[static_cast<size_t>(element.partition)];
+  MR_ASSIGN_OR_RETURN(std::vector<int64_t> located,
+                      OffsetsAt(millis, static_cast<int32_t>(offsets.size()), timeout_micros));
+  for (size_t i = 0; i < located.size(); ++i) {
+    const KafkaOffsets& known = offsets[i];
     // Negative: no message is that young.
-    located[static_cast<size_t>(element.partition)] =
-        element.offset < 0 ? known.high : std::clamp(element.offset, known.low, known.high);
+    located[i] = located[i] < 0 ? known.high : std::clamp(located[i], known.low, known.high);
   }
   return located;
 }

@@ -16,11 +16,12 @@ struct KafkaOffsets {
   int64_t high = 0;
 };
 
-// Looks at one topic from outside: its partitions and places in them. Blocks; each call takes at
-// most the timeout. Used by one thread.
+// Looks at one topic from outside: its partitions and places in them. Blocks; each question to the
+// brokers takes at most the timeout. 08006 if they do not answer in time, 42501 if they lead to an
+// address that the policy does not allow. Used by one thread.
 class KafkaTopic {
  public:
-  // 08006 if no broker answers in time, with the cause.
+  // Connects in the background.
   static absl::StatusOr<std::unique_ptr<KafkaTopic>> Connect(const KafkaOptions& options,
                                                              const AddressPolicy& policy);
 
@@ -39,6 +40,10 @@ class KafkaTopic {
       : options_(std::move(options)), client_(std::move(client)) {}
 
   absl::Status Failure(rd_kafka_resp_err_t error, absl::string_view what) const;
+  // For each partition that of its first message of that time or later; negative without one. The
+  // two ends are times, too: RD_KAFKA_OFFSET_BEGINNING and _END.
+  absl::StatusOr<std::vector<int64_t>> OffsetsAt(int64_t millis, int32_t num_partitions,
+                                                 int64_t timeout_micros);
   absl::StatusOr<std::vector<int64_t>> LocateTime(int64_t millis,
                                                   const std::vector<KafkaOffsets>& offsets,
                                                   int64_t timeout_micros);

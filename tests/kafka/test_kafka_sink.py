@@ -98,3 +98,34 @@ def test_a_message_that_is_too_large_is_an_error(client, topics, name):
         client.execute(f"INSERT INTO {name} SELECT repeat('x', 20000)")
     assert failure.value.sqlstate == "54000"
     assert rows_of(client.execute(f"SELECT count(*) FROM {name}")) == [(0,)]
+
+
+REFUSED = {
+    "its time lies too far ahead": (
+        {"message_timestamp_after_max_ms": "60000"},
+        "3024-01-01",
+        "x",
+        "Invalid timestamp",
+    ),
+    "a compacted topic wants a key": ({"cleanup_policy": "compact"}, "2024-01-01", None, "record"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_a_row_that_the_broker_refuses_ends_the_job_at_once(client, topics, name, why):
+    settings, at, key, text = REFUSED[why]
+    topics.create(name)
+    topics.create(f"{name}_out", **settings)
+    columns = "id bigint, k text, ts timestamp"
+    client.execute(definition(topics, name, columns))
+    client.execute(definition(topics, f"{name}_out", columns, key="k", timestamp="ts"))
+    job = client.execute(f"INSERT INTO {name}_out SELECT id, k, ts FROM {name}")[-1].job_id
+    topics.send(name, [{"id": i, "k": "x", "ts": "2024-01-01"} for i in range(100)])
+    wait_until(lambda: len(topics.read(f"{name}_out")) == 100, "the rows that are not refused")
+    topics.send(name, [{"id": 100, "k": key, "ts": at}])
+    failed = f"SELECT error, restarts FROM millrace.jobs WHERE id = {job} AND state = 'failed'"
+    error, restarts = wait_until(lambda: query(client, failed), "the job's failure")[0]
+    assert f'topic "{name}_out": a row could not be delivered: ' in error and text in error
+    # It was not tried again: nothing came twice.
+    assert restarts == 0
+    assert sorted(json.loads(m.value())["id"] for m in topics.read(f"{name}_out")) == list(range(100))

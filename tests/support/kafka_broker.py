@@ -25,9 +25,9 @@ HEAP_MB = 384
 PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://{advertised}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},ELSEWHERE://127.0.0.1:{elsewhere},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},ELSEWHERE://{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,ELSEWHERE:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
@@ -83,21 +83,24 @@ def free_port() -> int:
 
 
 class KafkaBroker:
-    """A broker that runs, unless it was stopped; started again it has the same address and data."""
+    """A broker that runs, unless it was stopped; started again it has the same addresses and data."""
 
     START_TIMEOUT_S = 120.0
 
-    def __init__(self, folder: Path, advertised: str = "") -> None:
+    def __init__(self, folder: Path, advertised: str = "elsewhere.example:9092") -> None:
+        """`advertised`: where clients that come to `elsewhere` are sent."""
         fetch_jars()
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._port = free_port()
+        self._elsewhere_port = free_port()
         self._properties = folder / "server.properties"
         self._properties.write_text(
             PROPERTIES.format(
                 controller=free_port(),
                 port=self._port,
-                advertised=advertised or self.address,
+                elsewhere=self._elsewhere_port,
+                advertised=advertised,
                 data=folder / "data",
             )
         )
@@ -109,6 +112,11 @@ class KafkaBroker:
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self._port}"
+
+    @property
+    def elsewhere(self) -> str:
+        """A second address that answers, and tells clients to go on to another one than itself."""
+        return f"127.0.0.1:{self._elsewhere_port}"
 
     @property
     def pid(self) -> int:

@@ -221,7 +221,7 @@ def docker_tier() -> Outcome:
     reason = why_no_engine()
     if reason:
         return Outcome(empty=f"LEFT OUT, NOTHING WAS TESTED IN CONTAINERS: {reason}")
-    return pytest_tier("docker", "tests/docker", [], 15 * 60)
+    return pytest_tier("docker", "tests/docker", [], 25 * 60)
 
 
 def changed_tidy() -> Outcome:

@@ -98,8 +98,9 @@ absl::Status KafkaPartition::HandleEvent(const rd_kafka_message_t& event) {
       break;
   }
   const absl::Status error = WithContext(FromKafka(event.err, reason), name_);
-  if (GetErrorDetail(error).retry != Retry::kSafe) return error;
-  // librdkafka goes on by itself.
+  const ErrorDetail detail = GetErrorDetail(error);
+  if (detail.retry != Retry::kSafe && detail.state != SqlState::kIoError) return error;
+  // librdkafka goes on by itself, and what is read again doubles nothing.
   client_.NoteTrouble(reason);
   return absl::OkStatus();
 }

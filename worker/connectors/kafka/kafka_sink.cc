@@ -1,6 +1,5 @@
 #include "worker/connectors/kafka/kafka_sink.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -118,16 +117,24 @@ std::optional<absl::string_view> KafkaSink::KeyOf(const Batch& batch, int64_t ro
   return BytesOf(batch, row, *key_column_, &key_);
 }
 
+absl::StatusOr<int64_t> KafkaSink::TimeOf(const Batch& batch, int64_t row) {
+  if (!timestamp_column_.has_value() || batch.column(*timestamp_column_)->IsNull(row)) return 0;
+  const arrow::Array& times = *batch.column(*timestamp_column_);
+  const int64_t millis = static_cast<const arrow::TimestampArray&>(times).Value(row) / 1000;
+  if (millis > 0) return millis;
+  const Field& column = columns_[static_cast<size_t>(*timestamp_column_)];
+  std::string text;
+  AppendValueText(times, row, column.type, &text);
+  return WithTopic(MakeError(
+      SqlState::kDatetimeOverflow,
+      absl::StrCat("column \"", column.name, "\": ", text, " cannot be the time of a message"),
+      "messages have times after 1970-01-01 00:00:00 UTC; NULL is the time of sending"));
+}
+
 absl::Status KafkaSink::SendRow(const Batch& batch, int64_t row,
                                 std::optional<absl::string_view> value) {
   const std::optional<absl::string_view> key = KeyOf(batch, row);
-  // 0: the time of sending.
-  int64_t timestamp_millis = 0;
-  if (timestamp_column_.has_value() && !batch.column(*timestamp_column_)->IsNull(row)) {
-    const auto& times =
-        static_cast<const arrow::TimestampArray&>(*batch.column(*timestamp_column_));
-    timestamp_millis = std::max<int64_t>(times.Value(row) / 1000, 0);
-  }
+  MR_ASSIGN_OR_RETURN(const int64_t timestamp_millis, TimeOf(batch, row));
   const auto bytes = [](const std::optional<absl::string_view>& text) {
     // An empty text is not the same as none.
     return text.has_value() ? const_cast<char*>(text->empty() ? "" : text->data()) : nullptr;

@@ -39,6 +39,9 @@ class KafkaSink final : public Sink, public KafkaDeliveryListener {
   absl::Status SendRow(const Batch& batch, int64_t row, std::optional<absl::string_view> value);
   // The message's key; absent for NULL.
   std::optional<absl::string_view> KeyOf(const Batch& batch, int64_t row);
+  // The message's time in milliseconds; 0, the time of sending, for NULL. 22008 for a time that a
+  // message cannot have.
+  absl::StatusOr<int64_t> TimeOf(const Batch& batch, int64_t row);
   // Of a raw value.
   std::optional<absl::string_view> BytesOf(const Batch& batch, int64_t row, int column,
                                            std::string* scratch) const;

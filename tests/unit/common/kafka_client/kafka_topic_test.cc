@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "tests/support/mock_kafka.h"
 #include "tests/support/status_matchers.h"
 
@@ -10,6 +12,7 @@ namespace millrace {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 constexpr int64_t kTimeoutMicros = 10'000'000;
 
@@ -18,12 +21,13 @@ class KafkaTopicTest : public ::testing::Test {
   KafkaTopicTest() { kafka_.CreateTopic("clicks", 2); }
 
   absl::StatusOr<std::unique_ptr<KafkaTopic>> Connect(const std::string& topic,
-                                                      const std::string& brokers) {
+                                                      const std::string& brokers,
+                                                      const AddressPolicy& policy = {}) {
     const Schema columns = {{"v", SqlType::Of(TypeId::kText)}};
     MR_ASSIGN_OR_RETURN(
         const KafkaOptions options,
         ParseKafkaOptions({{"brokers", brokers}, {"topic", topic}, {"format", "raw"}}, columns));
-    return KafkaTopic::Connect(options, AddressPolicy());
+    return KafkaTopic::Connect(options, policy);
   }
 
   MockKafka kafka_;
@@ -71,6 +75,38 @@ TEST_F(KafkaTopicTest, AMissingBrokerIsAnErrorWithItsCause) {
   const auto topic = Connect("clicks", "127.0.0.1:1");
   ASSERT_OK(topic);
   EXPECT_ERROR((*topic)->NumPartitions(300'000), SqlState::kConnectionFailure, "127.0.0.1:1");
+}
+
+// Two brokers, of which the first one says that the second one has the rows.
+class KafkaLeaderTest : public KafkaTopicTest {
+ protected:
+  KafkaLeaderTest() {
+    two_.CreateTopic("clicks", 1);
+    rd_kafka_mock_partition_set_leader(two_.cluster(), "clicks", 0, 2);
+  }
+
+  MockKafka two_{2};
+  const std::vector<std::string> addresses_ = absl::StrSplit(two_.address(), ',');
+};
+
+TEST_F(KafkaLeaderTest, ALeaderThatIsAwayIsAnErrorInTime) {
+  rd_kafka_mock_broker_set_down(two_.cluster(), 2);
+  const auto topic = Connect("clicks", addresses_[0]);
+  ASSERT_OK(topic);
+  EXPECT_EQ(*(*topic)->NumPartitions(kTimeoutMicros), 1);
+  const auto offsets = (*topic)->Offsets(1, 300'000);
+  EXPECT_ERROR(offsets, SqlState::kConnectionFailure, "cannot get the offsets of topic \"clicks\"");
+  EXPECT_THAT(std::string(offsets.status().message()), HasSubstr(addresses_[1]));
+}
+
+TEST_F(KafkaLeaderTest, ALeaderWhoseAddressIsNotAllowedIsAnError) {
+  const auto policy = AddressPolicy::Create({addresses_[0]});
+  ASSERT_OK(policy);
+  const auto topic = Connect("clicks", addresses_[0], *policy);
+  ASSERT_OK(topic);
+  EXPECT_EQ(*(*topic)->NumPartitions(kTimeoutMicros), 1);
+  EXPECT_ERROR((*topic)->Offsets(1, kTimeoutMicros), SqlState::kInsufficientPrivilege,
+               absl::StrCat("connecting to ", addresses_[1], " is not allowed"));
 }
 
 }  // namespace

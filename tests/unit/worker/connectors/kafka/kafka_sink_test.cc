@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "millrace/v1/control.pb.h"
 #include "millrace/v1/plan.pb.h"
@@ -21,6 +22,9 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+
+// Its number in Kafka's protocol.
+constexpr int16_t kProduceRequest = 0;
 
 const Schema kColumns = {{"id", SqlType::Of(TypeId::kInt64)}, {"k", SqlType::Of(TypeId::kText)}};
 
@@ -95,6 +99,20 @@ TEST_F(KafkaSinkTest, TheKeyColumnIsTheKeyAndNotInTheValue) {
   EXPECT_THAT(ReadBack(2), ElementsAre("1|NULL", "2|NULL"));
 }
 
+TEST_F(KafkaSinkTest, ATimeThatAMessageCannotHaveIsAnError) {
+  const Schema columns = {{"id", SqlType::Of(TypeId::kInt64)},
+                          {"at", SqlType::Of(TypeId::kTimestamp)}};
+  for (const char* micros : {"-86400000000", "0", "999"}) {
+    SCOPED_TRACE(micros);
+    const auto sink = Make({{"timestamp", "at"}}, columns);
+    ASSERT_OK(sink->Open());
+    EXPECT_ERROR(sink->Write(TextBatch(absl::StrCat("1 1000 | 2 null | 3 ", micros),
+                                       TextSchema("int8 id, timestamp at"))),
+                 SqlState::kDatetimeOverflow, "topic \"out\": column \"at\": 19");
+    ASSERT_TRUE(*WaitReady(*sink, SinkCall::kPrepare));
+  }
+}
+
 TEST_F(KafkaSinkTest, IsNotReadyToBePreparedWhileRowsAreUnderWay) {
   rd_kafka_mock_broker_set_down(kafka_.cluster(), 1);
   const auto sink = Make();
@@ -114,6 +132,20 @@ TEST_F(KafkaSinkTest, ARowThatCannotBeDeliveredIsAnError) {
   const auto ready = WaitReady(*sink, SinkCall::kPrepare);
   EXPECT_ERROR(ready, SqlState::kConnectionFailure, "topic \"out\": a row could not be delivered");
   EXPECT_EQ(GetErrorDetail(ready.status()).retry, Retry::kSafe);
+  EXPECT_OK(sink->Abort());
+  EXPECT_OK(sink->Close());
+}
+
+TEST_F(KafkaSinkTest, ARowThatABrokerRefusesIsNotTriedAgain) {
+  const auto sink = Make();
+  ASSERT_OK(sink->Open());
+  rd_kafka_mock_push_request_errors(kafka_.cluster(), kProduceRequest, 1,
+                                    RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP);
+  ASSERT_OK(sink->Write(TextBatch("1 a", TextSchema("int8 id, text k"))));
+  const auto ready = WaitReady(*sink, SinkCall::kPrepare);
+  EXPECT_ERROR(ready, SqlState::kInvalidParameterValue,
+               "topic \"out\": a row could not be delivered: Broker: Invalid timestamp");
+  EXPECT_EQ(GetErrorDetail(ready.status()).retry, Retry::kNever);
   EXPECT_OK(sink->Abort());
   EXPECT_OK(sink->Close());
 }
