@@ -104,6 +104,9 @@ class StatementExecutor::Run {
     moment_.bind.infer_file = [this](const std::string& path, const std::string& format) {
       return InferFileSource(parts_.path_policy, context_.working_directory, path, format);
     };
+    moment_.bind.resolve_path = [this](const std::string& path) {
+      return parts_.path_policy.CheckPath(context_.working_directory, path);
+    };
   }
 
   absl::StatusOr<BoundStatement> Bind() {
