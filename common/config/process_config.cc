@@ -26,8 +26,9 @@ void AddSettings(CoordinatorConfig* config, SettingList* settings) {
   settings->AddText("data-dir", &config->data_dir, "folder for metadata and stored tables");
   settings->AddText("checkpoint-dir", &config->checkpoint_dir,
                     "folder for checkpoints (checkpoints in the data folder)");
-  settings->AddTextList("allowed-path", &config->allowed_paths,
-                        "folder that statements may read and write; may be repeated");
+  settings->AddTextList(
+      "allowed-path", &config->allowed_paths,
+      "folder that statements may read and write; may be repeated (the working folder)");
   settings->AddTextList("allowed-broker", &config->allowed_brokers,
                         "host[:port] that statements may connect to; may be repeated (loopback)");
   settings->AddSwitch("insecure", &config->insecure, "permit other than loopback addresses");
@@ -105,7 +106,7 @@ absl::Status Complete(CoordinatorConfig* config) {
     config->checkpoint_dir = absl::StrCat(config->data_dir, "/checkpoints");
   }
   if (config->checkpoints_kept == 0) return ConfigError("checkpoints-kept must be at least 1");
-  if (config->allowed_paths.empty()) config->allowed_paths = {".", config->data_dir};
+  if (config->allowed_paths.empty()) config->allowed_paths = {"."};
   config->log.process = "coordinator";
   return absl::OkStatus();
 }

@@ -24,7 +24,8 @@ struct CoordinatorConfig {
   std::string data_dir;
   // Default: "checkpoints" in data_dir.
   std::string checkpoint_dir;
-  // Folders that statements may read and write. Default: the working directory and data_dir.
+  // Folders that statements may read and write, without data_dir and checkpoint_dir. Default: the
+  // working directory.
   std::vector<std::string> allowed_paths;
   // Hosts that statements may connect to: host, host:port, "loopback", "*". Default: loopback.
   std::vector<std::string> allowed_brokers;

@@ -1,5 +1,6 @@
 #include "common/storage/path_policy.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -10,10 +11,25 @@
 namespace millrace {
 namespace {
 
+absl::StatusOr<std::vector<std::string>> ResolveAll(FileSystem& file_system,
+                                                    const std::vector<std::string>& folders) {
+  std::vector<std::string> resolved;
+  for (const std::string& folder : folders) {
+    MR_ASSIGN_OR_RETURN(std::string path, file_system.Resolve(folder));
+    resolved.push_back(std::move(path));
+  }
+  return resolved;
+}
+
 bool LiesBelow(absl::string_view path, absl::string_view folder) {
   if (folder == "/") return absl::StartsWith(path, "/");
   return absl::StartsWith(path, folder) &&
          (path.size() == folder.size() || path[folder.size()] == '/');
+}
+
+bool LiesBelowAny(absl::string_view path, const std::vector<std::string>& folders) {
+  return std::any_of(folders.begin(), folders.end(),
+                     [&](const std::string& folder) { return LiesBelow(path, folder); });
 }
 
 // The part of a path before its first wildcard, cut back to whole folders.
@@ -26,13 +42,11 @@ absl::string_view FixedPart(absl::string_view path) {
 }  // namespace
 
 absl::StatusOr<PathPolicy> PathPolicy::Create(FileSystem& file_system,
-                                              const std::vector<std::string>& allowed_folders) {
-  std::vector<std::string> resolved;
-  for (const std::string& folder : allowed_folders) {
-    MR_ASSIGN_OR_RETURN(std::string path, file_system.Resolve(folder));
-    resolved.push_back(std::move(path));
-  }
-  return PathPolicy(file_system, std::move(resolved));
+                                              const std::vector<std::string>& allowed_folders,
+                                              const std::vector<std::string>& cluster_folders) {
+  MR_ASSIGN_OR_RETURN(std::vector<std::string> allowed, ResolveAll(file_system, allowed_folders));
+  MR_ASSIGN_OR_RETURN(std::vector<std::string> own, ResolveAll(file_system, cluster_folders));
+  return PathPolicy(file_system, std::move(allowed), std::move(own));
 }
 
 absl::StatusOr<std::string> PathPolicy::CheckPath(absl::string_view working_folder,
@@ -53,9 +67,13 @@ absl::StatusOr<std::string> PathPolicy::CheckPath(absl::string_view working_fold
 
 absl::Status PathPolicy::CheckFile(const std::string& absolute_path) const {
   MR_ASSIGN_OR_RETURN(const std::string resolved, file_system_->Resolve(absolute_path));
-  for (const std::string& folder : allowed_folders_) {
-    if (LiesBelow(resolved, folder)) return absl::OkStatus();
+  if (LiesBelowAny(resolved, cluster_folders_)) {
+    return MakeError(
+        SqlState::kInsufficientPrivilege,
+        absl::StrCat("the path \"", absolute_path, "\" lies in a folder of the cluster itself"),
+        "keep files that statements read and write outside of data-dir and checkpoint-dir");
   }
+  if (LiesBelowAny(resolved, allowed_folders_)) return absl::OkStatus();
   return MakeError(
       SqlState::kInsufficientPrivilege,
       absl::StrCat("the path \"", absolute_path, "\" lies outside of the allowed folders"),

@@ -17,14 +17,24 @@
 namespace millrace {
 namespace {
 
+// Objects of the catalog have ids. Files that a query names have none, but a path, which tells
+// their format too.
+using SizedObject = std::pair<uint64_t, std::string>;
+
+SizedObject SizedObjectOf(const v1::CatalogObject& object) {
+  const auto path = object.options().find("path");
+  return {object.id(), path == object.options().end() ? "" : path->second};
+}
+
 // Asks the source once for each object.
 StatisticsSource Remembering(StatisticsSource source) {
   if (!source) return source;
-  auto known = std::make_shared<std::map<uint64_t, TableStatistics>>();
+  auto known = std::make_shared<std::map<SizedObject, TableStatistics>>();
   return [source = std::move(source), known](const v1::CatalogObject& object) {
-    const auto found = known->find(object.id());
+    const SizedObject key = SizedObjectOf(object);
+    const auto found = known->find(key);
     if (found != known->end()) return found->second;
-    return known->emplace(object.id(), source(object)).first->second;
+    return known->emplace(key, source(object)).first->second;
   };
 }
 

@@ -133,7 +133,8 @@ absl::StatusOr<Opened> OpenFolders(const CoordinatorConfig& config) {
   if (checkpoint_dir.empty()) checkpoint_dir = JoinPath(data_dir, "checkpoints");
   MR_RETURN_IF_ERROR(file_system->CreateFolders(checkpoint_dir));
   MR_ASSIGN_OR_RETURN(checkpoint_dir, file_system->Resolve(checkpoint_dir));
-  MR_ASSIGN_OR_RETURN(PathPolicy policy, PathPolicy::Create(*file_system, config.allowed_paths));
+  MR_ASSIGN_OR_RETURN(PathPolicy policy, PathPolicy::Create(*file_system, config.allowed_paths,
+                                                            {data_dir, checkpoint_dir}));
   MR_ASSIGN_OR_RETURN(AddressPolicy addresses, AddressPolicy::Create(config.allowed_brokers));
   MR_ASSIGN_OR_RETURN(std::unique_ptr<RocksDbMetadataStore> store,
                       RocksDbMetadataStore::Open(JoinPath(data_dir, "metadata")));

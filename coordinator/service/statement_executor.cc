@@ -27,19 +27,19 @@
 namespace millrace {
 namespace {
 
-absl::StatusOr<PlanTarget> TargetOf(const BoundInsert& insert) {
+absl::StatusOr<PlanTarget> TargetOf(const PathPolicy& policy, const BoundInsert& insert) {
   if (insert.target->kind() == v1::OBJECT_KIND_TABLE) {
     TableSinkTarget table;
     table.object_id = insert.target->id();
     table.columns = insert.plan->output;
     return PlanTarget(std::move(table));
   }
-  MR_ASSIGN_OR_RETURN(FileSinkTarget file, FileTarget(*insert.target, insert.plan->output));
+  MR_ASSIGN_OR_RETURN(FileSinkTarget file, FileTarget(policy, *insert.target, insert.plan->output));
   return PlanTarget(std::move(file));
 }
 
 // The query of a statement that EXPLAIN can show.
-absl::StatusOr<PlanRequest> QueryOf(const BoundStatement& statement) {
+absl::StatusOr<PlanRequest> QueryOf(const PathPolicy& policy, const BoundStatement& statement) {
   PlanRequest query;
   if (const auto* select = std::get_if<BoundSelect>(&statement.statement)) {
     query.query = select->plan;
@@ -54,7 +54,7 @@ absl::StatusOr<PlanRequest> QueryOf(const BoundStatement& statement) {
   } else if (const auto* insert = std::get_if<BoundInsert>(&statement.statement)) {
     query.query = insert->plan;
     query.mode = ModeOf(*insert);
-    MR_ASSIGN_OR_RETURN(query.target, TargetOf(*insert));
+    MR_ASSIGN_OR_RETURN(query.target, TargetOf(policy, *insert));
   } else if (const auto* copy = std::get_if<BoundCopyTo>(&statement.statement)) {
     FileSinkTarget file;
     file.table_name = copy->path;
@@ -103,6 +103,9 @@ class StatementExecutor::Run {
     moment_.bind.statement_time_micros = moment_.wall_micros;
     moment_.bind.infer_file = [this](const std::string& path, const std::string& format) {
       return InferFileSource(parts_.path_policy, context_.working_directory, path, format);
+    };
+    moment_.bind.resolve_path = [this](const std::string& path) {
+      return parts_.path_policy.CheckPath(context_.working_directory, path);
     };
   }
 
@@ -193,7 +196,7 @@ class StatementExecutor::Run {
     return SubscribeStatement(parts_, context_, moment_, statement).Run();
   }
   absl::StatusOr<StatementResult> operator()(const BoundExplain& statement) {
-    MR_ASSIGN_OR_RETURN(PlanRequest query, QueryOf(*statement.statement));
+    MR_ASSIGN_OR_RETURN(PlanRequest query, QueryOf(parts_.path_policy, *statement.statement));
     const bool select = std::holds_alternative<BoundSelect>(statement.statement->statement);
     if (statement.analyze && !select) {
       return NotSupported("EXPLAIN ANALYZE of a statement that is no SELECT");

@@ -100,7 +100,8 @@ absl::StatusOr<StatementResult> StreamGroup::AddInsert(const BoundInsert& insert
     return NotSupported("inserting unbounded input into a stored table");
   }
   MR_RETURN_IF_ERROR(NeedJobId());
-  MR_ASSIGN_OR_RETURN(FileSinkTarget sink, FileTarget(target, insert.plan->output));
+  MR_ASSIGN_OR_RETURN(FileSinkTarget sink,
+                      FileTarget(parts_.path_policy, target, insert.plan->output));
   Member member;
   member.step = statement.step;
   member.text = statement.text;

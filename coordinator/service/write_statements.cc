@@ -34,7 +34,8 @@ StatementResult Stored(std::string tag, uint64_t rows, std::string stored_at) {
 
 }  // namespace
 
-absl::StatusOr<FileSinkTarget> FileTarget(const v1::CatalogObject& target, const Schema& output) {
+absl::StatusOr<FileSinkTarget> FileTarget(const PathPolicy& policy, const v1::CatalogObject& target,
+                                          const Schema& output) {
   if (target.kind() != v1::OBJECT_KIND_SOURCE || target.connector() == kSystemConnector ||
       target.connector() == "datagen") {
     return MakeError(SqlState::kWrongObjectType,
@@ -45,6 +46,9 @@ absl::StatusOr<FileSinkTarget> FileTarget(const v1::CatalogObject& target, const
   sink.table_name = target.name();
   sink.connector = target.connector();
   sink.options = ToOptionMap(target.options());
+  if (const auto path = sink.options.find("path"); path != sink.options.end()) {
+    MR_RETURN_IF_ERROR(policy.CheckFile(path->second));
+  }
   sink.columns = target.columns().empty() ? output : ColumnsOf(target);
   return sink;
 }
@@ -157,7 +161,7 @@ absl::StatusOr<StatementResult> WriteStatements::InsertIntoTable(const v1::Catal
 absl::StatusOr<StatementResult> WriteStatements::InsertIntoFiles(const v1::CatalogObject& target,
                                                                  const LogicalPtr& plan,
                                                                  std::string tag) {
-  MR_ASSIGN_OR_RETURN(FileSinkTarget sink, FileTarget(target, plan->output));
+  MR_ASSIGN_OR_RETURN(FileSinkTarget sink, FileTarget(parts_.path_policy, target, plan->output));
   const Schema columns = sink.columns;
   MR_ASSIGN_OR_RETURN(StatementResult stored, RunIntoFiles(plan, std::move(sink), std::move(tag)));
   MR_RETURN_IF_ERROR(KeepColumns(parts_.catalog, target, columns));

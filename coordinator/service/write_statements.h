@@ -40,8 +40,9 @@ class WriteStatements {
 };
 
 // The sink of an outside table for a query with these output columns. 42809 for tables that cannot
-// be written.
-absl::StatusOr<FileSinkTarget> FileTarget(const v1::CatalogObject& target, const Schema& output);
+// be written, 42501 if `policy` does not (or no longer) let statements write to its path.
+absl::StatusOr<FileSinkTarget> FileTarget(const PathPolicy& policy, const v1::CatalogObject& target,
+                                          const Schema& output);
 // What is given to a table without columns at its first INSERT.
 absl::Status KeepColumns(Catalog& catalog, const v1::CatalogObject& target, const Schema& output);
 

@@ -20,6 +20,8 @@ struct BindContext {
   std::function<absl::StatusOr<CatalogObjectPtr>(const std::string& path,
                                                  const std::string& format)>
       infer_file;
+  // COPY FROM 'path': the absolute path, if statements may read it. Absent: paths stay as written.
+  std::function<absl::StatusOr<std::string>(const std::string& path)> resolve_path;
   // now() and its like while constants are folded: microseconds since 1970 UTC.
   int64_t statement_time_micros = 0;
 };

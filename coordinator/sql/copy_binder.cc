@@ -128,6 +128,9 @@ absl::StatusOr<BoundCopyFrom> StatementBinder::BindCopyFrom(const PgQuery__CopyS
   MR_ASSIGN_OR_RETURN(bound.target, WritableTable(*copy.relation));
   const std::string path = copy.filename;
   const int32_t path_position = PathPosition(statement_);
+  absl::StatusOr<std::string> resolved = path;
+  if (session_.context.resolve_path) resolved = session_.context.resolve_path(path);
+  if (!resolved.ok()) return WithPosition(resolved.status(), path_position);
   MR_ASSIGN_OR_RETURN(BoundOptions options, ReadOptions(copy.options, copy.n_options));
   MR_RETURN_IF_ERROR(CompleteFormat(path, path_position, &options));
   if (options.values["format"] == "csv") MR_RETURN_IF_ERROR(CompleteCsvOptions(&options));
@@ -146,7 +149,7 @@ absl::StatusOr<BoundCopyFrom> StatementBinder::BindCopyFrom(const PgQuery__CopyS
   source->set_connector("file");
   for (const auto& [key, value] : options.values) (*source->mutable_options())[key] = value;
   (*source->mutable_options())["connector"] = "file";
-  (*source->mutable_options())["path"] = path;
+  (*source->mutable_options())["path"] = *std::move(resolved);
   std::vector<SqlType> types;
   for (const int column : columns) {
     *source->add_columns() = bound.target->columns(column);

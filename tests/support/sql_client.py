@@ -77,10 +77,14 @@ class SqlClient:
         )
         self._timeout_s = timeout_s
         self.settings: dict[str, str] = {}
+        # What relative paths begin at; empty: the coordinator's.
+        self.working_directory = ""
 
     def execute(self, sql: str, request_id: str = "") -> list[StatementResult]:
         """Runs the statements of a text. Raises StatementFailed."""
-        request = message_class("millrace.v1.ExecuteRequest")(sql=sql, settings=self.settings, request_id=request_id)
+        request = message_class("millrace.v1.ExecuteRequest")(
+            sql=sql, settings=self.settings, request_id=request_id, working_directory=self.working_directory
+        )
         results: list[StatementResult] = []
         schema_message = b""
         try:

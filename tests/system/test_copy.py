@@ -160,3 +160,11 @@ def test_copy_of_nothing(client, tables, tmp_path):
     assert client.execute(f"COPY target TO '{tmp_path}/none.csv' (FORMAT csv, HEADER)")[-1].rows == 0
     assert (tmp_path / "none.csv").read_text() == "i,t,n,b,d,ts\n"
     assert client.execute(f"COPY target FROM '{tmp_path}/none.csv' (FORMAT csv, HEADER)")[-1].rows == 0
+
+
+def test_relative_paths_begin_at_the_client_s_folder(client, tmp_path):
+    (tmp_path / "rows.csv").write_text("7\n")
+    client.working_directory = str(tmp_path)
+    client.execute("CREATE TABLE near (a integer); COPY near FROM 'rows.csv'; COPY near TO 'written.csv'")
+    assert (tmp_path / "written.csv").read_text() == "7\n"
+    client.execute("DROP TABLE near")

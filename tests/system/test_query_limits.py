@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -93,14 +94,21 @@ def test_a_large_value_goes_through_or_is_refused(client):
 
 
 def test_a_plan_that_is_too_large_is_refused_before_it_is_sent(client):
-    columns = ", ".join(f"k + {i} AS column_with_a_name_that_is_long_{i}" for i in range(1500))
-    levels = "few"
-    for level in range(300):
-        levels = f"(SELECT * FROM {levels}) level_{level}" if level else f"(SELECT {columns} FROM few) level_0"
-    with pytest.raises(StatementFailed) as failure:
-        client.execute(f"SELECT * FROM {levels} WHERE column_with_a_name_that_is_long_1 = 1 LIMIT 1")
-    assert failure.value.sqlstate in ("54000", "54001", "54011")
-    assert rows_of(client.execute("SELECT 1")) == [(1,)]
+    """Flat and within all limits of the text: only what is made of it is too large."""
+    columns = ", ".join(f"'{'x' * 640}' || k AS c{i}" for i in range(1500))
+    client.execute(f"CREATE VIEW wide AS SELECT {columns} FROM few")
+
+    def union_of(num_arms: int) -> str:
+        return " UNION ALL ".join(["SELECT * FROM wide"] * num_arms) + " LIMIT 1"
+
+    try:
+        assert len(rows_of(client.execute(union_of(2)))[0]) == 1500
+        with pytest.raises(StatementFailed) as failure:
+            client.execute(union_of(35))
+    finally:
+        client.execute("DROP VIEW wide")
+    assert failure.value.sqlstate == "54001" and failure.value.hint, failure.value
+    assert re.match(r"the plan has \d+ operators and \d+ bytes, at most 50000 and 33554432 are", failure.value.message)
 
 
 def execute(cluster, sql: str):

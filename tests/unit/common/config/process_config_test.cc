@@ -13,7 +13,7 @@ TEST(ProcessConfigTest, DefaultsAreOnLoopback) {
   ASSERT_OK(parsed);
   EXPECT_EQ(parsed->config.listen, "127.0.0.1:7461");
   EXPECT_EQ(parsed->config.checkpoint_dir, "/d/checkpoints");
-  EXPECT_EQ(parsed->config.allowed_paths, (std::vector<std::string>{".", "/d"}));
+  EXPECT_EQ(parsed->config.allowed_paths, (std::vector<std::string>{"."}));
   EXPECT_EQ(parsed->config.epoch_interval_micros, 500'000);
   const auto worker = LoadWorkerConfig({"--data-dir=/w"});
   ASSERT_OK(worker);

@@ -83,7 +83,7 @@ TEST_F(FileListingTest, PolicyKeepsPathsInAllowedFolders) {
   folder_.Write("in/a.csv", "x");
   folder_.Write("out/b.csv", "x");
   std::filesystem::create_symlink(folder_.Path("out"), folder_.Path("in/link"));
-  const auto policy = PathPolicy::Create(file_system_, {folder_.Path("in")});
+  const auto policy = PathPolicy::Create(file_system_, {folder_.Path("in")}, {});
   ASSERT_OK(policy);
   const std::string in = folder_.Path("in");
   EXPECT_EQ(*policy->CheckPath(in, "a.csv"), in + "/a.csv");
@@ -100,7 +100,33 @@ TEST_F(FileListingTest, PolicyKeepsPathsInAllowedFolders) {
   EXPECT_ERROR(policy->CheckPath(in, "s3://b/x"), SqlState::kFeatureNotSupported, "s3");
   // A link that a glob finds is caught file by file.
   EXPECT_ERROR(policy->CheckFile(in + "/link/b.csv"), SqlState::kInsufficientPrivilege, "link");
-  EXPECT_OK(PathPolicy::Create(file_system_, {"/"})->CheckPath(in, "/etc/passwd"));
+  EXPECT_OK(PathPolicy::Create(file_system_, {"/"}, {})->CheckPath(in, "/etc/passwd"));
+}
+
+TEST_F(FileListingTest, PolicyKeepsPathsOutOfTheClustersOwnFolders) {
+  folder_.Write("data/metadata/CURRENT", "x");
+  folder_.Write("data2/a.csv", "x");
+  folder_.Write("in/a.csv", "x");
+  std::filesystem::create_symlink(folder_.Path("data/metadata"), folder_.Path("in/link"));
+  std::filesystem::create_symlink(folder_.Path("data"), folder_.Path("other_name"));
+  // They win over the allowed ones, under whatever name both were given.
+  const auto policy = PathPolicy::Create(file_system_, {folder_.path(), folder_.Path("data")},
+                                         {folder_.Path("other_name"), folder_.Path("checkpoints")});
+  ASSERT_OK(policy);
+  const std::string in = folder_.Path("in");
+  for (const char* path :
+       {"../data", "../data/", "../data/metadata/CURRENT", "../data/new.csv", "../data/*/*",
+        "link/CURRENT", "link/*", "../other_name/x.csv", "../checkpoints/job-1/x.csv"}) {
+    SCOPED_TRACE(path);
+    EXPECT_ERROR(policy->CheckPath(in, path), SqlState::kInsufficientPrivilege,
+                 "a folder of the cluster itself");
+  }
+  EXPECT_OK(policy->CheckPath(in, "a.csv"));
+  EXPECT_OK(policy->CheckPath(in, "../data2/a.csv"));
+  // What a glob of the folders above finds is caught file by file.
+  EXPECT_OK(policy->CheckPath(in, "../**"));
+  EXPECT_ERROR(policy->CheckFile(folder_.Path("data/metadata/CURRENT")),
+               SqlState::kInsufficientPrivilege, "a folder of the cluster itself");
 }
 
 }  // namespace

@@ -1,6 +1,11 @@
 #include "coordinator/planner/planner.h"
 
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
 #include "coordinator/planner/explain.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "millrace/v1/plan.pb.h"
 #include "tests/support/planner/logical_fixture.h"
@@ -313,6 +318,30 @@ TEST(PlannerTest, SizesAreAskedForOnceAndOnlyForJoins) {
   EXPECT_EQ(asked, 0);
   EXPECT_TRUE(PlanQuery(JoinOn(JoinType::kInner, s, Files("t"), "sa", "ta"), options).ok());
   EXPECT_EQ(asked, 2);
+}
+
+// A file that is in no catalog: named in the query.
+LogicalPtr NamedFile(const std::string& name) {
+  std::shared_ptr<v1::CatalogObject> object =
+      SourceOf(name, {{name + "a", Int()}, {name + "b", Int()}});
+  object->clear_id();
+  (*object->mutable_options())["path"] = absl::StrCat("/in/", name, ".parquet");
+  return Scan(std::move(object));
+}
+
+TEST(PlannerTest, FilesThatAreNamedInTheQueryHaveSizesOfTheirOwn) {
+  PlanOptions options;
+  options.parallelism = 2;
+  std::vector<std::string> asked;
+  options.statistics = [&](const v1::CatalogObject& object) {
+    asked.push_back(object.name());
+    return TableStatistics{object.name() == "s" ? 10'000 : 100, {}};
+  };
+  const LogicalPtr join = JoinOn(JoinType::kInner, NamedFile("s"), NamedFile("t"), "sa", "ta");
+  EXPECT_THAT(ExplainedBatch(join, options),
+              testing::AllOf(testing::HasSubstr("Scan [s (file); columns: sa, sb] ~10000 rows\n"),
+                             testing::HasSubstr("Scan [t (file); columns: ta, tb] ~100 rows\n")));
+  EXPECT_THAT(asked, testing::UnorderedElementsAre("s", "t"));
 }
 
 }  // namespace

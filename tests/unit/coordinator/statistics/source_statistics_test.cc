@@ -37,7 +37,7 @@ class SourceStatisticsTest : public ::testing::Test {
 
   SourceStatistics Statistics(const std::string& allowed) {
     FileSystem& file_system = **FileSystemOf(allowed);
-    return SourceStatistics(PathPolicy::Create(file_system, {allowed}).value(), folder_.path());
+    return SourceStatistics(PathPolicy::Create(file_system, {allowed}, {}).value(), folder_.path());
   }
 
   const TempFolder folder_;
