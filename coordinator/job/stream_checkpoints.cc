@@ -9,7 +9,8 @@
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
-#include "coordinator/job/stale_files.h"
+#include "common/storage/file_system.h"
+#include "coordinator/job/sink_commit.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
 
@@ -140,7 +141,9 @@ absl::Status StreamJobs::CommitSinks(const v1::CheckpointManifest& manifest) con
   if (!record.has_value() || record->committed_epoch() >= manifest.epoch()) {
     return absl::OkStatus();
   }
-  MR_RETURN_IF_ERROR(CommitPending(manifest));
+  const SinkCommit commit = SinkCommitOf(manifest, parts_.registry.file_cluster());
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(commit.files[0].final_path()));
+  MR_RETURN_IF_ERROR(CommitSinkFiles(*file_system, commit));
   MR_FAILPOINT("checkpoint.before_mark_committed");
   return parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& changed) {
     changed.set_committed_epoch(std::max(changed.committed_epoch(), manifest.epoch()));

@@ -9,6 +9,7 @@
 #include "common/logging/log.h"
 #include "common/storage/file_system.h"
 #include "common/storage/staged_commit.h"
+#include "coordinator/job/sink_commit.h"
 #include "coordinator/job/stale_files.h"
 #include "millrace/v1/file_commit.pb.h"
 
@@ -31,20 +32,15 @@ absl::StatusOr<v1::FileCommitRecord> Parse(const std::string& key, const std::st
   return record;
 }
 
-absl::Status RenameFiles(const std::vector<v1::StagedFile>& files) {
-  if (files.empty()) return absl::OkStatus();
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(files[0].final_path()));
-  return CommitStagedFiles(*file_system, files);
-}
-
-// Of several files, which are all new, none keeps its name.
-void TakeBack(const std::vector<v1::StagedFile>& files) {
-  if (files.size() < 2) return;
-  const auto file_system = FileSystemOf(files[0].final_path());
-  if (!file_system.ok()) return;
-  for (const v1::StagedFile& file : files) {
-    (*file_system)->Remove(file.final_path()).IgnoreError();
-  }
+// `act`: CommitSinkFiles or WithdrawSinkFiles.
+template <typename Act>
+absl::Status ForFilesOf(const v1::FileCommitRecord& record, const std::string& cluster,
+                        const Act& act) {
+  if (record.files().empty()) return absl::OkStatus();
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(record.files(0).final_path()));
+  const SinkCommit commit{
+      {cluster, record.job_id()}, 0, {record.files().begin(), record.files().end()}};
+  return act(*file_system, commit);
 }
 
 }  // namespace
@@ -62,7 +58,7 @@ absl::Status FileCommits::Recover() {
 
 absl::Status FileCommits::Finish(const v1::FileCommitRecord& record) const {
   if (record.committing()) {
-    MR_RETURN_IF_ERROR(RenameFiles({record.files().begin(), record.files().end()}));
+    MR_RETURN_IF_ERROR(ForFilesOf(record, cluster_, CommitSinkFiles));
   }
   return RemoveStaged(record);
 }
@@ -98,11 +94,11 @@ absl::Status FileCommits::Commit(uint64_t job_id, const std::vector<v1::StagedFi
   MR_FAILPOINT("file_commit.before_decision");
   MR_RETURN_IF_ERROR(store_.Transact({{key, stored->revision}}, decision).status());
   MR_FAILPOINT("file_commit.after_decision");
-  const absl::Status renamed = RenameFiles(files);
+  const absl::Status renamed = ForFilesOf(record, cluster_, CommitSinkFiles);
   MR_FAILPOINT("file_commit.after_rename");
   std::vector<MetadataWrite> end = {{key, std::nullopt}};
   if (!renamed.ok()) {
-    TakeBack(files);
+    ForFilesOf(record, cluster_, WithdrawSinkFiles).IgnoreError();
     for (const MetadataWrite& write : also) end.push_back({write.key, std::nullopt});
   }
   // What cannot be recorded now is found to be done at the next start.

@@ -17,12 +17,14 @@
 namespace millrace {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using ::testing::UnorderedElementsAre;
 
 constexpr uint64_t kJob = 7;
+// Names that only this job gives.
+constexpr char kA[] = "part-c0-7-5-0-0-0.csv";
+constexpr char kB[] = "part-c0-7-5-1-0-0.csv";
 
 class FileCommitsTest : public ::testing::Test {
  protected:
@@ -62,30 +64,30 @@ class FileCommitsTest : public ::testing::Test {
 TEST_F(FileCommitsTest, FilesGetTheirNamesAndTheRecordOfTheRequestIsThere) {
   FileCommits commits(store_, "c0");
   ASSERT_OK(commits.Begin(kJob, plan_));
-  ASSERT_OK(commits.Commit(kJob, {Stage("a.csv"), Stage("b.csv")}, {{"request/1", "done"}}));
-  EXPECT_THAT(folder_.Names(), UnorderedElementsAre("a.csv", "b.csv"));
+  ASSERT_OK(commits.Commit(kJob, {Stage(kA), Stage(kB)}, {{"request/1", "done"}}));
+  EXPECT_THAT(folder_.Names(), ElementsAre("_manifest", kA, kB));
   EXPECT_TRUE(store_.Get("request/1")->has_value());
   EXPECT_EQ(NumRecords(), 0U);
 }
 
 TEST_F(FileCommitsTest, WhatWasDecidedIsFinishedByTheNextProcess) {
-  const std::vector<v1::StagedFile> files = {Stage("a.csv"), Stage("b.csv")};
+  const std::vector<v1::StagedFile> files = {Stage(kA), Stage(kB)};
   Decide(files);
   // One of the two had its name already.
-  folder_.Write("a.csv", "a.csv");
+  folder_.Write(kA, kA);
   std::remove(files[0].staged_path().c_str());
   Stage("late.csv", 3);
   for (int start = 0; start < 2; ++start) {
     ASSERT_OK(FileCommits(store_, "c0").Recover());
-    EXPECT_THAT(folder_.Names(), UnorderedElementsAre("a.csv", "b.csv"));
+    EXPECT_THAT(folder_.Names(), ElementsAre("_manifest", kA, kB));
     EXPECT_EQ(NumRecords(), 0U);
   }
 }
 
 TEST_F(FileCommitsTest, WhatWasOnlyStagedIsRemovedByTheNextProcess) {
   ASSERT_OK(FileCommits(store_, "c0").Begin(kJob, plan_));
-  Stage("a.csv", 1);
-  Stage("a.csv", 2);
+  Stage(kA, 1);
+  Stage(kA, 2);
   folder_.Write("_staging-c1-7-1-other.csv", "of another cluster");
   ASSERT_OK(FileCommits(store_, "c0").Recover());
   EXPECT_THAT(folder_.Names(), ElementsAre("_staging-c1-7-1-other.csv"));
@@ -95,11 +97,11 @@ TEST_F(FileCommitsTest, WhatWasOnlyStagedIsRemovedByTheNextProcess) {
 TEST_F(FileCommitsTest, CommitThatFailsLeavesNoFileAndNoRecord) {
   FileCommits commits(store_, "c0");
   ASSERT_OK(commits.Begin(kJob, plan_));
-  std::vector<v1::StagedFile> files = {Stage("a.csv"), Stage("b.csv")};
+  std::vector<v1::StagedFile> files = {Stage(kA), Stage(kB)};
   std::remove(files[1].staged_path().c_str());
   EXPECT_ERROR(commits.Commit(kJob, files, {{"request/1", "done"}}), SqlState::kDataCorrupted,
                "is gone");
-  EXPECT_THAT(folder_.Names(), IsEmpty());
+  EXPECT_THAT(folder_.Names(), Each("_manifest"));
   EXPECT_FALSE(store_.Get("request/1")->has_value());
   EXPECT_EQ(NumRecords(), 0U);
 }
@@ -107,7 +109,7 @@ TEST_F(FileCommitsTest, CommitThatFailsLeavesNoFileAndNoRecord) {
 TEST_F(FileCommitsTest, AbandonedJobLosesWhatItHasStaged) {
   FileCommits commits(store_, "c0");
   ASSERT_OK(commits.Begin(kJob, plan_));
-  Stage("a.csv");
+  Stage(kA);
   folder_.Write("kept.csv", "x");
   commits.Abandon(kJob);
   EXPECT_THAT(folder_.Names(), ElementsAre("kept.csv"));
