@@ -73,12 +73,17 @@ absl::StatusOr<bool> IsThere(FileSystem& file_system, const std::string& path) {
   return info.status();
 }
 
-// True if the file holds what was recorded of it.
+// True if the file is there and holds what was recorded of it.
 absl::StatusOr<bool> IsUnchanged(FileSystem& file_system, const v1::StagedFile& file) {
-  MR_ASSIGN_OR_RETURN(const FileInfo info, file_system.Stat(file.final_path()));
-  if (info.size_bytes != file.size_bytes()) return false;
-  MR_ASSIGN_OR_RETURN(const uint64_t checksum, ChecksumOfFile(file_system, file.final_path()));
-  return checksum == file.checksum_xxh3();
+  const auto compare = [&]() -> absl::StatusOr<bool> {
+    MR_ASSIGN_OR_RETURN(const FileInfo info, file_system.Stat(file.final_path()));
+    if (info.size_bytes != file.size_bytes()) return false;
+    MR_ASSIGN_OR_RETURN(const uint64_t checksum, ChecksumOfFile(file_system, file.final_path()));
+    return checksum == file.checksum_xxh3();
+  };
+  absl::StatusOr<bool> same = compare();
+  if (!same.ok() && GetErrorDetail(same.status()).state == SqlState::kUndefinedFile) return false;
+  return same;
 }
 
 // An earlier try has got to the end of this folder.
@@ -91,10 +96,69 @@ absl::StatusOr<bool> IsComplete(FileSystem& file_system, const SinkCommit& commi
   return text == ManifestText(commit, part);
 }
 
+// Nothing is decided by what is not there.
+absl::Status FolderNotThere(const std::string& folder) {
+  ErrorDetail detail;
+  detail.state = SqlState::kIoError;
+  detail.retry = Retry::kSafe;
+  detail.hint =
+      absl::StrCat("is its file system mounted? If the folder is the right one, and its ",
+                   "files were taken away, make a folder \"", kManifestFolder, "\" in it");
+  return MakeError(detail, absl::StrCat("the sink's folder \"", folder,
+                                        "\" is not there, or not the one that was written to"));
+}
+
+// Checks that the part's folder is the one that was written to: one of the files is there, or what
+// earlier commits have left. From then on that is so, whatever becomes of the files.
+absl::Status CheckFolder(FileSystem& file_system, const FolderPart& part) {
+  const std::string manifests = JoinPath(part.folder, kManifestFolder);
+  for (const v1::StagedFile& file : part.files) {
+    for (const std::string& path : {file.staged_path(), file.final_path()}) {
+      MR_ASSIGN_OR_RETURN(const bool there, IsThere(file_system, path));
+      if (!there) continue;
+      return part.has_manifest ? file_system.CreateFolders(manifests) : absl::OkStatus();
+    }
+  }
+  MR_ASSIGN_OR_RETURN(const bool there, IsThere(file_system, manifests));
+  return there ? absl::OkStatus() : FolderNotThere(part.folder);
+}
+
+// The files that an earlier round has not renamed. The others belong to whoever reads them.
+absl::StatusOr<std::vector<v1::StagedFile>> NotRenamed(FileSystem& file_system,
+                                                       const SinkCommit& commit,
+                                                       const FolderPart& part) {
+  std::vector<v1::StagedFile> files;
+  for (const v1::StagedFile& file : part.files) {
+    MR_ASSIGN_OR_RETURN(const bool staged, IsThere(file_system, file.staged_path()));
+    if (staged) {
+      files.push_back(file);
+      continue;
+    }
+    MR_ASSIGN_OR_RETURN(const bool unchanged, IsUnchanged(file_system, file));
+    if (unchanged) continue;
+    Log(LogLevel::kWarning, "job",
+        "a file was taken away or changed before its commit was recorded",
+        {{"job", commit.owner.job_id}, {"epoch", commit.epoch}, {"path", file.final_path()}});
+  }
+  return files;
+}
+
+absl::Status RenameFiles(FileSystem& file_system, const SinkCommit& commit, const FolderPart& part,
+                         CommitRound round) {
+  MR_RETURN_IF_ERROR(CheckFolder(file_system, part));
+  std::vector<v1::StagedFile> files = part.files;
+  if (round == CommitRound::kRepeated) {
+    MR_ASSIGN_OR_RETURN(files, NotRenamed(file_system, commit, part));
+  }
+  MR_RETURN_IF_ERROR(CommitStagedFiles(file_system, files));
+  // Of what was renamed before, the crash may have come between rename and fsync.
+  if (files.size() == part.files.size()) return absl::OkStatus();
+  return file_system.SyncFolder(part.folder);
+}
+
 absl::Status RemoveManifest(FileSystem& file_system, const FolderPart& part) {
+  if (!part.has_manifest) return absl::OkStatus();
   const std::string folder = FolderOf(part.manifest_path);
-  MR_ASSIGN_OR_RETURN(const bool there, IsThere(file_system, folder));
-  if (!there) return absl::OkStatus();
   MR_RETURN_IF_ERROR(file_system.Remove(part.manifest_path));
   // What a crash has left of its writing.
   const std::string name = FileNameOf(part.manifest_path);
@@ -117,7 +181,7 @@ absl::Status RemoveCommitted(FileSystem& file_system, const SinkCommit& commit,
     }
     MR_RETURN_IF_ERROR(file_system.Remove(file.final_path()));
   }
-  return file_system.SyncFolder(part.folder);
+  return part.has_manifest ? file_system.SyncFolder(part.folder) : absl::OkStatus();
 }
 
 }  // namespace
@@ -128,12 +192,12 @@ SinkCommit SinkCommitOf(const v1::CheckpointManifest& manifest, std::string clus
           {manifest.pending_files().begin(), manifest.pending_files().end()}};
 }
 
-absl::Status CommitSinkFiles(FileSystem& file_system, const SinkCommit& commit) {
+absl::Status CommitSinkFiles(FileSystem& file_system, const SinkCommit& commit, CommitRound round) {
   std::vector<FolderPart> parts;
   for (FolderPart& part : PartsOf(commit)) {
     MR_ASSIGN_OR_RETURN(const bool complete, IsComplete(file_system, commit, part));
     if (!complete) {
-      MR_RETURN_IF_ERROR(CommitStagedFiles(file_system, part.files));
+      MR_RETURN_IF_ERROR(RenameFiles(file_system, commit, part, round));
       parts.push_back(std::move(part));
       continue;
     }
@@ -143,7 +207,6 @@ absl::Status CommitSinkFiles(FileSystem& file_system, const SinkCommit& commit) 
   MR_FAILPOINT("sink_commit.before_manifest");
   for (const FolderPart& part : parts) {
     if (!part.has_manifest) continue;
-    MR_RETURN_IF_ERROR(file_system.CreateFolders(FolderOf(part.manifest_path)));
     MR_RETURN_IF_ERROR(
         WriteFileAtomically(file_system, part.manifest_path, ManifestText(commit, part)));
   }
@@ -153,6 +216,9 @@ absl::Status CommitSinkFiles(FileSystem& file_system, const SinkCommit& commit) 
 
 absl::Status WithdrawSinkFiles(FileSystem& file_system, const SinkCommit& commit) {
   const std::vector<FolderPart> parts = PartsOf(commit);
+  for (const FolderPart& part : parts) {
+    if (part.has_manifest) MR_RETURN_IF_ERROR(CheckFolder(file_system, part));
+  }
   for (const FolderPart& part : parts) MR_RETURN_IF_ERROR(RemoveManifest(file_system, part));
   MR_FAILPOINT("sink_commit.after_manifest_removal");
   for (const FolderPart& part : parts) {

@@ -24,16 +24,31 @@ struct SinkCommit {
   std::vector<v1::StagedFile> files;
 };
 
+//
+// "_manifest" is also what shows that a folder is the one that was written to. It is there before
+// the first file gets its name; in a mount point without its file system it is not.
+
+// How a commit treats a file that has neither its staged nor its final name. Staged files are
+// durable before anything is decided, and only a commit removes their names.
+enum class CommitRound : uint8_t {
+  // No file can have had its final name: somebody has removed it. XX001.
+  kFirst,
+  // An earlier round may have been cut short: the file has had its name, and whoever reads the
+  // folder has taken it away since. It counts as committed, with a warning in the log.
+  kRepeated,
+};
+
 // The commit that the checkpoint has promised.
 SinkCommit SinkCommitOf(const v1::CheckpointManifest& manifest, std::string cluster);
 
 // Gives the files their final names, then writes the manifests; all of it is durable when it
-// returns OK. Idempotent.
-absl::Status CommitSinkFiles(FileSystem& file_system, const SinkCommit& commit);
+// returns OK. Idempotent. 58030 (retry safe) while a folder is not there, and nothing shows that
+// its files have had their names.
+absl::Status CommitSinkFiles(FileSystem& file_system, const SinkCommit& commit, CommitRound round);
 
 // Takes back what was committed, or was about to be. A file that is not what was committed, because
 // somebody has changed it, stays; so does a single file, which may have replaced another one.
-// Idempotent.
+// Idempotent. 58030 (retry safe) while a folder is not there: its files would come back with it.
 absl::Status WithdrawSinkFiles(FileSystem& file_system, const SinkCommit& commit);
 
 }  // namespace millrace

@@ -32,15 +32,23 @@ absl::StatusOr<v1::FileCommitRecord> Parse(const std::string& key, const std::st
   return record;
 }
 
-// `act`: CommitSinkFiles or WithdrawSinkFiles.
-template <typename Act>
-absl::Status ForFilesOf(const v1::FileCommitRecord& record, const std::string& cluster,
-                        const Act& act) {
-  if (record.files().empty()) return absl::OkStatus();
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(record.files(0).final_path()));
-  const SinkCommit commit{
-      {cluster, record.job_id()}, 0, {record.files().begin(), record.files().end()}};
-  return act(*file_system, commit);
+absl::StatusOr<FileSystem*> FileSystemFor(const v1::FileCommitRecord& record) {
+  return FileSystemOf(record.files().empty() ? "" : record.files(0).final_path());
+}
+
+SinkCommit CommitOf(const v1::FileCommitRecord& record, const std::string& cluster) {
+  return {{cluster, record.job_id()}, 0, {record.files().begin(), record.files().end()}};
+}
+
+absl::Status NameFiles(const v1::FileCommitRecord& record, const std::string& cluster,
+                       CommitRound round) {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemFor(record));
+  return CommitSinkFiles(*file_system, CommitOf(record, cluster), round);
+}
+
+absl::Status TakeBack(const v1::FileCommitRecord& record, const std::string& cluster) {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemFor(record));
+  return WithdrawSinkFiles(*file_system, CommitOf(record, cluster));
 }
 
 }  // namespace
@@ -58,7 +66,7 @@ absl::Status FileCommits::Recover() {
 
 absl::Status FileCommits::Finish(const v1::FileCommitRecord& record) const {
   if (record.committing()) {
-    MR_RETURN_IF_ERROR(ForFilesOf(record, cluster_, CommitSinkFiles));
+    MR_RETURN_IF_ERROR(NameFiles(record, cluster_, CommitRound::kRepeated));
   }
   return RemoveStaged(record);
 }
@@ -94,11 +102,11 @@ absl::Status FileCommits::Commit(uint64_t job_id, const std::vector<v1::StagedFi
   MR_FAILPOINT("file_commit.before_decision");
   MR_RETURN_IF_ERROR(store_.Transact({{key, stored->revision}}, decision).status());
   MR_FAILPOINT("file_commit.after_decision");
-  const absl::Status renamed = ForFilesOf(record, cluster_, CommitSinkFiles);
+  const absl::Status renamed = NameFiles(record, cluster_, CommitRound::kFirst);
   MR_FAILPOINT("file_commit.after_rename");
   std::vector<MetadataWrite> end = {{key, std::nullopt}};
   if (!renamed.ok()) {
-    ForFilesOf(record, cluster_, WithdrawSinkFiles).IgnoreError();
+    TakeBack(record, cluster_).IgnoreError();
     for (const MetadataWrite& write : also) end.push_back({write.key, std::nullopt});
   }
   // What cannot be recorded now is found to be done at the next start.

@@ -52,6 +52,8 @@ TEST_F(StreamJobsTest, FailedCommitOfFilesGoesOnFromTheNewCheckpoint) {
   Pump();
   StageAFile();
   std::filesystem::remove(folder_ / "_staged");
+  // The folder is the right one: earlier commits have left this.
+  std::filesystem::create_directory(folder_ / kManifestFolder);
   for (int i = 0; i < 25; ++i) Step();
   // The error ends the attempt once the workers have answered.
   while (jobs_->View(kJob)->phase != StreamPhase::kFailed) {
