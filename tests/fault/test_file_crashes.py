@@ -188,6 +188,42 @@ def restart(cluster) -> None:
     cluster.start_worker()
 
 
+@pytest.mark.parametrize("mount_point", ["missing", "empty"])
+def test_a_decided_statement_waits_for_its_folder(cluster, connect, folders, mount_point):
+    source, target, num_rows = folders
+    coordinator = cluster.start_coordinator(failpoints="file_commit.after_decision=abort")
+    cluster.start_worker()
+    client = connect(cluster)
+    define(client, source, target)
+    insert = "INSERT INTO copies SELECT id, k FROM events"
+    with pytest.raises(StatementFailed):
+        client.execute(insert, request_id="load")
+    assert coordinator.wait_for_death() != 0
+    with away(target, mount_point):
+        # Twice: the note outlives every start.
+        restart(cluster)
+        restart(cluster)
+    wait_until(lambda: listed_files(target), lambda: list(target.iterdir()))
+    assert all_ids(target) == list(range(num_rows))
+    # What the client hears is what is there.
+    assert connect(cluster).execute(insert, request_id="load")[-1].rows == num_rows
+    assert all_ids(target) == list(range(num_rows))
+
+
+def test_a_commit_that_fails_behind_its_rename_is_taken_back(cluster, connect, folders):
+    source, target, num_rows = folders
+    cluster.start_coordinator(failpoints="storage.before_commit_sync=1*error")
+    cluster.start_worker()
+    client = connect(cluster)
+    define(client, source, target)
+    insert = "INSERT INTO copies SELECT id, k FROM events"
+    with pytest.raises(StatementFailed):
+        client.execute(insert, request_id="load")
+    assert visible_files(target) == listed_files(target) == []
+    client.execute(insert, request_id="load")
+    assert all_ids(target) == list(range(num_rows))
+
+
 STREAM_OF_IDS = "INSERT INTO copies SELECT id, k FROM events EMIT ON WINDOW CLOSE"
 
 
