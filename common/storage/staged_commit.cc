@@ -43,6 +43,10 @@ std::string NamePrefixOf(const FileOwner& owner) {
   return absl::StrCat(owner.cluster, owner.cluster.empty() ? "" : "-", owner.job_id, "-");
 }
 
+std::string CommittedNamePrefix(const FileOwner& owner) {
+  return absl::StrCat("part-", NamePrefixOf(owner));
+}
+
 std::string SegmentNamePrefix(uint64_t job_id) { return absl::StrCat("part-", job_id, "-"); }
 
 std::string StagedPath(const std::string& final_path, const FileOwner& owner, uint32_t attempt) {

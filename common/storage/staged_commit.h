@@ -20,6 +20,9 @@ class StagedFile;
 // and holds cluster, job and attempt.
 inline constexpr char kStagedPrefix[] = "_staging-";
 
+// Where, beside a sink's files, the manifests of its commits lie; readers leave this name out, too.
+inline constexpr char kManifestFolder[] = "_manifest";
+
 // Whose files they are. Several clusters may write into one folder.
 struct FileOwner {
   // The beginning of the cluster's id; may be empty.
@@ -29,6 +32,9 @@ struct FileOwner {
 
 // "c0ffee00-7-", or "7-" without a cluster: what names of the job's files have in common.
 std::string NamePrefixOf(const FileOwner& owner);
+
+// "part-c0ffee00-7-": how the names begin under which the job's sinks commit files in a folder.
+std::string CommittedNamePrefix(const FileOwner& owner);
 
 // Segments of stored tables, which no other cluster writes, have their final names at once:
 // "part-<job>-<attempt>-…".

@@ -10,7 +10,6 @@
 namespace millrace {
 
 namespace v1 {
-class CheckpointManifest;
 class PhysicalPlan;
 }  // namespace v1
 
@@ -22,13 +21,5 @@ std::vector<std::string> StagingFolders(const v1::PhysicalPlan& plan);
 // could not do it. What a checkpoint has promised to commit must be committed before. Idempotent.
 absl::Status RemoveStaleFiles(const v1::PhysicalPlan& plan, const FileOwner& owner,
                               uint32_t attempt);
-
-// Removes what the checkpoint has committed, or was about to: the job goes back to an older one and
-// writes those rows again. A file that is not what was committed, because somebody has changed it,
-// stays. Idempotent.
-absl::Status WithdrawCommitted(const v1::CheckpointManifest& manifest);
-
-// Gives the files that the checkpoint has promised their final names. Idempotent.
-absl::Status CommitPending(const v1::CheckpointManifest& manifest);
 
 }  // namespace millrace

@@ -9,6 +9,7 @@
 #include "common/net/rpc_status.h"
 #include "coordinator/job/job_store.h"
 #include "coordinator/job/restart_policy.h"
+#include "coordinator/job/sink_commit.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
 #include "coordinator/scheduler/followed_files.h"
@@ -144,7 +145,7 @@ absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
                         parts_.checkpoints.ReadManifest(stream.manifest));
     MR_RETURN_IF_ERROR(CheckPlan(stream, manifest));
     MR_RETURN_IF_ERROR(WithdrawNewer(stream));
-    MR_RETURN_IF_ERROR(CommitSinks(manifest));
+    MR_RETURN_IF_ERROR(CommitSinks(manifest, CommitRound::kRepeated));
     *restored = RestoredEpoch(manifest);
     for (ScanSplits& scan : attempt.scans) {
       scan = ResumeSplits(std::move(scan), PositionsOf(*restored, scan.scan_id));

@@ -11,7 +11,8 @@
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
-#include "coordinator/job/stale_files.h"
+#include "common/storage/file_system.h"
+#include "coordinator/job/sink_commit.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
 
@@ -156,7 +157,7 @@ absl::Status StreamJobs::MakeDurable(const v1::CheckpointManifest& manifest, v1:
   if (over) return CancelledByUser();
   *name = written;
   MR_FAILPOINT("checkpoint.before_sink_commit");
-  MR_RETURN_IF_ERROR(CommitSinks(manifest));
+  MR_RETURN_IF_ERROR(CommitSinks(manifest, CommitRound::kFirst));
   MR_FAILPOINT("checkpoint.after_sink_commit");
   if (state == v1::JOB_STATE_RUNNING) return absl::OkStatus();
   return parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& record) {
@@ -167,13 +168,16 @@ absl::Status StreamJobs::MakeDurable(const v1::CheckpointManifest& manifest, v1:
 }
 
 // From then on the files belong to whoever reads them: they are not asked for again.
-absl::Status StreamJobs::CommitSinks(const v1::CheckpointManifest& manifest) const {
+absl::Status StreamJobs::CommitSinks(const v1::CheckpointManifest& manifest,
+                                     CommitRound round) const {
   if (manifest.pending_files().empty()) return absl::OkStatus();
   const std::optional<v1::JobRecord> record = parts_.store.Get(manifest.job_id());
   if (!record.has_value() || record->committed_epoch() >= manifest.epoch()) {
     return absl::OkStatus();
   }
-  MR_RETURN_IF_ERROR(CommitPending(manifest));
+  const SinkCommit commit = SinkCommitOf(manifest, parts_.registry.file_cluster());
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(commit.files[0].final_path()));
+  MR_RETURN_IF_ERROR(CommitSinkFiles(*file_system, commit, round));
   MR_FAILPOINT("checkpoint.before_mark_committed");
   return parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& changed) {
     changed.set_committed_epoch(std::max(changed.committed_epoch(), manifest.epoch()));

@@ -37,6 +37,8 @@
 
 namespace millrace {
 
+enum class CommitRound : uint8_t;
+
 // The streaming jobs: starts epochs, publishes them, makes checkpoints, starts attempts again after
 // a loss, binds readers to a cut. What is durable of a job: its record, its file (plan, splits),
 // its last manifest. Thread-safe.
@@ -229,7 +231,7 @@ class StreamJobs {
   void FinishServing(uint64_t job_id, uint32_t attempt);
   absl::Status MakeDurable(const v1::CheckpointManifest& manifest, v1::JobState state,
                            std::string* name);
-  absl::Status CommitSinks(const v1::CheckpointManifest& manifest) const;
+  absl::Status CommitSinks(const v1::CheckpointManifest& manifest, CommitRound round) const;
 
   // stream_leftovers.cc
   absl::Status RemoveUnusedCheckpoints(uint64_t job_id) const;

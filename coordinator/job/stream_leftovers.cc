@@ -6,6 +6,7 @@
 #include "common/base/failpoint.h"
 #include "common/base/status.h"
 #include "common/logging/log.h"
+#include "coordinator/job/sink_commit.h"
 #include "coordinator/job/stale_files.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
@@ -63,7 +64,7 @@ absl::Status StreamJobs::FinishCommit(const v1::JobRecord& record) const {
   if (record.checkpoint_manifest().empty()) return absl::OkStatus();
   MR_ASSIGN_OR_RETURN(const v1::CheckpointManifest manifest,
                       parts_.checkpoints.ReadManifest(record.checkpoint_manifest()));
-  return CommitSinks(manifest);
+  return CommitSinks(manifest, CommitRound::kRepeated);
 }
 
 // A cancelled job is not restarted: only its record stays. The job's file goes last, because it

@@ -9,8 +9,9 @@
 #include "common/base/status.h"
 #include "common/base/units.h"
 #include "common/logging/log.h"
+#include "common/storage/file_system.h"
 #include "coordinator/epoch/plan_hash.h"
-#include "coordinator/job/stale_files.h"
+#include "coordinator/job/sink_commit.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
 #include "coordinator/scheduler/placement.h"
@@ -274,26 +275,32 @@ absl::Status StreamJobs::RecordRestart(const RestartRequest& request,
 }
 
 // The checkpoints behind the one that the job goes on from: what they have committed is withdrawn
-// before anything is written again. They are listed until that is done, also over a crash.
+// before anything is written again, the newest first. They are listed until that is done, also over
+// a crash.
 absl::Status StreamJobs::WithdrawNewer(const Stream& stream) const {
   const std::optional<v1::JobRecord> record = parts_.store.Get(stream.spec.job_id);
   if (!record.has_value()) return NoSuchStream(stream.spec.job_id);
   std::set<uint64_t> withdrawn;
-  for (const v1::CheckpointSummary& checkpoint : record->checkpoints()) {
-    if (checkpoint.epoch() <= stream.durable_epoch) continue;
+  const auto& checkpoints = record->checkpoints();
+  for (auto checkpoint = checkpoints.rbegin(); checkpoint != checkpoints.rend(); ++checkpoint) {
+    if (checkpoint->epoch() <= stream.durable_epoch) continue;
     MR_ASSIGN_OR_RETURN(const v1::CheckpointManifest manifest,
-                        parts_.checkpoints.ReadManifest(checkpoint.manifest()));
-    MR_RETURN_IF_ERROR(WithdrawCommitted(manifest));
-    withdrawn.insert(checkpoint.epoch());
+                        parts_.checkpoints.ReadManifest(checkpoint->manifest()));
+    const SinkCommit commit = SinkCommitOf(manifest, parts_.registry.file_cluster());
+    if (!commit.files.empty()) {
+      MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(commit.files[0].final_path()));
+      MR_RETURN_IF_ERROR(WithdrawSinkFiles(*file_system, commit));
+    }
+    withdrawn.insert(checkpoint->epoch());
   }
   if (withdrawn.empty()) return absl::OkStatus();
   return parts_.store.Update(stream.spec.job_id, [&withdrawn](v1::JobRecord& changed) {
-    auto& checkpoints = *changed.mutable_checkpoints();
-    checkpoints.erase(std::remove_if(checkpoints.begin(), checkpoints.end(),
-                                     [&withdrawn](const v1::CheckpointSummary& checkpoint) {
-                                       return withdrawn.contains(checkpoint.epoch());
-                                     }),
-                      checkpoints.end());
+    auto& listed = *changed.mutable_checkpoints();
+    listed.erase(std::remove_if(listed.begin(), listed.end(),
+                                [&withdrawn](const v1::CheckpointSummary& checkpoint) {
+                                  return withdrawn.contains(checkpoint.epoch());
+                                }),
+                 listed.end());
   });
 }
 

@@ -45,6 +45,7 @@ constexpr int64_t kExpiryTickMicros = 200'000;
 // Definitions say how often their files are looked at; this is the grid.
 constexpr int64_t kFileTickMicros = 50'000;
 constexpr int64_t kTopicTickMicros = 200'000;
+constexpr int64_t kCommitTickMicros = 1'000'000;
 // Numbers that are reserved durably at a time.
 constexpr uint64_t kIdBlock = 64;
 // Every statement takes one.
@@ -228,6 +229,7 @@ struct CoordinatorServer::Parts {
   std::optional<PeriodicTask> expiry_ticks;
   std::optional<PeriodicTask> file_ticks;
   std::optional<PeriodicTask> topic_ticks;
+  std::optional<PeriodicTask> commit_ticks;
   std::unique_ptr<grpc::Server> control_server;
   std::unique_ptr<grpc::Server> client_server;
   std::unique_ptr<ConnectionListener> control_listener;
@@ -326,6 +328,7 @@ absl::Status CoordinatorServer::Parts::Serve(const CoordinatorConfig& config,
   });
   file_ticks.emplace(kFileTickMicros, [this] { file_watch.Tick(); });
   topic_ticks.emplace(kTopicTickMicros, [this] { topic_watch.Tick(); });
+  commit_ticks.emplace(kCommitTickMicros, [this] { file_commits->Tick(); });
   return absl::OkStatus();
 }
 
@@ -342,6 +345,7 @@ void CoordinatorServer::Parts::Stop() {
   epoch_ticks.reset();
   file_ticks.reset();
   topic_ticks.reset();
+  commit_ticks.reset();
   const absl::Status goodbye =
       MakeError(SqlState::kCannotConnectNow, "the coordinator is shutting down");
   admission.CloseAll(goodbye);

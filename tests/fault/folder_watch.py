@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -14,6 +15,20 @@ POLL_S = 0.02
 def visible_files(folder: Path) -> list[Path]:
     """What readers see: names that begin with a dot or an underscore are left out, as staged files have."""
     return sorted(path for path in folder.glob("*") if path.name[0] not in "._")
+
+
+def listed_files(folder: Path) -> list[Path]:
+    """What readers by manifests see, each file with the size that its manifest names."""
+    files = []
+    for path in sorted((folder / "_manifest").glob("[!_]*.json")):
+        manifest = json.loads(path.read_text())
+        assert path.name == "{cluster}-{job}-{epoch}.json".format(**manifest), manifest
+        for file in manifest["files"]:
+            size = (folder / file["name"]).stat().st_size
+            assert size == file["bytes"], f"{file['name']} has {size} bytes, {path.name} says {file['bytes']}"
+            files.append(folder / file["name"])
+    assert len(files) == len(set(files)), files
+    return sorted(files)
 
 
 def read_rows(path: Path) -> list[tuple]:
@@ -49,6 +64,10 @@ class FolderWatch:
             self._look()
 
     def _look(self) -> None:
+        try:
+            listed_files(self._folder)
+        except Exception as error:  # noqa: BLE001  Whatever a reader would run into.
+            self._findings.append(f"a manifest promises what is not there: {error}")
         there = set(visible_files(self._folder))
         for path in sorted(set(self._seen) - there):
             self._findings.append(f"{path.name} was visible, and is gone")

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests" / "system"))
 from comparison import assert_same_rows  # noqa: E402
 from fault_jobs import JOBS, JobFiles, script_of, stored_results  # noqa: E402
 from fault_schedule import TIMEOUT_S  # noqa: E402
-from folder_watch import FolderWatch, read_rows, visible_files  # noqa: E402
+from folder_watch import FolderWatch, listed_files, read_rows, visible_files  # noqa: E402
 from support.job_client import job_call, state_name  # noqa: E402
 from support.proxied_cluster import ProxiedCluster  # noqa: E402
 from support.sql_client import SqlClient, StatementFailed, rows_of  # noqa: E402
@@ -142,6 +142,7 @@ class JobRun:
             assert_same_rows(rows_of(self.sql(mine)), self.files.query(theirs), name)
         rows = [row for path in visible_files(self.target) for row in read_rows(path)]
         assert_same_rows(rows, self.files.query(self.job.expected_sink), "the sink's folder")
+        assert listed_files(self.target) == visible_files(self.target)
         staged = [path.name for path in self.target.glob("_staging*")]
         assert not staged, f"staged files are left: {staged}"
         live = self.live_job()

@@ -62,7 +62,7 @@ def visible(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def staged(folder: pathlib.Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("_*"))
+    return sorted(path.name for path in folder.glob("_staging*"))
 
 
 # What is run, and how its result is read.

@@ -30,6 +30,8 @@ COORDINATOR_PLACES = {
     "storage.after_commit_rename": 3,
     "storage.before_commit_sync": 1,
     "storage.after_commit_sync": 1,
+    "sink_commit.before_manifest": 2,
+    "sink_commit.after_manifest": 2,
     "checkpoint.before_mark_committed": 2,
     "checkpoint.after_sink_commit": 2,
     "checkpoint.before_removal": 3,

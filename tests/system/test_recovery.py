@@ -185,6 +185,33 @@ def test_going_back_to_an_older_checkpoint_writes_no_row_twice(job):
     job.check()
 
 
+@pytest.mark.parametrize("job", [300], indirect=True)
+def test_going_back_waits_for_a_sink_whose_folder_is_away(job):
+    start(job, 2)
+    wait_until(lambda: len(job.checkpoints()) == 3 and job.files(), job.status)
+    job.millrace("job", "stop", "fused")
+    kept = [int(checkpoint["epoch"]) for checkpoint in job.checkpoints()]
+    assert [path for path in job.files() if int(path.stem.split("-")[-2]) > kept[-1]], "nothing would be withdrawn"
+    # Its file system is not mounted: an empty folder is in its place.
+    away = job.out.rename(job.out.with_name("away"))
+    job.out.mkdir()
+    job.millrace("job", "restart", "fused", "--checkpoint", str(kept[-1]))
+    wait_until(lambda: "not the one that was written to" in json.dumps(job.status()), job.status)
+    assert list(job.out.iterdir()) == []
+    job.out.rmdir()
+    away.rename(job.out)
+
+    def goes_on():
+        # It tries again some times only.
+        if job.status()["state"] == "JOB_STATE_FAILED":
+            job.millrace("job", "restart", "fused")
+        return kept[0] not in [int(checkpoint["epoch"]) for checkpoint in job.checkpoints()]
+
+    wait_until(goes_on, job.status)
+    job.wait_for_end()
+    job.check()
+
+
 def submit(job, text):
     path = job.script.with_name("steps.sql")
     path.write_text(text)

@@ -100,7 +100,7 @@ absl::Status FileSink::EndFile() {
 std::string FileSink::FinalPath(uint64_t epoch, size_t number) const {
   if (single_file_) return spec_.options.path;
   return JoinPath(
-      folder_, absl::StrCat("part-", NamePrefixOf(spec_.owner), spec_.object_id, "-",
+      folder_, absl::StrCat(CommittedNamePrefix(spec_.owner), spec_.object_id, "-",
                             spec_.task_index, "-", epoch, "-", number, FileSuffix(spec_.options)));
 }
 

@@ -11,6 +11,7 @@
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
 #include "common/storage/checksum.h"
+#include "common/storage/staged_commit.h"
 #include "coordinator/job/stream_jobs.h"
 #include "coordinator/scheduler/spread_plan.h"
 #include "gtest/gtest.h"
@@ -233,7 +234,8 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     staged_path_ = (folder_ / "_staged").string();
     std::ofstream(staged_path_).close();
     staged_file_.set_staged_path(staged_path_);
-    staged_file_.set_final_path((folder_ / "final").string());
+    const std::string prefix = CommittedNamePrefix({cluster_.registry_.file_cluster(), kJob});
+    staged_file_.set_final_path((folder_ / (prefix + "final")).string());
     staged_file_.set_size_bytes(0);
     staged_file_.set_checksum_xxh3(Xxh3(""));
     return staged_file_.final_path();

@@ -179,6 +179,28 @@ TEST_F(StreamRestartsTest, GoingBackWithdrawsWhatWasCommittedSinceThen) {
   EXPECT_GT(jobs_->View(kJob)->published.back().epoch, newer);
 }
 
+// A crash between the renames and their record, and a reader that empties the folder meanwhile.
+TEST_F(StreamRestartsTest, FilesThatWereTakenAwayBeforeTheirCommitWasRecordedDoNotEndTheJob) {
+  StartJob();
+  Pump();
+  const std::string final_path = StageAFile();
+  const uint64_t durable = NextCheckpoint();
+  ASSERT_TRUE(WaitFor([&](const StreamView&) {
+                return store_->Get(kJob)->committed_epoch() >= durable;
+              }).ok());
+  FailJob();
+  ASSERT_TRUE(
+      store_->Update(kJob, [](v1::JobRecord& record) { record.clear_committed_epoch(); }).ok());
+  for (const auto& manifest : std::filesystem::directory_iterator(folder_ / kManifestFolder)) {
+    std::filesystem::remove(manifest.path());
+  }
+  ASSERT_TRUE(std::filesystem::remove(final_path));
+  ASSERT_TRUE(Restart().ok());
+  RunAttempt(2);
+  EXPECT_EQ(restored_, durable);
+  EXPECT_EQ(store_->Get(kJob)->committed_epoch(), durable);
+}
+
 TEST_F(StreamRestartsTest, GoingBackIsCompletedAfterACrashOfTheProcess) {
   StartJob();
   Pump();

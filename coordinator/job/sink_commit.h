@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/storage/file_system.h"
+#include "common/storage/staged_commit.h"
+#include "millrace/v1/control.pb.h"
+
+namespace millrace {
+
+// What a job's sinks commit together: the files of one checkpoint of a stream, or those of a
+// statement that ends (epoch 0).
+//
+// Beside the committed files of a folder, "_manifest/<cluster>-<job>-<epoch>.json" lists them with
+// rows and bytes. It is written when all files of the commit have their names, and withdrawn before
+// the first of them is removed: whoever reads by manifests sees a commit whole or not at all. A
+// target that is a single file is replaced as a whole and has no manifest.
+struct SinkCommit {
+  FileOwner owner;
+  uint64_t epoch = 0;
+  std::vector<v1::StagedFile> files;
+};
+
+//
+// "_manifest" is also what shows that a folder is the one that was written to. It is there before
+// the first file gets its name; in a mount point without its file system it is not.
+
+// How a commit treats a file that has neither its staged nor its final name. Staged files are
+// durable before anything is decided, and only a commit removes their names.
+enum class CommitRound : uint8_t {
+  // No file can have had its final name: somebody has removed it. XX001.
+  kFirst,
+  // An earlier round may have been cut short: the file has had its name, and whoever reads the
+  // folder has taken it away since. It counts as committed, with a warning in the log.
+  kRepeated,
+};
+
+// The commit that the checkpoint has promised.
+SinkCommit SinkCommitOf(const v1::CheckpointManifest& manifest, std::string cluster);
+
+// Gives the files their final names, then writes the manifests; all of it is durable when it
+// returns OK. Idempotent. 58030 (retry safe) while a folder is not there, and nothing shows that
+// its files have had their names.
+absl::Status CommitSinkFiles(FileSystem& file_system, const SinkCommit& commit, CommitRound round);
+
+// Takes back what was committed, or was about to be. A file that is not what was committed, because
+// somebody has changed it, stays; so does a single file, which may have replaced another one.
+// Idempotent. 58030 (retry safe) while a folder is not there: its files would come back with it.
+absl::Status WithdrawSinkFiles(FileSystem& file_system, const SinkCommit& commit);
+
+}  // namespace millrace
