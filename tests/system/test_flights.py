@@ -4,6 +4,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 
 import duckdb
 import pyarrow.parquet as pq
@@ -142,3 +143,27 @@ def test_final_query_joins_stream_and_history(job, oracle):
     for mine, theirs in zip(sorted(actual), sorted(expected), strict=True):
         assert mine[:3] == theirs[:3]
         assert mine[3:] == pytest.approx(theirs[3:], rel=0, abs=0.005 + 1e-9)
+
+
+def test_views_behind_the_watermark_show_flights_while_most_are_still_to_come(job, data, oracle):
+    """On two slots, too: each of the live files has a reader, so none holds event time back altogether."""
+    connection = job[0]
+    text = (ROOT / "docs/examples/flights.sql").read_text().replace("data/flights", str(data))
+    live = re.search(r"CREATE TABLE live .*?;", text, re.S).group()
+    moving = re.search(r"CREATE MATERIALIZED VIEW carrier_moving .*?;", text, re.S).group()
+    connection.execute(live.replace("TABLE live", "TABLE slow").replace("'20000'", "'4000'"))
+    try:
+        connection.execute("SET parallelism = 2")
+        connection.execute(moving.replace("carrier_moving", "early").replace("FROM live", "FROM slow"))
+        deadline = time.monotonic() + DEADLINE_S
+        shown = 0
+        while not shown:
+            assert time.monotonic() < deadline
+            [(epoch,)] = rows_of(connection.execute("SELECT published_epoch FROM millrace.jobs WHERE name = 'early'"))
+            shown = epoch and rows_of(connection.execute(f"SELECT count(*) FROM early AS OF EPOCH {epoch}"))[0][0]
+        [(read,)] = rows_of(
+            connection.execute(f"SELECT sum(rows) FROM millrace.positions WHERE job = 'early' AND epoch = {epoch}")
+        )
+        assert read < oracle.execute("SELECT count(*) FROM live").fetchone()[0] / 2
+    finally:
+        connection.execute("DROP MATERIALIZED VIEW IF EXISTS early; DROP TABLE slow; RESET parallelism")
