@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+from support.tcp_proxy import TcpProxy
 from support.waiting import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -79,6 +80,15 @@ def test_a_killed_run_leaves_nothing(home, kill):
     code = process.wait(timeout=DEADLINE_S)
     assert code == (-signal.SIGKILL if kill == signal.SIGKILL else 130)
     assert_nothing_left(home)
+
+
+def test_a_server_that_is_slow_to_answer_is_reached(cluster):
+    """Until a connection stands, there and back are needed several times."""
+    proxy = TcpProxy(cluster.address)
+    proxy.delay(0.3)
+    result = millrace("sql", "--server", proxy.address, "-o", "csv", "-c", "SELECT 1 AS one")
+    proxy.close()
+    assert (result.returncode, result.stdout) == (0, "one\n1\n"), result.stderr
 
 
 @pytest.mark.parametrize(
