@@ -82,6 +82,32 @@ def test_a_killed_run_leaves_nothing(home, kill):
     assert_nothing_left(home)
 
 
+def children_of(process, name):
+    """Ids of the living children that run the program `name`."""
+    found = []
+    for child in pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+        try:
+            program = pathlib.Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0].decode()
+        except OSError:
+            continue
+        if pathlib.Path(program).name == name:
+            found.append(child)
+    return found
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("starting", ["millrace-coordinator", "millrace-worker"])
+def test_a_run_that_is_killed_while_it_starts_leaves_nothing(home, starting, kill):
+    for _ in range(3):
+        process = subprocess.Popen([MILLRACE, "run", "-e", "SELECT 1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # As early as it can be seen: the program is still being linked.
+        wait_until(lambda: children_of(process, starting), f"a {starting} that starts", pause_s=0)  # noqa: B023
+        process.send_signal(kill)
+        code = process.wait(timeout=DEADLINE_S)
+        assert code == (-signal.SIGKILL if kill == signal.SIGKILL else 130), process.stderr.read()
+        assert_nothing_left(home)
+
+
 def test_a_server_that_is_slow_to_answer_is_reached(cluster):
     """Until a connection stands, there and back are needed several times."""
     proxy = TcpProxy(cluster.address)
