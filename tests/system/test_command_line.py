@@ -122,6 +122,7 @@ def test_a_server_that_is_slow_to_answer_is_reached(cluster):
     [
         (["run", "-e", "SELECT 1/0"], 3),
         (["run", "-e", "SELECT nothing"], 3),
+        (["run", "-e", "SET statement_timeout = '1 ms'; SELECT count(*) FROM generate_series(1, 1000000000)"], 3),
         (["run", "no-such-script.sql"], 4),
         (["run"], 2),
         (["no-such-verb"], 2),
