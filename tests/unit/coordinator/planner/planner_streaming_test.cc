@@ -202,6 +202,18 @@ TEST(PlannerStreamingTest, AFileSinkRefusesChanges) {
   EXPECT_EQ(Explained(query, print).substr(0, 9), "Streaming");
 }
 
+TEST(PlannerStreamingTest, WhatAStreamRefusesPointsToItsPlace) {
+  const auto position = [](const LogicalPtr& query, PlanOptions options) {
+    options.positions = {13, 40};
+    return GetErrorDetail(PlanQuery(query, options).status()).position;
+  };
+  const LogicalPtr changing = NewAggregate(Clicks(), {0}, {CountStar()});
+  EXPECT_EQ(position(changing, FileOptions()), 13);
+  EXPECT_EQ(position(changing, OnCloseOptions()), 40);
+  const LogicalPtr unmarked = Windowed(Clicks("c", false), {"window_start", "window_end"});
+  EXPECT_EQ(position(unmarked, OnCloseOptions()), 40);
+}
+
 TEST(PlannerStreamingTest, AFileSinkTakesClosedWindows) {
   PlanOptions options = FileOptions();
   options.emit_on_window_close = true;
