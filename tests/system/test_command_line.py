@@ -137,6 +137,17 @@ def test_exit_codes(home, arguments, code):
     assert result.stderr != ""
 
 
+def test_a_job_that_failed_has_a_code_of_its_own(cluster, tmp_path):
+    script = tmp_path / "job.sql"
+    script.write_text("CREATE TABLE kept AS SELECT 1 AS a;\nSELECT 1 / (a - 1) FROM kept")
+    submitted = millrace("job", "submit", str(script), "--name", "divides", "--wait", "--server", cluster.address)
+    assert submitted.returncode == 8, submitted.stderr
+    assert "division by zero" in submitted.stdout
+    assert millrace("job", "watch", "divides", "--server", cluster.address).returncode == 8
+    assert millrace("job", "get", "divides", "--server", cluster.address).returncode == 0
+    assert millrace("sql", "--server", cluster.address, "-c", "DROP TABLE kept").returncode == 0
+
+
 def test_an_error_points_to_its_place(home):
     result = millrace("run", "-e", "SELECT carier\nFROM (SELECT 'AA' AS carrier) f")
     assert "ERROR 42703" in result.stderr
