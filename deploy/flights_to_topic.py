@@ -3,8 +3,8 @@
 
 Usage: flights_to_topic.py FOLDER BROKERS TOPIC
 
-FOLDER is data/flights/live, as deploy/flights_data.py lays it out: one file for each airport of departure, in the
-order of the scheduled hour. Each airport becomes a partition of its own; the topic is made if it is not there.
+FOLDER is data/flights/live, as deploy/flights_data.py lays it out: one file for each city of departure, in the order
+of the scheduled hour. Each file becomes a partition of its own; the topic is made if it is not there.
 """
 
 import csv

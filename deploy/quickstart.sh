@@ -31,6 +31,7 @@ cat >&2 <<'TEXT'
 
 What to try next, on a cluster that stays:
   build/release/bin/millrace dev                                  # in one terminal
+  rm -r data/flights/out                                          # else the INSERT adds its hours to those of this run
   build/release/bin/millrace job submit docs/examples/flights.sql --name flights
   build/release/bin/millrace job watch flights                    # steps, tasks, rows, watermarks
   build/release/bin/millrace sql -c 'SELECT * FROM carrier_hourly ORDER BY window_start DESC LIMIT 5'

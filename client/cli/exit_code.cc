@@ -7,8 +7,6 @@ namespace millrace {
 ExitCode StatementExitCode(const absl::Status& status) {
   if (status.ok()) return ExitCode::kOk;
   switch (GetErrorDetail(status).state) {
-    case SqlState::kQueryCanceled:
-      return ExitCode::kInterrupted;
     case SqlState::kConnectionFailure:
     case SqlState::kCannotConnectNow:
       return ExitCode::kUnreachable;
@@ -28,6 +26,8 @@ ExitCode CallExitCode(const absl::Status& status) {
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kAborted:
       return ExitCode::kConflict;
+    case absl::StatusCode::kCancelled:
+      return ExitCode::kFailed;
     default:
       break;
   }

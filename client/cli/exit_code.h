@@ -18,8 +18,9 @@ enum class ExitCode : int {
   kInterrupted = 130,
 };
 
-// For an error of a statement: unreachable, auth and interruption keep their own codes, all else is
-// kSqlError.
+// For an error of a statement: unreachable and auth keep their own codes, all else is kSqlError.
+// kInterrupted is never among them, here and below: 57014 comes from a timeout or from somebody
+// else too, so who has cancelled the call asks the CancelToken first.
 ExitCode StatementExitCode(const absl::Status& status);
 // For an error of another call (job, worker): not found and conflict are told apart too.
 ExitCode CallExitCode(const absl::Status& status);

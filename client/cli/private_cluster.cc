@@ -83,16 +83,17 @@ absl::StatusOr<Pipe> MakePipe() {
 }
 
 // In the child, between fork and exec: async-signal-safe calls only.
-[[noreturn]] void ExecChild(char* const* argv, int stdin_fd, int stdout_fd, int log_fd,
-                            pid_t parent) {
-  // A closed pipe tells the child to end gently; this is for a child that is still starting.
+[[noreturn]] void ExecChild(char* const* argv, int stdin_fd, int stdout_fd, int log_fd) {
+  // SIGTERM stays blocked until the program looks for it: one that comes while it starts must not
+  // end a coordinator before it can remove the folder.
+  sigset_t only_term;
+  sigemptyset(&only_term);
+  sigaddset(&only_term, SIGTERM);
+  sigprocmask(SIG_SETMASK, &only_term, nullptr);
+  // If the parent has gone before this, the closed pipe says so.
   prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (getppid() != parent) _exit(1);
   // Ctrl-C reaches the whole group; the parent decides what it means.
   signal(SIGINT, SIG_IGN);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
   dup2(stdin_fd, STDIN_FILENO);
   dup2(stdout_fd, STDOUT_FILENO);
   if (log_fd >= 0) dup2(log_fd, STDERR_FILENO);
@@ -214,9 +215,8 @@ absl::Status PrivateCluster::Launch(const std::string& name,
   for (std::string& argument : owned) argv.push_back(argument.data());
   argv.push_back(nullptr);
 
-  const pid_t parent = getpid();
   const pid_t pid = fork();
-  if (pid == 0) ExecChild(argv.data(), keep_alive.read_fd, output.write_fd, log_fd, parent);
+  if (pid == 0) ExecChild(argv.data(), keep_alive.read_fd, output.write_fd, log_fd);
   close(keep_alive.read_fd);
   close(output.write_fd);
   if (log_fd >= 0) close(log_fd);

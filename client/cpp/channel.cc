@@ -20,6 +20,9 @@ namespace {
 // Results come in messages of at most one batch; a row may be 50 MB and more.
 constexpr int kMessageBytesMax = 1 << 30;
 constexpr int kKeepaliveMillis = 10'000;
+// One attempt to connect. A server far away or on a busy machine takes its time, and how long a
+// caller wants to wait is the deadline of the call.
+constexpr int kConnectionAttemptMillisMax = 10'000;
 constexpr int kReconnectMillisMin = 100;
 constexpr int kReconnectMillisMax = 2'000;
 constexpr std::chrono::milliseconds kLongestPause(2'000);
@@ -35,7 +38,8 @@ std::shared_ptr<grpc::Channel> MakeClientChannel(const std::string& server) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMillis);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMillisMin);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMillisMin);
+  // Named after the pause between attempts, but gRPC takes it for the time that one may last.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectionAttemptMillisMax);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMillisMax);
   return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
 }

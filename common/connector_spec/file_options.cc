@@ -155,9 +155,7 @@ absl::StatusOr<FileOptions> ParseFileOptions(const OptionMap& option_map) {
   reader.Ignore("connector");
   options.path = reader.Text("path", "");
   if (options.path.empty()) {
-    reader.Fail(MakeError(SqlState::kInvalidParameterValue,
-                          "connector \"file\" needs the option \"path\"",
-                          "add path = 'folder/*.csv'"));
+    reader.FailMissing("path", "add path = 'folder/*.csv'");
   }
   ReadFormat(reader, options);
   ReadCsvOptions(reader, options);

@@ -80,14 +80,13 @@ void ReadBrokers(OptionReader& reader, KafkaOptions& options) {
     options.brokers.push_back(std::move(address));
   }
   if (!options.brokers.empty()) return;
-  reader.Fail(
-      Invalid("connector \"kafka\" needs the option \"brokers\"", "add brokers = 'host:port'"));
+  reader.FailMissing("brokers", "add brokers = 'host:port'");
 }
 
 void ReadTopic(OptionReader& reader, KafkaOptions& options) {
   options.topic = reader.Text("topic", "");
   if (options.topic.empty()) {
-    reader.Fail(Invalid("connector \"kafka\" needs the option \"topic\""));
+    reader.FailMissing("topic");
     return;
   }
   const bool legal = std::all_of(options.topic.begin(), options.topic.end(), [](char c) {
@@ -106,8 +105,7 @@ void ReadFormat(OptionReader& reader, KafkaOptions& options) {
     reader.Fail(NotSupported("format 'debezium_json'"));
   }
   if (!reader.Has("format")) {
-    reader.Fail(Invalid("connector \"kafka\" needs the option \"format\"",
-                        "add format = 'json', 'csv' or 'raw'"));
+    reader.FailMissing("format", "add format = 'json', 'csv' or 'raw'");
     return;
   }
   options.format = static_cast<KafkaFormat>(reader.Choice("format", {"json", "csv", "raw"}, 0));

@@ -25,6 +25,12 @@ const std::string* OptionReader::Find(const std::string& name) {
 
 void OptionReader::Fail(absl::Status status) { first_error_.Update(std::move(status)); }
 
+void OptionReader::FailMissing(absl::string_view name, absl::string_view hint) {
+  if (first_error_.ok()) missing_ = std::string(name);
+  Fail(MakeError(SqlState::kInvalidParameterValue,
+                 absl::StrCat("connector \"", what_, "\" needs the option \"", name, "\""), hint));
+}
+
 void OptionReader::FailValue(const std::string& name, absl::string_view expected) {
   const absl::string_view value = IsSecretName(name) ? kSecretMask : options_.at(name);
   Fail(MakeError(SqlState::kInvalidParameterValue,
@@ -125,9 +131,12 @@ void OptionReader::Unsupported(const std::string& name) {
 absl::Status OptionReader::Finish() {
   for (const auto& [name, value] : options_) {
     if (known_.contains(name)) continue;
-    Fail(MakeError(SqlState::kInvalidParameterValue,
-                   absl::StrCat("unknown option \"", name, "\" of connector \"", what_, "\""),
-                   NearestNameHint(name, {known_.begin(), known_.end()})));
+    absl::Status unknown =
+        MakeError(SqlState::kInvalidParameterValue,
+                  absl::StrCat("unknown option \"", name, "\" of connector \"", what_, "\""),
+                  NearestNameHint(name, {known_.begin(), known_.end()}));
+    if (!missing_.empty() && !NearestName(name, {missing_}).empty()) return unknown;
+    Fail(std::move(unknown));
   }
   return first_error_;
 }

@@ -41,8 +41,11 @@ class OptionReader {
   void Ignore(const std::string& name) { known_.insert(name); }
   // Keeps an error that the caller has found, if it is the first.
   void Fail(absl::Status status);
+  // The same for an option that must be there and is not: 22023.
+  void FailMissing(absl::string_view name, absl::string_view hint = "");
 
-  // The first error, or 22023 for an option that nobody asked for, naming the nearest.
+  // The first error, or 22023 for an option that nobody asked for, naming the nearest. If what is
+  // missing seems to be there under a wrong name, that is the error.
   absl::Status Finish();
 
  private:
@@ -54,6 +57,8 @@ class OptionReader {
   const OptionMap& options_;
   std::set<std::string> known_;
   absl::Status first_error_;
+  // What `first_error_` says is missing; empty if it says something else.
+  std::string missing_;
 };
 
 }  // namespace millrace

@@ -19,7 +19,13 @@ namespace {
 // How often waiting statements look at their deadlines.
 constexpr std::chrono::milliseconds kStreamPause(50);
 
-absl::Status NotReadable(const std::string& name, const absl::Status& error) {
+absl::Status NotReadable(const std::string& name, StreamPhase phase, const absl::Status& error) {
+  if (phase == StreamPhase::kCancelled) {
+    return MakeError(
+        SqlState::kObjectNotInPrerequisiteState,
+        absl::StrCat("materialized view ", name, " cannot be read, its job was cancelled"),
+        "drop it and create it again");
+  }
   if (!error.ok()) {
     return MakeError(SqlState::kObjectNotInPrerequisiteState,
                      absl::StrCat("materialized view ", name,
@@ -318,7 +324,7 @@ absl::StatusOr<BoundViews> StreamJobs::BindLocked(const std::set<ViewRead>& read
         keeper->phase == StreamPhase::kRunning || keeper->phase == StreamPhase::kServing;
     if (!readable || keeper->worker_lost || keeper->epochs == nullptr ||
         keeper->epochs->published().empty()) {
-      return NotReadable(keeper->spec.name, keeper->error);
+      return NotReadable(keeper->spec.name, keeper->phase, keeper->error);
     }
     groups[read.as_of_epoch].emplace_back(read, keeper);
   }

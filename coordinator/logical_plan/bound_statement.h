@@ -53,6 +53,8 @@ struct BoundCreateView {
   // Ids of the objects that the query names, itself or through views.
   std::vector<uint64_t> depends_on;
   int32_t name_position = 0;
+  // EMIT ON WINDOW CLOSE, or the option that says the same; 0 if neither is there.
+  int32_t emit_position = 0;
 };
 
 // CREATE TABLE name AS query.
@@ -68,6 +70,8 @@ struct BoundInsert {
   std::shared_ptr<const v1::CatalogObject> target;
   LogicalPtr plan;
   bool emit_on_window_close = false;
+  int32_t name_position = 0;
+  int32_t emit_position = 0;
 };
 
 // COPY (query | table) TO 'path' (options).

@@ -71,14 +71,18 @@ absl::StatusOr<Relation> PhysicalBuilder::AggregateStream(Relation input,
   const bool grows = !input.changing && aggregate.aggregates.empty();
   if (options_.emit_on_window_close && end_key < 0 && !grows) {
     if (!has_watermark_) {
-      return MakeError(SqlState::kObjectNotInPrerequisiteState,
-                       "EMIT ON WINDOW CLOSE needs a source with a watermark", kWatermarkHint);
+      return WithPosition(
+          MakeError(SqlState::kObjectNotInPrerequisiteState,
+                    "EMIT ON WINDOW CLOSE needs a source with a watermark", kWatermarkHint),
+          options_.positions.emit);
     }
-    return MakeError(SqlState::kFeatureNotSupported,
-                     "EMIT ON WINDOW CLOSE is not supported for an aggregation that is not grouped "
-                     "by an event-time window",
-                     "group by window_start and window_end of tumble, hop or cumulate over the "
-                     "watermark's column");
+    return WithPosition(
+        MakeError(SqlState::kFeatureNotSupported,
+                  "EMIT ON WINDOW CLOSE is not supported for an aggregation that is not grouped "
+                  "by an event-time window",
+                  "group by window_start and window_end of tumble, hop or cumulate over the "
+                  "watermark's column"),
+        options_.positions.emit);
   }
   if (end_key >= 0) base.set_window_end_key(end_key);
   const bool on_close = options_.emit_on_window_close && end_key >= 0;

@@ -72,24 +72,30 @@ absl::StatusOr<Relation> PhysicalBuilder::AddBoundedSink(Relation query) {
 
 absl::StatusOr<Relation> PhysicalBuilder::AddStreamSink(Relation query) {
   if (std::holds_alternative<TableSinkTarget>(options_.target)) {
-    return MakeError(SqlState::kFeatureNotSupported,
-                     "inserting into a stored table from unbounded input is not supported",
-                     "create a materialized view");
+    return WithPosition(
+        MakeError(SqlState::kFeatureNotSupported,
+                  "inserting into a stored table from unbounded input is not supported",
+                  "create a materialized view"),
+        options_.positions.target);
   }
   if (options_.emit_on_window_close && query.changing) {
-    return MakeError(SqlState::kFeatureNotSupported,
-                     "EMIT ON WINDOW CLOSE is not supported for a query whose rows change after "
-                     "their window has closed",
-                     "use aggregations and inner joins on window_start and window_end only");
+    return WithPosition(
+        MakeError(SqlState::kFeatureNotSupported,
+                  "EMIT ON WINDOW CLOSE is not supported for a query whose rows change after "
+                  "their window has closed",
+                  "use aggregations and inner joins on window_start and window_end only"),
+        options_.positions.emit);
   }
   if (const auto* file = std::get_if<FileSinkTarget>(&options_.target)) {
     if (query.changing && !TakesChanges(*file)) {
       const std::string sink = file->connector == "kafka" ? "topic" : "file sink";
-      return MakeError(
-          SqlState::kFeatureNotSupported,
-          absl::StrCat("a ", sink, " cannot take rows back, but this query's rows change"),
-          "group by a window and add EMIT ON WINDOW CLOSE, or write an append-only "
-          "query");
+      return WithPosition(
+          MakeError(
+              SqlState::kFeatureNotSupported,
+              absl::StrCat("a ", sink, " cannot take rows back, but this query's rows change"),
+              "group by a window and add EMIT ON WINDOW CLOSE, or write an append-only "
+              "query"),
+          options_.positions.target);
     }
     if (file->single_file) query = fragments_->ToSingle(std::move(query));
     return OnTop(std::move(query), [&](v1::PlanNode* node) { SetFileSink(*file, node); });

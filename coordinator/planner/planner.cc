@@ -70,8 +70,9 @@ void AddScansBelow(const v1::PhysicalPlan& plan, uint32_t fragment, const v1::Pl
 
 absl::StatusOr<v1::PhysicalPlan> PlanQuery(const LogicalPtr& query, const PlanOptions& options) {
   if (options.streaming) {
-    return PlanStream({{query, options.target, options.emit_on_window_close, options.step}},
-                      options);
+    return PlanStream(
+        {{query, options.target, options.emit_on_window_close, options.step, options.positions}},
+        options);
   }
   if (options.parallelism == 0) return InternalError("a plan needs a parallelism of at least 1");
   PlanOptions effective = options;
@@ -105,6 +106,7 @@ absl::StatusOr<v1::PhysicalPlan> PlanStream(const std::vector<StreamQuery>& quer
     own.target = queries[i].target;
     own.emit_on_window_close = queries[i].emit_on_window_close;
     own.step = queries[i].step;
+    own.positions = queries[i].positions;
     fragments.SetStep(own.step);
     PhysicalBuilder builder(own, &fragments, &shared);
     MR_ASSIGN_OR_RETURN(Relation root, builder.Build(together.queries[i]));

@@ -56,6 +56,15 @@ struct ViewSinkTarget {
 
 using PlanTarget = std::variant<ResultTarget, TableSinkTarget, FileSinkTarget, ViewSinkTarget>;
 
+// Where parts of a streaming statement stand in its text, for messages: characters from 1, 0 = not
+// known.
+struct StreamPositions {
+  // The name of what is written.
+  int32_t target = 0;
+  // EMIT ON WINDOW CLOSE.
+  int32_t emit = 0;
+};
+
 struct PlanOptions {
   // Tasks of each parallel fragment, at least 1.
   uint32_t parallelism = 1;
@@ -68,6 +77,8 @@ struct PlanOptions {
   PlanTarget target = ResultTarget{};
   // Index of the statement in its script.
   uint32_t step = 0;
+  // Streaming.
+  StreamPositions positions = {};
   // What is known about the sizes of sources; may be empty. Used for bounded jobs only: a stream's
   // plan must be the same when it is made again after a restart. Stored tables count their
   // segments' rows without it.
@@ -86,6 +97,7 @@ struct StreamQuery {
   bool emit_on_window_close = false;
   // Index of the statement in its script.
   uint32_t step = 0;
+  StreamPositions positions = {};
 };
 
 // The plan of a streaming job of one or more statements. Equal parts of the queries are computed

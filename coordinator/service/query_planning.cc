@@ -175,6 +175,7 @@ absl::StatusOr<StreamPlan> PlanStreamJob(std::vector<StreamRequest> requests,
     MR_ASSIGN_OR_RETURN(query.query, ExpandViews(request.query, moment));
     query.emit_on_window_close = request.mode == PlanMode::kStreamOnWindowClose;
     query.step = statement.step;
+    query.positions = request.positions;
     ChooseSingleFile(request.target);
     query.target = std::move(request.target);
     queries.push_back(std::move(query));

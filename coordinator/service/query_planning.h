@@ -31,6 +31,7 @@ struct PlanRequest {
   LogicalPtr query;
   PlanMode mode = PlanMode::kBounded;
   PlanTarget target = ResultTarget{};
+  StreamPositions positions = {};
 };
 
 // Operators and bytes of a plan that may be sent to workers, whose messages have a limit too.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
+#include "common/expr/expr.h"
 #include "common/expr/function_catalog.h"
 #include "coordinator/service/ipc_rows.h"
 #include "coordinator/service/job_status.h"
@@ -131,6 +132,11 @@ absl::StatusOr<StatementResult> ShowStatements::Describe(const BoundDescribe& st
     std::vector<std::string> attributes;
     if (key.contains(column)) attributes.emplace_back("primary key");
     if (not_null.contains(column)) attributes.emplace_back("not null");
+    const auto found = object.column_defaults().find(column);
+    if (found != object.column_defaults().end()) {
+      MR_ASSIGN_OR_RETURN(const ExprPtr value, FromProto(found->second));
+      attributes.push_back(absl::StrCat("default ", ExprToString(*value, {})));
+    }
     if (object.has_watermark() && object.watermark().time_column() == column) {
       attributes.push_back(
           absl::StrCat("watermark delay ", object.watermark().delay_micros(), " us"));

@@ -48,6 +48,7 @@ absl::StatusOr<PlanRequest> QueryOf(const PathPolicy& policy, const BoundStateme
     if (!view->materialized) return query;
     query.mode = view->emit_on_window_close ? PlanMode::kStreamOnWindowClose : PlanMode::kStream;
     query.target = ViewSinkTarget{0, view->name};
+    query.positions = {view->name_position, view->emit_position};
   } else if (const auto* table = std::get_if<BoundCreateTableAs>(&statement.statement)) {
     query.query = table->plan;
     query.target = TableSinkTarget{0, table->plan->output, ""};
@@ -55,6 +56,7 @@ absl::StatusOr<PlanRequest> QueryOf(const PathPolicy& policy, const BoundStateme
     query.query = insert->plan;
     query.mode = ModeOf(*insert);
     MR_ASSIGN_OR_RETURN(query.target, TargetOf(policy, *insert));
+      query.positions = {insert->name_position, insert->emit_position};
   } else if (const auto* copy = std::get_if<BoundCopyTo>(&statement.statement)) {
     FileSinkTarget file;
     file.table_name = copy->path;
@@ -197,10 +199,6 @@ class StatementExecutor::Run {
   }
   absl::StatusOr<StatementResult> operator()(const BoundExplain& statement) {
     MR_ASSIGN_OR_RETURN(PlanRequest query, QueryOf(parts_.path_policy, *statement.statement));
-    const bool select = std::holds_alternative<BoundSelect>(statement.statement->statement);
-    if (statement.analyze && !select) {
-      return NotSupported("EXPLAIN ANALYZE of a statement that is no SELECT");
-    }
     MR_ASSIGN_OR_RETURN(const PlanPtr plan,
                         PlanStatement(std::move(query), parts_, context_, moment_));
     BoundedResult run;

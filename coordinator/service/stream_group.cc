@@ -80,6 +80,7 @@ absl::StatusOr<StatementResult> StreamGroup::AddView(const BoundCreateView& view
   member.query = view.plan;
   member.mode = StreamMode(view.emit_on_window_close);
   member.target = ViewSinkTarget{member.object_id, view.name};
+  member.positions = {view.name_position, view.emit_position};
   member.uses = {member.object_id};
   if (const absl::Status checked = CheckPlan(member, statement.moment); !checked.ok()) {
     const absl::Status undone = parts_.catalog.Remove({member.object_id});
@@ -97,7 +98,8 @@ absl::StatusOr<StatementResult> StreamGroup::AddInsert(const BoundInsert& insert
                                                        const Statement& statement) {
   const v1::CatalogObject& target = *insert.target;
   if (target.kind() == v1::OBJECT_KIND_TABLE) {
-    return NotSupported("inserting unbounded input into a stored table");
+    return WithPosition(NotSupported("inserting unbounded input into a stored table"),
+                        insert.name_position);
   }
   MR_RETURN_IF_ERROR(NeedJobId());
   MR_ASSIGN_OR_RETURN(FileSinkTarget sink,
@@ -123,6 +125,7 @@ absl::StatusOr<StatementResult> StreamGroup::AddInsert(const BoundInsert& insert
   member.query = insert.plan;
   member.mode = StreamMode(insert.emit_on_window_close);
   member.target = std::move(sink);
+  member.positions = {insert.name_position, insert.emit_position};
   member.uses = ObjectsReadBy(*insert.plan);
   member.uses.push_back(target.id());
   MR_RETURN_IF_ERROR(CheckPlan(member, statement.moment));
@@ -153,17 +156,21 @@ bool StreamGroup::Creates(uint64_t object_id) const {
                      [object_id](const CatalogObjectPtr& view) { return view->id() == object_id; });
 }
 
+PlanRequest StreamGroup::RequestOf(const Member& member) {
+  return {member.query, member.mode, member.target, member.positions};
+}
+
 // An error belongs to its statement; planned together, the statements find no further one.
 absl::Status StreamGroup::CheckPlan(const Member& member, const StatementMoment& moment) const {
   std::vector<StreamRequest> alone;
-  alone.push_back({{member.query, member.mode, member.target}, member.step});
+  alone.push_back({RequestOf(member), member.step});
   return PlanStreamJob(std::move(alone), parts_, context_, moment).status();
 }
 
 absl::StatusOr<StreamPlan> StreamGroup::Plan(const StatementMoment& moment) const {
   std::vector<StreamRequest> requests;
   for (const Member& member : members_) {
-    requests.push_back({{member.query, member.mode, member.target}, member.step});
+    requests.push_back({RequestOf(member), member.step});
   }
   return PlanStreamJob(std::move(requests), parts_, context_, moment);
 }

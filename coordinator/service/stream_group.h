@@ -71,11 +71,13 @@ class StreamGroup {
     LogicalPtr query;
     PlanMode mode = PlanMode::kStream;
     PlanTarget target;
+    StreamPositions positions;
     // Objects that the job uses, as its record lists them.
     std::vector<uint64_t> uses;
   };
 
   absl::Status NeedJobId();
+  static PlanRequest RequestOf(const Member& member);
   absl::Status CheckPlan(const Member& member, const StatementMoment& moment) const;
   absl::StatusOr<StreamPlan> Plan(const StatementMoment& moment) const;
   absl::StatusOr<StreamSpec> MakeSpec(StreamPlan plan, const CatalogSnapshot& catalog) const;

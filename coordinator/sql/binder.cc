@@ -42,6 +42,12 @@ absl::StatusOr<BoundStatement> BindStatement(absl::string_view sql, const Catalo
                  "VIEW and COPY TO."),
         statement->PositionOf(0));
   }
+  if (prepass.analyze && !std::holds_alternative<BoundSelect>(bound.statement)) {
+    // Where EXPLAIN stood is blank now.
+    const auto begin = static_cast<int32_t>(prepass.text.find_first_not_of(" \t\r\n"));
+    return WithPosition(NotSupported("EXPLAIN ANALYZE of a statement that is no SELECT"),
+                        statement->PositionOf(begin));
+  }
   BoundExplain explain;
   explain.analyze = prepass.analyze;
   explain.json = prepass.json;

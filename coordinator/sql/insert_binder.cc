@@ -181,7 +181,11 @@ absl::StatusOr<BoundInsert> StatementBinder::BindInsert(const PgQuery__InsertStm
     return Refuse("RETURNING", LocationOf(insert.returning_list[0]));
   }
   BoundInsert bound;
-  bound.emit_on_window_close = statement_.prepass().emit_begin.has_value();
+  bound.name_position = PositionOf(location);
+  if (const auto& begin = statement_.prepass().emit_begin; begin.has_value()) {
+    bound.emit_on_window_close = true;
+    bound.emit_position = PositionOf(*begin);
+  }
   MR_ASSIGN_OR_RETURN(bound.target, WritableTable(*insert.relation));
   std::vector<std::string> names;
   std::vector<int32_t> positions;

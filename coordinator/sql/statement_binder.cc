@@ -11,6 +11,7 @@
 #include "coordinator/sql/parse_tree.h"
 #include "coordinator/sql/query_binder.h"
 #include "coordinator/sql/statement_limits.h"
+#include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
 namespace {
@@ -33,6 +34,18 @@ std::string FirstWords(const ParsedStatement& statement) {
     }
   }
   return words;
+}
+
+// A scan of files of which not even the columns are known; null if there is none.
+const LogicalScan* ScanWithoutColumns(const LogicalNode& plan) {
+  if (plan.kind == LogicalKind::kScan) {
+    const auto& scan = static_cast<const LogicalScan&>(plan);
+    return scan.object->columns().empty() ? &scan : nullptr;
+  }
+  for (const LogicalPtr& input : plan.inputs) {
+    if (const LogicalScan* scan = ScanWithoutColumns(*input); scan != nullptr) return scan;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -128,6 +141,14 @@ absl::StatusOr<LogicalPtr> StatementBinder::BindWholeQuery(const PgQuery__Node& 
   MR_ASSIGN_OR_RETURN(LogicalPtr plan, BindQueryNode(query, environment_));
   MR_ASSIGN_OR_RETURN(plan, ResolveUnknownColumns(std::move(plan)));
   if (plan->output.empty()) {
+    if (const LogicalScan* scan = ScanWithoutColumns(*plan); scan != nullptr) {
+      return WithPosition(
+          MakeError(SqlState::kObjectNotInPrerequisiteState,
+                    absl::StrCat("nothing tells the columns of \"", scan->object->name(),
+                                 "\": there is no header and no row"),
+                    "define a table with columns: CREATE TABLE t (name type, …) WITH (…)"),
+          scan->position);
+    }
     return Refuse("a query without columns", statement_.prepass().tokens[0].begin);
   }
   return plan;

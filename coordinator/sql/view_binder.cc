@@ -71,7 +71,11 @@ absl::StatusOr<BoundCreateView> StatementBinder::BindMaterializedView(
   MR_ASSIGN_OR_RETURN(view.name, NewObjectName(*into.rel, create.if_not_exists));
   MR_ASSIGN_OR_RETURN(const BoundOptions options, ReadOptions(into.options, into.n_options));
   MR_ASSIGN_OR_RETURN(view.emit_on_window_close, EmitsOnWindowClose(options));
-  if (statement_.prepass().emit_begin.has_value()) view.emit_on_window_close = true;
+  if (view.emit_on_window_close) view.emit_position = options.positions.at("emit");
+  if (const auto& begin = statement_.prepass().emit_begin; begin.has_value()) {
+    view.emit_on_window_close = true;
+    view.emit_position = PositionOf(*begin);
+  }
   view.options = options.values;
   MR_ASSIGN_OR_RETURN(LogicalPtr plan, BindWholeQuery(*create.query));
   MR_ASSIGN_OR_RETURN(view.plan, WithColumnNames(std::move(plan), into.col_names, into.n_col_names,

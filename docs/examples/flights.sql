@@ -17,7 +17,8 @@ CREATE TABLE history (
   air_time integer, distance integer, hour integer, minute integer, time_hour timestamptz
 ) WITH (connector = 'file', path = 'data/flights/history/*.csv', null = 'NA');
 
--- November and December, one file for each airport, read as if they came in now: 20,000 flights a second.
+-- November and December, one file for each city, read as if they came in now: 20,000 flights a second. A file that
+-- nobody reads yet holds event time back; two have a reader each as soon as the cluster has two slots.
 -- A flight may come up to a day after later ones; what comes later than that would be set apart as late.
 CREATE TABLE live (
   year integer, month integer, day integer,
@@ -81,7 +82,8 @@ CREATE MATERIALIZED VIEW airport_cumulative AS
          count(*) OVER (PARTITION BY origin ORDER BY time_hour) AS flights_so_far
   FROM live;
 
--- Each hour once, when it is over, into files.
+-- Each hour once, when it is over, into files. An INSERT adds to what is there: before this script runs again, empty
+-- the folder.
 CREATE TABLE hourly_files () WITH (connector = 'file', path = 'data/flights/out/hourly/', format = 'parquet');
 INSERT INTO hourly_files
   SELECT window_start, window_end, carrier, count(*) AS flights, avg(dep_delay) AS mean_delay

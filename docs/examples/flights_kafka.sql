@@ -17,7 +17,7 @@ CREATE TABLE history (
   air_time integer, distance integer, hour integer, minute integer, time_hour timestamptz
 ) WITH (connector = 'file', path = 'data/flights/history/*.csv', null = 'NA');
 
--- November and December, from a topic with one partition for each airport (deploy/flights_to_topic.py). A flight may
+-- November and December, from a topic with one partition for each city (deploy/flights_to_topic.py). A flight may
 -- come up to a day after later ones; what comes later than that would be set apart as late. `stop` ends the topic
 -- where it ends now, so that the script has an end, too; without it the views go on.
 CREATE TABLE live (
@@ -83,7 +83,8 @@ CREATE MATERIALIZED VIEW airport_cumulative AS
          count(*) OVER (PARTITION BY origin ORDER BY time_hour) AS flights_so_far
   FROM live;
 
--- Each hour once, when it is over, into files.
+-- Each hour once, when it is over, into files. An INSERT adds to what is there: before this script runs again, empty
+-- the folder.
 CREATE TABLE hourly_files () WITH (connector = 'file', path = 'data/flights/out/hourly/', format = 'parquet');
 INSERT INTO hourly_files
   SELECT window_start, window_end, carrier, count(*) AS flights, avg(dep_delay) AS mean_delay

@@ -49,8 +49,12 @@ class StatementFailed(Exception):
 
 
 def rows_of(results: list[StatementResult]) -> list[tuple]:
-    """The rows of the last statement's result set."""
-    return [tuple(row.values()) for batch in results[-1].batches for row in batch.to_pylist()]
+    """The rows of the last statement's result set. Columns may have equal names."""
+    return [
+        row
+        for batch in results[-1].batches
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    ]
 
 
 @dataclass

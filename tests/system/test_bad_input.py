@@ -1,6 +1,7 @@
 """Bad input gives a clear error with its place, and leaves the cluster as it was."""
 
 import pytest
+from support.job_client import job_call
 from support.sql_client import StatementFailed, rows_of
 
 
@@ -34,6 +35,31 @@ def test_errors_carry_code_and_place(client, sql, sqlstate, position):
     if position:
         assert failure.value.position == position
     assert rows_of(client.execute("SELECT 42")) == [(42,)]
+
+
+def test_files_that_tell_no_columns_are_named(client, tmp_path):
+    empty = tmp_path / "empty.csv"
+    empty.write_text("")
+    with pytest.raises(StatementFailed, match="nothing tells the columns of ") as failure:
+        client.execute(f"SELECT * FROM '{empty}'")
+    assert (failure.value.sqlstate, failure.value.position) == ("55000", 15)
+    assert str(empty) in failure.value.message
+    assert rows_of(client.execute(f"SELECT count(*) FROM '{empty}'")) == [(0,)]
+    with pytest.raises(StatementFailed, match="a query without columns is not supported"):
+        client.execute("SELECT FROM (VALUES (1)) t(a)")
+
+
+def test_a_view_of_a_cancelled_job_says_so(client, cluster):
+    client.execute("CREATE TABLE endless (a bigint) WITH (connector = 'datagen', rows_per_second = '10')")
+    client.execute("CREATE MATERIALIZED VIEW watched AS SELECT count(*) AS n FROM endless")
+    try:
+        assert job_call(cluster.address, "Cancel", job="watched") is not None
+        with pytest.raises(StatementFailed) as failure:
+            client.execute("SELECT * FROM watched")
+        assert failure.value.sqlstate == "55000"
+        assert failure.value.message == "materialized view watched cannot be read, its job was cancelled"
+    finally:
+        client.execute("DROP MATERIALIZED VIEW watched; DROP TABLE endless")
 
 
 def test_a_bad_row_names_file_line_and_column(client, bad_csv):

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+from support.tcp_proxy import TcpProxy
 from support.waiting import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -81,11 +82,47 @@ def test_a_killed_run_leaves_nothing(home, kill):
     assert_nothing_left(home)
 
 
+def children_of(process, name):
+    """Ids of the living children that run the program `name`."""
+    found = []
+    for child in pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+        try:
+            program = pathlib.Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0].decode()
+        except OSError:
+            continue
+        if pathlib.Path(program).name == name:
+            found.append(child)
+    return found
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("starting", ["millrace-coordinator", "millrace-worker"])
+def test_a_run_that_is_killed_while_it_starts_leaves_nothing(home, starting, kill):
+    for _ in range(3):
+        process = subprocess.Popen([MILLRACE, "run", "-e", "SELECT 1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # As early as it can be seen: the program is still being linked.
+        wait_until(lambda: children_of(process, starting), f"a {starting} that starts", pause_s=0)  # noqa: B023
+        process.send_signal(kill)
+        code = process.wait(timeout=DEADLINE_S)
+        assert code == (-signal.SIGKILL if kill == signal.SIGKILL else 130), process.stderr.read()
+        assert_nothing_left(home)
+
+
+def test_a_server_that_is_slow_to_answer_is_reached(cluster):
+    """Until a connection stands, there and back are needed several times."""
+    proxy = TcpProxy(cluster.address)
+    proxy.delay(0.3)
+    result = millrace("sql", "--server", proxy.address, "-o", "csv", "-c", "SELECT 1 AS one")
+    proxy.close()
+    assert (result.returncode, result.stdout) == (0, "one\n1\n"), result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
         (["run", "-e", "SELECT 1/0"], 3),
         (["run", "-e", "SELECT nothing"], 3),
+        (["run", "-e", "SET statement_timeout = '1 ms'; SELECT count(*) FROM generate_series(1, 1000000000)"], 3),
         (["run", "no-such-script.sql"], 4),
         (["run"], 2),
         (["no-such-verb"], 2),
@@ -119,6 +156,17 @@ def test_the_server_is_the_one_that_is_named_else_that_of_the_environment(home, 
     for arguments, server in ((verb, "127.0.0.1:1"), ([*verb, "--server", "127.0.0.1:2"], "127.0.0.1:2")):
         result = millrace(*arguments)
         assert (result.returncode, server in result.stderr.splitlines()[0]) == (7, True), result.stderr
+
+
+def test_a_job_that_failed_has_a_code_of_its_own(cluster, tmp_path):
+    script = tmp_path / "job.sql"
+    script.write_text("CREATE TABLE kept AS SELECT 1 AS a;\nSELECT 1 / (a - 1) FROM kept")
+    submitted = millrace("job", "submit", str(script), "--name", "divides", "--wait", "--server", cluster.address)
+    assert submitted.returncode == 8, submitted.stderr
+    assert "division by zero" in submitted.stdout
+    assert millrace("job", "watch", "divides", "--server", cluster.address).returncode == 8
+    assert millrace("job", "get", "divides", "--server", cluster.address).returncode == 0
+    assert millrace("sql", "--server", cluster.address, "-c", "DROP TABLE kept").returncode == 0
 
 
 def test_an_error_points_to_its_place(home):

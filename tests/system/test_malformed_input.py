@@ -150,19 +150,35 @@ def test_requests_beyond_their_limit_get_a_clear_error(cluster, unharmed):
     client.close()
 
 
+def hello(cluster, **changed):
+    """What a worker of this cluster says first, but for what is `changed`."""
+    client = SqlClient(cluster.address)
+    [(version,)] = rows_of(client.execute("SELECT DISTINCT version FROM millrace.workers"))
+    client.close()
+    message = message_class("millrace.v1.WorkerMessage")()
+    right = {"version": version, "name": "stranger", "slots": 1, "data_address": "127.0.0.1:1", "incarnation": 1}
+    for name, value in (right | changed).items():
+        setattr(message.hello, name, value)
+    return message
+
+
 def test_a_worker_of_another_kind_is_refused(cluster, unharmed):
-    """A hello that promises nothing, one without a name, and a message before any hello."""
-    message = message_class("millrace.v1.WorkerMessage")
-    no_slots = message()
-    no_slots.hello.version = "0.0.0"
-    heartbeat = message()
+    """Hellos of which one thing is wrong, and a message before any hello."""
+    heartbeat = message_class("millrace.v1.WorkerMessage")()
     heartbeat.heartbeat.rss_bytes = 1
+    precondition = grpc.StatusCode.FAILED_PRECONDITION
+    refusals = (
+        (hello(cluster, version="0.0.0"), precondition, "worker has version 0.0.0, the coordinator has "),
+        (hello(cluster, slots=0), precondition, "worker offers no slots"),
+        (hello(cluster, data_address=""), precondition, "worker names no data address"),
+        (heartbeat, grpc.StatusCode.INVALID_ARGUMENT, "the first message must be a hello"),
+    )
     with grpc.insecure_channel(address(cluster, "control")) as channel:
-        for first in (no_slots, heartbeat):
+        for first, code, text in refusals:
             with pytest.raises(grpc.RpcError) as refused:
                 connect = calls(channel, "/millrace.v1.ControlService/Connect")
                 list(connect(iter([first.SerializeToString()]), timeout=20))
-            assert refused.value.code() != grpc.StatusCode.DEADLINE_EXCEEDED
+            assert (refused.value.code(), refused.value.details()[: len(text)]) == (code, text)
 
 
 def test_descriptors_come_back(cluster):

@@ -13,6 +13,9 @@ from support.sql_client import rows_of
 DEADLINE_S = 90
 NUM_FILES = 3
 ROWS_PER_FILE = 4000
+# So slow that ten moments are long over when the input ends.
+LIVE_RATE = 1000
+NUM_MOMENTS = 10
 START = datetime.datetime(2024, 1, 1)
 
 # Definitions over the same files, and how much faster than the first one each is read.
@@ -22,8 +25,10 @@ COLUMNS = "id bigint, k text, v integer, x double precision, ts timestamp"
 
 BUCKET = "time_bucket(INTERVAL 10 MINUTE, ts, TIMESTAMP '1970-01-01')"
 
+BUCKET_5 = BUCKET.replace("10 MINUTE", "5 MINUTE")
+
 # Millrace's query over the definitions `events` and `others`, and DuckDB's over what is covered of
-# them: `t` and `u`.
+# them: `t` and `u`, with the watermark of `events` in `mark`.
 VIEWS = {
     "totals": (
         "SELECT k, count(*) AS n, sum(v) AS s, min(v) AS lo, max(v) AS hi, avg(x) AS mean FROM events GROUP BY k",
@@ -33,6 +38,12 @@ VIEWS = {
         """SELECT window_start, k, count(*) AS n, sum(v) AS s FROM tumble(events, ts, INTERVAL '10 minutes')
            GROUP BY window_start, window_end, k""",
         f"SELECT {BUCKET}, k, count(*), sum(v) FROM t GROUP BY 1, 2",
+    ),
+    "sliding": (
+        """SELECT window_start, window_end, k, count(v) AS n, sum(v) AS s
+           FROM hop(events, ts, INTERVAL '5 minutes', INTERVAL '10 minutes') GROUP BY window_start, window_end, k""",
+        f"""SELECT w, w + INTERVAL 10 MINUTE, k, count(v), sum(v)
+            FROM (SELECT *, unnest([{BUCKET_5}, {BUCKET_5} - INTERVAL 5 MINUTE]) AS w FROM t) GROUP BY 1, 2, 3""",
     ),
     "filtered": ("SELECT id, v * 2 AS w FROM events WHERE v % 7 = 0", "SELECT id, v * 2 FROM t WHERE v % 7 = 0"),
     "joined": (
@@ -86,7 +97,27 @@ VIEWS = {
         "SELECT k, v FROM events WHERE v > 80 UNION SELECT k, v FROM others WHERE v > 80",
         "SELECT k, v FROM t WHERE v > 80 UNION SELECT k, v FROM u WHERE v > 80",
     ),
+    "moving": (
+        "SELECT id, k, ts, avg(v) OVER (PARTITION BY k ORDER BY ts ROWS 99 PRECEDING) AS mean FROM events",
+        """SELECT id, k, ts, avg(v) OVER (PARTITION BY k ORDER BY ts, id ROWS 99 PRECEDING)
+           FROM t WHERE ts < (SELECT w FROM mark)""",
+    ),
+    "cumulative": (
+        "SELECT id, k, ts, count(*) OVER (PARTITION BY k ORDER BY ts) AS so_far FROM events",
+        "SELECT id, k, ts, count(*) OVER (PARTITION BY k ORDER BY ts) FROM t WHERE ts < (SELECT w FROM mark)",
+    ),
 }
+
+# Nothing but a view knows when a window is over.
+CLOSED = (
+    """SELECT window_start, k, count(*) AS n, sum(v) AS s FROM tumble(events, ts, INTERVAL '10 minutes')
+       GROUP BY window_start, window_end, k EMIT ON WINDOW CLOSE""",
+    f"""SELECT {BUCKET} AS w, k, count(*), sum(v) FROM t GROUP BY 1, 2
+        HAVING w + INTERVAL 10 MINUTE <= (SELECT w FROM mark)""",
+)
+
+# What these show waits for the watermark.
+BEHIND_THE_WATERMARK = ("moving", "cumulative", "closed")
 
 
 @pytest.fixture(scope="module")
@@ -146,51 +177,95 @@ def published(client, view):
 
 
 def cover(oracle, positions):
-    """Makes DuckDB's `t` and `u` the rows before these positions: (source, path, rows)."""
+    """Makes DuckDB's `t` and `u` the rows before these positions, and `mark` the watermark of `t`:
+    (source, path, rows, ended)."""
     for source, table in zip(SOURCES, ("t", "u"), strict=True):
-        read = [(path, rows) for name, path, rows in positions if name == source]
+        read = [(path, rows) for name, path, rows, _ in positions if name == source]
         covered = " OR ".join(f"(path = '{path}' AND rn <= {rows})" for path, rows in read) or "false"
         oracle.execute(f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM raw WHERE {covered}")
+    ended = [path for name, path, _, ended in positions if name == "events" and ended]
+    # The least over all files: one that was read to its end holds nothing back, one that nobody reads yet everything.
+    oracle.execute(
+        f"""CREATE OR REPLACE TABLE mark AS SELECT min(CASE WHEN list_contains({ended}::VARCHAR[], path)
+              THEN 'infinity' ELSE coalesce(seen - INTERVAL 10 MINUTE, '-infinity') END::TIMESTAMP) AS w
+            FROM (SELECT DISTINCT path FROM raw)
+            LEFT JOIN (SELECT path, max(ts) AS seen FROM t GROUP BY path) USING (path)"""
+    )
 
 
-@pytest.mark.parametrize("name", VIEWS)
-def test_a_view_equals_its_query_over_the_covered_rows_at_ten_moments(client, files, oracle, name):
-    ours, theirs = VIEWS[name]
-    define_sources(client, files, rate=2500)
+def cover_all(oracle):
+    """As `cover`, of the whole input."""
+    for table in ("t", "u"):
+        oracle.execute(f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM raw")
+    oracle.execute("CREATE OR REPLACE TABLE mark AS SELECT 'infinity'::TIMESTAMP AS w")
+
+
+def positions_at(client, job, epoch):
+    # A file has one position for each definition that reads it: those that a view reads twice are read once.
+    positions = rows_of(
+        client.execute(
+            f"SELECT source, path, rows, ended FROM millrace.positions WHERE job_id = {job} AND epoch = {epoch}"
+        )
+    )
+    assert len({row[:2] for row in positions}) == len(positions), positions
+    return positions
+
+
+def watch(client, name, enough):
+    """(epoch, rows of the view, positions) at moments of the live part, until `enough` says so of them."""
+    moments = []
+    deadline = time.monotonic() + DEADLINE_S
+    while not enough(moments):
+        assert time.monotonic() < deadline, f"only the epochs {[epoch for epoch, _, _ in moments]} were seen"
+        job, epoch = published(client, name)
+        if epoch == 0 or (moments and epoch == moments[-1][0]):
+            time.sleep(0.02)
+            continue
+        rows = rows_of(client.execute(f"SELECT * FROM {name} AS OF EPOCH {epoch}"))
+        positions = positions_at(client, job, epoch)
+        read = sum(position[2] for position in positions if position[0] == "events")
+        assert read < NUM_FILES * ROWS_PER_FILE, f"the input ended after {len(moments)} moments"
+        moments.append((epoch, rows, positions))
+    return moments
+
+
+# With as many tasks as files, all files have a reader at once; with two tasks one of them waits, and holds event time.
+@pytest.mark.parametrize(
+    ("name", "num_tasks"),
+    [(name, 4) for name in (*VIEWS, "closed")] + [(name, 2) for name in ("moving", "closed")],
+)
+def test_a_view_equals_its_query_over_the_covered_rows_at_ten_moments(client, files, oracle, name, num_tasks):
+    ours, theirs = VIEWS.get(name, CLOSED)
+    num_with_rows = 0 if name not in BEHIND_THE_WATERMARK else NUM_MOMENTS if num_tasks == 4 else 3
+
+    def enough(moments):
+        return len(moments) >= NUM_MOMENTS and sum(1 for _, rows, _ in moments if rows) >= num_with_rows
+
+    define_sources(client, files, LIVE_RATE)
     try:
+        client.execute(f"SET epoch_interval = '200 ms'; SET parallelism = {num_tasks}")
         client.execute(f"CREATE MATERIALIZED VIEW {name} AS {ours}")
-        seen = set()
-        deadline = time.monotonic() + DEADLINE_S
-        while len(seen) < 10:
-            assert time.monotonic() < deadline, f"only the epochs {sorted(seen)} were seen"
-            job, epoch = published(client, name)
-            if epoch in seen or epoch == 0:
-                time.sleep(0.05)
-                continue
-            actual = rows_of(client.execute(f"SELECT * FROM {name} AS OF EPOCH {epoch}"))
-            # A file has one position for each definition that reads it: those that a view reads twice are read once.
-            positions = rows_of(
-                client.execute(
-                    f"SELECT source, path, rows FROM millrace.positions WHERE job_id = {job} AND epoch = {epoch}"
-                )
-            )
-            assert len({row[:2] for row in positions}) == len(positions), positions
-            cover(oracle, positions)
-            assert_same_rows(actual, oracle.execute(theirs).fetchall(), f"{name} at epoch {epoch}")
-            seen.add(epoch)
-            if sum(row[2] for row in positions if row[0] == "events") >= NUM_FILES * ROWS_PER_FILE:
-                break
-        assert len(seen) >= 5
+        moments = watch(client, name, enough)
     finally:
         drop_all(client, [name])
+    num_compared, shown = 0, False
+    for epoch, rows, positions in moments:
+        cover(oracle, positions)
+        expected = oracle.execute(theirs).fetchall()
+        shown = shown or bool(rows)
+        # A task may not have heard yet that there is no file that nobody reads.
+        if name in BEHIND_THE_WATERMARK and expected and not shown:
+            continue
+        assert_same_rows(rows, expected, f"{name} at epoch {epoch}")
+        num_compared += 1
+    assert num_compared >= NUM_MOMENTS
 
 
 @pytest.mark.parametrize("parallelism", [1, 2, 4])
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_stream_that_ends_equals_the_batch(client, files, oracle, name, parallelism):
     ours, theirs = VIEWS[name]
-    for table in ("t", "u"):
-        oracle.execute(f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM raw")
+    cover_all(oracle)
     define_sources(client, files, rate=0)
     client.execute(f"SET parallelism = {parallelism}")
     try:

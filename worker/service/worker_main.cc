@@ -102,7 +102,11 @@ int RunWorker(const WorkerConfig& config) {
   events.now = eventfd(0, EFD_CLOEXEC);
   events.leave = eventfd(0, EFD_CLOEXEC);
   events.watch_stdin = config.exit_with_parent;
-  if (config.exit_with_parent) prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (config.exit_with_parent) {
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    // What has ended meanwhile may be removing the folder that a start would make.
+    if (WaitForEnd(events, 0) != EndCause::kTimeout) return 0;
+  }
   std::atomic<bool> failed{false};
   const auto write_to = [](int event) {
     return [event] {

@@ -49,6 +49,7 @@ absl::StatusOr<CsvLayout> MakeCsvLayout(const FileScan& scan, const CsvFileHead&
                                   " fields, the table ", scan.columns.size(), " columns"),
                      absl::StrCat("its fields are ", absl::StrJoin(head.first_row, ", ")));
   }
+  layout.has_header = has_header;
   layout.rows_begin = has_header ? head.first_row_end : head.mark_bytes;
   if (by_name) {
     layout.field_names = head.first_row;

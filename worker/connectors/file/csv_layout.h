@@ -14,6 +14,7 @@ namespace millrace {
 struct CsvLayout {
   // Position of the first row behind byte order mark and header.
   uint64_t rows_begin = 0;
+  bool has_header = false;
   // Fields that every row must have.
   size_t num_fields = 0;
   // For each output column its place in a row.

@@ -264,7 +264,7 @@ absl::Status CsvSource::ReportRow(size_t index_row, absl::string_view column,
   const CsvIndex& index = reader_->index();
   const uint32_t begin = index.row_begin(index_row);
   const absl::string_view text = reader_->text().substr(begin, index.row_end(index_row) - begin);
-  const bool may_be_header = scan_.options.header == CsvHeader::kAuto &&
+  const bool may_be_header = scan_.options.header == CsvHeader::kAuto && !layout_.has_header &&
                              GetErrorDetail(reason).hint.empty() &&
                              reader_->offset() + begin == layout_.rows_begin;
   return log_.Add(reader_->offset() + begin, text, column,

@@ -47,7 +47,8 @@ TEST(ExitCodeTest, TellsKindsOfErrorsApart) {
   EXPECT_EQ(CallExitCode(MakeError(SqlState::kUndefinedObject, "")), ExitCode::kNotFound);
   EXPECT_EQ(CallExitCode(MakeError(SqlState::kObjectInUse, "")), ExitCode::kConflict);
   EXPECT_EQ(CallExitCode(MakeError(SqlState::kConnectionFailure, "")), ExitCode::kUnreachable);
-  EXPECT_EQ(CallExitCode(MakeError(SqlState::kQueryCanceled, "")), ExitCode::kInterrupted);
+  EXPECT_EQ(StatementExitCode(MakeError(SqlState::kQueryCanceled, "")), ExitCode::kSqlError);
+  EXPECT_EQ(CallExitCode(MakeError(SqlState::kQueryCanceled, "")), ExitCode::kFailed);
   EXPECT_EQ(CallExitCode(MakeError(SqlState::kInsufficientPrivilege, "")), ExitCode::kAuth);
   EXPECT_EQ(CallExitCode(MakeError(SqlState::kInternalError, "")), ExitCode::kFailed);
 }

@@ -55,6 +55,15 @@ TEST(FileOptionsTest, UnknownOptionNamesTheNearest) {
   EXPECT_EQ(GetErrorDetail(options.status()).hint, "did you mean \"delimiter\"?");
 }
 
+TEST(FileOptionsTest, AMisspelledNameExplainsWhatIsMissing) {
+  const auto misspelled = ParseFileOptions({{"pth", "a.csv"}, {"format", "csv"}});
+  EXPECT_ERROR(misspelled, SqlState::kInvalidParameterValue,
+               "unknown option \"pth\" of connector \"file\"");
+  EXPECT_EQ(GetErrorDetail(misspelled.status()).hint, "did you mean \"path\"?");
+  const auto another = ParseFileOptions({{"delimeter", ";"}, {"format", "csv"}});
+  EXPECT_ERROR(another, SqlState::kInvalidParameterValue, "needs the option \"path\"");
+}
+
 TEST(FileOptionsTest, WrongValuesAreErrors) {
   const std::pair<OptionMap, const char*> cases[] = {
       {{{"format", "csv"}}, "needs the option \"path\""},

@@ -214,6 +214,18 @@ TEST(PlannerStreamingTest, ASinkIsNamedByItsConnector) {
   }
 }
 
+TEST(PlannerStreamingTest, WhatAStreamRefusesPointsToItsPlace) {
+  const auto position = [](const LogicalPtr& query, PlanOptions options) {
+    options.positions = {13, 40};
+    return GetErrorDetail(PlanQuery(query, options).status()).position;
+  };
+  const LogicalPtr changing = NewAggregate(Clicks(), {0}, {CountStar()});
+  EXPECT_EQ(position(changing, FileOptions()), 13);
+  EXPECT_EQ(position(changing, OnCloseOptions()), 40);
+  const LogicalPtr unmarked = Windowed(Clicks("c", false), {"window_start", "window_end"});
+  EXPECT_EQ(position(unmarked, OnCloseOptions()), 40);
+}
+
 TEST(PlannerStreamingTest, AFileSinkTakesClosedWindows) {
   PlanOptions options = FileOptions();
   options.emit_on_window_close = true;

@@ -29,6 +29,8 @@ constexpr StatementErrorCase kStatementErrors[] = {
     {"SUBSCRIBE TO per_minute WITH (snapshot = 'maybe')", "22023@42"},
     {"SUBSCRIBE TO per_minute WITH (epochs = 'all')", "22023@40"},
     {"VERIFY per_minute", "0A000@1"},
+    {"EXPLAIN ANALYZE INSERT INTO t SELECT 1", "0A000@17"},
+    {"EXPLAIN (ANALYZE)\n\tCOPY t TO 'x.csv'", "0A000@20"},
     {"FLUSH now", "42601@7"},
     {"DESCRIBE nope", "42P01@10"},
     {"CREATE TABLE t (a int)", "42P07@14"},

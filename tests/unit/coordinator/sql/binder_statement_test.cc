@@ -61,11 +61,13 @@ TEST(BinderStatementTest, KeepsTheTextOfViews) {
       "CREATE MATERIALIZED VIEW m (n) WITH (emit = 'on_window_close') AS (SELECT 'ä' AS x) -- c");
   EXPECT_EQ(emits.query, "(SELECT 'ä' AS x)");
   EXPECT_TRUE(emits.emit_on_window_close);
+  EXPECT_EQ(emits.emit_position, 38);
   EXPECT_TRUE(emits.materialized);
   const auto word = BindAs<BoundCreateView>(
       "CREATE MATERIALIZED VIEW IF NOT EXISTS m AS SELECT 1 AS one EMIT ON WINDOW CLOSE;");
   EXPECT_EQ(word.query, "SELECT 1 AS one");
   EXPECT_TRUE(word.emit_on_window_close);
+  EXPECT_EQ(word.emit_position, 61);
   EXPECT_TRUE(word.if_not_exists);
   EXPECT_EQ(BindAs<BoundCreateView>("CREATE MATERIALIZED VIEW m AS SELECT 1 AS x WITH DATA").query,
             "SELECT 1 AS x");
@@ -83,6 +85,9 @@ TEST(BinderStatementTest, Inserts) {
   const auto insert = BindAs<BoundInsert>("INSERT INTO t SELECT 1 EMIT ON WINDOW CLOSE");
   EXPECT_EQ(insert.target->name(), "t");
   EXPECT_TRUE(insert.emit_on_window_close);
+  EXPECT_EQ(insert.name_position, 13);
+  EXPECT_EQ(insert.emit_position, 24);
+  EXPECT_EQ(BindAs<BoundInsert>("INSERT INTO t SELECT 1").emit_position, 0);
   EXPECT_EQ(insert.plan->output.size(), 4u);
 }
 
@@ -117,12 +122,13 @@ TEST(BinderStatementTest, Explains) {
   const auto plain = BindAs<BoundExplain>("EXPLAIN INSERT INTO t SELECT 1");
   EXPECT_FALSE(plain.analyze);
   EXPECT_TRUE(std::holds_alternative<BoundInsert>(plain.statement->statement));
-  const auto view =
-      BindAs<BoundExplain>("EXPLAIN (ANALYZE, FORMAT json) CREATE MATERIALIZED VIEW m AS SELECT 1");
-  EXPECT_TRUE(view.analyze);
-  EXPECT_TRUE(view.json);
+  const auto analyzed = BindAs<BoundExplain>("EXPLAIN (ANALYZE, FORMAT json) SELECT 1");
+  EXPECT_TRUE(analyzed.analyze);
+  EXPECT_TRUE(analyzed.json);
+  EXPECT_TRUE(std::holds_alternative<BoundSelect>(analyzed.statement->statement));
+  const auto view = BindAs<BoundExplain>("EXPLAIN CREATE MATERIALIZED VIEW m AS SELECT 1");
   EXPECT_TRUE(std::holds_alternative<BoundCreateView>(view.statement->statement));
-  const auto copy = BindAs<BoundExplain>("EXPLAIN ANALYZE COPY t TO 'x.csv'");
+  const auto copy = BindAs<BoundExplain>("EXPLAIN COPY t TO 'x.csv'");
   EXPECT_TRUE(std::holds_alternative<BoundCopyTo>(copy.statement->statement));
 }
 

@@ -80,6 +80,9 @@ TEST_F(CsvSourceTest, FieldsFollowTheDeclarationWhereTheHeaderHasOtherNames) {
   const auto rows = Read(unread);
   EXPECT_ERROR(rows, SqlState::kInvalidTextRepresentation, "line 1");
   EXPECT_THAT(GetErrorDetail(rows.status()).hint, HasSubstr("header = true"));
+  const auto found = Read(TableOf("id,name\nx,a\n", IdAndName()));
+  EXPECT_ERROR(found, SqlState::kInvalidTextRepresentation, "line 2");
+  EXPECT_EQ(GetErrorDetail(found.status()).hint, "") << "the header is known";
 }
 
 TEST_F(CsvSourceTest, ConvertsOnlyProjectedColumns) {
