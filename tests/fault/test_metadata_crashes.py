@@ -51,7 +51,7 @@ STATEMENTS = {
     "create_definition_with_late_rows": (
         """CREATE TABLE arrivals (id bigint, k integer, ts timestamp, WATERMARK FOR ts AS ts - INTERVAL '5 seconds')
            WITH (connector = 'file', path = '{files}/*.csv', late_into = 'too_late')""",
-        "SELECT (SELECT count(*) FROM arrivals), (SELECT count(*) FROM too_late)",
+        "SELECT (SELECT count(*) FROM arrivals) AS n, (SELECT count(*) FROM too_late) AS late",
         None,
         [(ROWS, 0)],
     ),
@@ -203,7 +203,7 @@ def test_a_stream_into_files_is_started_once(build_with_failpoints: Path, tmp_pa
         jobs = "SELECT name, state FROM millrace.jobs WHERE name LIKE 'insert_into_copies%'"
         wait_until(lambda: all(state == "finished" for _, state in server.execute(jobs)), "the job's end")
         assert len(server.execute(jobs)) == 1
-        assert server.execute("SELECT count(*), count(DISTINCT id) FROM copies") == [(ROWS, ROWS)]
+        assert server.execute("SELECT count(*) AS n, count(DISTINCT id) AS ids FROM copies") == [(ROWS, ROWS)]
     finally:
         server.stop()
 

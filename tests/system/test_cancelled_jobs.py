@@ -47,10 +47,7 @@ def kept(cluster: ProcessCluster) -> list[str]:
     """Checkpoints and plans."""
     data = cluster.folder / "data"
     return sorted(
-        str(path.relative_to(data))
-        for below in ("checkpoints", "jobs")
-        for path in (data / below).rglob("*")
-        if path.name != "cluster-id"
+        str(path.relative_to(data)) for below in ("checkpoints", "jobs") for path in (data / below).glob("job-*")
     )
 
 
@@ -79,6 +76,6 @@ def test_nothing_but_committed_rows_is_left_of_a_cancelled_job(cluster: ProcessC
     wait_until(lambda: not staged(tmp_path) and not kept(cluster), lambda: (staged(tmp_path), kept(cluster)))
     client = SqlClient(cluster.address)
     assert rows_of(client.execute(f"SELECT state FROM millrace.jobs WHERE name = '{JOB}'")) == [("cancelled",)]
-    (num_rows, num_ids), *_ = rows_of(client.execute("SELECT count(*), count(DISTINCT id) FROM copies"))
+    (num_rows, num_ids), *_ = rows_of(client.execute("SELECT count(*) AS n, count(DISTINCT id) AS ids FROM copies"))
     client.close()
     assert 0 < num_rows == num_ids < NUM_ROWS

@@ -32,11 +32,12 @@ def status_of(cluster: ProcessCluster) -> Any:
 
 
 def stands_idle(cluster: ProcessCluster, attempt: int) -> bool:
-    """This or a later attempt runs, has shown the view, and all its tasks have said that they wait for rows."""
+    """This or a later attempt runs and has shown the view, what was read is durable, and all tasks have said that they
+    wait for more."""
     status = status_of(cluster)
     return (
         status.attempt >= attempt
-        and status.published_epoch > status.durable_epoch
+        and status.published_epoch >= status.durable_epoch > 0
         and len(status.tasks) > 0
         and all(task.waiting_for in NOTHING_TO_READ for task in status.tasks)
     )

@@ -150,7 +150,7 @@ TEST_F(StreamJobsTest, ACheckpointThatHangsIsGivenUpWithTheNameOfTheWorker) {
   EXPECT_EQ(jobs_->View(kJob)->durable_epoch, 0);
   EXPECT_TRUE(jobs_->View(kJob)->last_error.ok());
   cluster_.clock_.AdvanceMillis(300'000);
-  Step();
+  jobs_->Tick();
   const absl::Status error = jobs_->View(kJob)->last_error;
   EXPECT_EQ(GetErrorDetail(error).state, SqlState::kIoError);
   const WorkerId hangs =
