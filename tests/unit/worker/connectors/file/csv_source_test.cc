@@ -82,7 +82,7 @@ TEST_F(CsvSourceTest, FieldsFollowTheDeclarationWhereTheHeaderHasOtherNames) {
   EXPECT_THAT(GetErrorDetail(rows.status()).hint, HasSubstr("header = true"));
   const auto found = Read(TableOf("id,name\nx,a\n", IdAndName()));
   EXPECT_ERROR(found, SqlState::kInvalidTextRepresentation, "line 2");
-  EXPECT_EQ(GetErrorDetail(found.status()).hint, "") << "the header is known";
+  EXPECT_THAT(GetErrorDetail(found.status()).hint, testing::Not(HasSubstr("header")));
 }
 
 TEST_F(CsvSourceTest, ConvertsOnlyProjectedColumns) {
