@@ -56,7 +56,7 @@ absl::StatusOr<PlanRequest> QueryOf(const PathPolicy& policy, const BoundStateme
     query.query = insert->plan;
     query.mode = ModeOf(*insert);
     MR_ASSIGN_OR_RETURN(query.target, TargetOf(policy, *insert));
-      query.positions = {insert->name_position, insert->emit_position};
+    query.positions = {insert->name_position, insert->emit_position};
   } else if (const auto* copy = std::get_if<BoundCopyTo>(&statement.statement)) {
     FileSinkTarget file;
     file.table_name = copy->path;
