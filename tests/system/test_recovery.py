@@ -228,7 +228,9 @@ def test_a_script_half_done_resumes_at_its_first_step_that_is_not_committed(job)
         job,
         definition(job.events, rate=2000)
         + """CREATE TABLE one (n integer); INSERT INTO one VALUES (1);
-             CREATE TABLE slow AS SELECT id FROM events;
+             -- A second or more: every row is compared with every other one.
+             CREATE TABLE slow AS SELECT id FROM events WHERE
+                 (SELECT count(*) FROM events a CROSS JOIN events b WHERE a.id * b.id = -5) = 0;
              CREATE TABLE three AS SELECT count(*) AS n FROM slow;""",
     )
     wait_until(lambda: step_states(job)[3:4] == ["STEP_STATE_RUNNING"], job.status)

@@ -175,6 +175,28 @@ TEST(Allocations, StreamingAggregateEmitsChanges) {
   }
 }
 
+TEST(Allocations, ValuesOfAGroupComeAndGo) {
+  v1::PlanNode node = StreamingAggregateNode({0}, true);
+  AggregateCall join;
+  join.function = AggregateFunction::kStringAgg;
+  join.args = {1, 1};
+  join.type = kText;
+  ToProto(join, node.mutable_hash_aggregate()->add_aggregates());
+  v1::AggregateArgTypes* types = node.mutable_hash_aggregate()->add_arg_types();
+  for (int i = 0; i < 2; ++i) ToProto(kText, types->add_types());
+  ExpectNoAllocationPerRow([&](int64_t n) {
+    auto harness = std::make_shared<OperatorHarness>(HashAggregateOperator::Create(node));
+    // Few groups of many values, all of which are taken back.
+    return [harness, batch = Rows(n, 4)] {
+      harness->Push(WithWeight(batch, 1));
+      harness->Barrier();
+      harness->Push(WithWeight(batch, -1));
+      harness->Barrier();
+      harness->Take();
+    };
+  });
+}
+
 v1::PlanNode JoinNode(v1::JoinType type, bool symmetric) {
   v1::PlanNode node;
   SetOutput(Input(), node.add_inputs());
