@@ -8,6 +8,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from support.waiting import wait_until
 
 TIMEOUT_S = 60.0
 
@@ -23,6 +24,12 @@ class Topics:
         config = {name.replace("_", "."): value for name, value in settings.items()}
         new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=config)
         self._admin.create_topics([new])[topic].result(TIMEOUT_S)
+        # The broker answers before it shows the topic to everybody.
+        wait_until(lambda: self._leads(topic, partitions), f"topic {topic}")
+
+    def _leads(self, topic: str, partitions: int) -> bool:
+        found = self._admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
+        return len(found.partitions) == partitions and all(part.leader >= 0 for part in found.partitions.values())
 
     def drop(self, topic: str) -> None:
         self._admin.delete_topics([topic])[topic].result(TIMEOUT_S)
