@@ -16,8 +16,9 @@ namespace millrace {
 // Values of groups, as bytes that order as the values do, each with how often it is there. Finds
 // the first value of a group at once, also when values are taken back. Everything lies in flat
 // arrays: values in an arena that is looked up by hash, a batch at a time, and the order of a group
-// as a pairing heap (Fredman, Sedgewick, Sleator, Tarjan, "The pairing heap", 1986) by links between
-// values, from which a value that is gone is taken only when it comes to the top. Not thread-safe.
+// as a pairing heap (Fredman, Sedgewick, Sleator, Tarjan, "The pairing heap", 1986) by links
+// between values, from which a value that is gone is taken only when it comes to the top. Not
+// thread-safe.
 class OrderedMultiset {
  public:
   enum class First : uint8_t { kSmallest, kLargest };
