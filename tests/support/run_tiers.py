@@ -275,11 +275,11 @@ TIERS: dict[str, tuple[str, Callable[[], Outcome]]] = {
         "",
         lambda: pytest_tier("oracle", "tests/sql/cases", ["--slt-engine=postgres"], 10 * 60),
     ),
-    "system": ("programs", lambda: pytest_tier("system", "tests/system", [], 20 * 60)),
+    "system": ("programs", lambda: pytest_tier("system", "tests/system", [], 30 * 60)),
     "kafka": ("programs", kafka),
     "tidy": ("", changed_tidy),
     "asan": ("asan", lambda: both_gtests("asan")),
-    "fault": ("asan", lambda: pytest_tier("fault", "tests/fault", [], 20 * 60, "asan")),
+    "fault": ("asan", lambda: pytest_tier("fault", "tests/fault", [], 30 * 60, "asan")),
     "tsan": ("tsan", lambda: gtests("tsan", tsan_folders())),
     # Last: an engine may still be starting.
     "docker": ("programs", docker_tier),
