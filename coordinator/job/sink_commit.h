@@ -18,15 +18,14 @@ namespace millrace {
 // rows and bytes. It is written when all files of the commit have their names, and withdrawn before
 // the first of them is removed: whoever reads by manifests sees a commit whole or not at all. A
 // target that is a single file is replaced as a whole and has no manifest.
+//
+// "_manifest" is also what shows that a folder is the one that was written to. It is there before
+// the first file gets its name; in a mount point without its file system it is not.
 struct SinkCommit {
   FileOwner owner;
   uint64_t epoch = 0;
   std::vector<v1::StagedFile> files;
 };
-
-//
-// "_manifest" is also what shows that a folder is the one that was written to. It is there before
-// the first file gets its name; in a mount point without its file system it is not.
 
 // How a commit treats a file that has neither its staged nor its final name. Staged files are
 // durable before anything is decided, and only a commit removes their names.
