@@ -12,8 +12,6 @@
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
-#include "common/storage/file_system.h"
-#include "common/storage/staged_commit.h"
 #include "millrace/v1/control.pb.h"
 #include "worker/exchange/channel_registry.h"
 #include "worker/exchange/peer_pool.h"
@@ -129,8 +127,6 @@ void AttemptManager::Handle(v1::CoordinatorMessage message) {
                            Epoch(published.epoch()), Epoch(published.oldest_readable()));
       return;
     }
-    case Message::kCommitSink:
-      return CommitSink(std::move(*message.mutable_commit_sink()));
     case Message::kDrain: {
       {
         MutexLock lock(mutex_);
@@ -287,20 +283,6 @@ void AttemptManager::RemoveIfOver(Key key) {
   }
   if (removed != nullptr) parts_.channels.Unregister(key.first, key.second);
   if (drained && options_.on_drained) options_.on_drained();
-}
-
-void AttemptManager::CommitSink(v1::CommitSink commit) {
-  RunBlocking([this, commit = std::move(commit)] {
-    v1::WorkerMessage message;
-    v1::SinkCommitDone* done = message.mutable_sink_commit_done();
-    done->set_job_id(commit.job_id());
-    done->set_attempt(commit.attempt());
-    done->set_epoch(commit.epoch());
-    const absl::Status status =
-        CommitStagedFiles(parts_.file_system, {commit.files().begin(), commit.files().end()});
-    if (!status.ok()) ToProto(status, done->mutable_error());
-    SendToCoordinator(std::move(message));
-  });
 }
 
 std::shared_ptr<Attempt> AttemptManager::FindOrCount(uint64_t job, uint32_t attempt) {

@@ -19,7 +19,6 @@ namespace millrace {
 
 namespace v1 {
 class CancelAttempt;
-class CommitSink;
 class CoordinatorMessage;
 class DeployAttempt;
 }  // namespace v1
@@ -93,7 +92,6 @@ class AttemptManager final : public AttemptOwner {
   // Builds the attempt and enters it; on the blocking thread for streaming jobs and large plans.
   void Build(const std::shared_ptr<const v1::DeployAttempt>& deploy);
   void Cancel(const v1::CancelAttempt& cancel);
-  void CommitSink(v1::CommitSink commit);
   void AnswerCancel(Key key);
   // The attempt a message is for; null (and counted) if it is not here.
   std::shared_ptr<Attempt> FindOrCount(uint64_t job, uint32_t attempt);
