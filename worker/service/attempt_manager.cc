@@ -12,6 +12,7 @@
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
+#include "common/storage/file_system.h"
 #include "millrace/v1/control.pb.h"
 #include "worker/exchange/channel_registry.h"
 #include "worker/exchange/peer_pool.h"
