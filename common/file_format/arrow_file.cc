@@ -88,6 +88,30 @@ absl::Status FromArrowKeepingDetail(const arrow::Status& status) {
   return FromArrow(status);
 }
 
+absl::StatusOr<std::unique_ptr<arrow::util::Codec>> MakeTextCodec(Compression compression) {
+  arrow::Compression::type type = arrow::Compression::UNCOMPRESSED;
+  switch (compression) {
+    case Compression::kNone:
+      return nullptr;
+    case Compression::kGzip:
+      type = arrow::Compression::GZIP;
+      break;
+    case Compression::kZstd:
+      type = arrow::Compression::ZSTD;
+      break;
+    case Compression::kBzip2:
+      type = arrow::Compression::BZ2;
+      break;
+    case Compression::kLz4:
+      type = arrow::Compression::LZ4_FRAME;
+      break;
+    default:
+      return InternalError("not a compression of text files");
+  }
+  MR_ASSIGN_ARROW_OR_RETURN(auto codec, arrow::util::Codec::Create(type));
+  return codec;
+}
+
 std::shared_ptr<arrow::io::RandomAccessFile> MakeArrowInput(
     std::shared_ptr<const ReadableFile> file, uint64_t size_bytes) {
   return std::make_shared<ArrowInput>(std::move(file), size_bytes);

@@ -4,8 +4,11 @@
 #include <memory>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "arrow/io/interfaces.h"
 #include "arrow/result.h"
+#include "arrow/util/compression.h"
+#include "common/connector_spec/file_options.h"
 #include "common/storage/checksum.h"
 #include "common/storage/file_system.h"
 
@@ -15,6 +18,9 @@ namespace millrace {
 // FromArrowKeepingDetail as it went in, with SQLSTATE and path.
 arrow::Status ToArrowStatus(absl::Status status);
 absl::Status FromArrowKeepingDetail(const arrow::Status& status);
+
+// What packs and unpacks a compressed text file; null for Compression::kNone.
+absl::StatusOr<std::unique_ptr<arrow::util::Codec>> MakeTextCodec(Compression compression);
 
 // An open file as Arrow's readers want it.
 std::shared_ptr<arrow::io::RandomAccessFile> MakeArrowInput(

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "arrow/io/compressed.h"
-#include "arrow/util/compression.h"
 #include "common/base/status.h"
 #include "common/file_format/arrow_file.h"
 
@@ -63,21 +62,6 @@ class CompressedStream final : public ByteStream {
   std::shared_ptr<arrow::io::CompressedInputStream> stream_;
 };
 
-absl::StatusOr<arrow::Compression::type> CodecType(Compression compression) {
-  switch (compression) {
-    case Compression::kGzip:
-      return arrow::Compression::GZIP;
-    case Compression::kZstd:
-      return arrow::Compression::ZSTD;
-    case Compression::kBzip2:
-      return arrow::Compression::BZ2;
-    case Compression::kLz4:
-      return arrow::Compression::LZ4_FRAME;
-    default:
-      return InternalError("not a compression of text files");
-  }
-}
-
 absl::Status Skip(ByteStream& stream, uint64_t num_bytes) {
   std::vector<char> dropped(size_t{1} << 16);
   while (num_bytes > 0) {
@@ -100,10 +84,8 @@ absl::StatusOr<std::unique_ptr<ByteStream>> ByteStream::Open(FileSystem& file_sy
     return std::make_unique<PlainStream>(std::move(file), begin);
   }
   MR_ASSIGN_OR_RETURN(const FileInfo info, file_system.Stat(path));
-  MR_ASSIGN_OR_RETURN(const arrow::Compression::type type, CodecType(compression));
-  auto codec = arrow::util::Codec::Create(type);
-  if (!codec.ok()) return FromArrowKeepingDetail(codec.status());
-  auto stream = std::make_unique<CompressedStream>(path, *std::move(codec));
+  MR_ASSIGN_OR_RETURN(std::unique_ptr<arrow::util::Codec> codec, MakeTextCodec(compression));
+  auto stream = std::make_unique<CompressedStream>(path, std::move(codec));
   MR_RETURN_IF_ERROR(stream->Init(MakeArrowInput(std::move(file), info.size_bytes)));
   MR_RETURN_IF_ERROR(Skip(*stream, begin));
   return stream;

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "arrow/io/compressed.h"
-#include "arrow/util/compression.h"
 #include "common/base/status.h"
 #include "common/file_format/arrow_file.h"
 #include "common/types/arrow_status.h"
@@ -43,30 +42,14 @@ Compression TextCompression(const FileOptions& options) {
   return options.names_single_file() ? CompressionOfName(options.path) : Compression::kNone;
 }
 
-arrow::Compression::type CodecType(Compression compression) {
-  switch (compression) {
-    case Compression::kGzip:
-      return arrow::Compression::GZIP;
-    case Compression::kZstd:
-      return arrow::Compression::ZSTD;
-    case Compression::kBzip2:
-      return arrow::Compression::BZ2;
-    case Compression::kLz4:
-      return arrow::Compression::LZ4_FRAME;
-    default:
-      return arrow::Compression::UNCOMPRESSED;
-  }
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FileWriter>> CreateFileWriter(const FileOptions& options,
                                                              const Schema& schema,
                                                              arrow::io::OutputStream& output) {
   if (options.format == FileFormat::kParquet) return MakeParquetWriter(options, schema, output);
-  const arrow::Compression::type type = CodecType(TextCompression(options));
-  if (type == arrow::Compression::UNCOMPRESSED) return MakeTextWriter(options, schema, output);
-  MR_ASSIGN_ARROW_OR_RETURN(auto codec, arrow::util::Codec::Create(type));
+  MR_ASSIGN_OR_RETURN(auto codec, MakeTextCodec(TextCompression(options)));
+  if (codec == nullptr) return MakeTextWriter(options, schema, output);
   // The stream shares ownership of its output; ours is owned by the sink and outlives it.
   const std::shared_ptr<arrow::io::OutputStream> borrowed(std::shared_ptr<void>(), &output);
   MR_ASSIGN_ARROW_OR_RETURN(auto stream,
