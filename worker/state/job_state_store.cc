@@ -181,6 +181,7 @@ absl::Status JobStateStore::Restore(const v1::CheckpointManifest& manifest) {
   std::map<uint64_t, const v1::CheckpointFile*> by_inode;
   for (const auto& [name, file] : by_name) by_inode[InodeOf(JoinPath(folder, name))] = file;
   for (const auto& [shard, files] : by_shard) {
+    if (stopped()) return MakeError(SqlState::kQueryCanceled, "a restore was stopped");
     MR_RETURN_IF_ERROR(database_->Import(shard, files));
   }
   MR_RETURN_IF_ERROR(FindImported(by_inode));

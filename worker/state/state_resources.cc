@@ -8,6 +8,9 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+
 namespace millrace {
 namespace {
 
@@ -34,6 +37,13 @@ class UnsyncedFolder final : public rocksdb::FSDirectoryWrapper {
   }
 };
 
+// RocksDB writes down the options of all families whenever there is a new one, and reads them back:
+// with a family for each shard of each fragment that would be most of the time of a restore. Nobody
+// reads that file, and RocksDB goes on without it.
+bool HoldsOptions(absl::string_view path) {
+  return absl::StartsWith(path.substr(path.rfind('/') + 1), "OPTIONS-");
+}
+
 class UnsyncedFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   using FileSystemWrapper::FileSystemWrapper;
@@ -43,6 +53,7 @@ class UnsyncedFileSystem final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                                     rocksdb::IODebugContext* debug) override {
+    if (HoldsOptions(path)) return rocksdb::IOStatus::NotSupported("options are not kept");
     rocksdb::IOStatus status = target()->NewWritableFile(path, options, file, debug);
     if (status.ok()) *file = std::make_unique<UnsyncedFile>(std::move(*file));
     return status;

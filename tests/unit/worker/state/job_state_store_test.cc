@@ -24,7 +24,9 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::Pair;
+using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
 
 constexpr uint32_t kNumShards = 8;
@@ -340,6 +342,40 @@ TEST_F(JobStateStoreTest, ARestoreStopsWhenItsAttemptIsCancelled) {
     return absl::OkStatus();
   };
   EXPECT_EQ(GetErrorDetail(cursor->Next(10, visit).status()).state, SqlState::kQueryCanceled);
+}
+
+// A job of many statements on a wide cluster: what a family costs must not grow with their number.
+TEST_F(JobStateStoreTest, ManyFamiliesWriteNoOptionsOfAllFamilies) {
+  constexpr uint32_t kFragments = 6;
+  constexpr uint32_t kShards = 256;
+  const auto options_of = [&](uint32_t worker) {
+    std::vector<TaskShards> tasks;
+    for (uint32_t fragment = 0; fragment < kFragments; ++fragment) {
+      tasks.push_back({fragment, 0, 0, kShards});
+    }
+    JobStateOptions options = Options(worker, worker, std::move(tasks));
+    options.num_shards = kShards;
+    return options;
+  };
+  v1::CheckpointManifest manifest;
+  {
+    auto store = MustOpen(options_of(1));
+    for (uint32_t fragment = 0; fragment < kFragments; ++fragment) {
+      StateEntries entries;
+      for (uint32_t shard = 0; shard < kShards; ++shard) entries.Put(shard, {"k"}, {"v"});
+      ASSERT_TRUE(store->ForTask(fragment, 0)->Write(kNode, std::move(entries)).ok());
+    }
+    MustCheckpoint(*store, 10, &manifest);
+  }
+  auto restored = MustOpen(options_of(2), &manifest);
+  for (uint32_t fragment = 0; fragment < kFragments; ++fragment) {
+    EXPECT_EQ(Contents(*restored->ForTask(fragment, 0)).size(), kShards);
+  }
+  for (const char* worker : {"1", "2"}) {
+    for (const auto& entry : fs::directory_iterator(folder_ + "/local-" + worker + "/db")) {
+      EXPECT_THAT(entry.path().filename().string(), Not(StartsWith("OPTIONS-")));
+    }
+  }
 }
 
 TEST_F(JobStateStoreTest, ACursorShowsWhatWasThereWhenItWasMade) {
