@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/failpoint.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
 #include "common/storage/checksum.h"
@@ -18,7 +19,9 @@ namespace {
 
 constexpr size_t kPieceBytes = 1 << 20;
 // More do not make one disk faster.
-constexpr size_t kFetchThreadsMax = 4;
+constexpr size_t kThreadsMax = 4;
+// Fewer files are not worth a further thread.
+constexpr size_t kFilesOfThread = 8;
 
 absl::Status Stopped() {
   return MakeError(SqlState::kQueryCanceled, "the transfer of a checkpoint was stopped");
@@ -26,7 +29,7 @@ absl::Status Stopped() {
 
 // Reads a whole file, and writes what it reads to `output` unless that is null.
 absl::Status ReadThrough(const ReadableFile& input, WritableFile* output, StopCheck stop,
-                         CopiedFile* read) {
+                         uint64_t* size_bytes, uint64_t* checksum_xxh3) {
   std::string buffer(kPieceBytes, '\0');
   Xxh3Stream hash;
   uint64_t offset = 0;
@@ -39,7 +42,8 @@ absl::Status ReadThrough(const ReadableFile& input, WritableFile* output, StopCh
     if (output != nullptr) MR_RETURN_IF_ERROR(output->Append(bytes));
     offset += size;
   }
-  *read = {offset, hash.Digest()};
+  *size_bytes = offset;
+  *checksum_xxh3 = hash.Digest();
   return absl::OkStatus();
 }
 
@@ -57,35 +61,34 @@ absl::Status Fetch(FileSystem& file_system, const FetchedFile& file, StopCheck s
   if (not_linked) {
     MR_ASSIGN_OR_RETURN(output, file_system.Create(file.to));
   }
-  CopiedFile read;
-  MR_RETURN_IF_ERROR(ReadThrough(**input, output.get(), stop, &read));
-  if (read.size_bytes != file.size_bytes || read.checksum_xxh3 != file.checksum_xxh3) {
+  uint64_t size_bytes = 0;
+  uint64_t checksum_xxh3 = 0;
+  MR_RETURN_IF_ERROR(ReadThrough(**input, output.get(), stop, &size_bytes, &checksum_xxh3));
+  if (size_bytes != file.size_bytes || checksum_xxh3 != file.checksum_xxh3) {
     return MakeError(SqlState::kDataCorrupted,
                      absl::StrCat("checkpoint file ", file.from, " is damaged"));
   }
   return output == nullptr ? absl::OkStatus() : output->Close();
 }
 
-}  // namespace
-
-absl::Status UploadFile(FileSystem& file_system, const std::string& from, const std::string& to,
-                        StopCheck stop, CopiedFile* copied) {
-  MR_ASSIGN_OR_RETURN(auto input, file_system.OpenForRead(from));
-  MR_ASSIGN_OR_RETURN(auto output, file_system.Create(to));
-  MR_RETURN_IF_ERROR(ReadThrough(*input, output.get(), stop, copied));
+absl::Status Upload(FileSystem& file_system, UploadedFile& file, StopCheck stop) {
+  MR_ASSIGN_OR_RETURN(auto input, file_system.OpenForRead(file.from));
+  MR_ASSIGN_OR_RETURN(auto output, file_system.Create(file.to));
+  MR_RETURN_IF_ERROR(
+      ReadThrough(*input, output.get(), stop, &file.size_bytes, &file.checksum_xxh3));
   MR_RETURN_IF_ERROR(output->Sync());
   return output->Close();
 }
 
-absl::Status FetchFiles(FileSystem& file_system, const std::vector<FetchedFile>& files,
-                        StopCheck stop) {
+// Calls work(0 … count − 1), many on several threads; none after one has failed. The first error.
+absl::Status OnThreads(size_t count, absl::FunctionRef<absl::Status(size_t)> work) {
   Mutex mutex;
   absl::Status first_error;
   std::atomic<bool> failed{false};
   std::atomic<size_t> next{0};
-  const auto work = [&] {
-    for (size_t i = next++; i < files.size() && !failed; i = next++) {
-      const absl::Status status = Fetch(file_system, files[i], stop);
+  const auto take = [&] {
+    for (size_t i = next++; i < count && !failed; i = next++) {
+      const absl::Status status = work(i);
       if (status.ok()) continue;
       failed = true;
       MutexLock lock(mutex);
@@ -93,12 +96,30 @@ absl::Status FetchFiles(FileSystem& file_system, const std::vector<FetchedFile>&
     }
   };
   std::vector<std::thread> threads;
-  const size_t num_threads = std::min(files.size(), kFetchThreadsMax);
-  for (size_t i = 1; i < num_threads; ++i) threads.emplace_back(work);
-  work();
+  const size_t num_threads = std::min(1 + count / kFilesOfThread, kThreadsMax);
+  for (size_t i = 1; i < num_threads; ++i) threads.emplace_back(take);
+  take();
   for (std::thread& thread : threads) thread.join();
   MutexLock lock(mutex);
   return first_error;
+}
+
+}  // namespace
+
+absl::Status UploadFiles(FileSystem& file_system, std::vector<UploadedFile>& files,
+                         StopCheck stop) {
+  return OnThreads(files.size(), [&](size_t i) {
+    UploadedFile& file = files[i];
+    MR_RETURN_IF_ERROR(Upload(file_system, file, stop));
+    file.is_there = true;
+    MR_FAILPOINT("checkpoint.between_uploads");
+    return absl::OkStatus();
+  });
+}
+
+absl::Status FetchFiles(FileSystem& file_system, const std::vector<FetchedFile>& files,
+                        StopCheck stop) {
+  return OnThreads(files.size(), [&](size_t i) { return Fetch(file_system, files[i], stop); });
 }
 
 }  // namespace millrace

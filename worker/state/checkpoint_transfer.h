@@ -11,8 +11,12 @@ namespace millrace {
 
 class FileSystem;
 
-// What a copy has read.
-struct CopiedFile {
+// A local file that becomes a file of a checkpoint.
+struct UploadedFile {
+  std::string from;
+  std::string to;
+  // What the copy has read, once it is there.
+  bool is_there = false;
   uint64_t size_bytes = 0;
   uint64_t checksum_xxh3 = 0;
 };
@@ -30,9 +34,9 @@ struct FetchedFile {
 // True: what is under way is not wanted any more. Asked between pieces of files.
 using StopCheck = absl::FunctionRef<bool()>;
 
-// Copies a file and fsyncs the copy. 57014 if stopped.
-absl::Status UploadFile(FileSystem& file_system, const std::string& from, const std::string& to,
-                        StopCheck stop, CopiedFile* copied);
+// Copies files and fsyncs the copies, many on several threads. After an error some are there. 57014
+// if stopped. `stop` is called from these threads.
+absl::Status UploadFiles(FileSystem& file_system, std::vector<UploadedFile>& files, StopCheck stop);
 
 // Makes local files of a checkpoint's files, on several threads: by links where the checkpoint lies
 // on the same disk, else by copies. All bytes are read and compared with the checksums. XX001 if a

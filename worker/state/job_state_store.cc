@@ -243,17 +243,21 @@ absl::Status JobStateStore::Upload(const std::string& linked_folder, StopCheck s
   uploads_synced_ = false;
   MR_FAILPOINT("checkpoint.before_upload");
   MR_RETURN_IF_ERROR(file_system_.CreateFolders(folder));
+  std::vector<UploadedFile> files;
   for (const FileInfo& info : listing) {
-    const std::string name = FileNameOf(info.path);
+    files.push_back({.from = info.path, .to = JoinPath(folder, FileNameOf(info.path))});
+  }
+  const absl::Status uploaded = UploadFiles(file_system_, files, stop);
+  for (const UploadedFile& copied : files) {
+    if (!copied.is_there) continue;
+    const std::string name = FileNameOf(copied.from);
     auto file = std::make_unique<v1::CheckpointFile>();
-    CopiedFile copied;
-    MR_RETURN_IF_ERROR(UploadFile(file_system_, info.path, JoinPath(folder, name), stop, &copied));
     file->set_path(JoinPath(mine, name));
     file->set_size_bytes(copied.size_bytes);
     file->set_checksum_xxh3(copied.checksum_xxh3);
     uploaded_[name] = std::move(file);
-    MR_FAILPOINT("checkpoint.between_uploads");
   }
+  MR_RETURN_IF_ERROR(uploaded);
   MR_RETURN_IF_ERROR(file_system_.SyncFolder(folder));
   uploads_synced_ = true;
   return absl::OkStatus();
