@@ -14,6 +14,9 @@ namespace {
 
 // Between two tries.
 constexpr std::chrono::milliseconds kPause(50);
+// What brokers and the ways to them say of themselves is final after this part of the time. A
+// broker of which nothing is heard gets all of it: a name may have to be looked up a second time.
+constexpr int64_t kErrorShareOfTime = 3;
 
 // Brokers that have just been started, or have just made a topic, do not know its leaders yet.
 bool GoesAway(rd_kafka_resp_err_t error) {
@@ -31,16 +34,24 @@ bool GoesAway(rd_kafka_resp_err_t error) {
   }
 }
 
-// Calls `ask(milliseconds left)` until it gives something else than an error that goes away.
+// Calls `ask(milliseconds)` until it gives something else than an error that goes away, or an error
+// of that kind has had its share of the time.
 template <typename Ask>
-rd_kafka_resp_err_t AskInTime(int64_t timeout_micros, const Ask& ask) {
-  const auto deadline =
-      std::chrono::steady_clock::now() + std::chrono::microseconds(timeout_micros);
+rd_kafka_resp_err_t AskInTime(KafkaClient& client, int64_t timeout_micros, const Ask& ask) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::microseconds(timeout_micros);
+  const auto end_of_errors =
+      Clock::now() + std::chrono::microseconds(timeout_micros / kErrorShareOfTime);
   while (true) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
+    const auto now = Clock::now();
+    const auto until = now < end_of_errors ? end_of_errors : deadline;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - now);
     const rd_kafka_resp_err_t error = ask(static_cast<int>(std::max<int64_t>(left.count(), 1)));
-    if (!GoesAway(error) || left < kPause) return error;
+    client.Serve();
+    const bool silent = client.trouble().empty() && (error == RD_KAFKA_RESP_ERR__TIMED_OUT ||
+                                                     error == RD_KAFKA_RESP_ERR__TRANSPORT);
+    if (!silent && !GoesAway(error)) return error;
+    if (Clock::now() + kPause >= (silent ? deadline : end_of_errors)) return error;
     std::this_thread::sleep_for(kPause);
   }
 }
@@ -79,7 +90,7 @@ absl::StatusOr<int32_t> KafkaTopic::NumPartitions(int64_t timeout_micros) {
       rd_kafka_topic_new(client_->handle(), options_.topic.c_str(), nullptr));
   int32_t num_partitions = 0;
   rd_kafka_resp_err_t topic_error = RD_KAFKA_RESP_ERR_NO_ERROR;
-  const rd_kafka_resp_err_t error = AskInTime(timeout_micros, [&](int millis) {
+  const rd_kafka_resp_err_t error = AskInTime(*client_, timeout_micros, [&](int millis) {
     const rd_kafka_metadata_t* metadata = nullptr;
     const rd_kafka_resp_err_t failed =
         rd_kafka_metadata(client_->handle(), 0, topic.get(), &metadata, millis);
@@ -117,7 +128,7 @@ absl::StatusOr<std::vector<int64_t>> KafkaTopic::OffsetsAt(int64_t millis, int32
     rd_kafka_topic_partition_list_add(list.get(), options_.topic.c_str(), i);
   }
   std::string what = absl::StrCat("cannot get the offsets of topic \"", options_.topic, "\"");
-  const rd_kafka_resp_err_t error = AskInTime(timeout_micros, [&](int millis_left) {
+  const rd_kafka_resp_err_t error = AskInTime(*client_, timeout_micros, [&](int millis_left) {
     for (int32_t i = 0; i < num_partitions; ++i) {
       list->elems[i].offset = millis;
       list->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;

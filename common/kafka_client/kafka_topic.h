@@ -17,8 +17,9 @@ struct KafkaOffsets {
 };
 
 // Looks at one topic from outside: its partitions and places in them. Blocks; each question to the
-// brokers takes at most the timeout. 08006 if they do not answer in time, 42501 if they lead to an
-// address that the policy does not allow. Used by one thread.
+// brokers takes at most the timeout, and a third of it if they refuse connections. 08006 if they do
+// not answer in time, 42501 if they lead to an address that the policy does not allow. Used by one
+// thread.
 class KafkaTopic {
  public:
   // Connects in the background.

@@ -11,7 +11,11 @@
 namespace millrace {
 namespace {
 
-constexpr int64_t kTimeoutMicros = 5'000'000;
+// Longer than the 5 s after which a resolver asks again for a name whose answer was lost, and than
+// the 10 s after which librdkafka says what became of a connection.
+constexpr int64_t kTimeoutMicros = 15'000'000;
+// Who only looks for new partitions asks again.
+constexpr int64_t kLookTimeoutMicros = 5'000'000;
 // Queries that end cut partitions into ranges of so many offsets, for tasks to share.
 constexpr int64_t kRangeOffsets = 500'000;
 
@@ -84,7 +88,7 @@ absl::Status CheckTopic(const KafkaOptions& options, const AddressPolicy& addres
 
 absl::StatusOr<std::vector<v1::Split>> NewPartitions(KafkaTopic& topic, const std::string& name,
                                                      const std::set<std::string>& known) {
-  MR_ASSIGN_OR_RETURN(const int32_t num_partitions, topic.NumPartitions(kTimeoutMicros));
+  MR_ASSIGN_OR_RETURN(const int32_t num_partitions, topic.NumPartitions(kLookTimeoutMicros));
   std::vector<v1::Split> splits;
   for (int32_t partition = 0; partition < num_partitions; ++partition) {
     if (known.contains(KafkaPartitionName(name, partition))) continue;

@@ -9,6 +9,7 @@
 #include "common/base/nearest_name.h"
 #include "common/base/status.h"
 #include "common/connector_spec/file_options.h"
+#include "coordinator/catalog/catalog_snapshot.h"
 #include "coordinator/logical_plan/new_node.h"
 #include "coordinator/sql/foreign_words.h"
 #include "coordinator/sql/parse_tree.h"
@@ -125,7 +126,10 @@ absl::StatusOr<FromPlan> FromBinder::BindRelation(const PgQuery__RangeVar& name)
 absl::StatusOr<FromPlan> FromBinder::BindTable(const PgQuery__RangeVar& name) {
   const int32_t position = environment_.PositionOf(name.location);
   MR_ASSIGN_OR_RETURN(CatalogObjectPtr object, FindObject(name));
-  environment_.session.named_objects.insert(object->id());
+  // System views are always there: nothing can depend on them.
+  if (object->connector() != kSystemConnector) {
+    environment_.session.named_objects.insert(object->id());
+  }
   std::optional<uint64_t> epoch;
   const auto& epochs = environment_.statement.prepass().epochs;
   const auto asked = epochs.find(name.location);

@@ -25,7 +25,7 @@ struct BindSession {
   int64_t num_operators = 0;
   int64_t num_columns = 0;
   // Ids of the catalog's objects that were named so far, by the statement or by views that it
-  // names.
+  // names; without system views.
   std::set<uint64_t> named_objects = {};
   // The AS OF EPOCH clauses that a relation of FROM has taken, by their offset; those of views
   // apart.

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 from conftest import BUILD, ROOT
 from support.compose import ComposeProject, docker, inspect
+from support.kafka_topics import Topics
 from support.waiting import wait_until
 
 SCRIPT = ROOT / "docs" / "examples" / "flights.sql"
@@ -68,7 +69,7 @@ def project(image, tmp_path_factory) -> Iterator[ComposeProject]:
         running.up("--scale", "worker=3")
         yield running
     finally:
-        running.down()
+        running.down("-v")
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,11 @@ def states(project: ComposeProject) -> list[str]:
     listed = cli(project, "worker", "list", "--json")
     rows = [json.loads(line) for line in listed.stdout.splitlines()]
     return [row["state"].removeprefix("WORKER_STATE_").lower() for row in rows]
+
+
+def running_workers(project: ComposeProject) -> list[str]:
+    """Without those that were killed before: the engine does not start them again."""
+    return [c for c in project.containers("worker") if inspect(c, "{{.State.Running}}") == "true"]
 
 
 def wait_for_active(project: ComposeProject, number: int) -> None:
@@ -183,9 +189,68 @@ def test_flights_job_survives_what_happens_to_its_workers(project, expected):
 def test_a_stopped_container_drains_its_worker(project):
     wait_until(lambda: "active" in states(project), "a worker")
     before = states(project).count("active")
-    running = [c for c in project.containers("worker") if inspect(c, "{{.State.Running}}") == "true"]
-    docker("stop", running[0])
-    assert inspect(running[0], "{{.State.ExitCode}}") == "0"
+    stopped = running_workers(project)[0]
+    docker("stop", stopped)
+    assert inspect(stopped, "{{.State.ExitCode}}") == "0"
     assert states(project).count("active") == before - 1
-    docker("start", running[0])
+    docker("start", stopped)
     wait_for_active(project, before)
+
+
+def test_a_worker_that_is_drained_by_a_command_is_not_started_again(project):
+    wait_until(lambda: "active" in states(project), "a worker")
+    before = states(project).count("active")
+    listed = [json.loads(line) for line in cli(project, "worker", "list", "--json").stdout.splitlines()]
+    leaving = next(row["worker_id"] for row in listed if row["state"] == "WORKER_STATE_ACTIVE")
+    running = running_workers(project)
+    drained = cli(project, "worker", "drain", str(leaving))
+    assert drained.returncode == 0, drained.stderr
+
+    def ended() -> list[str]:
+        # A container that the engine is about to start again is "restarting", never "exited".
+        return [c for c in running if inspect(c, "{{.State.Status}}") == "exited"]
+
+    container = wait_until(ended, lambda: f"the end of worker {leaving}\n{project.logs()}")[0]
+    assert inspect(container, "{{.State.ExitCode}} {{.RestartCount}}") == "0 0"
+    assert states(project).count("active") == before - 1
+    docker("start", container)
+    wait_for_active(project, before)
+
+
+def test_the_kafka_profile_and_what_is_kept_over_down_and_up(image, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kafka")
+    (folder / "data").mkdir()
+    project = ComposeProject(f"millrace-kafka-test-{os.getpid()}", image, folder)
+    definitions = """
+        CREATE TABLE orders (id bigint)
+          WITH (connector = 'kafka', brokers = 'kafka:9092', topic = 'orders', format = 'json');
+        CREATE MATERIALIZED VIEW totals AS SELECT count(*) AS n, sum(id) AS s FROM orders;
+        CREATE TABLE numbers AS SELECT i FROM generate_series(1, 1000) AS g(i);
+    """
+
+    def answer(sql: str) -> str:
+        done = cli(project, "sql", "-o", "csv", "-c", sql)
+        return done.stdout if done.returncode == 0 else done.stderr
+
+    def wait_for_answer(sql: str, rows: str) -> None:
+        wait_until(lambda: answer(sql).splitlines()[1:] == [rows], lambda: f"{answer(sql)}\n{project.logs()}")
+
+    try:
+        project.compose("--profile", "kafka", "build", "kafka", timeout_s=900)
+        project.up("--scale", "worker=1", profile="kafka")
+        project.compose("exec", "-T", "kafka", "topics.sh", "--create", "--topic", "orders", "--partitions", "2")
+        # Messages come from outside of the containers' network, and are read inside of it.
+        topics = Topics(project.kafka_address)
+        topics.send("orders", [{"id": i} for i in range(100)])
+        created = cli(project, "sql", "-c", definitions)
+        assert created.returncode == 0, created.stderr
+        wait_for_answer("SELECT * FROM totals", "100,4950")
+
+        project.down()
+        assert project.compose("--profile", "kafka", "ps", "-a", "-q") == ""
+        project.up("--scale", "worker=1", profile="kafka")
+        assert answer("SELECT count(*), sum(i) FROM numbers").splitlines()[1:] == ["1000,500500"]
+        topics.send("orders", [{"id": i} for i in range(100, 110)])
+        wait_for_answer("SELECT * FROM totals", "110,5995")
+    finally:
+        project.down("-v")

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import threading
+import time
 
 import pytest
 from conftest import BUILD
@@ -18,6 +19,7 @@ from support.sql_client import SqlClient, StatementFailed
 from support.waiting import wait_until
 from test_kafka_source import definition, query, wait_for_failure, wait_for_rows
 
+SILENCE_S = 6
 QUICK = "SET epoch_interval = '50 ms'; SET checkpoint_interval = '200 ms'"
 
 
@@ -145,6 +147,34 @@ def test_a_broker_that_is_away_is_waited_for_and_shown(client, name, tmp_path):
         wait_until(lambda: ids_in(topics, f"{name}_out") == wanted, "the rows behind the restart")
         client.execute(f"DROP MATERIALIZED VIEW {name}_v")
     finally:
+        broker.stop()
+
+
+def test_a_broker_that_is_silent_for_seconds_is_waited_for(client, name, tmp_path):
+    broker = KafkaBroker(tmp_path / "broker")
+    try:
+        topics = Topics(broker.address)
+        topics.create(name)
+        errors: list[StatementFailed] = []
+
+        def create():
+            try:
+                client.execute(definition(topics, name))
+            except StatementFailed as error:
+                errors.append(error)
+
+        # Longer than a resolver waits before it asks again for a name.
+        until = time.monotonic() + SILENCE_S
+        os.kill(broker.pid, signal.SIGSTOP)
+        creator = threading.Thread(target=create)
+        creator.start()
+        wait_until(lambda: time.monotonic() > until, "the end of the silence", 2 * SILENCE_S)
+        os.kill(broker.pid, signal.SIGCONT)
+        creator.join()
+        assert not errors, errors[0]
+        assert query(client, f"SELECT count(*) FROM {name}") == [(0,)]
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
         broker.stop()
 
 

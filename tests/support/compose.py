@@ -8,8 +8,12 @@ import os
 import subprocess
 from pathlib import Path
 
+from support.kafka_broker import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "deploy" / "docker-compose.yml"
+# Stays on the machine: it takes minutes to fetch what is in it.
+KAFKA_IMAGE = "millrace-kafka:test"
 
 
 @functools.cache
@@ -36,7 +40,7 @@ def docker(*arguments: str, timeout_s: float = 300) -> str:
 
 
 class ComposeProject:
-    """One cluster in containers that sees the files of folder/data. Nothing of it is left after down()."""
+    """One cluster in containers that sees the files of folder/data. Nothing of it is left after down("-v")."""
 
     def __init__(self, name: str, image: str, folder: Path) -> None:
         self.name = name
@@ -47,6 +51,9 @@ class ComposeProject:
             "MILLRACE_IMAGE": image,
             "MILLRACE_FILES": str(folder / "data"),
             "MILLRACE_PORT": "0",
+            "MILLRACE_KAFKA_IMAGE": KAFKA_IMAGE,
+            # Clients must know it before the broker starts: it tells them to come back to it.
+            "KAFKA_PORT": str(free_port()),
         }
 
     def compose(self, *arguments: str, timeout_s: float = 300) -> str:
@@ -64,15 +71,24 @@ class ComposeProject:
             command, capture_output=True, text=True, timeout=60, check=False, env=self._environment
         ).stdout
 
-    def up(self, *arguments: str) -> None:
-        self.compose("up", "--wait", "--no-build", *arguments)
+    def up(self, *arguments: str, profile: str = "") -> None:
+        """`profile`: the services of that one, too."""
+        chosen = ("--profile", profile) if profile else ()
+        self.compose(*chosen, "up", "--wait", "--no-build", *arguments)
 
-    def down(self) -> None:
-        self.compose("down", "-v", "--timeout", "20")
+    def down(self, *arguments: str) -> None:
+        # The workers' own folders have no names: what is kept over `down` must not keep them.
+        self.compose("rm", "--stop", "--force", "--volumes", "worker")
+        self.compose("--profile", "kafka", "down", "--timeout", "20", *arguments)
 
     @property
     def address(self) -> str:
         return self.compose("port", "coordinator", "7461")
+
+    @property
+    def kafka_address(self) -> str:
+        """For clients outside of the containers."""
+        return f"127.0.0.1:{self._environment['KAFKA_PORT']}"
 
     def config(self) -> dict:
         return json.loads(self.compose("--profile", "kafka", "config", "--format", "json"))

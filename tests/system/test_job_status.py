@@ -8,7 +8,7 @@ import subprocess
 import grpc
 import pytest
 from conftest import BUILD
-from support.sql_client import message_class, rows_of
+from support.sql_client import StatementFailed, message_class, rows_of
 from support.waiting import wait_until
 
 DEADLINE_S = 60
@@ -180,6 +180,15 @@ def test_the_system_views_say_the_same(client, cluster, running):
     assert tasks == [("running", True, 0, 2)]
     jobs = rows_of(client.execute(f"SELECT state, published_epoch > 0, error FROM millrace.jobs WHERE id = {running}"))
     assert jobs == [("running", True, None)]
+
+
+def test_a_view_may_read_a_system_view_but_nothing_follows_one(client, running):
+    client.execute("CREATE VIEW running_jobs AS SELECT id FROM millrace.jobs WHERE state = 'running'")
+    assert (int(running),) in rows_of(client.execute("SELECT id FROM running_jobs"))
+    with pytest.raises(StatementFailed, match="following a system view is not supported") as refused:
+        client.execute("CREATE MATERIALIZED VIEW followed AS SELECT id FROM running_jobs")
+    assert refused.value.sqlstate == "0A000"
+    client.execute("DROP VIEW running_jobs")
 
 
 def test_grpc_clients_get_the_same(cluster, running):

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "tests/support/mock_kafka.h"
@@ -75,6 +77,22 @@ TEST_F(KafkaTopicTest, AMissingBrokerIsAnErrorWithItsCause) {
   const auto topic = Connect("clicks", "127.0.0.1:1");
   ASSERT_OK(topic);
   EXPECT_ERROR((*topic)->NumPartitions(300'000), SqlState::kConnectionFailure, "127.0.0.1:1");
+}
+
+TEST_F(KafkaTopicTest, ABrokerThatRefusesConnectionsDoesNotTakeAllOfTheTime) {
+  const auto topic = Connect("clicks", "127.0.0.1:1");
+  ASSERT_OK(topic);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_ERROR((*topic)->NumPartitions(4'500'000), SqlState::kConnectionFailure, "refused");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(4));
+}
+
+TEST_F(KafkaTopicTest, ABrokerThatIsSilentAtFirstHasAllOfTheTime) {
+  // Each answer takes so long, and two are needed.
+  rd_kafka_mock_broker_set_rtt(kafka_.cluster(), 1, 700);
+  const auto topic = Connect("clicks", kafka_.address());
+  ASSERT_OK(topic);
+  EXPECT_EQ(*(*topic)->NumPartitions(3'000'000), 2);
 }
 
 // Two brokers, of which the first one says that the second one has the rows.

@@ -105,6 +105,12 @@ TEST(BinderStatementTest, Copies) {
   EXPECT_EQ(scan.object->options().at("format"), "parquet");
 }
 
+TEST(BinderStatementTest, AViewDependsOnNoSystemView) {
+  const auto view =
+      BindAs<BoundCreateView>("CREATE VIEW w AS SELECT t.a FROM t, millrace.jobs AS j");
+  EXPECT_EQ(view.depends_on.size(), 1u);
+}
+
 TEST(BinderStatementTest, Drops) {
   const auto tables = BindAs<BoundDrop>("DROP TABLE IF EXISTS zz, public.t, clicks CASCADE");
   EXPECT_EQ(tables.object_class, ObjectClass::kTable);
