@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "worker/memory/memory_budget.h"
+#include "worker/operators/join_output.h"
 #include "worker/operators/join_plan.h"
 #include "worker/operators/join_side.h"
 #include "worker/operators/operator.h"
@@ -81,6 +82,7 @@ class SymmetricJoinOperator final : public Operator {
   Batch batch_;
   InputIndex input_ = 0;
   std::vector<uint32_t> other_groups_;
+  std::optional<PairRoom> room_;
   std::vector<uint64_t> hashes_;
   int64_t next_row_ = 0;
   uint32_t cursor_ = kNoRow;
