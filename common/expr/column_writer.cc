@@ -6,6 +6,13 @@
 
 namespace millrace {
 
+absl::Status TooMuchText(int64_t bytes_max) {
+  return MakeError(SqlState::kProgramLimitExceeded,
+                   absl::StrCat("the text that an expression gives for one batch of rows exceeds ",
+                                bytes_max >> 20, " MiB"),
+                   "make the values shorter, or read fewer rows");
+}
+
 absl::StatusOr<std::shared_ptr<arrow::Buffer>> AllocateBytes(int64_t num_bytes) {
   MR_ASSIGN_ARROW_OR_RETURN(std::unique_ptr<arrow::Buffer> buffer,
                             arrow::AllocateBuffer(num_bytes));
@@ -75,19 +82,13 @@ absl::Status NullMarker::MarkNull(int64_t row) {
 
 absl::Status ColumnWriter<std::string>::Init(const KernelCall& call) {
   type_ = call.result_type;
+  bytes_max_ = static_cast<size_t>(call.text_bytes_max);
   offsets_.resize(static_cast<size_t>(call.num_rows) + 1);
   return absl::OkStatus();
 }
 
-absl::Status ColumnWriter<std::string>::TooMuchText() {
-  return MakeError(SqlState::kProgramLimitExceeded,
-                   absl::StrCat("the text that an expression gives for one batch of rows exceeds ",
-                                kMaxBatchTextBytes >> 20, " MiB"),
-                   "make the values shorter, or read fewer rows");
-}
-
 absl::Status ColumnWriter<std::string>::Reserve(size_t bytes) {
-  if (bytes > kMaxBatchTextBytes) return TooMuchText();
+  if (bytes > bytes_max_) return TooMuchText(static_cast<int64_t>(bytes_max_));
   bytes_.reserve(bytes);
   return absl::OkStatus();
 }

@@ -27,6 +27,9 @@ struct Validity {
   }
 };
 
+// 54000: the text of some rows has more than `bytes_max` bytes.
+absl::Status TooMuchText(int64_t bytes_max);
+
 // The rows where no argument is NULL. Constant arguments are taken to be valid: the evaluator does
 // not call a strict kernel with a constant NULL.
 absl::StatusOr<Validity> StrictValidity(const KernelCall& call);
@@ -117,12 +120,13 @@ class ColumnWriter<std::string> {
   absl::Status Init(const KernelCall& call);
   Slot* slot() { return &bytes_; }
   void Commit(int64_t row) { offsets_[row + 1] = static_cast<int64_t>(bytes_.size()); }
-  // 54000 once the text of all rows is larger than a batch may be; asked after each row, because a
+  // 54000 once the text of all rows is larger than the call allows; asked after each row, because a
   // function can make much of little.
   absl::Status CheckSize() const {
-    return bytes_.size() <= kMaxBatchTextBytes ? absl::OkStatus() : TooMuchText();
+    return bytes_.size() <= bytes_max_ ? absl::OkStatus()
+                                       : TooMuchText(static_cast<int64_t>(bytes_max_));
   }
-  // Room for the text of all rows; 54000 if it is larger than a batch may be.
+  // Room for the text of all rows; 54000 if it is larger than the call allows.
   absl::Status Reserve(size_t bytes);
   void SetNull(int64_t row) {
     bytes_.resize(static_cast<size_t>(offsets_[row]));
@@ -131,10 +135,8 @@ class ColumnWriter<std::string> {
   absl::StatusOr<std::shared_ptr<arrow::Array>> Finish(const Validity& validity);
 
  private:
-  static constexpr size_t kMaxBatchTextBytes = size_t{512} << 20;
-  static absl::Status TooMuchText();
-
   SqlType type_;
+  size_t bytes_max_ = 0;
   std::vector<int64_t> offsets_;
   std::string bytes_;
 };

@@ -1,5 +1,6 @@
 #include "common/expr/evaluator.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,9 +10,9 @@
 #include "common/expr/function_registry.h"
 #include "common/expr/program.h"
 #include "common/expr/program_runner.h"
-#include "common/expr/row_gather.h"
 #include "common/expr/truth.h"
 #include "common/types/arrow_status.h"
+#include "common/types/row_pacer.h"
 #include "common/types/value_array.h"
 
 namespace millrace {
@@ -19,13 +20,83 @@ namespace {
 
 using ArrayPtr = std::shared_ptr<arrow::Array>;
 
+// Bytes of a row in what a program makes, text itself left out.
+int64_t FixedRowBytes(const Program& program) {
+  int64_t bytes = 0;
+  for (const int node : program.outputs) {
+    if (program.nodes[node].kind == NodeKind::kColumn) continue;
+    const int width = ToArrowType(program.nodes[node].type)->byte_width();
+    bytes += width > 0 ? width : static_cast<int64_t>(sizeof(int32_t));
+  }
+  return bytes;
+}
+
+// With fewer rows the text may fit.
+bool IsTooMuchText(const absl::Status& status) {
+  return GetErrorDetail(status).state == SqlState::kProgramLimitExceeded;
+}
+
 class ProgramEvaluator : public Evaluator {
  public:
   // `program` computes the outputs, `filter` the conjuncts of the predicate if there is one.
   ProgramEvaluator(Program program, Program filter, const EvalContext& context)
-      : outputs_(std::move(program), context), conjuncts_(std::move(filter), context) {}
+      : outputs_(std::move(program), context),
+        conjuncts_(std::move(filter), context),
+        rows_max_(kMaxBatchBytes / std::max<int64_t>(1, FixedRowBytes(outputs_.program()))) {}
 
   absl::StatusOr<std::vector<ArrayPtr>> Evaluate(const Batch& batch) override {
+    outputs_.AllowText(INT64_MAX);
+    return EvaluateAll(batch);
+  }
+
+  absl::StatusOr<std::vector<ArrayPtr>> EvaluateSome(const Batch& batch, int64_t begin,
+                                                     int64_t* num_rows) override {
+    while (true) {
+      const int64_t n =
+          std::max<int64_t>(1, std::min(pacer_.Next(batch.num_rows() - begin), rows_max_));
+      outputs_.AllowText(TextAllowed(n));
+      auto arrays = EvaluateAll(n == batch.num_rows() ? batch : batch.Slice(begin, n));
+      if (IsRefused(outputs_, arrays.status(), n)) continue;
+      pacer_.Made(n, outputs_.text_made());
+      *num_rows = n;
+      return arrays;
+    }
+  }
+
+  absl::Status Select(const Batch& batch, std::vector<int32_t>* selected) override {
+    MR_CHECK(outputs_.program().outputs.size() == 1);
+    selected->clear();
+    for (int64_t begin = 0; begin < batch.num_rows();) {
+      const int64_t n = pacer_.Next(batch.num_rows() - begin);
+      conjuncts_.AllowText(TextAllowed(n));
+      const absl::Status status =
+          SelectAll(n == batch.num_rows() ? batch : batch.Slice(begin, n), &selected_);
+      if (IsRefused(conjuncts_, status, n)) continue;
+      MR_RETURN_IF_ERROR(status);
+      pacer_.Made(n, conjuncts_.text_made());
+      if (begin == 0) {
+        selected->swap(selected_);
+      } else {
+        for (const int32_t row : selected_) selected->push_back(static_cast<int32_t>(begin) + row);
+      }
+      begin += n;
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  // One row may make as much as it must.
+  static int64_t TextAllowed(int64_t num_rows) { return num_rows > 1 ? kMaxBatchBytes : INT64_MAX; }
+
+  // True if the work is to be done again, with fewer rows.
+  bool IsRefused(const ProgramRunner& runner, const absl::Status& status, int64_t num_rows) {
+    if (status.ok() || num_rows == 1 || !IsTooMuchText(status)) return false;
+    if (runner.constant_failed()) return false;
+    pacer_.Refused(num_rows);
+    return true;
+  }
+
+  absl::StatusOr<std::vector<ArrayPtr>> EvaluateAll(const Batch& batch) {
     Frame frame(batch, outputs_.num_nodes());
     std::vector<ArrayPtr> arrays;
     for (int node : outputs_.program().outputs) {
@@ -35,10 +106,8 @@ class ProgramEvaluator : public Evaluator {
     return arrays;
   }
 
-  absl::Status Select(const Batch& batch, std::vector<int32_t>* selected) override {
-    MR_CHECK(outputs_.program().outputs.size() == 1);
+  absl::Status SelectAll(const Batch& batch, std::vector<int32_t>* selected) {
     selected->clear();
-    if (batch.num_rows() == 0) return absl::OkStatus();
     Frame frame(batch, conjuncts_.num_nodes());
     bool first = true;
     for (int node : conjuncts_.program().outputs) {
@@ -54,7 +123,6 @@ class ProgramEvaluator : public Evaluator {
     return absl::OkStatus();
   }
 
- private:
   absl::StatusOr<ArrayPtr> EvaluateOutput(int node, int64_t num_rows, Frame* frame) {
     if (num_rows == 0) {
       // Nothing to compute, and no error to find.
@@ -63,7 +131,7 @@ class ProgramEvaluator : public Evaluator {
       return empty;
     }
     MR_ASSIGN_OR_RETURN(const Operand value, outputs_.Evaluate(node, frame));
-    return value.is_constant ? RepeatFirstRow(*value.array, num_rows) : value.array;
+    return value.is_constant ? outputs_.Repeat(value, num_rows) : value.array;
   }
 
   // Keeps those of `selected` where the conjunct is true.
@@ -84,6 +152,9 @@ class ProgramEvaluator : public Evaluator {
 
   ProgramRunner outputs_;
   ProgramRunner conjuncts_;
+  const int64_t rows_max_;
+  RowPacer pacer_{INT32_MAX};
+  std::vector<int32_t> selected_;
 };
 
 }  // namespace

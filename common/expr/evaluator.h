@@ -36,8 +36,16 @@ class Evaluator {
   virtual absl::StatusOr<std::vector<std::shared_ptr<arrow::Array>>> Evaluate(
       const Batch& batch) = 0;
 
+  // As Evaluate, for the rows from `begin` on, of which there is at least one: for so many of them
+  // that what is made has about kMaxBatchBytes, results in between counted too. A row that alone
+  // makes more comes alone. *num_rows becomes their number. A batch of which little is made is
+  // evaluated as a whole.
+  virtual absl::StatusOr<std::vector<std::shared_ptr<arrow::Array>>> EvaluateSome(
+      const Batch& batch, int64_t begin, int64_t* num_rows) = 0;
+
   // For a single boolean expression: fills `selected` with the indices of the rows where it is
-  // true, ascending. ANDs are evaluated conjunct by conjunct over the rows that are left.
+  // true, ascending. ANDs are evaluated conjunct by conjunct over the rows that are left; what they
+  // make in between is bounded as in EvaluateSome.
   virtual absl::Status Select(const Batch& batch, std::vector<int32_t>* selected) = 0;
 };
 

@@ -29,6 +29,9 @@ class KernelState {
   virtual ~KernelState() = default;
 };
 
+// The text of one array: its offsets have 32 bits.
+inline constexpr int64_t kArrayTextBytesMax = int64_t{512} << 20;
+
 // One call of a kernel.
 struct KernelCall {
   absl::Span<const Operand> args;
@@ -38,6 +41,8 @@ struct KernelCall {
   const EvalContext* context = nullptr;
   // Belongs to the node of the expression; empty at the first call.
   std::unique_ptr<KernelState>* state = nullptr;
+  // More text than that, over all rows, is 54000.
+  int64_t text_bytes_max = kArrayTextBytesMax;
 };
 
 // Computes one array of num_rows values of result_type. Arguments that are not constant have

@@ -81,7 +81,9 @@ absl::StatusOr<TruthColumn> ProgramRunner::EvaluateTruth(int node, Frame* frame)
 
 absl::StatusOr<Operand> ProgramRunner::Choose(int node, int64_t num_rows,
                                               std::vector<RowChoice> choices) {
-  MR_ASSIGN_OR_RETURN(ArrayPtr array, ChooseRows(program_.nodes[node].type, num_rows, choices));
+  MR_ASSIGN_OR_RETURN(ArrayPtr array,
+                      ChooseRows(program_.nodes[node].type, num_rows, choices, text_bytes_max()));
+  CountText(*array);
   return MakeOperand(node, std::move(array));
 }
 
@@ -149,7 +151,7 @@ absl::StatusOr<TruthColumn> ProgramRunner::Compare(int node, const Operand& left
       return TruthColumn::FromOperand(arg, num_rows);
     }
     both_constant &= arg.is_constant;
-    MR_ASSIGN_OR_RETURN(arg.array, Decode(std::move(arg.array)));
+    MR_RETURN_IF_ERROR(DecodeOperand(&arg));
   }
   call.args = absl::MakeSpan(args);
   call.num_rows = both_constant ? 1 : num_rows;

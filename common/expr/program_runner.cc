@@ -55,6 +55,25 @@ Operand ProgramRunner::MakeOperand(int node, ArrayPtr array) const {
   return Operand{std::move(array), false, info.type, info.max_digits};
 }
 
+void ProgramRunner::CountText(const arrow::Array& array) {
+  const arrow::Type::type id = array.type_id();
+  if (id != arrow::Type::STRING && id != arrow::Type::BINARY) return;
+  text_made_ += static_cast<const arrow::BinaryArray&>(array).total_values_length();
+}
+
+absl::Status ProgramRunner::DecodeOperand(Operand* operand) {
+  if (!IsDictionary(*operand)) return absl::OkStatus();
+  MR_ASSIGN_OR_RETURN(operand->array, Decode(std::move(operand->array), text_bytes_max()));
+  CountText(*operand->array);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ArrayPtr> ProgramRunner::Repeat(const Operand& constant, int64_t num_rows) {
+  MR_ASSIGN_OR_RETURN(ArrayPtr array, RepeatFirstRow(*constant.array, num_rows, text_bytes_max()));
+  CountText(*array);
+  return array;
+}
+
 absl::StatusOr<Operand> ProgramRunner::Evaluate(int node, Frame* frame) {
   const ProgramNode& info = program_.nodes[node];
   switch (info.kind) {
@@ -152,11 +171,14 @@ absl::StatusOr<Operand> ProgramRunner::RunKernel(int node, std::vector<Operand> 
   if (all_constant) num_rows = 1;
   MR_ASSIGN_OR_RETURN(std::optional<Operand> by_dictionary, RunOnDictionary(node, args, num_rows));
   if (by_dictionary.has_value()) return *std::move(by_dictionary);
-  for (Operand& arg : args) {
-    MR_ASSIGN_OR_RETURN(arg.array, Decode(std::move(arg.array)));
-  }
-  MR_ASSIGN_OR_RETURN(ArrayPtr array, CallKernel(node, args, num_rows));
-  Operand result = MakeOperand(node, std::move(array));
+  for (Operand& arg : args) MR_RETURN_IF_ERROR(DecodeOperand(&arg));
+  // A constant is one row, whatever a batch may have.
+  const int64_t allowed = std::exchange(text_allowed_, all_constant ? INT64_MAX : text_allowed_);
+  absl::StatusOr<ArrayPtr> array = CallKernel(node, args, num_rows);
+  text_allowed_ = allowed;
+  constant_failed_ = constant_failed_ || (all_constant && !array.ok());
+  if (!array.ok()) return std::move(array).status();
+  Operand result = MakeOperand(node, *std::move(array));
   result.is_constant = all_constant;
   return result;
 }
@@ -169,10 +191,12 @@ absl::StatusOr<ArrayPtr> ProgramRunner::CallKernel(int node, absl::Span<const Op
   call.num_rows = num_rows;
   call.result_type = info.type;
   call.result_max_digits = info.max_digits;
+  call.text_bytes_max = text_bytes_max();
   call.context = &context_;
   call.state = &states_[node].kernel_state;
   absl::StatusOr<ArrayPtr> array = info.kernel(call);
   if (!array.ok()) return WithPosition(std::move(array).status(), info.position);
+  CountText(**array);
   return array;
 }
 
@@ -203,7 +227,9 @@ absl::StatusOr<std::optional<Operand>> ProgramRunner::RunOnDictionary(
                         CallKernel(node, entries, codes.dictionary()->length()));
     state.dictionary = dictionary;
   }
-  MR_ASSIGN_OR_RETURN(ArrayPtr array, ExpandDictionary(codes, *state.dictionary_result));
+  MR_ASSIGN_OR_RETURN(ArrayPtr array,
+                      ExpandDictionary(codes, *state.dictionary_result, text_bytes_max()));
+  CountText(*array);
   return MakeOperand(node, std::move(array));
 }
 

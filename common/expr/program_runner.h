@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -54,12 +55,26 @@ class ProgramRunner {
   int num_nodes() const { return static_cast<int>(program_.nodes.size()); }
   const SqlType& type(int node) const { return program_.nodes[node].type; }
 
+  // What is evaluated from now on may make `bytes` of text altogether, results in between counted
+  // too; what would make more fails with 54000.
+  void AllowText(int64_t bytes) {
+    text_allowed_ = bytes;
+    text_made_ = 0;
+    constant_failed_ = false;
+  }
+  // What has failed since then is a value without columns: fewer rows do not help.
+  bool constant_failed() const { return constant_failed_; }
+  // Bytes of text made since then.
+  int64_t text_made() const { return text_made_; }
+
   // The value of a node for all rows of the frame, of which there is at least one.
   absl::StatusOr<Operand> Evaluate(int node, Frame* frame);
   // The value for `rows` only: no error of another row comes out. Cheap nodes are computed for the
   // whole frame, which costs less than gathering rows, and again for the rows alone only if that
   // fails.
   absl::StatusOr<RowValues> EvaluateRows(int node, const std::vector<int32_t>& rows, Frame* frame);
+  // A constant for `num_rows` rows.
+  absl::StatusOr<std::shared_ptr<arrow::Array>> Repeat(const Operand& constant, int64_t num_rows);
 
  private:
   // What a node keeps between batches.
@@ -92,9 +107,19 @@ class ProgramRunner {
                                       int64_t num_rows);
   absl::StatusOr<Operand> Choose(int node, int64_t num_rows, std::vector<RowChoice> choices);
   Operand MakeOperand(int node, std::shared_ptr<arrow::Array> array) const;
+  // How much text the next array may have, and that `array` was made.
+  int64_t text_bytes_max() const {
+    return std::clamp<int64_t>(text_allowed_ - text_made_, 0, kArrayTextBytesMax);
+  }
+  void CountText(const arrow::Array& array);
+  // The operand without a dictionary.
+  absl::Status DecodeOperand(Operand* operand);
 
   Program program_;
   EvalContext context_;
+  int64_t text_allowed_ = INT64_MAX;
+  int64_t text_made_ = 0;
+  bool constant_failed_ = false;
   std::vector<NodeState> states_;
 };
 

@@ -101,7 +101,8 @@ absl::StatusOr<ArrayPtr> ChooseBits(const SqlType& type, int64_t num_rows,
 }
 
 absl::StatusOr<ArrayPtr> ChooseText(const SqlType& type, int64_t num_rows,
-                                    absl::Span<const RowChoice> choices, const Validity& validity) {
+                                    absl::Span<const RowChoice> choices, const Validity& validity,
+                                    int64_t text_bytes_max) {
   std::vector<absl::string_view> texts(static_cast<size_t>(num_rows));
   size_t num_bytes = 0;
   for (const RowChoice& choice : choices) {
@@ -116,6 +117,7 @@ absl::StatusOr<ArrayPtr> ChooseText(const SqlType& type, int64_t num_rows,
   KernelCall call;
   call.num_rows = num_rows;
   call.result_type = type;
+  call.text_bytes_max = text_bytes_max;
   ColumnWriter<std::string> writer;
   MR_RETURN_IF_ERROR(writer.Init(call));
   MR_RETURN_IF_ERROR(writer.Reserve(num_bytes));
@@ -129,10 +131,11 @@ absl::StatusOr<ArrayPtr> ChooseText(const SqlType& type, int64_t num_rows,
 }  // namespace
 
 absl::StatusOr<ArrayPtr> ChooseRows(const SqlType& type, int64_t num_rows,
-                                    absl::Span<const RowChoice> choices) {
+                                    absl::Span<const RowChoice> choices, int64_t text_bytes_max) {
   std::vector<RowChoice> decoded(choices.begin(), choices.end());
   for (RowChoice& choice : decoded) {
-    MR_ASSIGN_OR_RETURN(choice.values.array, Decode(std::move(choice.values.array)));
+    MR_ASSIGN_OR_RETURN(choice.values.array,
+                        Decode(std::move(choice.values.array), text_bytes_max));
   }
   MR_ASSIGN_OR_RETURN(Validity validity, ChooseValidity(num_rows, decoded));
   const std::shared_ptr<arrow::DataType> arrow_type = ToArrowType(type);
@@ -143,7 +146,7 @@ absl::StatusOr<ArrayPtr> ChooseRows(const SqlType& type, int64_t num_rows,
       return ChooseBits(type, num_rows, decoded, validity);
     case arrow::Type::STRING:
     case arrow::Type::BINARY:
-      return ChooseText(type, num_rows, decoded, validity);
+      return ChooseText(type, num_rows, decoded, validity, text_bytes_max);
     default:
       break;
   }

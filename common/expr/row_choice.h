@@ -20,8 +20,9 @@ struct RowChoice {
 };
 
 // Puts a column together from choices; rows that no choice names are NULL. No row may be named
-// twice.
+// twice. More text than `text_bytes_max` is 54000.
 absl::StatusOr<std::shared_ptr<arrow::Array>> ChooseRows(const SqlType& type, int64_t num_rows,
-                                                         absl::Span<const RowChoice> choices);
+                                                         absl::Span<const RowChoice> choices,
+                                                         int64_t text_bytes_max);
 
 }  // namespace millrace

@@ -93,7 +93,8 @@ absl::StatusOr<BufferPtr> GatherFixed(const arrow::ArrayData& data, int width,
   }
 }
 
-absl::StatusOr<ArrayPtr> GatherText(const arrow::Array& array, const Selection& rows) {
+absl::StatusOr<ArrayPtr> GatherText(const arrow::Array& array, const Selection& rows,
+                                    int64_t bytes_max) {
   const auto& text = static_cast<const arrow::BinaryArray&>(array);
   const int32_t* offsets = text.raw_value_offsets();
   MR_ASSIGN_OR_RETURN(Validity validity, GatherValidity(*array.data(), array.null_count(), rows));
@@ -106,9 +107,7 @@ absl::StatusOr<ArrayPtr> GatherText(const arrow::Array& array, const Selection& 
     total += offsets[at + 1] - offsets[at];
     ends[i + 1] = static_cast<int32_t>(total);
   }
-  if (total > std::numeric_limits<int32_t>::max()) {
-    return MakeError(SqlState::kProgramLimitExceeded, "text of one batch exceeds 2 GiB");
-  }
+  if (total > bytes_max) return TooMuchText(bytes_max);
   MR_ASSIGN_OR_RETURN(BufferPtr bytes, AllocateBytes(total));
   const uint8_t* in = text.raw_data();
   uint8_t* out = bytes->mutable_data();
@@ -140,10 +139,8 @@ bool IsIdentity(const int32_t* indices, int64_t num_indices) {
   return true;
 }
 
-}  // namespace
-
-absl::StatusOr<ArrayPtr> GatherRows(const arrow::Array& array, const int32_t* indices,
-                                    int64_t num_indices) {
+absl::StatusOr<ArrayPtr> Gather(const arrow::Array& array, const int32_t* indices,
+                                int64_t num_indices, int64_t text_bytes_max) {
   const Selection rows{indices, num_indices};
   const arrow::ArrayData& data = *array.data();
   switch (array.type_id()) {
@@ -151,7 +148,7 @@ absl::StatusOr<ArrayPtr> GatherRows(const arrow::Array& array, const int32_t* in
       return ArrayPtr(std::make_shared<arrow::NullArray>(num_indices));
     case arrow::Type::STRING:
     case arrow::Type::BINARY:
-      return GatherText(array, rows);
+      return GatherText(array, rows, text_bytes_max);
     case arrow::Type::DICTIONARY:
       return GatherDictionary(array, rows);
     default:
@@ -168,17 +165,25 @@ absl::StatusOr<ArrayPtr> GatherRows(const arrow::Array& array, const int32_t* in
       array.type(), num_indices, {validity.bits, std::move(values)}, validity.num_nulls));
 }
 
-absl::StatusOr<ArrayPtr> RepeatFirstRow(const arrow::Array& array, int64_t num_rows) {
+}  // namespace
+
+absl::StatusOr<ArrayPtr> GatherRows(const arrow::Array& array, const int32_t* indices,
+                                    int64_t num_indices) {
+  return Gather(array, indices, num_indices, std::numeric_limits<int32_t>::max());
+}
+
+absl::StatusOr<ArrayPtr> RepeatFirstRow(const arrow::Array& array, int64_t num_rows,
+                                        int64_t text_bytes_max) {
   const std::vector<int32_t> zeros(static_cast<size_t>(num_rows), 0);
-  return GatherRows(array, zeros.data(), num_rows);
+  return Gather(array, zeros.data(), num_rows, text_bytes_max);
 }
 
 absl::StatusOr<ArrayPtr> ExpandDictionary(const arrow::DictionaryArray& codes,
-                                          const arrow::Array& values) {
+                                          const arrow::Array& values, int64_t text_bytes_max) {
   MR_CHECK(codes.indices()->type_id() == arrow::Type::INT32);
   const auto& indices = static_cast<const arrow::Int32Array&>(*codes.indices());
   const int32_t* raw = indices.raw_values();
-  if (codes.null_count() == 0) return GatherRows(values, raw, codes.length());
+  if (codes.null_count() == 0) return Gather(values, raw, codes.length(), text_bytes_max);
   // The code of a NULL may be anything, and the dictionary may even be empty.
   if (values.length() == 0) {
     MR_ASSIGN_ARROW_OR_RETURN(ArrayPtr nulls,
@@ -187,7 +192,8 @@ absl::StatusOr<ArrayPtr> ExpandDictionary(const arrow::DictionaryArray& codes,
   }
   std::vector<int32_t> safe(static_cast<size_t>(codes.length()));
   for (int64_t i = 0; i < codes.length(); ++i) safe[i] = codes.IsNull(i) ? 0 : raw[i];
-  MR_ASSIGN_OR_RETURN(ArrayPtr expanded, GatherRows(values, safe.data(), codes.length()));
+  MR_ASSIGN_OR_RETURN(ArrayPtr expanded,
+                      Gather(values, safe.data(), codes.length(), text_bytes_max));
   // Rows are NULL where the code is, or the value behind it.
   const std::shared_ptr<arrow::ArrayData> data = expanded->data()->Copy();
   MR_ASSIGN_OR_RETURN(BufferPtr bits, AllocateBits(codes.length()));
@@ -205,10 +211,10 @@ absl::StatusOr<ArrayPtr> ExpandDictionary(const arrow::DictionaryArray& codes,
   return arrow::MakeArray(data);
 }
 
-absl::StatusOr<ArrayPtr> Decode(ArrayPtr array) {
+absl::StatusOr<ArrayPtr> Decode(ArrayPtr array, int64_t text_bytes_max) {
   if (array->type_id() != arrow::Type::DICTIONARY) return array;
   const auto& codes = static_cast<const arrow::DictionaryArray&>(*array);
-  return ExpandDictionary(codes, *codes.dictionary());
+  return ExpandDictionary(codes, *codes.dictionary(), text_bytes_max);
 }
 
 absl::StatusOr<Batch> TakeRows(const Batch& batch, const int32_t* indices, int64_t num_indices) {

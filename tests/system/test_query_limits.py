@@ -100,8 +100,11 @@ def test_a_large_value_goes_through_or_is_refused(client):
         assert len(rows[0][0]) == size
     except StatementFailed as failure:
         assert failure.sqlstate in ("53200", "54000", "22023"), failure
+    # Each row alone, whatever a batch of them would have.
+    lengths = f"SELECT count(*), min(length(t)) FROM (SELECT repeat('x', {size}) || v % 2 AS t FROM few LIMIT 20) f"
+    assert rows_of(client.execute(lengths))[0][0] == 20
     with pytest.raises(StatementFailed) as failure:
-        client.execute(f"SELECT repeat('x', {size}) || k FROM many")
+        client.execute(f"SELECT repeat('x', {12 * size}) || k FROM many")
     assert failure.value.sqlstate in ("53200", "54000", "22023"), failure.value
 
 
@@ -190,6 +193,47 @@ def test_one_statement_too_many_is_refused(cluster, client):
 def rss_bytes(worker) -> int:
     pages = int(pathlib.Path(f"/proc/{worker.popen.pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_rss_bytes(worker) -> int:
+    status = pathlib.Path(f"/proc/{worker.popen.pid}/status").read_text()
+    return int(re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[1]) << 10
+
+
+WIDE_PEAK_MAX_BYTES = 400 << 20
+PAYLOAD = ", ".join(f"rpad(k::text, 1000, 'y{i}') AS c{i}" for i in range(100))
+PAYLOAD_LENGTH = " + ".join(f"length(c{i})" for i in range(100))
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        # A batch of its input has 8192 rows, which become 1.6 GB.
+        (f"SELECT {WIDE} FROM (SELECT k FROM few LIMIT 8000) f", 8000),
+        # One key: 1000 x 100 pairs of 100 kB.
+        (
+            f"SELECT max({PAYLOAD_LENGTH}) FROM (SELECT k, 1 AS j FROM few LIMIT 1000) a"
+            f" JOIN (SELECT 1 AS j, {PAYLOAD} FROM few LIMIT 100) b ON a.j = b.j",
+            1,
+        ),
+        # Values that are held once, and joined a thousand times.
+        (
+            "SELECT max(length(s)) FROM (SELECT v % 1000 AS g, string_agg(repeat('x', 1000), ',') AS s"
+            " FROM few GROUP BY v % 1000) g",
+            1,
+        ),
+        ("SELECT count(*) FROM (SELECT k FROM few LIMIT 8000) f WHERE length(rpad(k::text, 100000)) = 100000", 1),
+        (f"CREATE TABLE wide_copy AS SELECT {WIDE} FROM (SELECT k FROM few LIMIT 8000) f", 0),
+    ],
+    ids=["projection", "join", "string_agg", "filter", "parquet"],
+)
+def test_rows_that_become_wide_are_worked_on_in_parts(fresh_cluster, query, rows):
+    channel, call = execute(fresh_cluster, query)
+    received = sum(response.batch.rows for response in call if response.WhichOneof("message") == "batch")
+    channel.close()
+    assert received == rows
+    peaks = [peak_rss_bytes(worker) for worker in fresh_cluster.workers]
+    assert max(peaks) < WIDE_PEAK_MAX_BYTES, [f"{peak >> 20} MiB" for peak in peaks]
 
 
 def test_ten_queries_at_their_own_limit_do_not_end_a_worker(fresh_cluster):

@@ -10,6 +10,8 @@ namespace {
 
 // Rows that were given out and still take space are forgotten from this many on.
 constexpr uint32_t kCompactRows = 64 << 10;
+// As kCompactRows, in bytes, where rows are large.
+constexpr int64_t kCompactBytes = 2 * kMaxBatchBytes;
 
 }  // namespace
 
@@ -88,9 +90,14 @@ Batch MergeInput::Merge() {
   }
   for (size_t i = heap.size() / 2; i-- > 0;) SiftDown(heap, i);
   merged_.clear();
-  while (!heap.empty() && static_cast<int64_t>(merged_.size()) < kTargetBatchRows) {
+  const bool measures = rows_.row_bytes_max() * kTargetBatchRows > kMaxBatchBytes;
+  int64_t bytes = 0;
+  while (!heap.empty() && static_cast<int64_t>(merged_.size()) < kTargetBatchRows &&
+         bytes < kMaxBatchBytes) {
     Channel& channel = channels_[heap[0]];
-    merged_.push_back(channel.first_row + static_cast<uint32_t>(channel.next));
+    const uint32_t row = channel.first_row + static_cast<uint32_t>(channel.next);
+    merged_.push_back(row);
+    if (measures) bytes += rows_.RowBytes(row);
     ++channel.next;
     if (channel.next == channel.num_rows) {
       // Its next batch may hold the least row, so the merge stops here unless nothing follows.
@@ -106,7 +113,11 @@ Batch MergeInput::Merge() {
 void MergeInput::Compact() {
   int64_t live = 0;
   for (const Channel& channel : channels_) live += channel.num_rows - channel.next;
-  if (rows_.num_rows() < live + kCompactRows) return;
+  const int64_t dead = rows_.num_rows() - live;
+  if (dead == 0) return;
+  const int64_t row_bytes = rows_.bytes() / rows_.num_rows();
+  const bool many_bytes = dead * row_bytes >= std::max(kCompactBytes, live * row_bytes);
+  if (dead < kCompactRows && !many_bytes) return;
   std::vector<Channel*> by_row;
   for (Channel& channel : channels_) {
     if (channel.next < channel.num_rows) by_row.push_back(&channel);

@@ -1,5 +1,7 @@
 #include "worker/kernels/column_store.h"
 
+#include <algorithm>
+
 #include "arrow/array.h"
 #include "arrow/type.h"
 #include "arrow/util/byte_size.h"
@@ -72,6 +74,8 @@ ColumnStore::ColumnStore(std::vector<SqlType> types) : types_(std::move(types)) 
     Column column;
     column.layout = LayoutOf(*arrow_types_.back());
     column.width = WidthOf(column.layout);
+    fixed_row_bytes_ +=
+        column.layout == Layout::kBytes ? static_cast<int64_t>(sizeof(int32_t)) : column.width;
     columns_.push_back(std::move(column));
   }
 }
@@ -96,10 +100,15 @@ void ColumnStore::AppendColumn(const std::shared_ptr<arrow::Array>& array, Colum
   }
   if (column.layout == Layout::kBytes) {
     column.texts.ResizeUninitialized(num_rows_ + n);
+    uint32_t longest = column.text_bytes_max;
     for (int64_t i = 0; i < n; ++i) {
       const std::string_view text = view.IsNull(i) ? std::string_view() : view.Text(i);
-      column.texts[num_rows_ + i] = {text.data(), static_cast<uint32_t>(text.size())};
+      const auto length = static_cast<uint32_t>(text.size());
+      column.texts[num_rows_ + i] = {text.data(), length};
+      longest = std::max(longest, length);
     }
+    text_bytes_max_ += longest - column.text_bytes_max;
+    column.text_bytes_max = longest;
     held_.push_back(array);
     auto size = arrow::util::ReferencedBufferSize(*array);
     held_bytes_ += size.ok() ? *size : 0;
@@ -148,6 +157,27 @@ Batch ColumnStore::GatherRows(absl::Span<const uint32_t> rows) const {
   columns.reserve(columns_.size());
   for (int c = 0; c < num_columns(); ++c) columns.push_back(Gather(c, rows));
   return Batch(std::move(columns), static_cast<int64_t>(rows.size()));
+}
+
+int64_t ColumnStore::RowBytes(uint32_t row) const {
+  int64_t bytes = fixed_row_bytes_;
+  if (row == kNoRow) return bytes;
+  for (const Column& column : columns_) {
+    if (column.layout == Layout::kBytes) bytes += column.texts[row].length;
+  }
+  return bytes;
+}
+
+size_t ColumnStore::RowsWithinBatch(absl::Span<const uint32_t> rows) const {
+  if (row_bytes_max() * static_cast<int64_t>(rows.size()) <= kMaxBatchBytes) return rows.size();
+  int64_t bytes = 0;
+  size_t n = 0;
+  while (n < rows.size()) {
+    bytes += RowBytes(rows[n]);
+    if (bytes > kMaxBatchBytes && n > 0) break;
+    ++n;
+  }
+  return n;
 }
 
 int ColumnStore::Compare(int index, uint32_t a, uint32_t b) const {

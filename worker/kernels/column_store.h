@@ -35,6 +35,13 @@ class ColumnStore {
   // All columns, without weights.
   Batch GatherRows(absl::Span<const uint32_t> rows) const;
 
+  // How many bytes the row has when it is gathered; no row has more than row_bytes_max().
+  int64_t RowBytes(uint32_t row) const;
+  int64_t row_bytes_max() const { return fixed_row_bytes_ + text_bytes_max_; }
+  // How many of the first of `rows` have about kMaxBatchBytes together, at least one if there is
+  // one; costs nothing for a row where rows are small.
+  size_t RowsWithinBatch(absl::Span<const uint32_t> rows) const;
+
   // Order of two rows in one column: negative, 0 or positive; NULL comes last, NaN behind all
   // numbers.
   int Compare(int column, uint32_t a, uint32_t b) const;
@@ -69,6 +76,8 @@ class ColumnStore {
     int width = 0;
     FlatVector<uint8_t> fixed;
     FlatVector<TextRef> texts;
+    // Of the longest text.
+    uint32_t text_bytes_max = 0;
     // One byte for each row; empty while no NULL was seen.
     FlatVector<uint8_t> nulls;
   };
@@ -79,6 +88,9 @@ class ColumnStore {
   std::vector<std::shared_ptr<arrow::DataType>> arrow_types_;
   std::vector<Column> columns_;
   uint32_t num_rows_ = 0;
+  // Of a gathered row: what is the same for all, and the longest texts of all columns together.
+  int64_t fixed_row_bytes_ = 0;
+  int64_t text_bytes_max_ = 0;
   // Where texts live.
   std::vector<std::shared_ptr<arrow::Array>> held_;
   int64_t held_bytes_ = 0;

@@ -132,6 +132,12 @@ Batch SortBuffer::OrderedBatch(uint32_t begin, uint32_t n) const {
   return rows_.GatherRows(absl::MakeConstSpan(order_.data() + begin, n));
 }
 
+uint32_t SortBuffer::RowsWithinBatch(uint32_t begin, int64_t rows_max) const {
+  const auto n = static_cast<size_t>(std::min<int64_t>(rows_max, num_rows() - begin));
+  const auto rows = absl::MakeConstSpan(order_.data() + begin, n);
+  return static_cast<uint32_t>(rows_.RowsWithinBatch(rows));
+}
+
 int64_t SortBuffer::bytes() const {
   return rows_.bytes() + items_.bytes() + order_.bytes() + key_bytes_.bytes() +
          key_offsets_.bytes() + splits_.bytes();

@@ -35,6 +35,9 @@ class SortBuffer {
   const ColumnStore& rows() const { return rows_; }
   // Rows [begin, begin + n) of the order, after Sort.
   Batch OrderedBatch(uint32_t begin, uint32_t n) const;
+  // How many rows of the order, from `begin` on and of `rows_max` at most, make a batch: about
+  // kMaxBatchBytes, at least one row.
+  uint32_t RowsWithinBatch(uint32_t begin, int64_t rows_max) const;
   // KeyUse::kKeep: the key of a row, and its leading part.
   std::string_view Key(uint32_t row) const {
     return {key_bytes_.data() + key_offsets_[row],

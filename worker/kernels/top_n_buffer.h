@@ -23,6 +23,9 @@ class TopNBuffer {
   uint32_t num_rows() const { return buffer_.num_rows(); }
   // After Finish: rows [begin, begin + n) of the order.
   Batch OrderedBatch(uint32_t begin, uint32_t n) const { return buffer_.OrderedBatch(begin, n); }
+  uint32_t RowsWithinBatch(uint32_t begin, int64_t rows_max) const {
+    return buffer_.RowsWithinBatch(begin, rows_max);
+  }
   int64_t bytes() const { return buffer_.bytes(); }
 
  private:

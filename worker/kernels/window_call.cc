@@ -87,13 +87,33 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> Ntile(const WindowCall& call, cons
   return MakeFixedArray(arrow::int32(), std::move(buckets), std::move(nulls));
 }
 
-// The value of `args[0]` in other rows.
+// The rows `from` of `values` as codes of a dictionary.
+std::shared_ptr<arrow::Array> Encoded(const std::shared_ptr<arrow::Array>& values,
+                                      absl::Span<const uint32_t> from) {
+  const auto n = static_cast<int64_t>(from.size());
+  FlatVector<int32_t> codes(n);
+  NullBits nulls(n);
+  for (int64_t i = 0; i < n; ++i) {
+    const bool is_null = from[i] == kNoRow || values->IsNull(from[i]);
+    codes[i] = is_null ? 0 : static_cast<int32_t>(from[i]);
+    if (is_null) nulls.SetNull(i);
+  }
+  const auto indices = MakeFixedArray(arrow::int32(), std::move(codes), std::move(nulls));
+  return std::make_shared<arrow::DictionaryArray>(arrow::dictionary(arrow::int32(), arrow::utf8()),
+                                                  indices, values);
+}
+
+// The value of `args[0]` in other rows. Text that would be much, because many rows take the same,
+// is given as a dictionary.
 std::shared_ptr<arrow::Array> TakeValues(const WindowCall& call, const Batch& rows,
                                          absl::Span<const uint32_t> from,
                                          const std::shared_ptr<arrow::Array>& defaults = nullptr) {
   ColumnStore store({call.arg_types[0]});
   store.Append(Batch({rows.column(call.args[0])}, rows.num_rows()));
   if (defaults != nullptr) store.Append(Batch({defaults}, rows.num_rows()));
+  const auto& values = rows.column(call.args[0]);
+  const bool may_encode = defaults == nullptr && values->type_id() == arrow::Type::STRING;
+  if (may_encode && store.RowsWithinBatch(from) < from.size()) return Encoded(values, from);
   return store.Gather(0, from);
 }
 

@@ -1,5 +1,7 @@
 #include "worker/operators/aggregate_plan.h"
 
+#include <algorithm>
+
 #include "common/base/status.h"
 #include "millrace/v1/plan.pb.h"
 #include "worker/operators/plan_fields.h"
@@ -55,6 +57,15 @@ absl::StatusOr<std::unique_ptr<AggregateSet>> AggregatePlan::MakeAggregates() co
   input.changing = changing;
   input.streaming = emit != Emit::kAtEnd || streaming;
   return AggregateSet::Create(calls, arg_types, input);
+}
+
+RowPacer AggregatePlan::PaceOfResults(int64_t num_groups, int64_t bytes) const {
+  // A text that many rows have is held once, and joined as often as they are.
+  const bool may_grow = std::any_of(calls.begin(), calls.end(), [](const AggregateCall& call) {
+    return call.function == AggregateFunction::kStringAgg;
+  });
+  if (may_grow) return RowPacer(1);
+  return RowPacer(kMaxBatchBytes / (bytes / std::max<int64_t>(1, num_groups) + 1));
 }
 
 }  // namespace millrace

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/expr/expr.h"
+#include "common/types/row_pacer.h"
 #include "worker/kernels/aggregate_set.h"
 
 namespace millrace {
@@ -37,6 +38,8 @@ struct AggregatePlan {
 
   static absl::StatusOr<AggregatePlan> From(const v1::PlanNode& node);
   absl::StatusOr<std::unique_ptr<AggregateSet>> MakeAggregates() const;
+  // How many of `num_groups` groups, held in `bytes`, to give out at once.
+  RowPacer PaceOfResults(int64_t num_groups, int64_t bytes) const;
 };
 
 }  // namespace millrace

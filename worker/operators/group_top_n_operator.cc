@@ -59,8 +59,7 @@ absl::StatusOr<Progress> GroupTopNOperator::ProcessEnd(InputIndex, Emitter& out)
 absl::StatusOr<Progress> GroupTopNOperator::Resume(Emitter& out) {
   while (next_row_ < numbers_.size()) {
     if (out.full()) return Progress::kMore;
-    const auto n =
-        static_cast<uint32_t>(std::min<int64_t>(kTargetBatchRows, numbers_.size() - next_row_));
+    const uint32_t n = buffer_.RowsWithinBatch(next_row_, kTargetBatchRows);
     const Batch rows = buffer_.OrderedBatch(next_row_, n);
     auto columns = rows.columns();
     if (plan_.with_number) {

@@ -118,15 +118,17 @@ absl::StatusOr<Progress> HashAggregateOperator::ProcessEnd(InputIndex, Emitter& 
 absl::StatusOr<Progress> HashAggregateOperator::Flush(Emitter& out) {
   flushing_ = true;
   next_group_ = 0;
+  groups_at_once_ = plan_.PaceOfResults(groups_.size(), groups_.bytes() + aggregates_->bytes());
   return Resume(out);
 }
 
 absl::StatusOr<Progress> HashAggregateOperator::Resume(Emitter& out) {
   while (flushing_ && next_group_ < groups_.size()) {
     if (out.full()) return Progress::kMore;
-    const auto n =
-        static_cast<uint32_t>(std::min<int64_t>(kTargetBatchRows, groups_.size() - next_group_));
+    const int64_t rest = std::min<int64_t>(kTargetBatchRows, groups_.size() - next_group_);
+    const auto n = static_cast<uint32_t>(groups_at_once_.Next(rest));
     MR_ASSIGN_OR_RETURN(Batch batch, GroupBatch(next_group_, n));
+    groups_at_once_.Made(n, batch.ByteSize());
     out.Emit(std::move(batch));
     next_group_ += n;
   }

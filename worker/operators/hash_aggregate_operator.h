@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/types/row_pacer.h"
 #include "worker/kernels/aggregate_set.h"
 #include "worker/kernels/group_table.h"
 #include "worker/operators/aggregate_plan.h"
@@ -56,6 +57,7 @@ class HashAggregateOperator final : public BoundedOperator {
   // Giving out: the next group.
   bool flushing_ = false;
   uint32_t next_group_ = 0;
+  RowPacer groups_at_once_{1};
 };
 
 }  // namespace millrace

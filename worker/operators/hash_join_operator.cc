@@ -6,7 +6,6 @@
 #include "common/base/status.h"
 #include "millrace/v1/plan.pb.h"
 #include "worker/kernels/array_output.h"
-#include "worker/operators/join_output.h"
 #include "worker/operators/symmetric_join_operator.h"
 
 namespace millrace {
@@ -68,6 +67,7 @@ void HashJoinOperator::StartProbe(Batch batch) {
   next_row_ = 0;
   next_match_ = 0;
   decided_row_ = 0;
+  room_.emplace(probe_, table_.rows());
   if (DecidesByRow()) probe_matched_.assign(probe_.num_rows(), 0);
 }
 
@@ -85,6 +85,7 @@ absl::StatusOr<Progress> HashJoinOperator::Probe(Emitter& out) {
     }
     if (DecidesByRow()) MR_RETURN_IF_ERROR(EmitDecidedRows(out));
   }
+  room_.reset();
   probe_ = Batch();
   next_row_ = 0;
   return Progress::kDone;
@@ -93,13 +94,14 @@ absl::StatusOr<Progress> HashJoinOperator::Probe(Emitter& out) {
 void HashJoinOperator::CollectPairs() {
   pair_probe_rows_.clear();
   pair_build_rows_.clear();
+  room_->Clear();
   const bool pads = plan_.keeps_left() && residual_ == nullptr;
   while (next_row_ < probe_.num_rows()) {
     const auto row = static_cast<int32_t>(next_row_);
-    const auto room = kTargetBatchRows - static_cast<int64_t>(pair_probe_rows_.size());
-    if (room == 0) return;
+    if (room_->full()) return;
     if (groups_[row] == kNoGroup) {
       if (pads) {
+        room_->Take(row, {&kNoRow, 1});
         pair_probe_rows_.push_back(row);
         pair_build_rows_.push_back(kNoRow);
       }
@@ -107,7 +109,7 @@ void HashJoinOperator::CollectPairs() {
       continue;
     }
     const absl::Span<const uint32_t> matches = table_.RowsOf(groups_[row]).subspan(next_match_);
-    const auto taken = std::min<int64_t>(room, static_cast<int64_t>(matches.size()));
+    const auto taken = static_cast<int64_t>(room_->Take(row, matches));
     pair_probe_rows_.insert(pair_probe_rows_.end(), taken, row);
     pair_build_rows_.insert(pair_build_rows_.end(), matches.begin(), matches.begin() + taken);
     next_match_ += taken;
@@ -183,15 +185,10 @@ absl::Status HashJoinOperator::EmitDecidedRows(Emitter& out) {
 
 absl::StatusOr<Progress> HashJoinOperator::EmitUnmatchedBuildRows(Emitter& out) {
   if (!plan_.keeps_right()) return Progress::kDone;
-  std::vector<uint32_t> rows;
   while (next_build_row_ < table_.num_rows()) {
     if (out.full()) return Progress::kMore;
-    rows.clear();
-    while (next_build_row_ < table_.num_rows() &&
-           static_cast<int64_t>(rows.size()) < kTargetBatchRows) {
-      if (build_matched_[next_build_row_] == 0) rows.push_back(next_build_row_);
-      ++next_build_row_;
-    }
+    const std::vector<uint32_t> rows =
+        NextUnmatched(table_.rows(), build_matched_, &next_build_row_);
     if (!rows.empty()) out.Emit(UnmatchedRight(plan_.left, table_.rows(), rows));
   }
   return Progress::kDone;

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "worker/kernels/join_table.h"
 #include "worker/operators/bounded_operator.h"
+#include "worker/operators/join_output.h"
 #include "worker/operators/join_plan.h"
 
 namespace millrace {
@@ -61,6 +63,7 @@ class HashJoinOperator final : public BoundedOperator {
   std::vector<uint8_t> probe_matched_;
   std::vector<int32_t> pair_probe_rows_;
   std::vector<uint32_t> pair_build_rows_;
+  std::optional<PairRoom> room_;
 
   // RIGHT, FULL.
   std::vector<uint8_t> build_matched_;

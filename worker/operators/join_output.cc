@@ -23,6 +23,30 @@ absl::StatusOr<Batch> JoinRows(const Batch& left, const std::vector<int32_t>& le
   return taken.WithColumns(std::move(columns));
 }
 
+size_t PairRoom::Measure(int32_t row, absl::Span<const uint32_t> stored) {
+  const int64_t row_bytes = row_bytes_.at(row);
+  size_t n = 0;
+  for (; n < stored.size() && bytes_ < kMaxBatchBytes; ++n) {
+    bytes_ += row_bytes + stored_->RowBytes(stored[n]);
+  }
+  return n;
+}
+
+std::vector<uint32_t> NextUnmatched(const ColumnStore& stored, const std::vector<uint8_t>& matched,
+                                    uint32_t* next) {
+  const bool measures = stored.row_bytes_max() * kTargetBatchRows > kMaxBatchBytes;
+  std::vector<uint32_t> rows;
+  int64_t bytes = 0;
+  while (*next < stored.num_rows() && bytes < kMaxBatchBytes &&
+         static_cast<int64_t>(rows.size()) < kTargetBatchRows) {
+    const uint32_t row = (*next)++;
+    if (matched[row] != 0) continue;
+    rows.push_back(row);
+    if (measures) bytes += stored.RowBytes(row);
+  }
+  return rows;
+}
+
 Batch UnmatchedRight(const Schema& left, const ColumnStore& right,
                      const std::vector<uint32_t>& rows) {
   const auto n = static_cast<int64_t>(rows.size());

@@ -5,7 +5,6 @@
 
 #include "common/base/status.h"
 #include "millrace/v1/plan.pb.h"
-#include "worker/operators/join_output.h"
 
 namespace millrace {
 namespace {
@@ -46,6 +45,7 @@ absl::StatusOr<Progress> NestedLoopJoinOperator::ProcessBatch(InputIndex input, 
   if (!built_) return InternalError("a join was probed before its right side was read");
   left_ = std::move(batch);
   left_matched_.assign(left_.num_rows(), 0);
+  room_.emplace(left_, right_);
   next_row_ = 0;
   next_right_ = 0;
   decided_row_ = 0;
@@ -56,6 +56,8 @@ absl::StatusOr<Progress> NestedLoopJoinOperator::ProcessEnd(InputIndex input, Em
   if (input == 1) {
     built_ = true;
     right_matched_.assign(right_.num_rows(), 0);
+    all_right_.resize(right_.num_rows());
+    std::iota(all_right_.begin(), all_right_.end(), 0);
     return Progress::kDone;
   }
   probe_ended_ = true;
@@ -78,6 +80,7 @@ absl::StatusOr<Progress> NestedLoopJoinOperator::Probe(Emitter& out) {
     }
     if (!plan_.joins_columns() || plan_.keeps_left()) MR_RETURN_IF_ERROR(EmitDecidedRows(out));
   }
+  room_.reset();
   left_ = Batch();
   next_row_ = 0;
   return Progress::kDone;
@@ -86,14 +89,14 @@ absl::StatusOr<Progress> NestedLoopJoinOperator::Probe(Emitter& out) {
 absl::Status NestedLoopJoinOperator::CollectPairs() {
   left_rows_.clear();
   right_rows_.clear();
-  while (next_row_ < left_.num_rows() &&
-         static_cast<int64_t>(left_rows_.size()) < kTargetBatchRows) {
-    const auto room = kTargetBatchRows - static_cast<int64_t>(left_rows_.size());
-    const auto taken =
-        static_cast<uint32_t>(std::min<int64_t>(room, int64_t{right_.num_rows()} - next_right_));
-    left_rows_.insert(left_rows_.end(), taken, static_cast<int32_t>(next_row_));
-    for (uint32_t i = 0; i < taken; ++i) right_rows_.push_back(next_right_ + i);
-    next_right_ += taken;
+  room_->Clear();
+  while (next_row_ < left_.num_rows() && !room_->full()) {
+    const auto row = static_cast<int32_t>(next_row_);
+    const auto rest = absl::MakeConstSpan(all_right_).subspan(next_right_);
+    const size_t taken = room_->Take(row, rest);
+    left_rows_.insert(left_rows_.end(), taken, row);
+    right_rows_.insert(right_rows_.end(), rest.begin(), rest.begin() + taken);
+    next_right_ += static_cast<uint32_t>(taken);
     if (next_right_ < right_.num_rows()) break;
     next_right_ = 0;
     ++next_row_;
@@ -137,15 +140,9 @@ absl::Status NestedLoopJoinOperator::EmitDecidedRows(Emitter& out) {
 
 absl::StatusOr<Progress> NestedLoopJoinOperator::EmitUnmatchedRight(Emitter& out) {
   if (!plan_.keeps_right()) return Progress::kDone;
-  std::vector<uint32_t> rows;
   while (next_unmatched_ < right_.num_rows()) {
     if (out.full()) return Progress::kMore;
-    rows.clear();
-    while (next_unmatched_ < right_.num_rows() &&
-           static_cast<int64_t>(rows.size()) < kTargetBatchRows) {
-      if (right_matched_[next_unmatched_] == 0) rows.push_back(next_unmatched_);
-      ++next_unmatched_;
-    }
+    const std::vector<uint32_t> rows = NextUnmatched(right_, right_matched_, &next_unmatched_);
     if (!rows.empty()) out.Emit(UnmatchedRight(plan_.left, right_, rows));
   }
   return Progress::kDone;

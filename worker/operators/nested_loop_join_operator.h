@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "worker/kernels/column_store.h"
 #include "worker/operators/bounded_operator.h"
+#include "worker/operators/join_output.h"
 #include "worker/operators/join_plan.h"
 
 namespace millrace {
@@ -50,7 +52,10 @@ class NestedLoopJoinOperator final : public BoundedOperator {
   std::vector<uint8_t> left_matched_;
   std::vector<int32_t> left_rows_;
   std::vector<uint32_t> right_rows_;
+  std::optional<PairRoom> room_;
 
+  // The numbers of all right rows.
+  std::vector<uint32_t> all_right_;
   std::vector<uint8_t> right_matched_;
   uint32_t next_unmatched_ = 0;
 };

@@ -79,7 +79,8 @@ class Operator {
 };
 
 // Base of operators that keep nothing between batches: filter, project, union, window table
-// functions.
+// functions. One that makes more of a batch than fits into one (kMaxBatchBytes) gives it out in
+// parts, in Resume.
 class StatelessOperator : public Operator {
  public:
   absl::Status Open(OperatorContext&) override { return absl::OkStatus(); }

@@ -17,6 +17,17 @@ bool LooksAtValues(const WindowFrame& frame) {
 
 }  // namespace
 
+std::vector<bool> ColumnsOfCalls(const OverPlan& plan) {
+  std::vector<bool> columns(plan.types.size(), false);
+  for (const WindowCall& call : plan.calls) {
+    // Values of the order come through expressions.
+    if (LooksAtValues(call.frame)) return std::vector<bool>(plan.types.size(), true);
+    for (const int arg : call.args) columns[arg] = true;
+    if (call.aggregate.filter.has_value()) columns[*call.aggregate.filter] = true;
+  }
+  return columns;
+}
+
 absl::StatusOr<Batch> EvaluateOver(const OverPlan& plan, const Batch& rows,
                                    const WindowChunk& chunk, SortKeyReader* reader) {
   std::optional<WindowOrder> order;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "common/types/batch.h"
 #include "worker/kernels/window_frame.h"
@@ -8,7 +10,11 @@
 
 namespace millrace {
 
+// The columns that EvaluateOver looks at.
+std::vector<bool> ColumnsOfCalls(const OverPlan& plan);
+
 // The rows of whole partitions, in order, with a column for each call of the plan behind their own.
+// Columns that no call looks at may be of any type.
 absl::StatusOr<Batch> EvaluateOver(const OverPlan& plan, const Batch& rows,
                                    const WindowChunk& chunk, SortKeyReader* reader);
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "arrow/array.h"
 #include "common/base/status.h"
 #include "millrace/v1/plan.pb.h"
+#include "worker/kernels/row_bytes.h"
 #include "worker/operators/over_evaluation.h"
 
 namespace millrace {
@@ -36,12 +38,18 @@ absl::StatusOr<Progress> OverOperator::ProcessEnd(InputIndex, Emitter& out) {
 }
 
 absl::StatusOr<Progress> OverOperator::Resume(Emitter& out) {
-  while (chunk_.num_rows() > 0 || next_row_ < order_.size()) {
+  while (results_.num_rows() > 0 || next_row_ < order_.size()) {
     if (out.full()) return Progress::kMore;
-    if (chunk_.num_rows() == 0) MR_RETURN_IF_ERROR(EvaluateNextPartitions());
-    const int64_t n = std::min(kTargetBatchRows, chunk_.num_rows());
-    out.Emit(chunk_.Slice(0, n));
-    chunk_ = chunk_.Slice(n, chunk_.num_rows() - n);
+    if (results_.num_rows() == 0) MR_RETURN_IF_ERROR(EvaluateNextPartitions());
+    const int64_t rest = results_.num_rows();
+    const int64_t rows_max = RowsWithinBatch(results_, 0, std::min(kTargetBatchRows, rest));
+    const uint32_t n = buffer_.RowsWithinBatch(next_out_, rows_max);
+    auto columns = buffer_.OrderedBatch(next_out_, n).columns();
+    const Batch results = results_.Slice(0, n);
+    columns.insert(columns.end(), results.columns().begin(), results.columns().end());
+    out.Emit(Batch(std::move(columns), n));
+    results_ = results_.Slice(n, rest - n);
+    next_out_ += n;
   }
   return Progress::kDone;
 }
@@ -60,9 +68,20 @@ absl::Status OverOperator::EvaluateNextPartitions() {
     new_partition.PushBack(starts ? 1 : 0);
     new_peer.PushBack(starts || buffer_.Key(row) != buffer_.Key(before) ? 1 : 0);
   }
-  const Batch rows = buffer_.OrderedBatch(begin, next_row_ - begin);
+  const absl::Span<const uint32_t> order = order_.subspan(begin, next_row_ - begin);
+  const std::vector<bool> is_needed = ColumnsOfCalls(plan_);
+  const auto num_rows = static_cast<int64_t>(order.size());
+  std::vector<std::shared_ptr<arrow::Array>> columns;
+  for (int c = 0; c < buffer_.rows().num_columns(); ++c) {
+    columns.push_back(is_needed[c] ? buffer_.rows().Gather(c, order)
+                                   : std::make_shared<arrow::NullArray>(num_rows));
+  }
+  const Batch rows(std::move(columns), num_rows);
   MR_ASSIGN_OR_RETURN(
-      chunk_, EvaluateOver(plan_, rows, WindowChunk::Of(new_partition, new_peer), reader_.get()));
+      const Batch all,
+      EvaluateOver(plan_, rows, WindowChunk::Of(new_partition, new_peer), reader_.get()));
+  const auto first_result = all.columns().begin() + rows.num_columns();
+  results_ = Batch({first_result, all.columns().end()}, rows.num_rows());
   return absl::OkStatus();
 }
 

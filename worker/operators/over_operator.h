@@ -29,7 +29,7 @@ class OverOperator final : public BoundedOperator {
         plan_(std::move(plan)),
         buffer_(plan_.types, TieBreak::kWholeRow, SortBuffer::KeyUse::kKeep) {}
 
-  // Evaluates the next partitions, about a batch of rows together, into chunk_.
+  // Evaluates the calls for the next partitions, about a batch of rows together, into results_.
   absl::Status EvaluateNextPartitions();
 
   const OverPlan plan_;
@@ -37,8 +37,10 @@ class OverOperator final : public BoundedOperator {
   SortBuffer buffer_;
   absl::Span<const uint32_t> order_;
   uint32_t next_row_ = 0;
-  // Evaluated rows that are still to be given out.
-  Batch chunk_;
+  // What the calls gave for the rows of the order from next_out_ on, which are still to be given
+  // out. Partitions may be long, so the other columns of their rows are copied then.
+  Batch results_;
+  uint32_t next_out_ = 0;
 };
 
 }  // namespace millrace

@@ -19,12 +19,28 @@ absl::Status ProjectOperator::Open(OperatorContext& context) {
 }
 
 absl::StatusOr<Progress> ProjectOperator::ProcessBatch(InputIndex, Batch batch, Emitter& out) {
-  // Without columns (count(*) above) only the number of rows matters.
-  std::vector<std::shared_ptr<arrow::Array>> columns;
-  if (evaluator_ != nullptr) {
-    MR_ASSIGN_OR_RETURN(columns, evaluator_->Evaluate(batch));
+  if (evaluator_ == nullptr) {
+    // Without columns (count(*) above) only the number of rows matters.
+    out.Emit(batch.WithColumns({}));
+    return Progress::kDone;
   }
-  out.Emit(batch.WithColumns(std::move(columns)));
+  batch_ = std::move(batch);
+  next_row_ = 0;
+  return Resume(out);
+}
+
+absl::StatusOr<Progress> ProjectOperator::Resume(Emitter& out) {
+  while (next_row_ < batch_.num_rows()) {
+    if (out.full()) return Progress::kMore;
+    int64_t num_rows = 0;
+    MR_ASSIGN_OR_RETURN(auto columns, evaluator_->EvaluateSome(batch_, next_row_, &num_rows));
+    const bool all = num_rows == batch_.num_rows();
+    const Batch rows = all ? batch_ : batch_.WithColumns({}).Slice(next_row_, num_rows);
+    out.Emit(rows.WithColumns(std::move(columns)));
+    next_row_ += num_rows;
+  }
+  batch_ = Batch();
+  next_row_ = 0;
   return Progress::kDone;
 }
 

@@ -9,6 +9,7 @@
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "millrace/v1/control.pb.h"
+#include "worker/kernels/row_bytes.h"
 
 namespace millrace {
 namespace {
@@ -46,9 +47,15 @@ absl::StatusOr<Progress> SinkOperator::Advance(Emitter& out) {
   }
   if (writes) {
     const Batch batch = std::move(std::get<Batch>(pending_));
+    const int64_t rest = batch.num_rows();
+    const int64_t n = RowsWithinBatch(batch, 0, rest);
     prepared_all_ = false;
-    rows_ += batch.num_rows();
-    MR_RETURN_IF_ERROR(sink_->Write(batch));
+    rows_ += n;
+    MR_RETURN_IF_ERROR(sink_->Write(n == rest ? batch : batch.Slice(0, n)));
+    if (n < rest) {
+      pending_ = batch.Slice(n, rest - n);
+      return Progress::kMore;
+    }
   } else if (const auto* barrier = std::get_if<Barrier>(&pending_)) {
     MR_RETURN_IF_ERROR(Prepare(barrier->epoch));
   } else if (std::holds_alternative<End>(pending_)) {

@@ -33,7 +33,8 @@ class SinkOperator final : public Operator {
   // The end of bounded input.
   struct End {};
 
-  // Does what is pending, once the sink is ready for it.
+  // Does what is pending, once the sink is ready for it. A sink copies what it writes, so a batch
+  // of more than kMaxBatchBytes is written in parts.
   absl::StatusOr<Progress> Advance(Emitter& out);
   absl::Status Prepare(uint64_t epoch);
   void EmitCount(Emitter& out) const;

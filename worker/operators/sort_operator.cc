@@ -1,7 +1,5 @@
 #include "worker/operators/sort_operator.h"
 
-#include <algorithm>
-
 #include "common/base/status.h"
 #include "millrace/v1/plan.pb.h"
 #include "worker/operators/plan_fields.h"
@@ -36,8 +34,7 @@ absl::StatusOr<Progress> SortOperator::ProcessEnd(InputIndex, Emitter& out) {
 absl::StatusOr<Progress> SortOperator::Resume(Emitter& out) {
   while (emitted_ < buffer_.num_rows()) {
     if (out.full()) return Progress::kMore;
-    const auto n =
-        static_cast<uint32_t>(std::min<int64_t>(kTargetBatchRows, buffer_.num_rows() - emitted_));
+    const uint32_t n = buffer_.RowsWithinBatch(emitted_, kTargetBatchRows);
     out.Emit(buffer_.OrderedBatch(emitted_, n));
     emitted_ += n;
   }

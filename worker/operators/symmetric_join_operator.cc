@@ -81,6 +81,7 @@ absl::StatusOr<Progress> SymmetricJoinOperator::ProcessBatch(InputIndex input, B
   input_ = input;
   other_groups_.resize(batch_.num_rows());
   sides_[1 - input]->FindKeys(batch_, KeysOf(input), other_groups_.data());
+  room_.emplace(batch_, sides_[1 - input]->rows());
   batch_matches_.assign(batch_.num_rows(), 0);
   next_row_ = 0;
   row_started_ = false;
@@ -103,11 +104,13 @@ absl::StatusOr<Progress> SymmetricJoinOperator::Join(Emitter& out) {
 
 absl::Status SymmetricJoinOperator::CollectPairs(Pairs* pairs) {
   const JoinSide& other = *sides_[1 - input_];
+  room_->Clear();
   while (next_row_ < batch_.num_rows()) {
     const uint32_t group = other_groups_[next_row_];
     if (!row_started_) cursor_ = group == kNoGroup ? kNoRow : other.FirstRow(group);
     row_started_ = true;
-    while (cursor_ != kNoRow && static_cast<int64_t>(pairs->batch_rows.size()) < kTargetBatchRows) {
+    while (cursor_ != kNoRow && !room_->full()) {
+      room_->Take(static_cast<int32_t>(next_row_), {&cursor_, 1});
       pairs->batch_rows.push_back(static_cast<int32_t>(next_row_));
       pairs->stored_rows.push_back(cursor_);
       cursor_ = other.NextRow(cursor_);
@@ -230,6 +233,7 @@ absl::Status SymmetricJoinOperator::FinishBatch(Emitter& out) {
       out.Emit(AloneColumns(input_, rows));
     }
   }
+  room_.reset();
   batch_ = Batch();
   next_row_ = 0;
   return memory_->Update(sides_[0]->bytes() + sides_[1]->bytes() + position_in_changed_.bytes());

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "worker/memory/memory_budget.h"
+#include "worker/operators/join_output.h"
 #include "worker/operators/join_plan.h"
 #include "worker/operators/join_side.h"
 #include "worker/operators/operator.h"
@@ -77,6 +78,7 @@ class SymmetricJoinOperator final : public Operator {
   Batch batch_;
   InputIndex input_ = 0;
   std::vector<uint32_t> other_groups_;
+  std::optional<PairRoom> room_;
   int64_t next_row_ = 0;
   uint32_t cursor_ = kNoRow;
   bool row_started_ = false;

@@ -42,9 +42,9 @@ absl::StatusOr<Progress> TopNOperator::ProcessEnd(InputIndex, Emitter& out) {
 absl::StatusOr<Progress> TopNOperator::Resume(Emitter& out) {
   while (next_ < buffer_.num_rows()) {
     if (out.full()) return Progress::kMore;
-    const auto n =
-        static_cast<uint32_t>(std::min<uint64_t>(kTargetBatchRows, buffer_.num_rows() - next_));
-    out.Emit(buffer_.OrderedBatch(static_cast<uint32_t>(next_), n));
+    const auto begin = static_cast<uint32_t>(next_);
+    const uint32_t n = buffer_.RowsWithinBatch(begin, kTargetBatchRows);
+    out.Emit(buffer_.OrderedBatch(begin, n));
     next_ += n;
   }
   return Progress::kDone;

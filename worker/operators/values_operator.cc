@@ -27,14 +27,16 @@ absl::StatusOr<std::unique_ptr<Operator>> ValuesOperator::Create(const v1::PlanN
 
 absl::Status ValuesOperator::Open(OperatorContext& context) {
   eval_ = context.eval;
-  if (context.task_index != 0) return absl::OkStatus();
-  MR_ASSIGN_OR_RETURN(rest_, MakeRows());
+  if (context.task_index != 0) next_row_ = num_rows_;
   return absl::OkStatus();
 }
 
-absl::StatusOr<Batch> ValuesOperator::MakeRows() const {
-  if (num_rows_ == 0 || types_.empty()) return Batch({}, num_rows_);
-  MR_ASSIGN_OR_RETURN(auto evaluator, Evaluator::Create(exprs_, Schema(), eval_));
+absl::StatusOr<Batch> ValuesOperator::MakeRows(int64_t begin, int64_t n) const {
+  if (types_.empty()) return Batch({}, n);
+  const auto width = static_cast<int64_t>(types_.size());
+  const auto first = exprs_.begin() + begin * width;
+  MR_ASSIGN_OR_RETURN(auto evaluator,
+                      Evaluator::Create({first, first + n * width}, Schema(), eval_));
   MR_ASSIGN_OR_RETURN(const auto cells, evaluator->Evaluate(Batch({}, 1)));
   std::vector<std::shared_ptr<arrow::Array>> columns;
   for (size_t c = 0; c < types_.size(); ++c) {
@@ -43,7 +45,7 @@ absl::StatusOr<Batch> ValuesOperator::MakeRows() const {
     MR_ASSIGN_ARROW_OR_RETURN(auto array, arrow::Concatenate(column));
     columns.push_back(std::move(array));
   }
-  return Batch(std::move(columns), num_rows_);
+  return Batch(std::move(columns), n);
 }
 
 absl::StatusOr<Progress> ValuesOperator::ProcessBatch(InputIndex, Batch, Emitter&) {
@@ -51,11 +53,13 @@ absl::StatusOr<Progress> ValuesOperator::ProcessBatch(InputIndex, Batch, Emitter
 }
 
 absl::StatusOr<Progress> ValuesOperator::Resume(Emitter& out) {
-  while (rest_.num_rows() > 0) {
+  while (next_row_ < num_rows_) {
     if (out.full()) return Progress::kMore;
-    const int64_t n = std::min(rest_.num_rows(), kTargetBatchRows);
-    out.Emit(rest_.Slice(0, n));
-    rest_ = rest_.Slice(n, rest_.num_rows() - n);
+    const int64_t n = rows_at_once_.Next(std::min(num_rows_ - next_row_, kTargetBatchRows));
+    MR_ASSIGN_OR_RETURN(Batch rows, MakeRows(next_row_, n));
+    rows_at_once_.Made(n, rows.ByteSize());
+    out.Emit(std::move(rows));
+    next_row_ += n;
   }
   return Progress::kDone;
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/types/row_pacer.h"
 #include "worker/operators/operator.h"
 
 namespace millrace {
@@ -26,15 +27,15 @@ class ValuesOperator final : public StatelessOperator {
   ValuesOperator(std::vector<ExprPtr> exprs, int64_t num_rows, std::vector<SqlType> types)
       : exprs_(std::move(exprs)), num_rows_(num_rows), types_(std::move(types)) {}
 
-  absl::StatusOr<Batch> MakeRows() const;
+  absl::StatusOr<Batch> MakeRows(int64_t begin, int64_t n) const;
 
   // Row by row.
   const std::vector<ExprPtr> exprs_;
   const int64_t num_rows_;
   const std::vector<SqlType> types_;
   EvalContext eval_;
-  // What is still to be given out.
-  Batch rest_;
+  int64_t next_row_ = 0;
+  RowPacer rows_at_once_{1};
 };
 
 }  // namespace millrace

@@ -7,6 +7,7 @@
 #include "millrace/v1/plan.pb.h"
 #include "worker/kernels/array_output.h"
 #include "worker/kernels/column_view.h"
+#include "worker/kernels/row_bytes.h"
 #include "worker/operators/plan_fields.h"
 
 namespace millrace {
@@ -110,10 +111,10 @@ absl::StatusOr<Progress> WindowTvfOperator::ProcessBatch(InputIndex, Batch batch
 }
 
 absl::StatusOr<Progress> WindowTvfOperator::Resume(Emitter& out) {
-  while (next_row_ < batch_.num_rows()) {
+  while (next_row_ < batch_.num_rows() || next_pending_ < rows_.size()) {
     if (out.full()) return Progress::kMore;
     const ColumnView times(*batch_.column(time_column_));
-    while (next_row_ < batch_.num_rows() && rows_.size() < kTargetBatchRows) {
+    while (next_pending_ == 0 && next_row_ < batch_.num_rows() && rows_.size() < kTargetBatchRows) {
       if (!times.IsNull(next_row_)) {
         MR_RETURN_IF_ERROR(
             AppendWindows(static_cast<int32_t>(next_row_), times.Get<int64_t>(next_row_)));
@@ -129,21 +130,45 @@ absl::StatusOr<Progress> WindowTvfOperator::Resume(Emitter& out) {
   return Progress::kDone;
 }
 
+int64_t WindowTvfOperator::PendingWithinBatch() const {
+  const RowBytes bytes(batch_, DictionaryBytes::kCodes);
+  const int64_t pending = rows_.size() - next_pending_;
+  if (bytes.max() * pending <= kMaxBatchBytes) return pending;
+  int64_t total = 0;
+  int64_t n = 0;
+  while (n < pending && total < kMaxBatchBytes) total += bytes.at(rows_[next_pending_ + n++]);
+  return n;
+}
+
 absl::StatusOr<Batch> WindowTvfOperator::TakePending() {
-  const int64_t n = rows_.size();
+  int64_t n = rows_.size();
   Batch rows = batch_;
   // A tumbling window over rows that all have a time is the batch itself.
   const bool all =
       n == batch_.num_rows() && rows_[n - 1] == n - 1 && rows_[0] == 0 && kind_ == Kind::kTumble;
   if (!all) {
-    MR_ASSIGN_OR_RETURN(rows, TakeRows(batch_, rows_.data(), n));
+    n = PendingWithinBatch();
+    MR_ASSIGN_OR_RETURN(rows, TakeRows(batch_, rows_.data() + next_pending_, n));
+  }
+  FlatVector<int64_t> starts;
+  FlatVector<int64_t> ends;
+  if (n == rows_.size()) {
+    starts = std::move(starts_);
+    ends = std::move(ends_);
+  } else {
+    starts.Append(starts_.data() + next_pending_, n);
+    ends.Append(ends_.data() + next_pending_, n);
+  }
+  next_pending_ += n;
+  if (next_pending_ == rows_.size()) {
+    rows_.Clear();
+    starts_ = FlatVector<int64_t>();
+    ends_ = FlatVector<int64_t>();
+    next_pending_ = 0;
   }
   std::vector<std::shared_ptr<arrow::Array>> columns = rows.columns();
-  columns.push_back(MakeFixedArray(time_type_, std::move(starts_), NullBits(n)));
-  columns.push_back(MakeFixedArray(time_type_, std::move(ends_), NullBits(n)));
-  rows_.Clear();
-  starts_ = FlatVector<int64_t>();
-  ends_ = FlatVector<int64_t>();
+  columns.push_back(MakeFixedArray(time_type_, std::move(starts), NullBits(n)));
+  columns.push_back(MakeFixedArray(time_type_, std::move(ends), NullBits(n)));
   return rows.WithColumns(std::move(columns));
 }
 

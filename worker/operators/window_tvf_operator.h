@@ -31,7 +31,9 @@ class WindowTvfOperator final : public StatelessOperator {
   // Appends the windows of row `row` with time `micros`; error 22008 if one leaves the range of
   // timestamps.
   absl::Status AppendWindows(int32_t row, int64_t micros);
+  // The next of the pending rows, as many as make a batch.
   absl::StatusOr<Batch> TakePending();
+  int64_t PendingWithinBatch() const;
 
   Kind kind_ = Kind::kTumble;
   int time_column_ = 0;
@@ -46,6 +48,8 @@ class WindowTvfOperator final : public StatelessOperator {
   FlatVector<int32_t> rows_;
   FlatVector<int64_t> starts_;
   FlatVector<int64_t> ends_;
+  // Of those: the next to give out.
+  int64_t next_pending_ = 0;
 };
 
 }  // namespace millrace

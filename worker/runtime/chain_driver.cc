@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
+#include "worker/kernels/row_bytes.h"
 
 namespace millrace {
 
@@ -88,6 +89,10 @@ bool ChainDriver::TargetFull(const ChainTarget& target) const {
   if (target.index != ChainTarget::kOutputs) {
     return !nodes_[target.index].queues[target.input].empty();
   }
+  return !waiting_.empty() || OutputsFull();
+}
+
+bool ChainDriver::OutputsFull() const {
   return std::any_of(chain_.outputs.begin(), chain_.outputs.end(),
                      [](const auto& output) { return output->full(); });
 }
@@ -294,6 +299,31 @@ absl::Status ChainDriver::Forward(const ChainTarget& target, StreamMessage messa
 }
 
 absl::Status ChainDriver::ForwardToOutputs(StreamMessage message) {
+  const auto* batch = std::get_if<Batch>(&message);
+  const bool whole =
+      batch == nullptr || RowsWithinBatch(*batch, 0, batch->num_rows()) == batch->num_rows();
+  if (whole && waiting_.empty()) return SendMessage(std::move(message));
+  waiting_.push_back(std::move(message));
+  return SendWaiting();
+}
+
+absl::Status ChainDriver::SendWaiting() {
+  while (!waiting_.empty() && !OutputsFull()) {
+    StreamMessage message = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (auto* batch = std::get_if<Batch>(&message)) {
+      const int64_t n = RowsWithinBatch(*batch, 0, batch->num_rows());
+      if (n < batch->num_rows()) {
+        waiting_.push_front(batch->Slice(n, batch->num_rows() - n));
+        message = batch->Slice(0, n);
+      }
+    }
+    MR_RETURN_IF_ERROR(SendMessage(std::move(message)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ChainDriver::SendMessage(StreamMessage message) {
   if (output_ended_) return absl::OkStatus();
   MR_RETURN_IF_ERROR(SendToOutputs(message));
   if (const auto* batch = std::get_if<Batch>(&message)) {
@@ -302,7 +332,7 @@ absl::Status ChainDriver::ForwardToOutputs(StreamMessage message) {
     watermark_ = *watermark;
   } else if (const auto* barrier = std::get_if<Barrier>(&message)) {
     on_barrier_(*barrier);
-    if (barrier->final) return ForwardToOutputs(EndOfStream());
+    if (barrier->final) return SendMessage(EndOfStream());
   } else {
     output_ended_ = true;
   }
@@ -319,7 +349,7 @@ absl::Status ChainDriver::SendToOutputs(const StreamMessage& message) {
 
 absl::Status ChainDriver::PumpOutputs() {
   for (auto& output : chain_.outputs) MR_RETURN_IF_ERROR(output->Pump());
-  return absl::OkStatus();
+  return SendWaiting();
 }
 
 bool ChainDriver::OutputsDrained() const {

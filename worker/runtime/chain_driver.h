@@ -41,6 +41,10 @@ struct OperatorStats {
 // Watermarks of an operator's inputs are combined by their minimum. A barrier blocks an input of an
 // operator until the barrier has come on all of them.
 //
+// A batch that leaves the chain is cut into parts of about kMaxBatchBytes, because all that an
+// output makes of it (text of a dictionary, rows by target, an encoded message) is made at once. A
+// part waits until the outputs have taken the one before.
+//
 // Streaming chains have no end: EndOfStream is not shown to operators; the chain is finished when
 // the final barrier has passed it.
 class ChainDriver {
@@ -119,8 +123,12 @@ class ChainDriver {
   absl::StatusOr<bool> PollInputs();
   absl::Status Forward(const ChainTarget& target, StreamMessage message);
   absl::Status ForwardToOutputs(StreamMessage message);
+  // Sends what waits until the outputs are full.
+  absl::Status SendWaiting();
+  absl::Status SendMessage(StreamMessage message);
   absl::Status SendToOutputs(const StreamMessage& message);
   absl::Status PumpOutputs();
+  bool OutputsFull() const;
   bool OutputsDrained() const;
   bool OutputsClosed() const;
 
@@ -135,6 +143,8 @@ class ChainDriver {
   size_t next_poll_ = 0;
   bool started_ = false;
   bool output_ended_ = false;
+  // What is left of a batch that is sent in parts, and what came behind it.
+  std::deque<StreamMessage> waiting_;
   // Result of Emitter::Emit, which cannot fail; reported by the call it was made in.
   absl::Status emit_status_;
   uint64_t output_busy_micros_ = 0;

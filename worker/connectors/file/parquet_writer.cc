@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -19,6 +20,11 @@
 
 namespace millrace {
 namespace {
+
+// A row group is in memory, encoded, until it is complete. Where rows are wide, it is complete
+// before it has kParquetRowGroupRows: at so many bytes, not yet encoded.
+constexpr int64_t kRowGroupBytesMax = int64_t{32} << 20;
+constexpr int64_t kWideRowBytes = 1024;
 
 // How a column lies in the file: numbers with few digits as integers, intervals (which Parquet
 // lacks) as 16 bytes.
@@ -90,7 +96,13 @@ class ParquetWriter final : public FileWriter {
       MR_ASSIGN_OR_RETURN(auto column, ToStored(batch.column(i), schema_->field(i)->type()));
       columns.push_back(std::move(column));
     }
-    const auto rows = arrow::RecordBatch::Make(schema_, batch.num_rows(), std::move(columns));
+    if (group_bytes_ >= std::max(kRowGroupBytesMax, group_rows_ * kWideRowBytes)) {
+      MR_RETURN_IF_ERROR(Guarded([&] { return writer_->NewBufferedRowGroup(); }));
+      group_bytes_ = group_rows_ = 0;
+    }
+    const Batch stored(std::move(columns), batch.num_rows());
+    CountRows(stored);
+    const auto rows = arrow::RecordBatch::Make(schema_, stored.num_rows(), stored.columns());
     return Guarded([&] { return writer_->WriteRecordBatch(*rows); });
   }
 
@@ -111,8 +123,21 @@ class ParquetWriter final : public FileWriter {
     return arrow::MakeArray(std::move(data));
   }
 
+  void CountRows(const Batch& batch) {
+    group_bytes_ += batch.ByteSize();
+    group_rows_ += batch.num_rows();
+    // The library begins a new one by itself.
+    if (group_rows_ >= kParquetRowGroupRows) {
+      group_rows_ %= kParquetRowGroupRows;
+      group_bytes_ = 0;
+    }
+  }
+
   std::shared_ptr<arrow::Schema> schema_;
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
+  // Of the row group that is being written.
+  int64_t group_rows_ = 0;
+  int64_t group_bytes_ = 0;
 };
 
 }  // namespace

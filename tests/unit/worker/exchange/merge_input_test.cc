@@ -121,5 +121,34 @@ TEST_F(MergeInputTest, ManyRowsStaySorted) {
   }
 }
 
+// 60 rows of 1 MiB.
+TEST_F(MergeInputTest, CutsWideRowsByBytes) {
+  Create(2, TextSchema("int8 k, text s"));
+  for (int batch = 0; batch < 2; ++batch) {
+    for (int channel = 0; channel < 2; ++channel) {
+      std::string rows;
+      for (int i = 0; i < 15; ++i) {
+        absl::StrAppend(&rows, i == 0 ? "" : " | ", 30 * batch + 2 * i + channel, " ",
+                        std::string(1 << 20, 'x'));
+      }
+      Push(channel, rows);
+    }
+  }
+  End(0);
+  End(1);
+  int64_t next = 0;
+  while (true) {
+    auto message = input_->Poll();
+    ASSERT_OK(message);
+    ASSERT_TRUE(message->has_value());
+    if (std::holds_alternative<EndOfStream>(**message)) break;
+    const Batch& batch = std::get<Batch>(**message);
+    EXPECT_LE(batch.ByteSize(), kMaxBatchBytes + (2 << 20));
+    const ColumnView keys(*batch.column(0));
+    for (int64_t i = 0; i < batch.num_rows(); ++i) EXPECT_EQ(keys.Get<int64_t>(i), next++);
+  }
+  EXPECT_EQ(next, 60);
+}
+
 }  // namespace
 }  // namespace millrace

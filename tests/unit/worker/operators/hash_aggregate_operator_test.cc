@@ -379,5 +379,40 @@ TEST(StreamingAggregate, FreesManyClosedGroups) {
   EXPECT_EQ(RowsOf(harness.Take()), (Rows{"stays 100000 20"}));
 }
 
+// The value of a group is held once, however many rows have it.
+TEST(HashAggregateOperator, CutsLongResultsByBytes) {
+  const Schema schema = TextSchema("int8 k, text v, text d");
+  v1::PlanNode node;
+  SetOutput(schema, node.add_inputs());
+  v1::HashAggregateNode* aggregate = node.mutable_hash_aggregate();
+  aggregate->add_keys(0);
+  aggregate->set_phase(v1::AGGREGATE_PHASE_SINGLE);
+  AggregateCall call;
+  call.function = AggregateFunction::kStringAgg;
+  call.args = {1, 2};
+  call.type = schema[1].type;
+  ToProto(call, aggregate->add_aggregates());
+  v1::AggregateArgTypes* types = aggregate->add_arg_types();
+  for (int i = 0; i < 2; ++i) ToProto(schema[1].type, types->add_types());
+  OperatorHarness harness(HashAggregateOperator::Create(node));
+  harness.set_room(1);
+  std::string rows;
+  for (int i = 0; i < 200; ++i) {
+    absl::StrAppend(&rows, i == 0 ? "" : " | ", i, " ", std::string(1000, 'x'), " ,");
+  }
+  const Batch batch = TextBatch(rows, schema);
+  for (int i = 0; i < 500; ++i) harness.Push(batch);
+  harness.End();
+  int64_t groups = 0;
+  for (const Batch& part : harness.Take()) {
+    EXPECT_LE(part.ByteSize(), kMaxBatchBytes);
+    const ColumnView texts(*part.column(1));
+    for (int64_t i = 0; i < part.num_rows(); ++i, ++groups) {
+      EXPECT_EQ(texts.Text(i).size(), 500u * 1001 - 1);
+    }
+  }
+  EXPECT_EQ(groups, 200);
+}
+
 }  // namespace
 }  // namespace millrace

@@ -1,6 +1,7 @@
 #include "worker/operators/hash_join_operator.h"
 
 #include <algorithm>
+#include <map>
 #include <random>
 
 #include "absl/strings/str_cat.h"
@@ -307,6 +308,93 @@ TEST(SymmetricJoin, ForgetsRowsOfClosedWindows) {
   harness.Barrier(true);
   EXPECT_EQ(store.num_entries(), 2u);
   EXPECT_EQ(harness.counters().state_rows, 2u);
+}
+
+// One hot key, payloads of 100 kB on both sides: 400 pairs are 80 MB.
+class WidePairs : public ::testing::Test {
+ protected:
+  static std::string Payloads(int num_rows) {
+    std::string rows;
+    for (int i = 0; i < num_rows; ++i) {
+      absl::StrAppend(&rows, i == 0 ? "" : " | ", "7 ", i, std::string(100'000, 'x'));
+    }
+    return rows;
+  }
+  static v1::PlanNode Node() {
+    v1::PlanNode node = JoinNode(v1::JOIN_TYPE_INNER);
+    node.mutable_inputs(1)->clear_output();
+    SetOutput(kLeft, node.mutable_inputs(1));
+    return node;
+  }
+  // 20 × 20 pairs, each once, in batches that are not too large.
+  static void ExpectPairs(OperatorHarness& harness) {
+    int64_t pairs = 0;
+    std::map<std::string, int> seen;
+    for (const Batch& batch : harness.Take()) {
+      EXPECT_LE(batch.ByteSize(), kMaxBatchBytes + 300'000);
+      pairs += batch.num_rows();
+      const ColumnView left(*batch.column(1));
+      const ColumnView right(*batch.column(3));
+      for (int64_t i = 0; i < batch.num_rows(); ++i) {
+        const std::string pair(left.Text(i).substr(0, 3));
+        ++seen[pair + std::string(right.Text(i).substr(0, 3))];
+      }
+    }
+    EXPECT_EQ(pairs, 400);
+    EXPECT_EQ(seen.size(), 400u);
+  }
+};
+
+TEST_F(WidePairs, ComeInBatchesCutByBytes) {
+  OperatorHarness harness(HashJoinOperator::Create(Node()));
+  harness.set_room(1);
+  harness.Push(TextBatch(Payloads(20), kLeft), 1);
+  harness.End(1);
+  harness.Push(TextBatch(Payloads(20), kLeft), 0);
+  harness.End(0);
+  EXPECT_GE(harness.resumes(), 4);
+  ExpectPairs(harness);
+}
+
+TEST_F(WidePairs, ComeInBatchesCutByBytesWithoutAKey) {
+  v1::PlanNode node = Node();
+  node.clear_hash_join();
+  node.mutable_nested_loop_join()->set_type(v1::JOIN_TYPE_INNER);
+  OperatorHarness harness(NestedLoopJoinOperator::Create(node));
+  harness.set_room(1);
+  harness.Push(TextBatch(Payloads(20), kLeft), 1);
+  harness.End(1);
+  harness.Push(TextBatch(Payloads(20), kLeft), 0);
+  harness.End(0);
+  EXPECT_GE(harness.resumes(), 4);
+  ExpectPairs(harness);
+}
+
+TEST_F(WidePairs, ComeInBatchesCutByBytesOverUnboundedInput) {
+  v1::PlanNode node = Node();
+  node.mutable_hash_join()->set_symmetric(true);
+  MemoryStateStore state;
+  OperatorHarness harness(HashJoinOperator::Create(node), &state);
+  harness.set_room(1);
+  harness.Push(TextBatch(Payloads(20), kLeft), 1);
+  harness.Push(TextBatch(Payloads(20), kLeft), 0);
+  EXPECT_GE(harness.resumes(), 4);
+  ExpectPairs(harness);
+}
+
+TEST_F(WidePairs, UnmatchedRowsOfTheTableComeInBatchesCutByBytes) {
+  v1::PlanNode node = Node();
+  node.mutable_hash_join()->set_type(v1::JOIN_TYPE_RIGHT);
+  OperatorHarness harness(HashJoinOperator::Create(node));
+  harness.Push(TextBatch(Payloads(400), kLeft), 1);
+  harness.End(1);
+  harness.End(0);
+  int64_t rows = 0;
+  for (const Batch& batch : harness.Take()) {
+    EXPECT_LE(batch.ByteSize(), kMaxBatchBytes + 300'000);
+    rows += batch.num_rows();
+  }
+  EXPECT_EQ(rows, 400);
 }
 
 }  // namespace

@@ -4,10 +4,12 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
+#include "arrow/array.h"
 #include "gtest/gtest.h"
 #include "millrace/v1/plan.pb.h"
 #include "tests/support/operators/operator_harness.h"
 #include "tests/support/operators/text_batch.h"
+#include "worker/kernels/column_view.h"
 
 namespace millrace {
 namespace {
@@ -187,6 +189,34 @@ TEST(OverOperator, AgreesWithTheDefinitionForManyFrames) {
       }
     }
   }
+}
+
+// One partition of 400 rows of 100 kB, and the key of its first row for each of them: 40 MB twice.
+TEST(OverOperator, CutsWideRowsByBytesAlsoInsideAPartition) {
+  OverNodeBuilder builder;
+  builder.Ranking("first_value", kInput[0].type, {0})
+      .Ranking("row_number", SqlType::Of(TypeId::kInt64));
+  std::string rows;
+  const std::string key(100'000, 'x');
+  for (int i = 0; i < 400; ++i) absl::StrAppend(&rows, i == 0 ? "" : " | ", key, " ", i, " ", i);
+  OperatorHarness harness(OverOperator::Create(builder.node()));
+  harness.set_room(1);
+  harness.Push(TextBatch(rows, kInput));
+  harness.End();
+  int64_t next = 0;
+  for (const Batch& batch : harness.Take()) {
+    EXPECT_LE(batch.num_rows(), kMaxBatchBytes / 100'000);
+    EXPECT_EQ(batch.column(3)->type_id(), arrow::Type::DICTIONARY);
+    const ColumnView values(*batch.column(2));
+    const ColumnView firsts(*batch.column(3));
+    const ColumnView numbers(*batch.column(4));
+    for (int64_t i = 0; i < batch.num_rows(); ++i, ++next) {
+      EXPECT_EQ(values.Get<int32_t>(i), next);
+      EXPECT_EQ(firsts.Text(i), key);
+      EXPECT_EQ(numbers.Get<int64_t>(i), next + 1);
+    }
+  }
+  EXPECT_EQ(next, 400);
 }
 
 }  // namespace

@@ -124,5 +124,33 @@ TEST_F(SinkOperatorTest, ARowThatCouldNotBeDeliveredFailsTheTask) {
   EXPECT_THAT(calls_, ElementsAre("write 2", "abort"));
 }
 
+TEST_F(SinkOperatorTest, WritesALargeBatchInPartsAsTheSinkTakesThem) {
+  Create(false);
+  // Three rows of 9 MB.
+  std::string rows;
+  for (const char c : {'a', 'b', 'c'}) {
+    absl::StrAppend(&rows, rows.empty() ? "" : " | ", std::string(9 << 20, c));
+  }
+  auto progress = op_->ProcessBatch(0, TextBatch(rows, TextSchema("text s")), out_);
+  ASSERT_OK(progress);
+  EXPECT_EQ(*progress, Progress::kMore);
+  sink_->ready = false;
+  progress = op_->Resume(out_);
+  ASSERT_OK(progress);
+  EXPECT_EQ(*progress, Progress::kWaiting);
+  sink_->ready = true;
+  for (const Progress expected : {Progress::kMore, Progress::kDone}) {
+    progress = op_->Resume(out_);
+    ASSERT_OK(progress);
+    EXPECT_EQ(*progress, expected);
+  }
+  progress = op_->ProcessEnd(0, out_);
+  ASSERT_OK(progress);
+  EXPECT_EQ(*progress, Progress::kDone);
+  EXPECT_THAT(calls_, ElementsAre("write 1", "write 1", "write 1", "prepare 0"));
+  ASSERT_EQ(out_.batches.size(), 1u);
+  EXPECT_EQ(RowsOf(out_.batches[0]), std::vector<std::string>{"3"});
+}
+
 }  // namespace
 }  // namespace millrace

@@ -1,5 +1,7 @@
 #include "worker/operators/window_tvf_operator.h"
 
+#include "absl/strings/str_cat.h"
+#include "arrow/array.h"
 #include "gtest/gtest.h"
 #include "millrace/v1/plan.pb.h"
 #include "tests/support/operators/operator_harness.h"
@@ -176,6 +178,75 @@ TEST(ValuesOperator, GivesOutItsRows) {
   OperatorHarness harness(ValuesOperator::Create(node));
   harness.RunLeaf();
   EXPECT_EQ(RowsOf(harness.Take()), (Rows{"0 x", "1 null"}));
+}
+
+// Rows of 100 kB; 400 of them are 40 MB.
+std::string WideRows(int num_rows) {
+  std::string rows;
+  for (int i = 0; i < num_rows; ++i) {
+    absl::StrAppend(&rows, i == 0 ? "" : " | ", i, " ", std::string(100'000, 'x'));
+  }
+  return rows;
+}
+
+void ExpectBatchesCutByBytes(OperatorHarness& harness, int64_t num_rows) {
+  int64_t rows = 0;
+  for (const Batch& batch : harness.Take()) {
+    EXPECT_LE(batch.ByteSize(), kMaxBatchBytes + 200'000);
+    const auto& numbers = static_cast<const arrow::Int64Array&>(*batch.column(0));
+    for (int64_t i = 0; i < batch.num_rows(); ++i, ++rows) {
+      EXPECT_EQ(numbers.Value(i), rows * 400 / num_rows);
+    }
+  }
+  EXPECT_EQ(rows, num_rows);
+}
+
+TEST(WindowTvfOperator, CutsWideRowsByBytesAlsoInsideTheWindowsOfOne) {
+  const Schema schema = TextSchema("timestamp t, text s");
+  v1::PlanNode node = WindowNode(v1::WindowTvfNode::KIND_HOP, 5, 1, 0);
+  node.mutable_inputs(0)->clear_output();
+  SetOutput(schema, node.mutable_inputs(0));
+  OperatorHarness harness(WindowTvfOperator::Create(node));
+  harness.set_room(1);
+  harness.Push(TextBatch(WideRows(400), schema));
+  EXPECT_GE(harness.resumes(), 10);
+  ExpectBatchesCutByBytes(harness, 400 * 5);
+}
+
+TEST(SortOperator, CutsWideRowsByBytes) {
+  const Schema schema = TextSchema("int8 a, text b");
+  v1::PlanNode node = NodeOver(schema);
+  AddKey(0, TypeId::kInt64, false, node.mutable_sort()->add_keys());
+  OperatorHarness harness(SortOperator::Create(node));
+  harness.Push(TextBatch(WideRows(400), schema));
+  harness.End();
+  ExpectBatchesCutByBytes(harness, 400);
+}
+
+TEST(TopNOperator, CutsWideRowsByBytes) {
+  const Schema schema = TextSchema("int8 a, text b");
+  v1::PlanNode node = NodeOver(schema);
+  AddKey(0, TypeId::kInt64, false, node.mutable_top_n()->add_keys());
+  node.mutable_top_n()->set_limit(400);
+  OperatorHarness harness(TopNOperator::Create(node));
+  harness.Push(TextBatch(WideRows(400), schema));
+  harness.End();
+  ExpectBatchesCutByBytes(harness, 400);
+}
+
+TEST(ValuesOperator, EvaluatesFewRowsAtOnceWhereTheyAreWide) {
+  v1::PlanNode node;
+  SetOutput(TextSchema("int8 a, text b"), &node);
+  for (int i = 0; i < 400; ++i) {
+    v1::ValuesRow* row = node.mutable_values()->add_rows();
+    ToProto(*MakeLiteral(Value{SqlType::Of(TypeId::kInt64), int64_t{i}}), row->add_columns());
+    const Value text{SqlType::Of(TypeId::kText), std::string(100'000, 'x')};
+    ToProto(*MakeLiteral(text), row->add_columns());
+  }
+  OperatorHarness harness(ValuesOperator::Create(node));
+  harness.set_room(1);
+  harness.RunLeaf();
+  ExpectBatchesCutByBytes(harness, 400);
 }
 
 }  // namespace

@@ -355,5 +355,35 @@ TEST_F(ChainDriverTest, StopsAtTheDeadline) {
   EXPECT_EQ(*result, DriveResult::kReady);
 }
 
+// Three rows of 9 MB.
+TEST_F(ChainDriverTest, ALargeBatchLeavesInPartsAndHoldsUpWhatComesBehind) {
+  Build(1);
+  ops_[0]->hold = true;
+  ops_[0]->ended = 2;
+  const Schema schema = TextSchema("text s");
+  std::string rows;
+  for (const char c : {'a', 'b', 'c'}) {
+    absl::StrAppend(&rows, rows.empty() ? "" : " | ", std::string(9 << 20, c));
+  }
+  Script(0, {TextBatch(rows, schema), EndOfStream()});
+  std::vector<size_t> lengths;
+  for (int run = 0; run < 3; ++run) {
+    output_->room = 1;
+    auto result = Run();
+    ASSERT_OK(result);
+    const std::vector<std::string> log = output_->Take();
+    ASSERT_FALSE(log.empty());
+    EXPECT_EQ(log[0].substr(0, 3), absl::StrCat("b:", std::string(1, "abc"[run])));
+    EXPECT_EQ(log[0].size(), 2 + (9u << 20));
+    EXPECT_EQ(driver_->rows_out(), static_cast<uint64_t>(run + 1));
+    EXPECT_EQ(driver_->waiting_for(), "output");
+  }
+  output_->room = -1;
+  auto result = Run();
+  ASSERT_OK(result);
+  EXPECT_EQ(*result, DriveResult::kFinished);
+  EXPECT_THAT(output_->log, ElementsAre("end"));
+}
+
 }  // namespace
 }  // namespace millrace
