@@ -25,6 +25,9 @@ namespace {
 // before it has kParquetRowGroupRows: at so many bytes, not yet encoded.
 constexpr int64_t kRowGroupBytesMax = int64_t{32} << 20;
 constexpr int64_t kWideRowBytes = 1024;
+// Least and largest values that are longer are left out: those of all row groups are in memory
+// until the file is complete.
+constexpr size_t kStatisticsBytesMax = 256;
 
 // How a column lies in the file: numbers with few digits as integers, intervals (which Parquet
 // lacks) as 16 bytes.
@@ -78,6 +81,7 @@ class ParquetWriter final : public FileWriter {
         parquet::WriterProperties::Builder()
             .compression(CodecOf(options.compression))
             ->max_row_group_length(kParquetRowGroupRows)
+            ->max_statistics_size(kStatisticsBytesMax)
             ->enable_store_decimal_as_integer()
             ->build();
     const std::shared_ptr<arrow::io::OutputStream> borrowed(std::shared_ptr<void>(), &output);
