@@ -12,6 +12,7 @@
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
+#include "common/storage/file_system.h"
 #include "millrace/v1/control.pb.h"
 #include "worker/exchange/channel_registry.h"
 #include "worker/exchange/peer_pool.h"
@@ -117,7 +118,7 @@ void AttemptManager::Handle(v1::CoordinatorMessage message) {
     case Message::kInjectBarrier: {
       const v1::InjectBarrier& inject = message.inject_barrier();
       if (auto attempt = FindOrCount(inject.job_id(), inject.attempt())) {
-        attempt->Inject({inject.epoch(), inject.checkpoint(), inject.final()});
+        attempt->Inject(inject);
       }
       return;
     }
