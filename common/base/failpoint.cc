@@ -63,6 +63,15 @@ class FailpointTable {
     return it->second.action;
   }
 
+  // The same where hits are not counted, but are numbers: those of [first, last].
+  std::string HitAt(absl::string_view name, uint64_t first, uint64_t last) {
+    MutexLock lock(mutex_);
+    const auto it = points_.find(std::string(name));
+    if (it == points_.end()) return "";
+    const auto number = static_cast<uint64_t>(it->second.only_hit);
+    return first <= number && number <= last ? it->second.action : "";
+  }
+
  private:
   Mutex mutex_;
   std::map<std::string, Failpoint> points_ ABSL_GUARDED_BY(mutex_);
@@ -84,6 +93,10 @@ absl::Status HitFailpoint(absl::string_view name) {
   if (action == "abort") std::_Exit(137);
   if (action == "stop") raise(SIGSTOP);
   return absl::OkStatus();
+}
+
+void HitFailpointAt(absl::string_view name, uint64_t first, uint64_t last) {
+  if (Table().HitAt(name, first, last) == "abort") std::_Exit(137);
 }
 
 bool FailpointHeld(absl::string_view name) { return Table().Hit(name) == "hold"; }

@@ -142,6 +142,7 @@ void AttemptRuns::Deploy(Run& run, Notice& notice) {
   for (const auto& [name, value] : run.spec.settings) (*deploy.mutable_settings())[name] = value;
   (*deploy.mutable_settings())["cluster"] = registry_.file_cluster();
   deploy.set_memory_bytes_max(run.spec.memory_bytes_max);
+  deploy.set_scans_wait_for_allowance(run.spec.scans_wait);
   if (run.spec.restore.has_value()) {
     deploy.set_restore_epoch(run.spec.restore->epoch());
     *deploy.mutable_restore_manifest() = *run.spec.restore;

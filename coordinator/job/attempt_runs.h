@@ -36,6 +36,8 @@ struct AttemptSpec {
   uint64_t memory_bytes_max = 0;
   // The script that the plan is a step of: its last counters are kept for a while. 0 = none.
   uint64_t script_job_id = 0;
+  // Streaming: scans read only what barriers allow.
+  bool scans_wait = false;
   // Streaming: goes on from this checkpoint.
   std::optional<v1::CheckpointManifest> restore;
 };

@@ -2,11 +2,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
+#include "coordinator/job/crash_place.h"
 #include "coordinator/job/job_store.h"
 #include "coordinator/job/restart_policy.h"
 #include "coordinator/job/sink_commit.h"
@@ -55,6 +55,12 @@ std::set<WorkerId> SourceWorkers(const v1::PhysicalPlan& plan,
   return workers;
 }
 
+std::set<SplitKey> SplitsOf(const PositionMap& positions) {
+  std::set<SplitKey> splits;
+  for (const auto& [split, position] : positions) splits.insert(split);
+  return splits;
+}
+
 std::vector<v1::SplitPosition> PositionsOf(const PublishedEpoch& epoch, uint32_t scan_id) {
   std::vector<v1::SplitPosition> positions;
   for (const auto& [key, position] : epoch.positions) {
@@ -63,32 +69,12 @@ std::vector<v1::SplitPosition> PositionsOf(const PublishedEpoch& epoch, uint32_t
   return positions;
 }
 
-// What is known of a row that ends every process that works on it: where it is.
-std::string PlaceOf(const PositionMap& positions) {
-  constexpr size_t kNamedMax = 8;
-  std::vector<std::string> places;
-  for (const auto& [key, position] : positions) {
-    if (position.ended() || places.size() == kNamedMax) continue;
-    const std::string split =
-        position.path().empty() ? absl::StrCat("split ", position.split_id()) : position.path();
-    places.push_back(absl::StrCat(split, " from offset ", position.offset(), " (after row ",
-                                  position.rows(), ")"));
-  }
-  return places.empty() ? "the beginning of its input" : absl::StrJoin(places, ", ");
-}
-
-absl::Status CrashError(const std::set<TaskKey>& suspects, const PositionMap& positions) {
-  std::vector<std::string> tasks;
-  for (const TaskKey& task : suspects) {
-    tasks.push_back(absl::StrCat(task.fragment, ".", task.task_index));
-  }
-  return MakeError(
-      SqlState::kInternalError,
-      absl::StrCat("worker processes have ended ", RestartPolicy::kCrashesMax,
-                   " times in a row while they ran task ", absl::StrJoin(tasks, ", "),
-                   " and read the same place of the input: ", PlaceOf(positions)),
-      "a row there probably ends the process: see the workers' logs; take it out, then restart the "
-      "job");
+// The next attempt begins where the last ones have ended: what they were reading comes first.
+void ReadFirst(const std::set<SplitKey>& suspected, ScanSplits& scan) {
+  scan.one_at_a_time = true;
+  std::stable_partition(scan.splits.begin(), scan.splits.end(), [&](const v1::Split& split) {
+    return suspected.contains({scan.scan_id, split.id()});
+  });
 }
 
 }  // namespace
@@ -152,6 +138,10 @@ absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
     }
     attempt.restore = std::move(manifest);
   }
+  if (stream.policy.limit().has_value() && !stream.serve_only) {
+    attempt.scans_wait = true;
+    for (ScanSplits& scan : attempt.scans) ReadFirst(stream.policy.suspected_splits(), scan);
+  }
   if (stream.serve_only) {
     // Without an end: windows that are open must stay open.
     for (ScanSplits& scan : attempt.scans) {
@@ -214,6 +204,12 @@ void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch rest
   stream.kept_rows = attempt.restore.has_value() ? KeptRowLog(*attempt.restore) : KeptRowLog();
   const v1::CheckpointManifest restored_manifest =
       attempt.restore.value_or(v1::CheckpointManifest());
+  stream.durable_positions = restored.positions;
+  stream.durable_rows = RowsRead(restored.positions);
+  stream.turns.reset();
+  if (attempt.scans_wait) {
+    stream.turns.emplace(stream.policy.suspected_splits(), stream.durable_rows);
+  }
   const uint64_t job_id = stream.spec.job_id;
   auto placements = parts_.runs.Start(std::move(attempt),
                                       std::make_shared<Observer>(*this, job_id, stream.attempt));
@@ -229,8 +225,6 @@ void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch rest
   stream.workers = WorkersOf(stream.placements);
   stream.source_workers = SourceWorkers(*stream.spec.plan, stream.placements);
   if (stream.source_workers.empty()) stream.source_workers = stream.workers;
-  stream.durable_positions = restored.positions;
-  stream.durable_rows = RowsRead(restored.positions);
   RestoreTables(stream, restored.positions);
   stream.epochs = std::make_unique<JobEpochs>(TasksOf(*stream.spec.plan), std::move(restored));
   stream.checkpoint = std::make_unique<CheckpointProgress>(stream.workers, restored_manifest);
@@ -284,6 +278,7 @@ std::set<TaskKey> StreamJobs::LostTasks(const Stream& stream) const {
 bool StreamJobs::StoodIdle(const Stream& stream, const std::set<TaskKey>& lost) {
   if (stream.epochs == nullptr || stream.epochs->published().empty()) return false;
   const PublishedEpoch& newest = stream.epochs->published().back();
+  if (stream.turns.has_value() && !stream.turns->reading().empty()) return false;
   if (RowsRead(newest.positions) != stream.durable_rows) return false;
   if (stream.staged_epoch > stream.durable_epoch) return false;
   for (const FollowedTable& table : stream.tables) {
@@ -296,7 +291,7 @@ bool StreamJobs::StoodIdle(const Stream& stream, const std::set<TaskKey>& lost) 
     if (!lost.contains(key)) continue;
     const std::string& waits = task.waiting_for();
     // It had work, more to read, or was still taking up its state.
-    if (waits.empty() || waits == "rate" || waits == "state") return false;
+    if (waits.empty() || waits == "rate" || waits == "state" || waits == "turn") return false;
   }
   return true;
 }
@@ -316,13 +311,20 @@ void StreamJobs::OnAttemptFailed(Stream& stream, const absl::Status& cause) {
   }
   const std::set<TaskKey> lost = LostTasks(stream);
   if (IsLoss(cause) && StoodIdle(stream, lost)) stream.policy.OnCaughtUp();
-  switch (stream.policy.OnAttemptEnded(cause, lost, rows_read)) {
+  const PositionMap reading = stream.turns.has_value() ? stream.turns->reading() : PositionMap();
+  const RestartPolicy& policy = stream.policy;
+  switch (stream.policy.OnAttemptEnded(cause, lost, rows_read, SplitsOf(reading))) {
     case RestartPolicy::Verdict::kRestart:
       return ScheduleRestart(stream, cause);
     case RestartPolicy::Verdict::kFail:
       return FailStream(stream, cause);
     case RestartPolicy::Verdict::kFailCrash:
-      return FailStream(stream, CrashError(stream.policy.suspects(), stream.durable_positions));
+      return FailStream(stream, CrashError(policy.suspects(), policy.crashes(),
+                                           RangeBehind(stream.durable_positions)));
+    case RestartPolicy::Verdict::kFailRow:
+      return FailStream(stream, CrashError(policy.suspects(), policy.crashes(),
+                                           NextRow(*stream.spec.plan, stream.spec.scans,
+                                                   *reading.begin(), stream.durable_positions)));
   }
 }
 

@@ -259,6 +259,7 @@ std::optional<WorkerId> StreamJobs::AdoptCheckpoint(const v1::CheckpointManifest
     stream->policy.OnProgress(rows_read);
   }
   stream->durable_rows = rows_read;
+  if (stream->turns.has_value()) stream->turns->OnDurable();
   for (FollowedTable& table : stream->tables) {
     const auto read = stream->durable_positions.find({table.scan_id, 0});
     if (read != stream->durable_positions.end()) table.durable_position = read->second.offset();

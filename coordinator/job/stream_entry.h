@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "coordinator/job/restart_policy.h"
+#include "coordinator/job/scan_turns.h"
 #include "coordinator/job/stream_jobs.h"
 
 namespace millrace {
@@ -127,6 +128,8 @@ struct StreamJobs::Stream {
   // Since when it could, as far as workers are there; 0 = not yet.
   int64_t startable_since_micros = 0;
   RestartPolicy policy;
+  // While the attempt's scans read only what each epoch allows.
+  std::optional<ScanTurns> turns;
   // Why the last attempt has ended; recorded with the number of the next one.
   std::optional<absl::Status> restart_cause;
   int64_t attempt_ended_wall_micros = 0;

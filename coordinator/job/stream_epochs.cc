@@ -22,6 +22,9 @@ constexpr int64_t kIdleIntervals = 4;
 // The longest time for which workers that join one after another hold an attempt back.
 constexpr int64_t kSettleMaxMicros = 2'000'000;
 
+// While scans wait for allowances, what has come in is read at least this often.
+constexpr int64_t kTurnMicros = 500'000;
+
 uint64_t RowsIn(const std::vector<v1::TaskProgress>& tasks) {
   uint64_t rows = 0;
   for (const v1::TaskProgress& task : tasks) rows += task.rows_in();
@@ -94,6 +97,9 @@ std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
     if (!stream.checkpoint->idle()) return std::nullopt;
     return EpochKind::kFinal;
   }
+  if (stream.turns.has_value() && stream.policy.limit().has_value()) {
+    return DueTurn(stream, now);
+  }
   const bool at_once = stream.epoch_forced || stream.checkpoint_wanted;
   if (now < stream.next_epoch_micros && !at_once) return std::nullopt;
   const bool first = epochs.published().empty();
@@ -101,8 +107,9 @@ std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
     return EpochKind::kCheckpoint;
   }
   const int64_t interval = stream.spec.options.epoch_interval_micros;
-  stream.quiet = !first && !stream.epoch_forced && !epochs.has_in_flight() &&
-                 !stream.tables_changed && (ended || SourcesAreQuiet(stream, now));
+  stream.quiet = !first && !stream.epoch_forced && !stream.turns.has_value() &&
+                 !epochs.has_in_flight() && !stream.tables_changed &&
+                 (ended || SourcesAreQuiet(stream, now));
   if (stream.quiet) {
     stream.next_epoch_micros = (now / interval + 1) * interval;
     return std::nullopt;
@@ -110,11 +117,31 @@ std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
   return EpochKind::kPlain;
 }
 
+// The epochs of an attempt whose scans wait for allowances: one at a time, and each is durable
+// before the next one reads; as long as there is more to read, without a pause. A job into which
+// nothing comes makes no checkpoints.
+std::optional<EpochKind> StreamJobs::DueTurn(Stream& stream, int64_t now) {
+  // What is lost now was lost before the rows of a further epoch.
+  if (stream.worker_lost) return std::nullopt;
+  if (stream.epochs->has_in_flight() || !stream.checkpoint->idle()) return std::nullopt;
+  const RestartPolicy::ReadLimit limit = *stream.policy.limit();
+  const bool awaits_checkpoint = AwaitsCheckpoint(stream);
+  const bool at_once =
+      stream.epoch_forced || stream.checkpoint_wanted ||
+      (stream.failed_checkpoints == 0 && (awaits_checkpoint || stream.turns->next_at_once(limit)));
+  if (now < stream.next_epoch_micros && !at_once) return std::nullopt;
+  const bool reads = stream.turns->reads_next(limit) && stream.turns->has_input();
+  return awaits_checkpoint || stream.checkpoint_wanted || reads ? EpochKind::kCheckpoint
+                                                                : EpochKind::kPlain;
+}
+
 bool StreamJobs::CheckpointIsDue(const Stream& stream, int64_t now) {
   if (stream.checkpoint_wanted) return true;
-  const bool due = now >= stream.next_checkpoint_micros || LogIsLong(stream) ||
-                   stream.policy.MakesEveryEpochDurable();
-  if (!due) return false;
+  return (now >= stream.next_checkpoint_micros || LogIsLong(stream)) && AwaitsCheckpoint(stream);
+}
+
+bool StreamJobs::AwaitsCheckpoint(const Stream& stream) {
+  if (stream.epochs->published().empty()) return false;
   return RowsRead(stream.epochs->published().back().positions) != stream.durable_rows ||
          stream.staged_epoch > stream.durable_epoch;
 }
@@ -128,6 +155,9 @@ bool StreamJobs::SourcesAreQuiet(const Stream& stream, int64_t now) const {
 
 void StreamJobs::StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int64_t now) {
   const int64_t interval = stream.spec.options.epoch_interval_micros;
+  v1::CoordinatorMessage message;
+  v1::InjectBarrier& barrier = *message.mutable_inject_barrier();
+  if (stream.turns.has_value()) AllowRows(stream, kind, barrier);
   stream.epochs->Start(epoch, kind, TablePositions(stream));
   stream.tables_changed = false;
   stream.epoch_forced = false;
@@ -135,20 +165,36 @@ void StreamJobs::StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int6
   stream.rows_in_at_epoch = RowsIn(parts_.runs.Progress(stream.spec.job_id));
   // On a grid, so that jobs with the same interval get the same epochs.
   stream.next_epoch_micros = (now / interval + 1) * interval;
+  if (stream.turns.has_value()) {
+    stream.next_epoch_micros = std::min(stream.next_epoch_micros, now + kTurnMicros);
+  }
   if (kind != EpochKind::kPlain) {
     stream.checkpoint->Begin(epoch, now);
     stream.checkpoint_wanted = false;
     if (kind == EpochKind::kFinal) stream.final_epoch = epoch;
     stream.next_checkpoint_micros = now + stream.spec.options.checkpoint_interval_micros;
   }
-  v1::CoordinatorMessage message;
-  v1::InjectBarrier& barrier = *message.mutable_inject_barrier();
   barrier.set_job_id(stream.spec.job_id);
   barrier.set_attempt(stream.attempt);
   barrier.set_epoch(epoch);
   barrier.set_checkpoint(kind != EpochKind::kPlain);
   barrier.set_final(kind == EpochKind::kFinal);
   Send(stream.source_workers, message);
+}
+
+// What scans may read before they pass the barrier on. Without a limit, or at the end, they wait no
+// longer.
+void StreamJobs::AllowRows(Stream& stream, EpochKind kind, v1::InjectBarrier& barrier) {
+  const std::optional<RestartPolicy::ReadLimit> limit = stream.policy.limit();
+  if (!limit.has_value() || kind == EpochKind::kFinal) {
+    stream.turns.reset();
+    return;
+  }
+  const bool waits = AwaitsCheckpoint(stream);
+  *barrier.mutable_allowance() =
+      stream.turns->Begin(*limit, waits ? ScanTurns::Read::kNothing : ScanTurns::Read::kRows);
+  // Whole versions of stored tables are in the epoch.
+  if (stream.tables_changed) stream.turns->OnOtherRows();
 }
 
 void StreamJobs::OnWorkerMessage(WorkerId worker, const v1::WorkerMessage& message) {
@@ -176,6 +222,7 @@ void StreamJobs::OnEpochAck(WorkerId worker, const v1::EpochAck& ack) {
   if (!ack.staged_files().empty()) {
     stream->staged_epoch = std::max(stream->staged_epoch, ack.epoch());
   }
+  if (stream->turns.has_value()) stream->turns->OnAck(ack);
   stream->kept_rows.Add(ack, parts_.clock.WallMicros());
   for (const PublishedEpoch& published : stream->epochs->Acknowledge(ack)) {
     Publish(*stream, published);
@@ -201,6 +248,7 @@ uint64_t StreamJobs::RetentionFloor() const {
 
 void StreamJobs::Publish(Stream& stream, const PublishedEpoch& published) {
   stream.checkpoint->OnPublished(published);
+  if (stream.turns.has_value()) stream.turns->OnPublished(RowsRead(published.positions));
   if (stream.checkpoint->epoch() == published.epoch) {
     stream.upload_deadline_micros =
         parts_.clock.MonotonicMicros() + parts_.checkpoint_timeout_micros;

@@ -260,6 +260,10 @@ class StreamJobs {
   std::optional<EpochKind> DueEpoch(Stream& stream, int64_t now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static bool CheckpointIsDue(const Stream& stream, int64_t now);
+  // Something is published that is not durable.
+  static bool AwaitsCheckpoint(const Stream& stream);
+  static std::optional<EpochKind> DueTurn(Stream& stream, int64_t now);
+  static void AllowRows(Stream& stream, EpochKind kind, v1::InjectBarrier& barrier);
   bool SourcesAreQuiet(const Stream& stream, int64_t now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartEpoch(Stream& stream, uint64_t epoch, EpochKind kind, int64_t now)

@@ -91,6 +91,8 @@ void StreamJobs::HandOutLog(Stream& stream, FollowedTable& table, HandOut which)
   table.rows += slice.rows;
   table.pins.emplace_back(table.position, std::move(slice.pin));
   stream.tables_changed = true;
+  // They are read at once, also while the epoch before is under way.
+  if (stream.turns.has_value()) stream.turns->OnOtherRows();
 }
 
 // Compaction waits for checkpoints, and a table of many small segments is slow to read.

@@ -42,6 +42,7 @@ SplitPool::SplitPool(ScanSplits splits, uint32_t num_tasks)
       order_(splits.order),
       num_tasks_(std::max<uint32_t>(num_tasks, 1)),
       follows_(splits.follows),
+      one_at_a_time_(splits.one_at_a_time),
       held_(splits.held),
       known_files_(splits.ended_files.begin(), splits.ended_files.end()) {
   // Also the numbers of splits that had ended before a restart stay taken.
@@ -53,6 +54,9 @@ SplitPool::SplitPool(ScanSplits splits, uint32_t num_tasks)
     if (order_ == SplitOrder::kPartitions) {
       ShareOut(std::move(split));
     } else if (split.worker_id() == 0) {
+      const bool all_to_one = follows_ && order_ == SplitOrder::kEventTime;
+      const auto task = static_cast<uint32_t>(free_.size());
+      if (one_at_a_time_ && !all_to_one && task < num_tasks_) reserved_[split.id()] = task;
       free_.push_back(std::move(split));
     } else {
       bound_[WorkerId(split.worker_id())].push_back(std::move(split));
@@ -62,6 +66,16 @@ SplitPool::SplitPool(ScanSplits splits, uint32_t num_tasks)
 
 void SplitPool::ShareOut(v1::Split split) {
   own_[num_shared_out_++ % num_readers_].push_back(std::move(split));
+}
+
+std::deque<v1::Split>::iterator SplitPool::NextFree(uint32_t task_index) {
+  const auto own = std::find_if(free_.begin(), free_.end(), [&](const v1::Split& split) {
+    const auto kept = reserved_.find(split.id());
+    return kept != reserved_.end() && kept->second == task_index;
+  });
+  if (own != free_.end()) return own;
+  return std::find_if(free_.begin(), free_.end(),
+                      [this](const v1::Split& split) { return !reserved_.contains(split.id()); });
 }
 
 SplitPool::Answer SplitPool::GiveOwn(uint32_t task_index) {
@@ -90,15 +104,19 @@ SplitPool::Answer SplitPool::Request(uint32_t task_index, WorkerId worker) {
   std::deque<v1::Split>& bound = bound_[worker];
   const size_t left = bound.size() + free_.size();
   size_t count = 1;
-  if (order_ == SplitOrder::kAny) {
+  if (order_ == SplitOrder::kAny && !one_at_a_time_) {
     count = std::clamp<size_t>(left / (kRequestsPerTask * num_tasks_), 1, kSplitsPerRequestMax);
   }
-  for (; count > 0 && bound.size() + free_.size() > 0; --count) {
+  for (; count > 0; --count) {
     std::deque<v1::Split>& from = bound.empty() ? free_ : bound;
-    answer.splits.push_back(std::move(from.front()));
-    from.pop_front();
+    const auto next = bound.empty() ? NextFree(task_index) : bound.begin();
+    if (next == from.end()) break;
+    reserved_.erase(next->id());
+    answer.splits.push_back(std::move(*next));
+    from.erase(next);
   }
-  answer.end = bound.empty() && free_.empty() && !follows_;
+  // What is kept for others is nothing for this one.
+  answer.end = bound.empty() && NextFree(task_index) == free_.end() && !follows_;
   if (answer.end) ended_tasks_.insert(task_index);
   if (follows_ && answer.splits.empty()) waiting_.insert_or_assign(task_index, worker);
   // A followed file stays with its task.

@@ -35,6 +35,10 @@ struct ScanSplits {
   // Files, or partitions, may still appear: the scan has no end. With kEventTime one task reads all
   // files, because a task that waits for its first one would hold the watermark for ever.
   bool follows = false;
+  // A task gets the next split when it has read the one it has, and the first ones go to task 0, 1,
+  // and so on, whoever asks first: so those at the front are read at once, and in every attempt by
+  // the same tasks.
+  bool one_at_a_time = false;
   // Nothing is given out, and no end is told: the scan stands where it is.
   bool held = false;
   // Files and partitions that were read to their end before a restart.
@@ -97,17 +101,22 @@ class SplitPool {
   // kPartitions: to the task whose turn it is.
   void ShareOut(v1::Split split);
   Answer GiveOwn(uint32_t task_index);
+  // Of those that are bound to no worker, the next one for the task.
+  std::deque<v1::Split>::iterator NextFree(uint32_t task_index);
 
   const uint32_t scan_id_;
   const uint32_t fragment_;
   const SplitOrder order_;
   const uint32_t num_tasks_;
   const bool follows_;
+  const bool one_at_a_time_;
   const bool held_;
   uint64_t next_id_ = 0;
   std::set<std::string> known_files_;
   std::map<uint32_t, WorkerId> waiting_;
   std::deque<v1::Split> free_;
+  // one_at_a_time: for whom a split is kept, by its id.
+  std::map<uint64_t, uint32_t> reserved_;
   std::map<WorkerId, std::deque<v1::Split>> bound_;
   // kPartitions: by task; tasks from num_readers_ on get none, ever, because they are told so.
   std::map<uint32_t, std::vector<v1::Split>> own_;

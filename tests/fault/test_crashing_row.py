@@ -1,4 +1,6 @@
-"""A place of the input that ends every process that works on it ends the job, with its name; not in an endless loop."""
+"""A row that ends every process that works on it ends the job, with its name; not in an endless loop."""
+
+import re
 
 import pytest
 from conftest import write_events
@@ -6,7 +8,10 @@ from support.job_client import job_call, state_name
 from support.waiting import wait_until
 
 # It dies whenever it completes a file of the sink: at the same place of the input each time.
-CRASH = "file_sink.before_sync=abort"
+CRASH_IN_SINK = "file_sink.before_sync=abort"
+# It dies whenever it has read this row of a file.
+ROW = 2345
+CRASH_AT_ROW = f"scan.row={ROW}*abort"
 
 
 def job(cluster):
@@ -17,18 +22,17 @@ def job(cluster):
     return state_name(answer.status), answer.status.attempt, answer.status.error.message
 
 
-@pytest.mark.parametrize("num_workers", [1, 2])
-def test_a_place_that_ends_every_process_fails_the_job(cluster, connect, tmp_path, num_workers):
-    write_events(tmp_path / "events", 2, 3000)
+def start(cluster, connect, tmp_path, num_workers, failpoints):
+    """A streaming job over events-0.csv and events-1.csv, which runs before the place is read."""
     (tmp_path / "out").mkdir()
     cluster.start_coordinator()
     for _ in range(num_workers):
-        cluster.start_worker(failpoints=CRASH)
+        cluster.start_worker(failpoints=failpoints)
     client = connect(cluster)
     client.execute("SET epoch_interval = '100 ms'; SET checkpoint_interval = '300 ms'")
     client.execute(
         f"""CREATE TABLE events (id bigint, k integer, ts timestamp, WATERMARK FOR ts AS ts - INTERVAL '5 seconds')
-            WITH (connector = 'file', path = '{tmp_path / "events"}/*.csv', rows_per_second = '2000')"""
+            WITH (connector = 'file', path = '{tmp_path / "events"}/*.csv', rows_per_second = '1000')"""
     )
     client.execute(
         f"""CREATE TABLE copies (id bigint, k integer)
@@ -39,16 +43,41 @@ def test_a_place_that_ends_every_process_fails_the_job(cluster, connect, tmp_pat
            GROUP BY window_start, window_end, k EMIT ON WINDOW CLOSE"""
     )
 
+
+def error_of_failed_job(cluster, failpoints):
+    """Starts processes again, as a supervisor does, until the job has failed."""
+
     def failed():
-        # Somebody starts the processes again, as a supervisor does.
         for worker in list(cluster.workers):
             if worker.popen.poll() is not None:
                 cluster.workers.remove(worker)
-                cluster.start_worker(failpoints=CRASH)
+                cluster.start_worker(failpoints=failpoints)
         return job(cluster)[0] == "FAILED"
 
     wait_until(failed, lambda: job(cluster), deadline_s=240)
     _, attempts, error = job(cluster)
     assert attempts < 40
     assert "times in a row while they ran task" in error
-    assert "events-0.csv from offset" in error
+    return error
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_the_row_that_closes_a_window_is_named_if_its_file_ends_every_process(cluster, connect, tmp_path, num_workers):
+    write_events(tmp_path / "events", 2, 3000)
+    start(cluster, connect, tmp_path, num_workers, CRASH_IN_SINK)
+    error = error_of_failed_job(cluster, CRASH_IN_SINK)
+    # The first one 65 seconds after midnight, of ten in a second.
+    assert re.search(r'read row 651 of file "[^"]*/events-[01]\.csv"', error), error
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_a_row_that_ends_every_process_fails_the_job_with_its_name(cluster, connect, tmp_path, num_workers):
+    write_events(tmp_path / "events", 2, 3000)
+    # Only one of the files has the row.
+    short, long = (tmp_path / "events" / f"events-{index}.csv" for index in range(2))
+    lines = short.read_text().splitlines(keepends=True)
+    short.write_text("".join(lines[:1001]))
+    start(cluster, connect, tmp_path, num_workers, CRASH_AT_ROW)
+    error = error_of_failed_job(cluster, CRASH_AT_ROW)
+    begin = len("".join(long.read_text().splitlines(keepends=True)[:ROW]))
+    assert f'read row {ROW} of file "{long}", which begins at byte {begin}' in error

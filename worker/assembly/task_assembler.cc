@@ -268,6 +268,7 @@ absl::Status TaskAssembler::AddScan(const v1::PlanNode& node, Build& build) {
   options.initial_watermark_micros = build.initial_watermark_micros;
   options.mailbox = std::make_shared<ScanMailbox>();
   options.requester = &attempt_.requester;
+  options.waits_for_allowance = plan_.deploy().scans_wait_for_allowance();
   options.timers = &worker_.timers;
   options.clock = &worker_.clock;
   options.task = build.task;

@@ -22,7 +22,8 @@ constexpr int64_t kCoalesceRows = 2048;
 }  // namespace
 
 struct ScanInput::BarrierPositions {
-  std::vector<v1::SplitPosition> positions;
+  std::optional<v1::SplitPosition> open;
+  std::vector<v1::SplitPosition> others;
   std::vector<v1::KeptRow> kept_rows;
   bool ended = false;
 };
@@ -33,6 +34,7 @@ ScanInput::ScanInput(ScanOptions options)
       rate_(options_.rows_per_second / options_.num_tasks, options_.clock->MonotonicMicros()),
       coalescer_(kCoalesceRows),
       incoming_(std::make_unique<ScanMailbox::Content>()),
+      barriers_(options_.waits_for_allowance && options_.requester != nullptr),
       watermark_micros_(options_.initial_watermark_micros) {}
 
 ScanInput::~ScanInput() = default;
@@ -54,17 +56,33 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::Poll() {
   // A scan with a fixed share gives it out before the first barrier, so that a restored job knows
   // that it was.
   const bool barrier_may_pass = options_.requester != nullptr || ended();
-  if (!barriers_.empty() && barrier_may_pass) {
+  if (!barriers_.empty() && barrier_may_pass && RowsAllowed() == 0) {
     MR_ASSIGN_OR_RETURN(std::optional<Batch> rest, coalescer_.Flush());
     if (rest.has_value()) return *std::move(rest);
     if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
     return NextBarrier();
   }
   if (auto watermark = NextWatermark(/*now=*/false)) return watermark;
-  if (split_open_) return ReadSplit();
+  MR_ASSIGN_OR_RETURN(std::optional<StreamMessage> message, ReadOn());
+  if (message.has_value() || RowsAllowed() == 0 || answer_awaited_) return message;
+  // There is nothing more now: the barrier does not wait for it.
+  barriers_.Spend(RowsAllowed());
+  had_less_ = true;
+  return Batch();
+}
+
+absl::StatusOr<std::optional<StreamMessage>> ScanInput::ReadOn() {
+  if (split_open_) return MayRead() ? ReadSplit() : AwaitAllowance();
   WakeParkedSplits();
   if (!splits_.empty()) return OpenNextSplit();
   return EndOrWait();
+}
+
+std::optional<StreamMessage> ScanInput::AwaitAllowance() {
+  if (auto watermark = NextWatermark(/*now=*/true)) return watermark;
+  // Else it waits for what the source has waited for.
+  if (!had_less_) waiting_for_ = "turn";
+  return std::nullopt;
 }
 
 void ScanInput::ReadMailbox() {
@@ -74,8 +92,11 @@ void ScanInput::ReadMailbox() {
     reads_partitions_ = reads_partitions_ || split.has_kafka();
     splits_.push_back({std::move(split), false, options_.clock->MonotonicMicros(), 0});
   }
-  barriers_.insert(barriers_.end(), incoming_->barriers.begin(), incoming_->barriers.end());
+  for (size_t i = 0; i < incoming_->barriers.size(); ++i) {
+    barriers_.Add(incoming_->barriers[i], incoming_->allowances[i]);
+  }
   if (!incoming_->assigned) return;
+  answer_awaited_ = false;
   // News about what others were assigned is no answer to this scan's request.
   if (!incoming_->splits.empty() || incoming_->no_more_splits) request_open_ = false;
   no_more_splits_ = incoming_->no_more_splits;
@@ -88,17 +109,16 @@ void ScanInput::ReadMailbox() {
 }
 
 std::optional<StreamMessage> ScanInput::NextBarrier() {
-  const Barrier barrier = barriers_.front();
-  barriers_.pop_front();
+  const Barrier barrier = barriers_.Pop();
   BarrierPositions& at = barrier_positions_[barrier.epoch];
-  at.positions = finished_positions_;
+  at.others = finished_positions_;
   if (split_open_) {
     CollectKeptRows();
-    at.positions.push_back(CurrentPosition());
+    at.open = CurrentPosition();
   }
   for (const auto* waiting : {&splits_, &parked_}) {
     for (const WaitingSplit& split : *waiting) {
-      if (split.parked) at.positions.push_back(split.split.resume());
+      if (split.parked) at.others.push_back(split.split.resume());
     }
   }
   at.kept_rows = std::exchange(kept_rows_, {});
@@ -122,6 +142,10 @@ std::optional<StreamMessage> ScanInput::NextWatermark(bool now) {
 
 absl::StatusOr<std::optional<StreamMessage>> ScanInput::ReadSplit() {
   PollBudget budget;
+  if (barriers_.waits()) {
+    budget.rows_max =
+        static_cast<int64_t>(std::min(static_cast<uint64_t>(budget.rows_max), RowsAllowed()));
+  }
   if (rate_.limited()) {
     const int64_t now_micros = options_.clock->MonotonicMicros();
     budget.rows_max = std::min(budget.rows_max, rate_.Available(now_micros));
@@ -136,11 +160,18 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::ReadSplit() {
   }
   MR_FAILPOINT("scan.before_poll");
   Batch batch;
-  const uint64_t rows_before = rate_.limited() ? options_.source->Position().rows() : 0;
+  const bool counts = rate_.limited() || barriers_.waits();
+  const uint64_t rows_before = counts ? options_.source->Position().rows() : 0;
   MR_ASSIGN_OR_RETURN(const PollResult result, options_.source->Poll(budget, &batch));
-  if (rate_.limited()) {
-    rate_.Take(static_cast<int64_t>(options_.source->Position().rows() - rows_before));
+  const uint64_t num_rows = counts ? options_.source->Position().rows() - rows_before : 0;
+  if (rate_.limited()) rate_.Take(static_cast<int64_t>(num_rows));
+  if (barriers_.waits() && num_rows > 0) {
+    barriers_.Spend(num_rows);
+    had_less_ = false;
   }
+  MR_CRASHPOINT_AT("scan.row",
+                   options_.source->Position().rows() - static_cast<uint64_t>(batch.num_rows()) + 1,
+                   options_.source->Position().rows());
   const bool idle = result == PollResult::kIdle && batch.num_rows() == 0;
   if (!idle || !options_.source->caught_up()) {
     open_.last_rows_at_micros = options_.clock->MonotonicMicros();
@@ -148,6 +179,7 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::ReadSplit() {
   if (idle) {
     open_.last_idle_at_micros = options_.clock->MonotonicMicros();
     waiting_for_ = std::string(options_.source->waiting_for());
+    had_less_ = true;
   }
   if (idle && TakesTurns(open_.split)) {
     ParkSplit();
@@ -251,6 +283,7 @@ absl::StatusOr<std::optional<StreamMessage>> ScanInput::EndOrWait() {
     if (all_idle_) waiting_for_ = "idle";
     if (!request_open_ && options_.requester != nullptr) {
       request_open_ = true;
+      answer_awaited_ = true;
       options_.requester->RequestSplits(options_.scan_id, options_.task_index,
                                         std::exchange(finished_split_ids_, {}));
     }
@@ -428,11 +461,15 @@ void ScanInput::FillAck(uint64_t epoch, v1::EpochAck* ack) {
   const auto it = barrier_positions_.find(epoch);
   MR_CHECK(it != barrier_positions_.end());
   if (options_.requester != nullptr) {
+    BarrierPositions& at = it->second;
     v1::ScanPositions* scan = ack->add_scans();
     scan->set_scan_id(options_.scan_id);
-    for (v1::SplitPosition& position : it->second.positions) {
-      *scan->add_positions() = std::move(position);
+    if (at.open.has_value()) *scan->add_positions() = *std::move(at.open);
+    if (options_.waits_for_allowance) {
+      scan = ack->add_scans();
+      scan->set_scan_id(options_.scan_id);
     }
+    for (v1::SplitPosition& position : at.others) *scan->add_positions() = std::move(position);
   }
   for (v1::KeptRow& row : it->second.kept_rows) *ack->add_kept_rows() = std::move(row);
   if (!it->second.ended) ack->set_ended(false);

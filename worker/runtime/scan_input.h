@@ -16,6 +16,7 @@
 #include "worker/connectors/source.h"
 #include "worker/runtime/batch_coalescer.h"
 #include "worker/runtime/lateness_tracker.h"
+#include "worker/runtime/pending_barriers.h"
 #include "worker/runtime/rate_limiter.h"
 #include "worker/runtime/scan_mailbox.h"
 #include "worker/runtime/task_input.h"
@@ -44,6 +45,9 @@ struct ScanOptions {
   uint32_t num_tasks = 1;
   // Where the watermark stood at the checkpoint that the job was restored from.
   int64_t initial_watermark_micros = Watermark::kMinWatermark;
+  // Rows are read only as far as the next barrier allows it, until one comes without an allowance.
+  // A scan without a requester does not wait.
+  bool waits_for_allowance = false;
   std::shared_ptr<ScanMailbox> mailbox;
   // Borrowed. No requester: the mailbox was filled when the scan was made, and that is all.
   SplitRequester* requester = nullptr;
@@ -58,6 +62,12 @@ struct ScanOptions {
 //
 // In a streaming job a scan whose splits have all ended raises its watermark to the maximum and
 // stays, to pass on barriers; the stream ends after the final one.
+//
+// While it waits for allowances, a scan reads what the next barrier lets it read, or what there is
+// now if that is less, and passes the barrier on; splits are opened without being asked. So the
+// rows of an epoch can be counted, and are known before they are read: the acknowledgement then has
+// two entries for the scan, the position of the open split, if there is one, and those of the
+// others.
 class ScanInput final : public TaskInput {
  public:
   explicit ScanInput(ScanOptions options);
@@ -88,6 +98,11 @@ class ScanInput final : public TaskInput {
   uint64_t bad_rows_in_split() const;
   void ReadMailbox();
   std::optional<StreamMessage> NextBarrier();
+  // Before the next barrier passes.
+  uint64_t RowsAllowed() const { return barriers_.RowsAllowed(split_open_); }
+  bool MayRead() const { return !barriers_.waits() || RowsAllowed() > 0; }
+  absl::StatusOr<std::optional<StreamMessage>> ReadOn();
+  std::optional<StreamMessage> AwaitAllowance();
   // A watermark, if it has risen and it is time to say so.
   std::optional<StreamMessage> NextWatermark(bool now);
   absl::StatusOr<std::optional<StreamMessage>> ReadSplit();
@@ -140,8 +155,12 @@ class ScanInput final : public TaskInput {
   bool reads_partitions_ = false;
   bool all_idle_ = false;
   std::optional<int64_t> unassigned_min_time_micros_;
-  std::deque<Barrier> barriers_;
+  PendingBarriers barriers_;
+  // The last look has found that there is nothing more now.
+  bool had_less_ = false;
   bool request_open_ = false;
+  // … and nothing was heard since; the coordinator always answers.
+  bool answer_awaited_ = false;
   std::vector<uint64_t> finished_split_ids_;
 
   bool split_open_ = false;

@@ -31,10 +31,11 @@ void ScanMailbox::Assign(const v1::SplitAssignment& assignment) {
   WakeTask();
 }
 
-void ScanMailbox::Inject(const Barrier& barrier) {
+void ScanMailbox::Inject(const Barrier& barrier, std::optional<ReadAllowance> allowance) {
   {
     MutexLock lock(mutex_);
     content_->barriers.push_back(barrier);
+    content_->allowances.push_back(allowance);
     content_->splits_before.push_back(content_->splits.size());
   }
   WakeTask();

@@ -16,6 +16,13 @@ class Split;
 class SplitAssignment;
 }  // namespace v1
 
+// What a scan that waits for it may read before it passes a barrier on.
+struct ReadAllowance {
+  uint64_t rows_max = 0;
+  // Only of the split that is open when the barrier's turn comes.
+  bool open_split_only = false;
+};
+
 // Asks the coordinator for splits. Thread-safe; the answer comes through the scan's mailbox.
 class SplitRequester {
  public:
@@ -39,6 +46,8 @@ class ScanMailbox {
     // True if at least one assignment came since the last Take.
     bool assigned = false;
     std::vector<Barrier> barriers;
+    // allowances[i] belongs to barriers[i]; absent: scans that have waited for one wait no longer.
+    std::vector<std::optional<ReadAllowance>> allowances;
     // splits_before[i] of `splits` came before barriers[i].
     std::vector<size_t> splits_before;
   };
@@ -50,7 +59,7 @@ class ScanMailbox {
   void SetTask(std::weak_ptr<Wakeable> task);
 
   void Assign(const v1::SplitAssignment& assignment);
-  void Inject(const Barrier& barrier);
+  void Inject(const Barrier& barrier, std::optional<ReadAllowance> allowance = std::nullopt);
 
   // Moves everything that came since the last call into *content (that the caller has emptied).
   void Take(Content* content);

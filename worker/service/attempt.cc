@@ -24,6 +24,18 @@ namespace {
 // Tasks that load their state at the same time.
 constexpr size_t kOpenThreadsMax = 4;
 
+// What one source of one task may read of what the barrier allows; absent if it allows everything.
+std::optional<ReadAllowance> AllowanceOf(const v1::InjectBarrier& inject, const AssembledTask& task,
+                                         const ScanMailbox& source) {
+  if (!inject.has_allowance()) return std::nullopt;
+  const v1::ScanAllowance& allowance = inject.allowance();
+  if (!allowance.has_only()) return ReadAllowance{allowance.rows_max()};
+  const auto scan = task.scans.find(allowance.only().scan_id());
+  const bool may_read = task.task->identity().task_index == allowance.only().task_index() &&
+                        scan != task.scans.end() && scan->second.get() == &source;
+  return ReadAllowance{may_read ? allowance.rows_max() : 0, /*open_split_only=*/true};
+}
+
 }  // namespace
 
 Attempt::Attempt(std::shared_ptr<const v1::DeployAttempt> deploy, AttemptOwner& owner,
@@ -161,9 +173,11 @@ void Attempt::Assign(const v1::SplitAssignment& assignment) {
   }
 }
 
-void Attempt::Inject(const Barrier& barrier) {
+void Attempt::Inject(const v1::InjectBarrier& inject) {
+  const Barrier barrier{inject.epoch(), inject.checkpoint(), inject.final()};
   for (const AssembledTask& task : tasks_) {
-    for (const auto& source : task.sources) source->Inject(barrier);
+    for (const auto& source : task.sources)
+      source->Inject(barrier, AllowanceOf(inject, task, *source));
   }
 }
 

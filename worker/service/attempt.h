@@ -22,6 +22,7 @@ namespace millrace {
 namespace v1 {
 class DeployAttempt;
 class Heartbeat;
+class InjectBarrier;
 class SplitAssignment;
 class WorkerMessage;
 }  // namespace v1
@@ -74,7 +75,7 @@ class Attempt final : public TaskListener,
   // Tasks end within a step; OnTasksEnded follows.
   void Cancel();
   void Assign(const v1::SplitAssignment& assignment);
-  void Inject(const Barrier& barrier);
+  void Inject(const v1::InjectBarrier& inject);
   // Null if the task's rows are not the result.
   std::shared_ptr<ResultQueue> FindResult(uint32_t fragment, uint32_t task_index) const;
   void FillHeartbeat(v1::Heartbeat* heartbeat) const;

@@ -118,7 +118,7 @@ void AttemptManager::Handle(v1::CoordinatorMessage message) {
     case Message::kInjectBarrier: {
       const v1::InjectBarrier& inject = message.inject_barrier();
       if (auto attempt = FindOrCount(inject.job_id(), inject.attempt())) {
-        attempt->Inject({inject.epoch(), inject.checkpoint(), inject.final()});
+        attempt->Inject(inject);
       }
       return;
     }

@@ -79,7 +79,9 @@ absl::StatusOr<bool> JsonSource::NextLine(absl::string_view* line) {
 
 absl::StatusOr<PollResult> JsonSource::Poll(const PollBudget& budget, Batch* batch) {
   bool idle = false;
-  while (!split_.ended() && !batch_.full(budget)) {
+  // Malformed rows count too: what is given out and what is left out is little if little is asked.
+  const uint64_t rows_end = split_.rows_passed() + static_cast<uint64_t>(budget.rows_max);
+  while (!split_.ended() && !batch_.full(budget) && split_.rows_passed() < rows_end) {
     absl::string_view line;
     MR_ASSIGN_OR_RETURN(const bool more, NextLine(&line));
     if (!more) {

@@ -158,6 +158,7 @@ absl::StatusOr<Batch> ParquetSource::NextRows(const PollBudget& budget) {
 
 absl::StatusOr<PollResult> ParquetSource::Poll(const PollBudget& budget, Batch* batch) {
   *batch = Batch();
+  const uint64_t rows_end = rows_passed_ + static_cast<uint64_t>(budget.rows_max);
   while (!ended_) {
     MR_ASSIGN_OR_RETURN(*batch, NextRows(budget));
     if (batch->num_rows() > 0) {
@@ -166,6 +167,8 @@ absl::StatusOr<PollResult> ParquetSource::Poll(const PollBudget& budget, Batch* 
     }
     MR_ASSIGN_OR_RETURN(const bool more, NextRowGroup());
     ended_ = !more;
+    // Row groups that were left out are a step of their own.
+    if (more && rows_passed_ >= rows_end) return PollResult::kRows;
   }
   return PollResult::kEnd;
 }

@@ -43,6 +43,7 @@ class TextSplit {
   // Where the next row begins.
   uint64_t position() const { return position_; }
   void MoveTo(uint64_t position) { position_ = position; }
+  uint64_t rows_passed() const { return rows_passed_; }
   void PassRows(uint64_t num_rows) { rows_passed_ += num_rows; }
   bool ended() const { return ended_; }
   void End() { ended_ = true; }

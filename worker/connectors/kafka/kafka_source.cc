@@ -142,7 +142,9 @@ absl::StatusOr<PollResult> KafkaSource::Poll(const PollBudget& budget, Batch* ba
     MR_RETURN_IF_ERROR(CheckTrouble());
   }
   bool idle = false;
-  while (!ended_ && !idle && !decoder_->full(budget)) {
+  // Malformed messages count too.
+  const uint64_t rows_end = rows_ + static_cast<uint64_t>(budget.rows_max);
+  while (!ended_ && !idle && !decoder_->full(budget) && rows_ < rows_end) {
     MR_ASSIGN_OR_RETURN(const bool more, AppendReady(budget));
     idle = !more;
     position_ = open_->position();

@@ -30,6 +30,14 @@ TEST(FailpointTest, FailsAtTheHitThatIsNamed) {
   DisableFailpoint("test.place");
 }
 
+TEST(FailpointTest, EndsTheProcessAtTheNumberThatIsNamed) {
+  EnableFailpoint("test.row", "7*abort");
+  HitFailpointAt("test.row", 1, 6);
+  HitFailpointAt("test.row", 8, 20);
+  EXPECT_EXIT(HitFailpointAt("test.row", 5, 7), ::testing::ExitedWithCode(137), "");
+  DisableFailpoint("test.row");
+}
+
 TEST(FailpointTest, HoldsUntilDisabled) {
   EXPECT_FALSE(FailpointHeld("test.hold"));
   EnableFailpoint("test.hold", "hold");

@@ -57,6 +57,30 @@ TEST(SplitPoolTest, ManySmallSplitsGoOutInHandfuls) {
   EXPECT_EQ(taken + 1 + pool.num_unassigned(), 1000);
 }
 
+TEST(SplitPoolTest, OneAtATimeTheFirstSplitsGoToTheSameTasksWhoeverAsksFirst) {
+  ScanSplits splits = Splits(1000);
+  splits.one_at_a_time = true;
+  SplitPool pool(std::move(splits), 3);
+  EXPECT_THAT(Ids(pool.Request(2, kWorker2).splits), ElementsAre(2));
+  EXPECT_THAT(Ids(pool.Request(2, kWorker2).splits), ElementsAre(3));
+  EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(0));
+  EXPECT_THAT(Ids(pool.Request(1, kWorker1).splits), ElementsAre(1));
+}
+
+TEST(SplitPoolTest, OneAtATimeATaskForWhichNothingIsKeptIsAtItsEnd) {
+  for (const SplitOrder order : {SplitOrder::kAny, SplitOrder::kEventTime}) {
+    ScanSplits splits = Splits(2, order);
+    splits.one_at_a_time = true;
+    SplitPool pool(std::move(splits), 3);
+    const auto none = pool.Request(2, kWorker2);
+    EXPECT_THAT(none.splits, IsEmpty());
+    EXPECT_TRUE(none.end);
+    EXPECT_THAT(Ids(pool.Request(1, kWorker1).splits), ElementsAre(1));
+    EXPECT_THAT(Ids(pool.Request(0, kWorker1).splits), ElementsAre(0));
+    EXPECT_TRUE(pool.Request(1, kWorker1).end);
+  }
+}
+
 TEST(SplitPoolTest, BoundSplitsGoToTheirWorkerOnly) {
   ScanSplits splits = Splits(3);
   splits.splits[0].set_worker_id(2);

@@ -93,6 +93,22 @@ TEST_F(JsonSourceTest, BadRowsAreSkippedOrKept) {
   EXPECT_THAT(kept_rows_[1].reason, HasSubstr("column \"id\""));
 }
 
+TEST_F(JsonSourceTest, BadRowsCountAsRowsThatAreAskedFor) {
+  const Scan scan =
+      TableOf("{\"id\":1}\nnot json\nneither\n{\"id\":4}\n", IdAndName(), {{"bad_rows", "skip"}});
+  auto source = *MakeSource(scan);
+  ASSERT_OK(source->Open(Splits(scan)->front()));
+  PollBudget one;
+  one.rows_max = 1;
+  std::vector<uint64_t> rows;
+  for (int i = 0; i < 4; ++i) {
+    Batch batch;
+    ASSERT_OK(source->Poll(one, &batch));
+    rows.push_back(source->Position().rows());
+  }
+  EXPECT_THAT(rows, ElementsAre(1, 2, 3, 4));
+}
+
 TEST_F(JsonSourceTest, EverySplitSizeGivesTheSameRows) {
   std::string json;
   std::vector<std::string> expected;

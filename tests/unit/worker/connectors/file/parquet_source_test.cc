@@ -223,6 +223,23 @@ TEST_F(ParquetSourceTest, SkipsRowGroupsThatTheFilterRefutes) {
   CheckContract(scan);
 }
 
+TEST_F(ParquetSourceTest, RowGroupsThatAreSkippedAreAStepOfTheirOwn) {
+  WriteFile({{"a", Int64s(0, 100)}}, 10);
+  Scan scan = TableOf({{"a", Type(TypeId::kInt64)}});
+  scan.filter = Compare("ge(int8,int8)", 0, Value{Type(TypeId::kInt64), int64_t{75}});
+  auto source = *MakeSource(scan);
+  ASSERT_OK(source->Open(Splits(scan)->front()));
+  PollBudget one;
+  one.rows_max = 1;
+  std::vector<uint64_t> rows;
+  for (int i = 0; i < 3; ++i) {
+    Batch batch;
+    ASSERT_OK(source->Poll(one, &batch));
+    rows.push_back(source->Position().rows());
+  }
+  EXPECT_THAT(rows, ElementsAre(70, 71, 72));
+}
+
 TEST_F(ParquetSourceTest, StatisticsRespectUnitsAndNaN) {
   const auto nanos = arrow::timestamp(arrow::TimeUnit::NANO);
   WriteFile({{"ts", ArrayOf<arrow::TimestampBuilder, int64_t>(nanos, {5'000'999, 7'000'000})},
