@@ -134,6 +134,24 @@ def test_a_checkpoint_folder_belongs_to_one_cluster(nodes, tmp_path):
         other.stop()
 
 
+def test_a_worker_says_why_it_does_not_join(nodes):
+    nodes.start_coordinator()
+
+    def line(coordinator: str) -> str:
+        worker = nodes.start_worker("lonely", "--coordinator", coordinator)
+        begin = f"control: cannot join the coordinator at {coordinator}; trying again"
+        wait_until(lambda: begin in worker.text(), worker.text)
+        worker.kill()
+        # Also one that listens everywhere, and so asks for its address before each attempt, says nothing else.
+        found = worker.text().splitlines()
+        assert len(found) == 1 and " warning " in found[0], found
+        return found[0]
+
+    assert "Connection refused" in line("127.0.0.1:1")
+    at_clients = line(nodes.address)
+    assert "port for clients" in at_clients and "control-listen" in at_clients
+
+
 def test_a_worker_that_stood_too_long_is_fenced_and_joins_again(nodes, connect):
     nodes.start_coordinator(*SHORT_TIMEOUT)
     client = connect(nodes)
