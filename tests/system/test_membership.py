@@ -152,6 +152,15 @@ def test_a_worker_says_why_it_does_not_join(nodes):
     assert "port for clients" in at_clients and "control-listen" in at_clients
 
 
+def test_a_client_at_the_port_for_workers_is_told_so(nodes):
+    nodes.start_coordinator()
+    for verb in (("sql", "-c", "SELECT 1"), ("worker", "list"), ("job", "list")):
+        done = nodes.cli(*verb, server=nodes.control)
+        assert done.returncode == 7
+        assert f"{nodes.control} is not a coordinator's port for clients" in done.stderr
+        assert "HINT: name a coordinator's port for clients" in done.stderr
+
+
 def test_a_worker_that_stood_too_long_is_fenced_and_joins_again(nodes, connect):
     nodes.start_coordinator(*SHORT_TIMEOUT)
     client = connect(nodes)
