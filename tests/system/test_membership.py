@@ -134,6 +134,31 @@ def test_a_checkpoint_folder_belongs_to_one_cluster(nodes, tmp_path):
         other.stop()
 
 
+@pytest.mark.parametrize("folder", ["data_dir", "checkpoint_dir"])
+def test_a_worker_does_not_take_a_folder_of_the_coordinator(nodes, folder):
+    nodes.start_coordinator()
+    path: pathlib.Path = getattr(nodes, folder)
+    worker = nodes.start_worker("stranger", "--data-dir", str(path))
+    assert worker.wait() == 1
+    assert f"data-dir {path} belongs to a coordinator" in worker.text()
+    assert not (path / "state").exists()
+
+
+@pytest.mark.parametrize("folder", ["data_dir", "checkpoint_dir"])
+def test_a_coordinator_does_not_take_a_folder_of_a_worker(nodes, tmp_path, folder):
+    nodes.start_coordinator()
+    start_worker(nodes, "one")
+    path = nodes.folder / "one"
+    other = ConfiguredCluster(BUILD, tmp_path / "other")
+    setattr(other, folder, path)
+    try:
+        with pytest.raises(RuntimeError, match=f"{folder.replace('_', '-')} {path} belongs to a worker"):
+            other.start_coordinator()
+    finally:
+        other.stop()
+    assert not (path / "metadata").exists()
+
+
 def test_a_worker_says_why_it_does_not_join(nodes):
     nodes.start_coordinator()
 
