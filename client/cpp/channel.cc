@@ -57,6 +57,18 @@ absl::Status CallStatus(const grpc::Status& status) {
   return FromGrpcStatus(status);
 }
 
+absl::Status ConnectStatus(const std::string& server, const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  ErrorDetail detail{SqlState::kConnectionFailure, 0, "", Blame::kExternal, Retry::kSafe};
+  if (status.error_code() != grpc::StatusCode::UNIMPLEMENTED) {
+    return MakeError(detail, absl::StrCat("cannot reach a coordinator at ", server));
+  }
+  detail.hint = "name a coordinator's port for clients (its setting listen, 7461 unless set)";
+  detail.blame = Blame::kUser;
+  detail.retry = Retry::kNever;
+  return MakeError(detail, absl::StrCat(server, " is not a coordinator's port for clients"));
+}
+
 void SetTimeout(grpc::ClientContext& context, std::chrono::milliseconds timeout) {
   if (timeout.count() > 0) context.set_deadline(std::chrono::system_clock::now() + timeout);
 }

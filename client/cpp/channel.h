@@ -22,6 +22,10 @@ std::shared_ptr<grpc::Channel> MakeClientChannel(const std::string& server);
 // be tried again, for a connection that failed, 57014 for a deadline that has passed.
 absl::Status CallStatus(const grpc::Status& status);
 
+// Why the first call, for the server's version, has failed at `server` (host:port): nobody is
+// there, which can be tried again, or it is another server than a coordinator's for clients.
+absl::Status ConnectStatus(const std::string& server, const grpc::Status& status);
+
 // 0 = no deadline.
 void SetTimeout(grpc::ClientContext& context, std::chrono::milliseconds timeout);
 

@@ -138,12 +138,12 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& opt
   context.set_deadline(std::chrono::system_clock::now() +
                        std::chrono::milliseconds(options.connect_timeout_ms));
   v1::GetVersionResponse version;
-  const grpc::Status status = stubs.cluster->GetVersion(&context, {}, &version);
-  if (!status.ok()) {
-    return MakeError(SqlState::kConnectionFailure,
-                     absl::StrCat("cannot reach a coordinator at ", options.server),
-                     "start one with millrace dev, or name another with --server HOST:PORT");
+  const absl::Status status =
+      ConnectStatus(options.server, stubs.cluster->GetVersion(&context, {}, &version));
+  if (!status.ok() && GetErrorDetail(status).hint.empty()) {
+    return WithHint(status, "start one with millrace dev, or name another with --server HOST:PORT");
   }
+  MR_RETURN_IF_ERROR(status);
   client->server_version_ = version.version();
   return client;
 }

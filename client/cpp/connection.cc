@@ -128,11 +128,9 @@ Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& op
   context.set_wait_for_ready(true);
   SetTimeout(context, options.connect_timeout);
   v1::GetVersionResponse version;
-  if (!session->cluster().GetVersion(&context, {}, &version).ok()) {
-    return ToError(
-        MakeError(ErrorDetail{SqlState::kConnectionFailure, 0, "", Blame::kExternal, Retry::kSafe},
-                  absl::StrCat("cannot reach a coordinator at ", server)));
-  }
+  const absl::Status status =
+      ConnectStatus(server, session->cluster().GetVersion(&context, {}, &version));
+  if (!status.ok()) return ToError(status);
   session->set_server_version(version.version());
   return std::unique_ptr<Connection>(new Connection(std::move(session)));
 }

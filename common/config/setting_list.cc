@@ -1,5 +1,9 @@
 #include "common/config/setting_list.h"
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <utility>
 
@@ -48,6 +52,23 @@ bool ScalarText(const toml::node& node, std::string* text) {
 
 std::string Place(const std::string& path, const toml::source_region& region) {
   return absl::StrCat(path, " line ", region.begin.line);
+}
+
+absl::StatusOr<toml::table> ReadToml(const std::string& path) {
+  // A folder can be opened as a stream, and is then empty.
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    return SettingError(absl::StrCat(path, " is a folder"), "--config names a TOML file");
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return SettingError(absl::StrCat("cannot open ", path, ": ", std::strerror(errno)));
+  try {
+    return toml::parse(file, path);
+  } catch (const toml::parse_error& e) {
+    return SettingError(
+        absl::StrCat(Place(path, e.source()), ": ",
+                     absl::string_view(e.description().data(), e.description().size())));
+  }
 }
 
 }  // namespace
@@ -134,31 +155,30 @@ absl::Status SettingList::UnknownName(absl::string_view what, absl::string_view 
 }
 
 absl::Status SettingList::ApplyFile(const std::string& path) {
-  toml::table table;
-  try {
-    table = toml::parse_file(path);
-  } catch (const toml::parse_error& e) {
-    return SettingError(
-        absl::StrCat(Place(path, e.source()), ": ",
-                     absl::string_view(e.description().data(), e.description().size())));
-  }
+  MR_ASSIGN_OR_RETURN(const toml::table table, ReadToml(path));
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
     const Setting* setting = Find(absl::StrReplaceAll(name, {{"_", "-"}}));
     if (setting == nullptr || absl::StrContains(name, '-')) {
       return WithContext(UnknownName("setting", name, '_'), Place(path, node.source()));
     }
+    const bool is_list = setting->shape == Shape::kList;
     std::vector<std::string> values;
-    bool valid = true;
-    if (const toml::array* array = node.as_array()) {
-      valid = setting->shape == Shape::kList;
-      for (const toml::node& element : *array) valid &= ScalarText(element, &values.emplace_back());
+    const toml::node* wrong = nullptr;
+    const auto add = [&](const toml::node& value) {
+      const bool fits = !is_list || value.is_string();
+      if (wrong != nullptr || (fits && ScalarText(value, &values.emplace_back()))) return;
+      wrong = &value;
+    };
+    if (const toml::array* array = is_list ? node.as_array() : nullptr) {
+      for (const toml::node& element : *array) add(element);
     } else {
-      valid = ScalarText(node, &values.emplace_back());
+      add(node);
     }
-    if (!valid) {
+    if (wrong != nullptr) {
       return SettingError(
-          absl::StrCat(Place(path, node.source()), ": wrong kind of value for \"", name, "\""));
+          absl::StrCat(Place(path, wrong->source()), ": wrong kind of value for \"", name, "\""),
+          is_list ? "write texts in quotes: [\"…\", \"…\"]" : "");
     }
     for (const std::string& value : values) {
       const absl::Status applied = setting->apply(value);

@@ -27,7 +27,8 @@ class SettingList {
   void AddDuration(std::string name, int64_t* target_micros, std::string help);
   void AddLogSettings(LogOptions* target);
 
-  // Reads a TOML file. F0000 with file and line for syntax errors, unknown keys and wrong values.
+  // Reads a TOML file. F0000 with file and line for syntax errors, unknown keys and wrong values,
+  // with the file alone if there is nothing to read.
   absl::Status ApplyFile(const std::string& path);
   // Applies flags; --config is passed over, because its file must be applied before.
   absl::Status ApplyFlags(const std::vector<std::string>& args);

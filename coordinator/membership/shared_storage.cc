@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
+#include "common/storage/data_folder.h"
 #include "common/storage/file_system.h"
 #include "common/storage/staged_commit.h"
 #include "millrace/v1/control.pb.h"

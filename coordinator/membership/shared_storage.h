@@ -16,9 +16,6 @@ class StorageChallenge;
 class StorageProof;
 }  // namespace v1
 
-// Name of the file in a shared folder that holds its token.
-inline constexpr char kStorageTokenFile[] = "_shared-storage-token";
-
 // A folder that all processes of the cluster must share, and the proof of it: the content of a file
 // that only somebody who sees the same folder can know.
 struct SharedStorage {

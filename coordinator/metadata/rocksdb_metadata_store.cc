@@ -125,6 +125,9 @@ absl::Status RocksDbMetadataStore::OpenDatabase() {
   options.info_log = std::make_shared<ErrorLogger>();
   options.write_buffer_size = size_t{4} << 20;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // RocksDB would make it too, but lists it before, and logs an error if there is none.
+  MR_RETURN_IF_ERROR(WithContext(FromRocksDb(options.env->CreateDirIfMissing(folder_)),
+                                 absl::StrCat("cannot make the folder ", folder_)));
   rocksdb::DB* db = nullptr;
   {
     MutexLock lock(db_mutex_);

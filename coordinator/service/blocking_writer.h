@@ -4,26 +4,38 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
 #include "coordinator/job/cancellation.h"
+#include "grpc/grpc.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 
 namespace millrace {
+
+// How long a client may stand still, and what it is told then.
+struct StallLimit {
+  std::chrono::milliseconds timeout;
+  // "the client has taken no rows"; the time is put behind it.
+  std::string message;
+  // Where the limit comes from; may be empty.
+  std::string setting;
+};
 
 // When a message leaves: at once, or together with the one behind it, or the end, which must come
 // soon.
 enum class Leaves : uint8_t { kNow, kWithNext };
 
 // A response stream that a thread of ours writes with blocking calls. One message is on its way at
-// a time, so a client that does not read stops the writer, and after `stall_timeout` ends the call
+// a time, so a client that does not read stops the writer, and after the limit's time ends the call
 // (I7). The cancellation is cancelled when the client goes away. Kept alive by gRPC until the call
 // is over and by the writing thread's shared_ptr.
 template <typename Response>
@@ -31,8 +43,8 @@ class BlockingWriter final : public grpc::ServerWriteReactor<Response>,
                              public std::enable_shared_from_this<BlockingWriter<Response>> {
  public:
   // The call's context lives as long as the call.
-  BlockingWriter(grpc::CallbackServerContext& context, std::chrono::milliseconds stall_timeout)
-      : context_(context), stall_timeout_(stall_timeout) {}
+  BlockingWriter(grpc::CallbackServerContext& context, StallLimit limit)
+      : context_(context), limit_(std::move(limit)) {}
 
   // Once, before the reactor is returned to gRPC.
   grpc::ServerWriteReactor<Response>* Begin() {
@@ -85,7 +97,7 @@ class BlockingWriter final : public grpc::ServerWriteReactor<Response>,
   absl::Status AwaitWritten() {
     {
       MutexLock lock(mutex_);
-      const auto deadline = std::chrono::steady_clock::now() + stall_timeout_;
+      const auto deadline = std::chrono::steady_clock::now() + limit_.timeout;
       while (writing_ && !broken_) {
         const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
             deadline - std::chrono::steady_clock::now());
@@ -95,15 +107,27 @@ class BlockingWriter final : public grpc::ServerWriteReactor<Response>,
       if (!writing_ || broken_) return absl::OkStatus();
       broken_ = true;
     }
-    // What waits to be sent would keep the call for ever.
-    context_.TryCancel();
+    const std::string reason = StallReason();
+    // A call that is cancelled does not know its peer any more.
     Log(LogLevel::kWarning, "client", "a client has not read its result in time",
-        {{"peer", context_.peer()}, {"timeout_ms", stall_timeout_.count()}});
-    return MakeError(SqlState::kQueryCanceled, "the client has not read its result in time");
+        {{"peer", context_.peer()}, {"timeout_ms", limit_.timeout.count()}});
+    // What waits to be sent would keep the call for ever. This is TryCancel, which would tell the
+    // client nothing but that it was the server; an error's detail does not fit in.
+    grpc_call_cancel_with_status(context_.c_call(), GRPC_STATUS_CANCELLED, reason.c_str(), nullptr);
+    return MakeError(SqlState::kQueryCanceled, reason);
+  }
+
+  std::string StallReason() const {
+    const double seconds = std::chrono::duration<double>(limit_.timeout).count();
+    std::string reason = absl::StrCat(limit_.message, " for ", seconds, " s");
+    if (!limit_.setting.empty()) {
+      absl::StrAppend(&reason, "; read on in time, or raise ", limit_.setting);
+    }
+    return reason;
   }
 
   grpc::CallbackServerContext& context_;
-  const std::chrono::milliseconds stall_timeout_;
+  const StallLimit limit_;
   std::shared_ptr<BlockingWriter> self_;
   Cancellation cancellation_;
 

@@ -11,6 +11,7 @@
 #include "common/net/address_policy.h"
 #include "common/net/connection_listener.h"
 #include "common/net/health.h"
+#include "common/storage/data_folder.h"
 #include "common/storage/file_system.h"
 #include "coordinator/job/periodic_task.h"
 #include "coordinator/job/worker_drain.h"
@@ -128,10 +129,12 @@ struct Opened {
 
 absl::StatusOr<Opened> OpenFolders(const CoordinatorConfig& config) {
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(config.data_dir));
+  MR_RETURN_IF_ERROR(RefuseWorkerFolder(*file_system, "data-dir", config.data_dir));
   MR_RETURN_IF_ERROR(file_system->CreateFolders(config.data_dir));
   MR_ASSIGN_OR_RETURN(std::string data_dir, file_system->Resolve(config.data_dir));
   std::string checkpoint_dir = config.checkpoint_dir;
   if (checkpoint_dir.empty()) checkpoint_dir = JoinPath(data_dir, "checkpoints");
+  MR_RETURN_IF_ERROR(RefuseWorkerFolder(*file_system, "checkpoint-dir", checkpoint_dir));
   MR_RETURN_IF_ERROR(file_system->CreateFolders(checkpoint_dir));
   MR_ASSIGN_OR_RETURN(checkpoint_dir, file_system->Resolve(checkpoint_dir));
   MR_ASSIGN_OR_RETURN(PathPolicy policy, PathPolicy::Create(*file_system, config.allowed_paths,

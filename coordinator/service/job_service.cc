@@ -111,8 +111,8 @@ grpc::ServerUnaryReactor* JobService::List(grpc::CallbackServerContext* context,
 
 grpc::ServerWriteReactor<v1::WatchJobResponse>* JobService::Watch(
     grpc::CallbackServerContext* context, const v1::WatchJobRequest* request) {
-  auto writer =
-      std::make_shared<BlockingWriter<v1::WatchJobResponse>>(*context, kWatchStallTimeout);
+  auto writer = std::make_shared<BlockingWriter<v1::WatchJobResponse>>(
+      *context, StallLimit{kWatchStallTimeout, "the client has taken no status of the job", ""});
   grpc::ServerWriteReactor<v1::WatchJobResponse>* reactor = writer->Begin();
   const absl::Status started = watchers_.Run(
       [this, writer, job = request->job()] { writer->End(WatchUntilEnd(job, parts_, *writer)); });

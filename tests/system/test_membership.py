@@ -134,6 +134,58 @@ def test_a_checkpoint_folder_belongs_to_one_cluster(nodes, tmp_path):
         other.stop()
 
 
+@pytest.mark.parametrize("folder", ["data_dir", "checkpoint_dir"])
+def test_a_worker_does_not_take_a_folder_of_the_coordinator(nodes, folder):
+    nodes.start_coordinator()
+    path: pathlib.Path = getattr(nodes, folder)
+    worker = nodes.start_worker("stranger", "--data-dir", str(path))
+    assert worker.wait() == 1
+    assert f"data-dir {path} belongs to a coordinator" in worker.text()
+    assert not (path / "state").exists()
+
+
+@pytest.mark.parametrize("folder", ["data_dir", "checkpoint_dir"])
+def test_a_coordinator_does_not_take_a_folder_of_a_worker(nodes, tmp_path, folder):
+    nodes.start_coordinator()
+    start_worker(nodes, "one")
+    path = nodes.folder / "one"
+    other = ConfiguredCluster(BUILD, tmp_path / "other")
+    setattr(other, folder, path)
+    try:
+        with pytest.raises(RuntimeError, match=f"{folder.replace('_', '-')} {path} belongs to a worker"):
+            other.start_coordinator()
+    finally:
+        other.stop()
+    assert not (path / "metadata").exists()
+
+
+def test_a_worker_says_why_it_does_not_join(nodes):
+    nodes.start_coordinator()
+
+    def line(coordinator: str) -> str:
+        worker = nodes.start_worker("lonely", "--coordinator", coordinator)
+        begin = f"control: cannot join the coordinator at {coordinator}; trying again"
+        wait_until(lambda: begin in worker.text(), worker.text)
+        worker.kill()
+        # Also one that listens everywhere, and so asks for its address before each attempt, says nothing else.
+        found = worker.text().splitlines()
+        assert len(found) == 1 and " warning " in found[0], found
+        return found[0]
+
+    assert "Connection refused" in line("127.0.0.1:1")
+    at_clients = line(nodes.address)
+    assert "port for clients" in at_clients and "control-listen" in at_clients
+
+
+def test_a_client_at_the_port_for_workers_is_told_so(nodes):
+    nodes.start_coordinator()
+    for verb in (("sql", "-c", "SELECT 1"), ("worker", "list"), ("job", "list")):
+        done = nodes.cli(*verb, server=nodes.control)
+        assert done.returncode == 7
+        assert f"{nodes.control} is not a coordinator's port for clients" in done.stderr
+        assert "HINT: name a coordinator's port for clients" in done.stderr
+
+
 def test_a_worker_that_stood_too_long_is_fenced_and_joins_again(nodes, connect):
     nodes.start_coordinator(*SHORT_TIMEOUT)
     client = connect(nodes)

@@ -149,11 +149,16 @@ def test_a_client_that_stands_still_loses_its_statement(cluster, client):
     try:
         logs = cluster.coordinator.log
         wait_until(lambda: "has not read its result in time" in logs.read_text(), lambda: logs.read_text()[-2000:])
+        stall = next(line for line in logs.read_text().splitlines() if "has not read its result in time" in line)
+        assert "peer=ipv4:127.0.0.1:" in stall, stall
         # Its tasks are gone; those of the question itself are not counted, they are the last ones.
         wait_until(lambda: running_tasks(client) <= 1, lambda: running_tasks(client))
-        with pytest.raises(grpc.RpcError):
+        with pytest.raises(grpc.RpcError) as failure:
             for _ in call:
                 pass
+        assert failure.value.code() == grpc.StatusCode.CANCELLED
+        cause = f"the client has taken no rows for {CLIENT_TIMEOUT_S} s; read on in time, or raise client-timeout"
+        assert failure.value.details().startswith(cause), failure.value.details()
     finally:
         channel.close()
 

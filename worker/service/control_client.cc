@@ -14,6 +14,7 @@
 #include "common/base/version.h"
 #include "common/config/process_config.h"
 #include "common/logging/log.h"
+#include "common/logging/log_pace.h"
 #include "common/net/local_address.h"
 #include "millrace/v1/control.pb.h"
 #include "worker/service/control_session.h"
@@ -26,6 +27,8 @@ constexpr int64_t kFirstRetryMicros = 100'000;
 constexpr int64_t kLastRetryMicros = 2'000'000;
 // For the coordinator's answer to the hello.
 constexpr int64_t kWelcomeTimeoutMicros = 10'000'000;
+// Between lines about a coordinator that cannot be reached.
+constexpr int64_t kUnreachableLogMicros = 60'000'000;
 
 uint64_t RandomIncarnation() {
   std::random_device device;
@@ -59,12 +62,30 @@ absl::StatusOr<std::string> ReachableAddress(const std::string& data_address,
   if (!IsAnyHost(own.host)) return data_address;
   MR_ASSIGN_OR_RETURN(const HostPort peer, ParseHostPort(coordinator));
   MR_ASSIGN_OR_RETURN(const std::string host, LocalAddressTowards(peer.host, peer.port));
-  if (IsLoopbackHost(host)) {
-    Log(LogLevel::kWarning, "control",
-        "workers on other machines cannot reach this one: the coordinator's address is a loopback "
-        "one; name it by another, or set advertise");
-  }
   return JoinHostPort(host, own.port);
+}
+
+// `told` is the ReachableAddress of `data_address`.
+void WarnOfLoopback(const std::string& data_address, const std::string& told) {
+  const auto own = ParseHostPort(data_address);
+  const auto reachable = ParseHostPort(told);
+  if (!own.ok() || !IsAnyHost(own->host)) return;
+  if (!reachable.ok() || !IsLoopbackHost(reachable->host)) return;
+  Log(LogLevel::kWarning, "control",
+      "workers on other machines cannot reach this one: the coordinator's address is a loopback "
+      "one; name it by another, or set advertise");
+}
+
+void LogUnreachable(const std::string& coordinator, const absl::Status& cause) {
+  const ErrorDetail detail = GetErrorDetail(cause);
+  const std::string message =
+      absl::StrCat("cannot join the coordinator at ", coordinator, "; trying again");
+  if (detail.hint.empty()) {
+    Log(LogLevel::kWarning, "control", message, {{"error", cause.message()}});
+  } else {
+    Log(LogLevel::kWarning, "control", message,
+        {{"error", cause.message()}, {"hint", detail.hint}});
+  }
 }
 
 }  // namespace
@@ -131,6 +152,7 @@ void ControlClient::Leave(int64_t patience_micros) {
 
 void ControlClient::RunThread() {
   int64_t retry_micros = kFirstRetryMicros;
+  LogPace unreachable(kUnreachableLogMicros);
   while (!stopping()) {
     const absl::Status end = RunSession();
     bool was_registered = false;
@@ -152,6 +174,9 @@ void ControlClient::RunThread() {
     if (was_registered) {
       retry_micros = kFirstRetryMicros;
       LogError("control", "lost the coordinator; connecting again", end);
+      unreachable.Reset();
+    } else if (unreachable.Due(clock_.MonotonicMicros())) {
+      LogUnreachable(options_.coordinator, end);
     }
     MutexLock lock(mutex_);
     if (!stopping_ && !leaving_) {
@@ -207,6 +232,7 @@ void ControlClient::Handle(v1::CoordinatorMessage message, const v1::WorkerHello
       MutexLock lock(mutex_);
       registered_ = true;
     }
+    WarnOfLoopback(options_.data_address, hello.data_address());
     options_.on_registered(welcome.worker_id(), hello.data_address());
   } else if (message.has_storage_challenge()) {
     v1::WorkerMessage proof;

@@ -47,6 +47,21 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& coordinator) {
   return grpc::CreateCustomChannel(coordinator, grpc::InsecureChannelCredentials(), arguments);
 }
 
+// Of a stream that the other side has ended, or that did not come about.
+absl::Status EndOf(const grpc::Status& status) {
+  if (status.ok()) {
+    return MakeError(SqlState::kConnectionFailure, "the coordinator ended the stream");
+  }
+  // Said by gRPC, not by a coordinator: the server does not have the service.
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED && status.error_details().empty()) {
+    return MakeError(SqlState::kConnectionFailure,
+                     "that is the coordinator's port for clients, or another server",
+                     "set coordinator to the coordinator's control port (its setting "
+                     "control-listen, 7462 unless set)");
+  }
+  return FromGrpcStatus(status);
+}
+
 }  // namespace
 
 std::shared_ptr<ControlSession> ControlSession::Open(const std::string& coordinator,
@@ -193,13 +208,7 @@ void ControlSession::OnDone(const grpc::Status& status) {
   MutexLock lock(mutex_);
   ending_ = true;
   waiting_.clear();
-  if (!broken_.ok()) {
-    end_ = broken_;
-  } else if (status.ok()) {
-    end_ = MakeError(SqlState::kConnectionFailure, "the coordinator ended the stream");
-  } else {
-    end_ = FromGrpcStatus(status);
-  }
+  end_ = broken_.ok() ? EndOf(status) : broken_;
   changed_.NotifyAll();
 }
 

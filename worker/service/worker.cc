@@ -18,6 +18,7 @@
 #include "common/net/connection_listener.h"
 #include "common/net/health.h"
 #include "common/net/local_address.h"
+#include "common/storage/data_folder.h"
 #include "common/storage/file_system.h"
 #include "worker/exchange/channel_registry.h"
 #include "worker/exchange/peer_pool.h"
@@ -102,6 +103,7 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(WorkerOptions options) {
   std::unique_ptr<Worker> worker(new Worker());
   MR_ASSIGN_OR_RETURN(const AddressPolicy addresses,
                       AddressPolicy::Create(options.allowed_brokers));
+  MR_RETURN_IF_ERROR(ClaimWorkerFolder(*file_system, options.data_dir));
   MR_ASSIGN_OR_RETURN(auto state_folder, StateFolder::Open(options.data_dir));
   worker->parts_ =
       std::make_unique<Parts>(options, *file_system, addresses, std::move(state_folder));

@@ -135,9 +135,10 @@ absl::StatusOr<std::unique_ptr<JobStateStore>> JobStateStore::Open(
     if (task.num_shards == 0) return InternalError("a task of a streaming job owns no shard");
   }
   MR_RETURN_IF_ERROR(RemoveFolder(options.local_folder));
-  MR_RETURN_IF_ERROR(file_system.CreateFolders(options.local_folder));
-  MR_ASSIGN_OR_RETURN(store->database_,
-                      StateDatabase::Open(JoinPath(options.local_folder, "db"), resources));
+  const std::string folder = JoinPath(options.local_folder, "db");
+  // RocksDB would make it too, but lists it before, and logs an error if there is none.
+  MR_RETURN_IF_ERROR(file_system.CreateFolders(folder));
+  MR_ASSIGN_OR_RETURN(store->database_, StateDatabase::Open(folder, resources));
   if (restore != nullptr && restore->files_size() > 0) {
     MR_RETURN_IF_ERROR(
         WithContext(store->Restore(*restore),

@@ -76,6 +76,22 @@ TEST(ClientTest, SaysWhereItCouldNotConnect) {
   EXPECT_NE(client.status().message().find("127.0.0.1:1"), absl::string_view::npos);
 }
 
+TEST(ClientTest, SaysThatAServerIsNotForClients) {
+  v1::ClusterService::Service no_methods;
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&no_methods);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  const auto client = Client::Connect({.server = absl::StrCat("127.0.0.1:", port)});
+  EXPECT_EQ(client.status().message(),
+            absl::StrCat("127.0.0.1:", port, " is not a coordinator's port for clients"));
+  const ErrorDetail detail = GetErrorDetail(client.status());
+  EXPECT_EQ(detail.state, SqlState::kConnectionFailure);
+  EXPECT_EQ(detail.retry, Retry::kNever);
+  EXPECT_NE(detail.hint.find("listen"), std::string::npos);
+}
+
 class OneVersion final : public v1::ClusterService::Service {
  public:
   grpc::Status GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*,

@@ -70,8 +70,25 @@ TEST(ProcessConfigTest, WrongValuesAreErrors) {
                SqlState::kConfigFileError, "a.toml line 1");
   EXPECT_ERROR(LoadCoordinatorConfig({"--config", folder.Write("b.toml", "listen = [\"x\"]")}),
                SqlState::kConfigFileError, "wrong kind of value for \"listen\"");
-  EXPECT_ERROR(LoadCoordinatorConfig({"--config", folder.Path("missing.toml")}),
-               SqlState::kConfigFileError, "missing.toml");
+}
+
+TEST(ProcessConfigTest, ElementsOfListsAreTexts) {
+  const TempFolder folder;
+  const std::string number = "data_dir = \"/d\"\nallowed_path = [\n  \"/a\",\n  1,\n]\n";
+  EXPECT_ERROR(LoadCoordinatorConfig({"--config", folder.Write("a.toml", number)}),
+               SqlState::kConfigFileError, "a.toml line 4: wrong kind of value for");
+  const std::string alone = "data_dir = \"/d\"\nallowed_broker = true\n";
+  EXPECT_ERROR(LoadWorkerConfig({"--config", folder.Write("b.toml", alone)}),
+               SqlState::kConfigFileError, "b.toml line 2: wrong kind of value for");
+}
+
+TEST(ProcessConfigTest, WhatIsNoFileIsAnErrorWithoutALine) {
+  const TempFolder folder;
+  const std::string missing = folder.Path("missing.toml");
+  EXPECT_ERROR(LoadCoordinatorConfig({"--config", missing}), SqlState::kConfigFileError,
+               "cannot open " + missing + ": No such file or directory");
+  EXPECT_ERROR(LoadWorkerConfig({"--config", folder.path()}), SqlState::kConfigFileError,
+               folder.path() + " is a folder");
 }
 
 TEST(ProcessConfigTest, WiderAddressesNeedInsecure) {

@@ -5,6 +5,7 @@
 
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
+#include "common/storage/data_folder.h"
 #include "common/storage/local_file_system.h"
 #include "common/storage/staged_commit.h"
 #include "gmock/gmock.h"

@@ -15,6 +15,7 @@
 #include "coordinator/metadata/rocksdb_metadata_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/temp_folder.h"
 
 namespace millrace {
 namespace {
@@ -74,6 +75,14 @@ class MetadataStoreTest : public ::testing::TestWithParam<bool> {
   std::filesystem::path folder_;
   std::unique_ptr<MetadataStore> store_;
 };
+
+TEST(RocksDbMetadataStoreTest, AFirstStartLogsNothing) {
+  const TempFolder folder;
+  testing::internal::CaptureStderr();
+  const auto opened = RocksDbMetadataStore::Open(folder.Path("metadata"));
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  ASSERT_TRUE(opened.ok()) << opened.status();
+}
 
 TEST_P(MetadataStoreTest, CreatesOnlyWhereNothingIs) {
   ASSERT_TRUE(store_->CompareAndSwap("a", 0, "1").ok());

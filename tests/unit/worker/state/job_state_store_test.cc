@@ -185,6 +185,12 @@ TEST_F(JobStateStoreTest, StartsEmpty) {
   EXPECT_THAT(Contents(*store->ForTask(0, 0)), IsEmpty());
 }
 
+TEST_F(JobStateStoreTest, ANewStoreLogsNothing) {
+  testing::internal::CaptureStderr();
+  MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST_F(JobStateStoreTest, RestoresWhatWasWrittenBeforeTheCheckpointOnly) {
   v1::CheckpointManifest manifest;
   {

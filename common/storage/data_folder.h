@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace millrace {
+
+class FileSystem;
+
+// Whose a data folder is shows by a file that its program leaves there at its first start: what the
+// two programs keep would lie side by side otherwise, and be removed with each other.
+
+// In the data and checkpoint folder of a coordinator; holds the folder's token.
+inline constexpr char kStorageTokenFile[] = "_shared-storage-token";
+// In the data folder of workers; empty, so that several that start at the same moment may write it.
+inline constexpr char kWorkerFolderFile[] = "_worker-folder";
+
+// 55000 if the folder, which `setting` of the coordinator names, is a worker's. It need not exist.
+absl::Status RefuseWorkerFolder(FileSystem& file_system, absl::string_view setting,
+                                const std::string& path);
+
+// Makes the folder if there is none, and its mark. 55000 if it is a coordinator's.
+absl::Status ClaimWorkerFolder(FileSystem& file_system, const std::string& path);
+
+}  // namespace millrace
