@@ -51,10 +51,14 @@ void StreamJobs::OnCheckpointDone(WorkerId worker, const v1::CheckpointDone& don
 
 // Somebody has said that the checkpoint will not be made, or nobody says anything any more.
 void StreamJobs::EndWithoutCheckpoint(Stream& stream, uint64_t epoch, const absl::Status& error) {
-  if (GoesOnWithoutCheckpoint(stream, epoch, error)) return;
+  if (!GoesOnWithoutCheckpoint(stream, epoch, error)) EndAttemptSoon(stream, error);
+}
+
+// Not under the lock.
+void StreamJobs::EndAttemptSoon(const Stream& stream, const absl::Status& error) {
   const uint64_t job_id = stream.spec.job_id;
   work_.Add(job_id, [this, job_id, attempt = stream.attempt, error] {
-    AbandonCheckpoint(job_id, attempt, error);
+    EndAttempt(job_id, attempt, error);
   });
 }
 
@@ -103,7 +107,7 @@ bool StreamJobs::GoesOnWithoutCheckpoint(Stream& stream, uint64_t epoch,
 
 // An attempt that runs ends with the error, and is restarted if that can help. The last checkpoint
 // of one that has ended is only made by a new attempt.
-void StreamJobs::AbandonCheckpoint(uint64_t job_id, uint32_t attempt, const absl::Status& error) {
+void StreamJobs::EndAttempt(uint64_t job_id, uint32_t attempt, const absl::Status& error) {
   {
     MutexLock lock(mutex_);
     Stream* stream = Find(job_id);
@@ -228,7 +232,7 @@ void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifes
       stream->durable_epoch = manifest.epoch();
       stream->manifest = name;
     }
-    return AbandonCheckpoint(job_id, manifest.attempt(), UploadMayPass(durable));
+    return EndAttempt(job_id, manifest.attempt(), UploadMayPass(durable));
   }
   // Before the next checkpoint can begin.
   const absl::Status removed = RemoveUnusedCheckpoints(job_id);

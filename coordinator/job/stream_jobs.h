@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
@@ -139,6 +140,10 @@ class StreamJobs {
   // How far all checkpoints have read the table's log, and attempts that go on from them do not
   // look back; UINT64_MAX if nobody reads it.
   uint64_t TableReadEverywhere(uint64_t object_id) const;
+  // Calls `join`, which makes segments up to `end_position` one, while no job comes to go on from
+  // further back; 40001 without a call if that is not read everywhere (any more).
+  absl::StatusOr<uint64_t> JoinSegments(uint64_t object_id, uint64_t end_position,
+                                        absl::FunctionRef<absl::StatusOr<uint64_t>()> join) const;
 
   // Starts epochs and attempts that are due. Called every few milliseconds.
   void Tick();
@@ -178,7 +183,7 @@ class StreamJobs {
   absl::Status DrainForRestart(uint64_t job_id, Cancellation& token);
   absl::StatusOr<RestartAnswer> RestartNow(const RestartRequest& request);
   absl::StatusOr<std::shared_ptr<Stream>> FindRestartable(const v1::JobRecord& record);
-  absl::Status CheckCheckpoint(const Stream& stream, const v1::CheckpointSummary& checkpoint) const;
+  absl::StatusOr<PositionMap> HoldTarget(Stream& stream, const v1::CheckpointSummary& target);
   uint32_t ParallelismNow(const StreamSpec& spec) const;
   absl::Status Respread(StreamSpec& spec) const;
   absl::Status RecordRestart(const RestartRequest& request, const v1::CheckpointSummary& target,
@@ -213,6 +218,7 @@ class StreamJobs {
   static PositionMap TablePositions(const Stream& stream);
   static bool LogIsLong(const Stream& stream);
   static void ReleaseTables(Stream& stream, const PublishedEpoch& published);
+  void HoldLogs(Stream& stream, const PositionMap& positions);
   void HandOutLog(Stream& stream, FollowedTable& table, HandOut which)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -223,7 +229,8 @@ class StreamJobs {
   void ExpireCheckpoint(Stream& stream, int64_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndWithoutCheckpoint(Stream& stream, uint64_t epoch, const absl::Status& error)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void AbandonCheckpoint(uint64_t job_id, uint32_t attempt, const absl::Status& error);
+  void EndAttemptSoon(const Stream& stream, const absl::Status& error);
+  void EndAttempt(uint64_t job_id, uint32_t attempt, const absl::Status& error);
   void StoreIfReady(Stream& stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest, EpochKind kind);
   std::optional<WorkerId> AdoptCheckpoint(const v1::CheckpointManifest& manifest,
@@ -267,7 +274,9 @@ class StreamJobs {
 
   const Parts parts_;
 
-  mutable Mutex mutex_;
+  // Held while segments are joined, and while a job comes to go on from further back.
+  mutable Mutex join_mutex_;
+  mutable Mutex mutex_ ABSL_ACQUIRED_AFTER(join_mutex_);
   CondVar changed_;
   std::map<uint64_t, std::shared_ptr<Stream>> streams_ ABSL_GUARDED_BY(mutex_);
   // The newest epoch that was given out.

@@ -150,7 +150,7 @@ absl::StatusOr<RestartAnswer> StreamJobs::RestartNow(const RestartRequest& reque
   MR_ASSIGN_OR_RETURN(const v1::CheckpointSummary target,
                       TargetOf(*record, request.checkpoint_epoch));
   MR_ASSIGN_OR_RETURN(const std::shared_ptr<Stream> stream, FindRestartable(*record));
-  if (target.epoch() > 0) MR_RETURN_IF_ERROR(CheckCheckpoint(*stream, target));
+  MR_ASSIGN_OR_RETURN(PositionMap positions, HoldTarget(*stream, target));
   StreamSpec spec = stream->spec;
   MR_RETURN_IF_ERROR(Respread(spec));
   const RestartAnswer answer{stream->attempt + 1, target.epoch()};
@@ -172,6 +172,7 @@ absl::StatusOr<RestartAnswer> StreamJobs::RestartNow(const RestartRequest& reque
   stream->policy = RestartPolicy();
   stream->durable_epoch = target.epoch();
   stream->manifest = target.manifest();
+  stream->durable_positions = std::move(positions);
   stream->final_durable = false;
   stream->serve_only = false;
   stream->stop_requested = false;
@@ -212,23 +213,30 @@ absl::StatusOr<std::shared_ptr<StreamJobs::Stream>> StreamJobs::FindRestartable(
   return streams_.at(record.id());
 }
 
-absl::Status StreamJobs::CheckCheckpoint(const Stream& stream,
-                                         const v1::CheckpointSummary& checkpoint) const {
-  MR_ASSIGN_OR_RETURN(const v1::CheckpointManifest manifest,
-                      parts_.checkpoints.ReadManifest(checkpoint.manifest()));
-  MR_RETURN_IF_ERROR(CheckPlan(stream, manifest));
-  const PositionMap positions = RestoredEpoch(manifest).positions;
+// How far the checkpoint has read. The log of each stored table can be read from there, and that
+// stays so.
+absl::StatusOr<PositionMap> StreamJobs::HoldTarget(Stream& stream,
+                                                   const v1::CheckpointSummary& target) {
+  PositionMap positions;
+  if (target.epoch() > 0) {
+    MR_ASSIGN_OR_RETURN(const v1::CheckpointManifest manifest,
+                        parts_.checkpoints.ReadManifest(target.manifest()));
+    MR_RETURN_IF_ERROR(CheckPlan(stream, manifest));
+    positions = RestoredEpoch(manifest).positions;
+  }
+  HoldLogs(stream, positions);
   for (const FollowedTable& table : stream.tables) {
     const auto read = positions.find({table.scan_id, 0});
     if (read == positions.end()) continue;
-    if (!parts_.table_log(table.object_id, read->second.offset()).inside_segment) continue;
+    if (parts_.table_log(table.object_id, read->second.offset()).ok()) continue;
+    HoldLogs(stream, stream.durable_positions);
     return MakeError(
         SqlState::kObjectNotInPrerequisiteState,
-        absl::StrCat("the checkpoint of epoch ", checkpoint.epoch(), " has read a part of table ",
+        absl::StrCat("the checkpoint of epoch ", target.epoch(), " has read a part of table ",
                      table.name, " that was joined with later rows since"),
         "choose a newer checkpoint");
   }
-  return absl::OkStatus();
+  return positions;
 }
 
 // As many tasks as there are slots, unless the job's settings say how many.

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/status.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
 #include "coordinator/scheduler/placement.h"
@@ -56,7 +57,11 @@ PositionMap StreamJobs::TablePositions(const Stream& stream) {
 void StreamJobs::HandOutLog(Stream& stream, FollowedTable& table, HandOut which) {
   // A stopped job serves what it has.
   TableLogSlice slice;
-  if (!stream.serve_only) slice = parts_.table_log(table.object_id, table.position);
+  if (!stream.serve_only) {
+    absl::StatusOr<TableLogSlice> log = parts_.table_log(table.object_id, table.position);
+    if (!log.ok()) return EndAttemptSoon(stream, log.status());
+    slice = *std::move(log);
+  }
   if (slice.splits.empty() && which == HandOut::kNews) return;
   std::map<uint32_t, v1::CoordinatorMessage> messages;
   const auto message_of = [&](uint32_t task) -> v1::SplitAssignment& {
@@ -113,6 +118,28 @@ void StreamJobs::OnTableChanged(uint64_t object_id) {
       if (table.object_id == object_id) HandOutLog(*stream, table, HandOut::kNews);
     }
   }
+}
+
+// The next attempt goes on there: nothing is joined across these positions any more. A join that is
+// under way is over when this returns; later ones find that they must not be.
+void StreamJobs::HoldLogs(Stream& stream, const PositionMap& positions) {
+  MutexLock no_join(join_mutex_);
+  MutexLock lock(mutex_);
+  for (FollowedTable& table : stream.tables) {
+    const auto read = positions.find({table.scan_id, 0});
+    table.durable_position = read == positions.end() ? 0 : read->second.offset();
+  }
+}
+
+absl::StatusOr<uint64_t> StreamJobs::JoinSegments(
+    uint64_t object_id, uint64_t end_position,
+    absl::FunctionRef<absl::StatusOr<uint64_t>()> join) const {
+  MutexLock lock(join_mutex_);
+  if (TableReadEverywhere(object_id) < end_position) {
+    return MakeError(SqlState::kSerializationFailure,
+                     "a job has come to read the segments of a table while they were joined");
+  }
+  return join();
 }
 
 uint64_t StreamJobs::TableReadEverywhere(uint64_t object_id) const {

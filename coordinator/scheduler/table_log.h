@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "coordinator/catalog/catalog_snapshot.h"
 #include "millrace/v1/split.pb.h"
 
@@ -19,17 +20,17 @@ struct TableLogSlice {
   uint64_t rows = 0;
   // Where the next piece begins.
   uint64_t end_position = 0;
-  // The position that was asked for lies within a segment: segments were joined since.
-  bool inside_segment = false;
 };
 
 // The log of a table from `from_position` on, as the snapshot has it; nothing for a table that is
-// gone. A segment that begins before the position counts as read: compaction never joins what a
-// reader has with what it has not.
-TableLogSlice ReadTableLog(std::shared_ptr<const CatalogSnapshot> catalog,
-                           const std::string& data_dir, uint64_t object_id, uint64_t from_position);
+// gone. 55000 if the position lies within a segment: what a reader has there and what it lacks were
+// joined since, and nobody can tell them apart.
+absl::StatusOr<TableLogSlice> ReadTableLog(std::shared_ptr<const CatalogSnapshot> catalog,
+                                           const std::string& data_dir, uint64_t object_id,
+                                           uint64_t from_position);
 
 // ReadTableLog of the catalog as it is now.
-using TableLogReader = std::function<TableLogSlice(uint64_t object_id, uint64_t from_position)>;
+using TableLogReader =
+    std::function<absl::StatusOr<TableLogSlice>(uint64_t object_id, uint64_t from_position)>;
 
 }  // namespace millrace

@@ -186,7 +186,10 @@ absl::Status TableUpkeep::CompactRange(const v1::CatalogObject& table, SegmentRa
     const auto& versions = part->table_version();
     segments[0].set_begin_position(versions.segments(0).begin_position());
     segments[0].set_end_position(EndPosition(versions));
-    revision = parts_.catalog.ReplaceSegments(table.id(), segments[0]);
+    // Jobs may have come, or gone back, while the segments were read.
+    revision = parts_.streams.JoinSegments(table.id(), segments[0].end_position(), [&] {
+      return parts_.catalog.ReplaceSegments(table.id(), segments[0]);
+    });
   }
   if (!revision.ok()) {
     // Of a table that was dropped meanwhile nobody wants to hear.

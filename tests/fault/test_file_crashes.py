@@ -52,6 +52,26 @@ def folders(tmp_path):
     return tmp_path / "events", tmp_path / "out", num_rows
 
 
+INSERT = "INSERT INTO copies SELECT id, k FROM events"
+
+
+def start(cluster, connect, folders, failpoints="", options="", arguments=()):
+    """A coordinator that is to crash, one worker, and the tables. Returns the coordinator and a client."""
+    source, target, _ = folders
+    coordinator = cluster.start_coordinator(failpoints, arguments)
+    cluster.start_worker()
+    client = connect(cluster)
+    define(client, source, target, options)
+    return coordinator, client
+
+
+def restart(cluster) -> None:
+    """After a crash; what is left of the processes ends."""
+    cluster.stop()
+    cluster.start_coordinator()
+    cluster.start_worker()
+
+
 def test_a_worker_dies_before_a_batch_file_is_synced(cluster, connect, folders):
     """It was the last one: the statement waits for another."""
     source, target, num_rows = folders
@@ -59,7 +79,7 @@ def test_a_worker_dies_before_a_batch_file_is_synced(cluster, connect, folders):
     worker = cluster.start_worker(failpoints="file_sink.before_sync=abort")
     client = connect(cluster)
     define(client, source, target)
-    insert = threading.Thread(target=client.execute, args=("INSERT INTO copies SELECT id, k FROM events",))
+    insert = threading.Thread(target=client.execute, args=(INSERT,))
     insert.start()
     assert worker.wait_for_death() != 0
     assert visible_files(target) == []
@@ -79,25 +99,20 @@ def test_a_statement_goes_on_with_the_workers_that_are_left(cluster, connect, tm
     worker = cluster.start_worker(failpoints="file_sink.before_sync=abort")
     client = connect(cluster)
     define(client, source, target)
-    client.execute("SET parallelism = 4; INSERT INTO copies SELECT id, k FROM events")
+    client.execute(f"SET parallelism = 4; {INSERT}")
     assert worker.wait_for_death() != 0
     assert all_ids(target) == list(range(num_rows))
 
 
 def test_the_coordinator_dies_before_it_commits_a_batch_file(cluster, connect, folders):
-    source, target, num_rows = folders
-    coordinator = cluster.start_coordinator(failpoints="storage.before_commit_rename=abort")
-    cluster.start_worker()
-    client = connect(cluster)
-    define(client, source, target)
+    _, target, num_rows = folders
+    coordinator, client = start(cluster, connect, folders, "storage.before_commit_rename=abort")
     with pytest.raises(StatementFailed):
-        client.execute("INSERT INTO copies SELECT id, k FROM events")
+        client.execute(INSERT)
     assert coordinator.wait_for_death() != 0
     assert visible_files(target) == []
 
-    cluster.stop()
-    cluster.start_coordinator()
-    cluster.start_worker()
+    restart(cluster)
     # The statement has got no answer, but it was decided: all of it is there, also for readers of the table.
     assert all_ids(target) == list(range(num_rows))
     assert rows_of(connect(cluster).execute("SELECT count(*) FROM copies")) == [(num_rows,)]
@@ -109,6 +124,16 @@ STREAM = """
 """
 # Each file has every key in every minute, so each window's largest id comes from the last file.
 EXPECTED = sorted((NUM_FILES - 1) * ROWS_PER_FILE + row for row in range(ROWS_PER_FILE) if row % 600 >= 550)
+
+
+def start_stream(cluster, connect, folders, statement, failpoints, rows_per_second=3000, arguments=()):
+    options = f", rows_per_second = '{rows_per_second}'"
+    coordinator, client = start(cluster, connect, folders, failpoints, options, arguments)
+    client.execute("SET parallelism = 2; SET epoch_interval = '100 ms'; SET checkpoint_interval = '200 ms'")
+    # The coordinator may die before it has answered.
+    with contextlib.suppress(StatementFailed):
+        client.execute(statement)
+    return coordinator
 
 
 def finished(client) -> bool:
@@ -149,21 +174,12 @@ def test_a_worker_dies_in_a_stream_that_writes_files(cluster, connect, folders):
 )
 def test_the_coordinator_dies_while_a_stream_commits(cluster, connect, folders, failpoint):
     """The restarted one finishes the commit that the last checkpoint had begun."""
-    source, target, _ = folders
-    coordinator = cluster.start_coordinator(failpoints=failpoint)
-    cluster.start_worker()
-    client = connect(cluster)
-    client.execute("SET parallelism = 2; SET epoch_interval = '100 ms'; SET checkpoint_interval = '200 ms'")
-    define(client, source, target, options=", rows_per_second = '6000'")
-    # It may die before it has answered.
-    with contextlib.suppress(StatementFailed):
-        client.execute(STREAM)
+    _, target, _ = folders
+    coordinator = start_stream(cluster, connect, folders, STREAM, failpoint, rows_per_second=6000)
     assert coordinator.wait_for_death() != 0
     assert set(ids_in(target)) <= set(EXPECTED)
 
-    cluster.stop()
-    cluster.start_coordinator()
-    cluster.start_worker()
+    restart(cluster)
     client = connect(cluster)
     wait_until(lambda: finished(client), "the end of the stream")
     assert all_ids(target) == EXPECTED
@@ -182,22 +198,12 @@ def away(folder: pathlib.Path, mount_point: str):
     place.rename(folder)
 
 
-def restart(cluster) -> None:
-    cluster.stop()
-    cluster.start_coordinator()
-    cluster.start_worker()
-
-
 @pytest.mark.parametrize("mount_point", ["missing", "empty"])
 def test_a_decided_statement_waits_for_its_folder(cluster, connect, folders, mount_point):
-    source, target, num_rows = folders
-    coordinator = cluster.start_coordinator(failpoints="file_commit.after_decision=abort")
-    cluster.start_worker()
-    client = connect(cluster)
-    define(client, source, target)
-    insert = "INSERT INTO copies SELECT id, k FROM events"
+    _, target, num_rows = folders
+    coordinator, client = start(cluster, connect, folders, "file_commit.after_decision=abort")
     with pytest.raises(StatementFailed):
-        client.execute(insert, request_id="load")
+        client.execute(INSERT, request_id="load")
     assert coordinator.wait_for_death() != 0
     with away(target, mount_point):
         # Twice: the note outlives every start.
@@ -206,38 +212,21 @@ def test_a_decided_statement_waits_for_its_folder(cluster, connect, folders, mou
     wait_until(lambda: listed_files(target), lambda: list(target.iterdir()))
     assert all_ids(target) == list(range(num_rows))
     # What the client hears is what is there.
-    assert connect(cluster).execute(insert, request_id="load")[-1].rows == num_rows
+    assert connect(cluster).execute(INSERT, request_id="load")[-1].rows == num_rows
     assert all_ids(target) == list(range(num_rows))
 
 
 def test_a_commit_that_fails_behind_its_rename_is_taken_back(cluster, connect, folders):
-    source, target, num_rows = folders
-    cluster.start_coordinator(failpoints="storage.before_commit_sync=1*error")
-    cluster.start_worker()
-    client = connect(cluster)
-    define(client, source, target)
-    insert = "INSERT INTO copies SELECT id, k FROM events"
+    _, target, num_rows = folders
+    _, client = start(cluster, connect, folders, "storage.before_commit_sync=1*error")
     with pytest.raises(StatementFailed):
-        client.execute(insert, request_id="load")
+        client.execute(INSERT, request_id="load")
     assert visible_files(target) == listed_files(target) == []
-    client.execute(insert, request_id="load")
+    client.execute(INSERT, request_id="load")
     assert all_ids(target) == list(range(num_rows))
 
 
-STREAM_OF_IDS = "INSERT INTO copies SELECT id, k FROM events EMIT ON WINDOW CLOSE"
-
-
-def start_stream(cluster, connect, folders, failpoints="", arguments=()):
-    source, target, _ = folders
-    coordinator = cluster.start_coordinator(failpoints, arguments)
-    cluster.start_worker()
-    client = connect(cluster)
-    client.execute("SET parallelism = 2; SET epoch_interval = '100 ms'; SET checkpoint_interval = '200 ms'")
-    define(client, source, target, options=", rows_per_second = '3000'")
-    # The coordinator may die before it has answered.
-    with contextlib.suppress(StatementFailed):
-        client.execute(STREAM_OF_IDS)
-    return coordinator
+STREAM_OF_IDS = f"{INSERT} EMIT ON WINDOW CLOSE"
 
 
 @pytest.mark.parametrize(
@@ -250,7 +239,7 @@ def start_stream(cluster, connect, folders, failpoints="", arguments=()):
 )
 def test_files_may_be_taken_away_before_their_commit_is_recorded(cluster, connect, folders, failpoint):
     _, target, num_rows = folders
-    coordinator = start_stream(cluster, connect, folders, failpoint)
+    coordinator = start_stream(cluster, connect, folders, STREAM_OF_IDS, failpoint)
     assert coordinator.wait_for_death() != 0
     cluster.stop()
     taken = ids_in(target)
@@ -258,8 +247,7 @@ def test_files_may_be_taken_away_before_their_commit_is_recorded(cluster, connec
     for path in visible_files(target):
         path.unlink()
 
-    cluster.start_coordinator()
-    cluster.start_worker()
+    restart(cluster)
     client = connect(cluster)
     wait_until(lambda: finished(client), "the end of the stream")
     assert sorted(taken + ids_in(target)) == list(range(num_rows))
@@ -291,7 +279,7 @@ def go_on(cluster) -> None:
 @pytest.mark.parametrize("mount_point", ["missing", "empty"])
 def test_a_stream_waits_for_the_folder_with_its_promised_files(cluster, connect, folders, mount_point):
     _, target, num_rows = folders
-    coordinator = start_stream(cluster, connect, folders, "sink_commit.before_manifest=2*abort")
+    coordinator = start_stream(cluster, connect, folders, STREAM_OF_IDS, "sink_commit.before_manifest=2*abort")
     assert coordinator.wait_for_death() != 0
     with away(target, mount_point):
         restart(cluster)
@@ -303,9 +291,9 @@ def test_a_stream_waits_for_the_folder_with_its_promised_files(cluster, connect,
 def test_the_coordinator_dies_while_a_stream_goes_back(cluster, connect, folders):
     """The newest manifest is gone and its files are not: the restarted one removes them before it writes them again."""
     _, target, num_rows = folders
-    coordinator = start_stream(
-        cluster, connect, folders, "sink_commit.after_manifest_removal=abort", ("--checkpoints-kept", "100")
-    )
+    failpoint = "sink_commit.after_manifest_removal=abort"
+    keep_all = ("--checkpoints-kept", "100")
+    coordinator = start_stream(cluster, connect, folders, STREAM_OF_IDS, failpoint, arguments=keep_all)
     first = wait_until(lambda: stream_of(cluster).durable_epoch, lambda: stream_of(cluster))
 
     def committed_since() -> list[pathlib.Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -20,6 +21,20 @@ from test_kafka_source import definition, query, wait_for_failure, wait_for_rows
 QUICK = "SET epoch_interval = '50 ms'; SET checkpoint_interval = '200 ms'"
 
 
+@contextlib.contextmanager
+def process_cluster(folder, num_workers, arguments=()):
+    """Processes of their own, and a client of them."""
+    cluster = ProcessCluster(BUILD, folder)
+    try:
+        cluster.start_coordinator(arguments=arguments)
+        for _ in range(num_workers):
+            cluster.start_worker()
+        with contextlib.closing(SqlClient(cluster.address)) as client:
+            yield cluster, client
+    finally:
+        cluster.stop()
+
+
 def rows_for(numbers):
     return [{"id": i, "t": f"k{i % 17}"} for i in numbers]
 
@@ -27,12 +42,7 @@ def rows_for(numbers):
 def test_kill_9_of_workers_in_the_middle_changes_nothing(topics, name, tmp_path):
     topics.create(name, 4)
     topics.create(f"{name}_out")
-    cluster = ProcessCluster(BUILD, tmp_path)
-    try:
-        cluster.start_coordinator()
-        for _ in range(2):
-            cluster.start_worker()
-        client = SqlClient(cluster.address)
+    with process_cluster(tmp_path, num_workers=2) as (cluster, client):
         client.execute(QUICK)
         client.execute(definition(topics, name))
         client.execute(definition(topics, f"{name}_out", "id bigint"))
@@ -60,9 +70,6 @@ def test_kill_9_of_workers_in_the_middle_changes_nothing(topics, name, tmp_path)
         # At least once: none is missing, some may have come twice.
         wanted = set(range(0, total, 10))
         wait_until(lambda: ids_in(topics, f"{name}_out") == wanted, "all rows in the topic")
-        client.close()
-    finally:
-        cluster.stop()
 
 
 def ids_in(topics, topic):
@@ -168,48 +175,35 @@ def test_offsets_that_the_broker_no_longer_has_stop_the_job(topics, name, tmp_pa
 
 def test_an_advertised_address_must_be_allowed_too(name, tmp_path):
     broker = KafkaBroker(tmp_path / "broker", advertised="elsewhere.example:9092")
-    cluster = ProcessCluster(BUILD, tmp_path / "cluster")
     try:
         topics = Topics(broker.address)
         topics.create(name)
-        cluster.start_coordinator()
-        cluster.start_worker()
-        client = SqlClient(cluster.address)
-        # The topic is there, and whoever asks at the other address is sent away from it.
-        client.execute(definition(topics, name))
-        with pytest.raises(StatementFailed, match=r"elsewhere\.example:9092 is not allowed") as failure:
-            client.execute(definition(Topics(broker.elsewhere), name).replace(f"TABLE {name}", f"TABLE {name}_e"))
-        assert failure.value.sqlstate == "42501"
-        client.close()
+        with process_cluster(tmp_path / "cluster", num_workers=1) as (_, client):
+            # The topic is there, and whoever asks at the other address is sent away from it.
+            client.execute(definition(topics, name))
+            with pytest.raises(StatementFailed, match=r"elsewhere\.example:9092 is not allowed") as failure:
+                client.execute(definition(Topics(broker.elsewhere), name).replace(f"TABLE {name}", f"TABLE {name}_e"))
+            assert failure.value.sqlstate == "42501"
     finally:
-        cluster.stop()
         broker.stop()
 
 
 def test_an_advertised_address_where_nobody_listens_ends_a_statement_in_time(name, tmp_path):
     broker = KafkaBroker(tmp_path / "broker", advertised="127.0.0.1:1")
-    cluster = ProcessCluster(BUILD, tmp_path / "cluster")
     try:
         Topics(broker.address).create(name)
-        cluster.start_coordinator()
-        client = SqlClient(cluster.address)
-        with pytest.raises(StatementFailed, match=r"127\.0\.0\.1:1\b.*Connection refused") as failure:
-            client.execute(definition(Topics(broker.elsewhere), name))
-        assert failure.value.sqlstate == "08006"
-        client.close()
+        with process_cluster(tmp_path / "cluster", num_workers=0) as (_, client):
+            with pytest.raises(StatementFailed, match=r"127\.0\.0\.1:1\b.*Connection refused") as failure:
+                client.execute(definition(Topics(broker.elsewhere), name))
+            assert failure.value.sqlstate == "08006"
     finally:
-        cluster.stop()
         broker.stop()
 
 
 def test_a_paused_worker_is_replaced_and_its_rows_count_once(topics, name, tmp_path):
     topics.create(name, 2)
-    cluster = ProcessCluster(BUILD, tmp_path)
-    try:
-        cluster.start_coordinator(arguments=("--heartbeat-interval", "200 ms", "--heartbeat-timeout", "2 s"))
-        cluster.start_worker()
-        cluster.start_worker()
-        client = SqlClient(cluster.address)
+    heartbeats = ("--heartbeat-interval", "200 ms", "--heartbeat-timeout", "2 s")
+    with process_cluster(tmp_path, num_workers=2, arguments=heartbeats) as (cluster, client):
         client.execute(QUICK)
         client.execute(definition(topics, name))
         client.execute(f"CREATE MATERIALIZED VIEW {name}_v AS SELECT id, count(*) AS n FROM {name} GROUP BY id")
@@ -221,6 +215,3 @@ def test_a_paused_worker_is_replaced_and_its_rows_count_once(topics, name, tmp_p
         os.kill(cluster.workers[0].popen.pid, signal.SIGCONT)
         topics.send(name, rows_for(range(3000, 3100)))
         wait_for_rows_through_restarts(client, f"SELECT * FROM {name}_v", [(i, 1) for i in range(3100)])
-        client.close()
-    finally:
-        cluster.stop()

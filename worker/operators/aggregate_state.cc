@@ -16,7 +16,7 @@ namespace {
 constexpr char kGroupEntry = 'g';
 constexpr char kDetailEntry = 'd';
 // Entries that are restored together.
-constexpr size_t kRestoreRows = 8192;
+constexpr int64_t kRestoreRows = 8192;
 // Fewer dead groups than this are not worth moving the others.
 constexpr int64_t kCompactGroupsMin = 1024;
 
@@ -38,8 +38,8 @@ bool TakeRaw(std::string_view* bytes, T* value) {
 // Details of one call that wait to be restored together.
 struct AggregateState::StoredDetails {
   int call = 0;
-  std::vector<std::string> keys;
-  std::vector<std::string> values;
+  // Of each group and value; the keys are the groups'.
+  StateEntries values;
   std::vector<int64_t> counts;
 };
 
@@ -206,18 +206,17 @@ absl::Status AggregateState::LoadMore(int64_t entries_max) {
 }
 
 absl::StatusOr<bool> AggregateState::LoadEntries(StateCursor& cursor, int64_t entries_max) {
-  std::vector<std::string> keys;
-  std::vector<std::string> values;
+  StateEntries groups;
   StoredDetails details;
   const auto flush_groups = [&]() {
-    absl::Status status = RestoreGroups(keys, values);
-    keys.clear();
-    values.clear();
+    absl::Status status = RestoreGroups(groups);
+    groups.Clear();
     return status;
   };
   const auto flush_details = [&]() {
     absl::Status status = RestoreDetails(details);
-    details = StoredDetails{details.call, {}, {}, {}};
+    details.values.Clear();
+    details.counts.clear();
     return status;
   };
   const absl::StatusOr<bool> more = cursor.Next(
@@ -227,9 +226,8 @@ absl::StatusOr<bool> AggregateState::LoadEntries(StateCursor& cursor, int64_t en
         const char kind = rest[0];
         rest.remove_prefix(1);
         if (kind == kGroupEntry) {
-          keys.emplace_back(rest);
-          values.emplace_back(value.data(), value.size());
-          return keys.size() < kRestoreRows ? absl::OkStatus() : flush_groups();
+          groups.Put(0, {rest}, {{value.data(), value.size()}});
+          return groups.size() < kRestoreRows ? absl::OkStatus() : flush_groups();
         }
         uint16_t call = 0;
         uint32_t length = 0;
@@ -240,10 +238,11 @@ absl::StatusOr<bool> AggregateState::LoadEntries(StateCursor& cursor, int64_t en
                            TakeRaw(&number, &count);
         if (!valid) return Corrupt();
         absl::Status flushed;
-        if (call != details.call || details.keys.size() == kRestoreRows) flushed = flush_details();
+        if (call != details.call || details.values.size() == kRestoreRows) {
+          flushed = flush_details();
+        }
         details.call = call;
-        details.keys.emplace_back(rest.substr(0, length));
-        details.values.emplace_back(rest.substr(length));
+        details.values.Put(0, {rest.substr(0, length)}, {rest.substr(length)});
         details.counts.push_back(count);
         return flushed;
       });
@@ -265,20 +264,19 @@ absl::Status AggregateState::GroupsOfKeys(const std::vector<std::string_view>& k
   return absl::OkStatus();
 }
 
-absl::Status AggregateState::RestoreGroups(const std::vector<std::string>& keys,
-                                           const std::vector<std::string>& values) {
-  if (keys.empty()) return absl::OkStatus();
+absl::Status AggregateState::RestoreGroups(const StateEntries& stored) {
+  if (stored.empty()) return absl::OkStatus();
   const uint32_t before = groups_.size();
   std::vector<uint32_t> groups;
-  MR_RETURN_IF_ERROR(GroupsOfKeys({keys.begin(), keys.end()}, &groups));
+  MR_RETURN_IF_ERROR(GroupsOfKeys(stored.Keys(), &groups));
   // Values that are stored one by one come before their group; then nothing else is here yet.
   const bool all = aggregates_->has_details();
   std::vector<uint32_t> missing;
   std::vector<std::string_view> rows;
-  for (size_t i = 0; i < values.size(); ++i) {
+  for (int64_t i = 0; i < stored.size(); ++i) {
     if (groups[i] < before && !all) continue;
     missing.push_back(groups[i]);
-    rows.emplace_back(values[i]);
+    rows.push_back(stored[i].value);
   }
   return RestoreValues(missing, rows);
 }
@@ -326,12 +324,13 @@ absl::Status AggregateState::RestoreValues(const std::vector<uint32_t>& groups,
 }
 
 absl::Status AggregateState::RestoreDetails(const StoredDetails& details) {
-  if (details.keys.empty()) return absl::OkStatus();
+  if (details.values.empty()) return absl::OkStatus();
   std::vector<uint32_t> groups;
-  MR_RETURN_IF_ERROR(GroupsOfKeys({details.keys.begin(), details.keys.end()}, &groups));
+  MR_RETURN_IF_ERROR(GroupsOfKeys(details.values.Keys(), &groups));
   std::vector<AccumulatorDetail> restored;
   for (size_t i = 0; i < groups.size(); ++i) {
-    restored.push_back({groups[i], details.values[i], details.counts[i]});
+    const std::string_view value = details.values[static_cast<int64_t>(i)].value;
+    restored.push_back({groups[i], value, details.counts[i]});
   }
   return aggregates_->RestoreDetails(details.call, restored);
 }

@@ -88,8 +88,7 @@ class AggregateState {
   // Visits entries and puts them into groups, many together.
   absl::StatusOr<bool> LoadEntries(StateCursor& cursor, int64_t entries_max);
   // Enters groups as the store has them. Those that are here already stay as they are.
-  absl::Status RestoreGroups(const std::vector<std::string>& keys,
-                             const std::vector<std::string>& values);
+  absl::Status RestoreGroups(const StateEntries& stored);
   absl::Status RestoreValues(const std::vector<uint32_t>& groups,
                              const std::vector<std::string_view>& values);
   absl::Status RestoreDetails(const StoredDetails& details);

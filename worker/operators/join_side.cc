@@ -142,22 +142,23 @@ void JoinSide::AppendEntries(uint32_t num_shards, StateEntries* entries) {
   dirty_.clear();
 }
 
-absl::Status JoinSide::Restore(const StoredRows& stored) {
-  if (stored.ends.empty()) return absl::OkStatus();
-  std::vector<std::string_view> views(stored.ends.size());
-  for (size_t i = 0, begin = 0; i < views.size(); begin = stored.ends[i++]) {
-    views[i] = std::string_view(stored.bytes).substr(begin, stored.ends[i] - begin);
-  }
+absl::Status JoinSide::Restore(const StateEntries& stored) {
   std::vector<std::shared_ptr<arrow::Array>> columns;
-  MR_RETURN_IF_ERROR(codec_.Decode(views, &columns));
+  MR_RETURN_IF_ERROR(codec_.Decode(stored.Keys(), &columns));
   const uint32_t before = rows_.num_rows();
   std::vector<uint32_t> rows;
-  FindRows(Batch(std::move(columns), static_cast<int64_t>(views.size())), &rows);
-  for (size_t i = 0; i < rows.size(); ++i) {
+  FindRows(Batch(std::move(columns), stored.size()), &rows);
+  for (int64_t i = 0; i < stored.size(); ++i) {
+    const std::string_view value = stored[i].value;
+    int64_t counts[2];
+    if (value.size() != sizeof(counts)) {
+      return MakeError(SqlState::kDataCorrupted, "stored state of a join has a wrong form");
+    }
     if (rows[i] < before) continue;
+    std::memcpy(counts, value.data(), sizeof(counts));
     num_dead_ -= multiplicities_[rows[i]] == 0 ? 1 : 0;
-    multiplicities_[rows[i]] = stored.multiplicities[i];
-    matches_[rows[i]] = stored.matches[i];
+    multiplicities_[rows[i]] = counts[0];
+    matches_[rows[i]] = counts[1];
   }
   return absl::OkStatus();
 }

@@ -3,15 +3,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "worker/kernels/column_store.h"
 #include "worker/kernels/group_table.h"
 #include "worker/kernels/row_codec.h"
-#include "worker/state/task_state_store.h"
+#include "worker/state/state_entries.h"
 
 namespace millrace {
 
@@ -22,15 +20,6 @@ namespace millrace {
 // In the store: side, hash of the key, row → multiplicity, number of matches.
 class JoinSide {
  public:
-  // Rows of one side as the store has them.
-  struct StoredRows {
-    // Encoded, one behind the other; where each one ends.
-    std::string bytes;
-    std::vector<size_t> ends;
-    std::vector<int64_t> multiplicities;
-    std::vector<int64_t> matches;
-  };
-
   // `window_column`: timestamp column with the end of each row's window, −1 if there is none.
   JoinSide(int side, std::vector<SqlType> types, std::vector<int> keys, int window_column);
 
@@ -55,8 +44,8 @@ class JoinSide {
   void DropWindowsUntil(int64_t micros);
 
   void AppendEntries(uint32_t num_shards, StateEntries* entries);
-  // Enters rows that are not here yet; those that are here are newer.
-  absl::Status Restore(const StoredRows& stored);
+  // Enters rows that are not here yet, keys from the row on; those that are here are newer.
+  absl::Status Restore(const StateEntries& stored);
   // Frees what dead rows hold, once they are many. Row numbers change.
   void Compact();
 

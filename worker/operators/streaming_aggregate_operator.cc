@@ -8,16 +8,13 @@
 #include "worker/kernels/array_output.h"
 #include "worker/kernels/column_view.h"
 #include "worker/operators/plan_fields.h"
+#include "worker/state/cold_state.h"
 
 namespace millrace {
 namespace {
 
 // Groups whose old and new rows are given out together.
 constexpr size_t kChunkGroups = 4096;
-// After a restore, groups that nobody has asked for come in the background of the work: some for
-// each row of input, and some at each barrier.
-constexpr int64_t kLoadPerRow = 2;
-constexpr int64_t kLoadAtBarrier = 1 << 16;
 
 std::vector<SqlType> ResultTypes(const AggregatePlan& plan) {
   std::vector<SqlType> types;
@@ -92,7 +89,7 @@ absl::StatusOr<Progress> StreamingAggregateOperator::ProcessBatch(InputIndex, Ba
   MR_RETURN_IF_ERROR(Touch(batch, groups_before));
   MR_RETURN_IF_ERROR(state_->Update(batch, row_groups_.data()));
   if (!state_->is_loaded()) {
-    MR_RETURN_IF_ERROR(state_->LoadMore(kLoadPerRow * batch.num_rows()));
+    MR_RETURN_IF_ERROR(state_->LoadMore(ColdState::kEntriesPerRow * batch.num_rows()));
   }
   MR_RETURN_IF_ERROR(memory_->Update(state_->bytes() + old_results_->bytes()));
   return Progress::kDone;
@@ -258,7 +255,7 @@ absl::Status StreamingAggregateOperator::FinishEpoch() {
     MR_RETURN_IF_ERROR(state_->Write(*context_->state, context_->node_id));
   }
   at_checkpoint_ = false;
-  if (!state_->is_loaded()) MR_RETURN_IF_ERROR(state_->LoadMore(kLoadAtBarrier));
+  if (!state_->is_loaded()) MR_RETURN_IF_ERROR(state_->LoadMore(ColdState::kEntriesAtBarrier));
   if (!plan_.keys.empty() && state_->Compact()) {
     is_touched_.Clear();
     is_touched_.Resize(state_->num_groups(), 0);

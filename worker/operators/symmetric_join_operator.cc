@@ -1,21 +1,13 @@
 #include "worker/operators/symmetric_join_operator.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "arrow/array.h"
 #include "common/base/status.h"
 #include "worker/kernels/array_output.h"
-#include "worker/kernels/hash.h"
 #include "worker/operators/join_output.h"
 
 namespace millrace {
-namespace {
-
-// Entries that are restored together.
-constexpr size_t kRestoreSideRows = 8192;
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Operator>> SymmetricJoinOperator::Create(JoinPlan plan) {
   if (plan.kind == JoinKind::kNullAwareAnti) {
@@ -37,54 +29,14 @@ absl::Status SymmetricJoinOperator::Open(OperatorContext& context) {
   memory_.emplace(*context.memory, "join");
   MR_ASSIGN_OR_RETURN(residual_, plan_.MakeEvaluator(context.eval));
   if (context.state == nullptr) return absl::OkStatus();
-  cold_.emplace(*context.state, context.node_id, "01");
+  cold_ = ColdState(*context.state, context.node_id, {"01"},
+                    [this](char kind, const StateEntries& entries) {
+                      return sides_[kind - '0']->Restore(entries);
+                    });
   // Which windows end next is only known when all are there.
-  MR_RETURN_IF_ERROR(
-      LoadMore(plan_.window_end_key.has_value() ? INT64_MAX : ColdState::kEntriesAtBarrier));
+  MR_RETURN_IF_ERROR(cold_.LoadMore(
+      plan_.window_end_key.has_value() ? ColdState::kAllEntries : ColdState::kEntriesAtBarrier));
   return memory_->Update(sides_[0]->bytes() + sides_[1]->bytes());
-}
-
-absl::Status SymmetricJoinOperator::LoadFor(InputIndex input, const Batch& batch) {
-  const auto take = [this](uint32_t, absl::string_view key, absl::string_view value) {
-    return TakeEntry(key, value);
-  };
-  HashRows(batch, input == 0 ? plan_.left_keys : plan_.right_keys, &hashes_);
-  MR_RETURN_IF_ERROR(cold_->Ask(hashes_, take));
-  MR_RETURN_IF_ERROR(cold_->LoadBehind(batch.num_rows(), take));
-  if (cold_->is_complete()) cold_.reset();
-  return FlushEntries();
-}
-
-absl::Status SymmetricJoinOperator::LoadMore(int64_t entries_max) {
-  MR_RETURN_IF_ERROR(cold_->LoadMore(
-      entries_max, [this](uint32_t, absl::string_view key, absl::string_view value) {
-        return TakeEntry(key, value);
-      }));
-  if (cold_->is_complete()) cold_.reset();
-  return FlushEntries();
-}
-
-absl::Status SymmetricJoinOperator::TakeEntry(absl::string_view key, absl::string_view value) {
-  int64_t counts[2];
-  if (key.size() < ColdState::kPrefixBytes || (key[0] != '0' && key[0] != '1') ||
-      value.size() != sizeof(counts)) {
-    return MakeError(SqlState::kDataCorrupted, "stored state of a join has a wrong form");
-  }
-  std::memcpy(counts, value.data(), sizeof(counts));
-  JoinSide::StoredRows& stored = entries_[key[0] - '0'];
-  stored.bytes.append(key.data() + ColdState::kPrefixBytes, key.size() - ColdState::kPrefixBytes);
-  stored.ends.push_back(stored.bytes.size());
-  stored.multiplicities.push_back(counts[0]);
-  stored.matches.push_back(counts[1]);
-  return stored.ends.size() < kRestoreSideRows ? absl::OkStatus() : FlushEntries();
-}
-
-absl::Status SymmetricJoinOperator::FlushEntries() {
-  for (int side = 0; side < 2; ++side) {
-    MR_RETURN_IF_ERROR(sides_[side]->Restore(entries_[side]));
-    entries_[side] = JoinSide::StoredRows();
-  }
-  return absl::OkStatus();
 }
 
 bool SymmetricJoinOperator::EmitsAlone(InputIndex side, bool matched) const {
@@ -109,8 +61,7 @@ bool SymmetricJoinOperator::NeedsCounts(InputIndex side) const {
 
 absl::StatusOr<Batch> SymmetricJoinOperator::WithoutLateRows(InputIndex input, const Batch& batch) {
   if (!plan_.window_end_key.has_value()) return batch;
-  const auto& keys = input == 0 ? plan_.left_keys : plan_.right_keys;
-  const ColumnView ends(*batch.column(keys[*plan_.window_end_key]));
+  const ColumnView ends(*batch.column(KeysOf(input)[*plan_.window_end_key]));
   std::vector<int32_t> kept;
   for (int64_t i = 0; i < ends.length; ++i) {
     if (ends.IsNull(i) || ends.Get<int64_t>(i) > watermark_) {
@@ -126,11 +77,10 @@ absl::StatusOr<Progress> SymmetricJoinOperator::ProcessBatch(InputIndex input, B
                                                              Emitter& out) {
   MR_ASSIGN_OR_RETURN(batch_, WithoutLateRows(input, batch));
   if (batch_.num_rows() == 0) return Progress::kDone;
-  if (cold_.has_value()) MR_RETURN_IF_ERROR(LoadFor(input, batch_));
+  MR_RETURN_IF_ERROR(cold_.LoadFor(batch_, KeysOf(input)));
   input_ = input;
   other_groups_.resize(batch_.num_rows());
-  sides_[1 - input]->FindKeys(batch_, input == 0 ? plan_.left_keys : plan_.right_keys,
-                              other_groups_.data());
+  sides_[1 - input]->FindKeys(batch_, KeysOf(input), other_groups_.data());
   batch_matches_.assign(batch_.num_rows(), 0);
   next_row_ = 0;
   row_started_ = false;
@@ -311,7 +261,7 @@ absl::StatusOr<Progress> SymmetricJoinOperator::ProcessBarrier(const Barrier& ba
       MR_RETURN_IF_ERROR(context_->state->Write(context_->node_id, std::move(entries)));
     }
   }
-  if (cold_.has_value()) MR_RETURN_IF_ERROR(LoadMore(ColdState::kEntriesAtBarrier));
+  MR_RETURN_IF_ERROR(cold_.LoadMore(ColdState::kEntriesAtBarrier));
   for (auto& side : sides_) side->Compact();
   context_->counters->state_rows =
       static_cast<uint64_t>(sides_[0]->num_rows() + sides_[1]->num_rows());

@@ -40,12 +40,9 @@ class SymmetricJoinOperator final : public Operator {
 
   explicit SymmetricJoinOperator(JoinPlan plan);
 
-  // Brings what the store has for the keys of a batch, and some more.
-  absl::Status LoadFor(InputIndex input, const Batch& batch);
-  absl::Status LoadMore(int64_t entries_max);
-  // An entry of the store; together with others it goes to its side when there are enough.
-  absl::Status TakeEntry(absl::string_view key, absl::string_view value);
-  absl::Status FlushEntries();
+  const std::vector<int>& KeysOf(InputIndex input) const {
+    return input == 0 ? plan_.left_keys : plan_.right_keys;
+  }
   absl::StatusOr<Batch> WithoutLateRows(InputIndex input, const Batch& batch);
   absl::StatusOr<Progress> Join(Emitter& out);
   absl::Status CollectPairs(Pairs* pairs);
@@ -73,15 +70,13 @@ class SymmetricJoinOperator final : public Operator {
   std::unique_ptr<Evaluator> residual_;
   std::unique_ptr<JoinSide> sides_[2];
   int64_t watermark_ = Watermark::kMinWatermark;
-  // While rows are still to come from the store.
-  std::optional<ColdState> cold_;
-  JoinSide::StoredRows entries_[2];
+  // What is still to come from the store.
+  ColdState cold_;
 
   // The batch at work, of side input_; pairs before (next_row_, cursor_) are done.
   Batch batch_;
   InputIndex input_ = 0;
   std::vector<uint32_t> other_groups_;
-  std::vector<uint64_t> hashes_;
   int64_t next_row_ = 0;
   uint32_t cursor_ = kNoRow;
   bool row_started_ = false;

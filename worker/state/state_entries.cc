@@ -44,6 +44,12 @@ void StateEntries::Append(uint32_t shard, Kind kind, int64_t count, Parts key, P
   places_.PushBack(place);
 }
 
+std::vector<std::string_view> StateEntries::Keys() const {
+  std::vector<std::string_view> keys(static_cast<size_t>(size()));
+  for (size_t i = 0; i < keys.size(); ++i) keys[i] = (*this)[static_cast<int64_t>(i)].key;
+  return keys;
+}
+
 StateEntries StateEntries::Sorted() const {
   MR_CHECK(size() <= int64_t{UINT32_MAX});
   FlatVector<SortItem> items(size());

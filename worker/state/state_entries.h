@@ -3,13 +3,15 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string_view>
+#include <vector>
 
 #include "worker/kernels/flat_vector.h"
 
 namespace millrace {
 
-// Changes of an operator's state, one behind the other in flat memory: what is written at a
-// checkpoint barrier. Keys and values are given in parts, which are put together.
+// Entries of an operator's state, one behind the other in flat memory: changes that are written at
+// a checkpoint barrier, or what comes back from the store. Keys and values are given in parts,
+// which are put together.
 class StateEntries {
  public:
   using Parts = std::initializer_list<std::string_view>;
@@ -51,9 +53,17 @@ class StateEntries {
             place.count};
   }
 
+  // Keeps the memory.
+  void Clear() {
+    bytes_.Clear();
+    places_.Clear();
+  }
+
   uint32_t shard(int64_t i) const { return places_[i].shard; }
   void SetShard(int64_t i, uint32_t shard) { places_[i].shard = shard; }
 
+  // All keys, in order; valid until the next change.
+  std::vector<std::string_view> Keys() const;
   // The same entries by shard, key, and order of addition.
   StateEntries Sorted() const;
 

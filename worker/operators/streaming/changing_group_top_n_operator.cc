@@ -64,7 +64,7 @@ void ChangingGroupTopNOperator::SelectRows(const Batch& batch, std::vector<int32
 absl::StatusOr<Progress> ChangingGroupTopNOperator::ProcessBatch(InputIndex, Batch input,
                                                                  Emitter&) {
   if (plan_.limit == 0 || input.num_rows() == 0) return Progress::kDone;
-  MR_RETURN_IF_ERROR(rows_.LoadFor(input, *key_reader_));
+  MR_RETURN_IF_ERROR(rows_.LoadFor(input));
   MR_RETURN_IF_ERROR(key_reader_->Read(input));
   rows_.FindPartitions(input, &partitions_);
   thresholds_.Resize(rows_.num_partitions(), kNoRow);
@@ -221,7 +221,7 @@ absl::Status ChangingGroupTopNOperator::FinishEpoch() {
     }
   }
   at_checkpoint_ = false;
-  MR_RETURN_IF_ERROR(rows_.LoadMore(*key_reader_));
+  MR_RETURN_IF_ERROR(rows_.LoadMore());
   changed_rows_.clear();
   FlatVector<uint32_t> new_rows;
   if (rows_.Compact(&new_rows)) {

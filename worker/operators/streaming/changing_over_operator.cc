@@ -49,7 +49,7 @@ absl::Status ChangingOverOperator::Open(OperatorContext& context) {
 absl::StatusOr<Progress> ChangingOverOperator::ProcessBatch(InputIndex, Batch batch, Emitter&) {
   const int64_t n = batch.num_rows();
   if (n == 0) return Progress::kDone;
-  MR_RETURN_IF_ERROR(rows_.LoadFor(batch, *key_reader_));
+  MR_RETURN_IF_ERROR(rows_.LoadFor(batch));
   MR_RETURN_IF_ERROR(key_reader_->Read(batch));
   rows_.FindPartitions(batch, &partitions_);
   is_touched_.Resize(rows_.num_partitions(), 0);
@@ -154,7 +154,7 @@ absl::Status ChangingOverOperator::FinishEpoch() {
     }
   }
   at_checkpoint_ = false;
-  MR_RETURN_IF_ERROR(rows_.LoadMore(*key_reader_));
+  MR_RETURN_IF_ERROR(rows_.LoadMore());
   FlatVector<uint32_t> new_rows;
   rows_.Compact(&new_rows);
   context_->counters->state_rows = static_cast<uint64_t>(rows_.num_rows());

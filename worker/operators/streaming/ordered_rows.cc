@@ -14,8 +14,6 @@ namespace {
 
 // Fewer dead rows than this are not worth moving the others.
 constexpr int64_t kCompactRowsMin = 4096;
-// Entries that are restored together.
-constexpr size_t kRestoreRows = 8192;
 constexpr char kRowEntry = 'r';
 // What a row costs in an order, about.
 constexpr int64_t kOrderEntryBytes = 8;
@@ -147,72 +145,39 @@ void OrderedRows::AppendEntries(uint32_t num_shards, StateEntries* entries) {
 }
 
 absl::Status OrderedRows::Restore(TaskStateStore& state, uint32_t node_id, SortKeyReader& reader) {
-  cold_.emplace(state, node_id, std::string(1, kRowEntry));
-  return LoadEntries(partition_columns_.empty() ? INT64_MAX : ColdState::kEntriesAtBarrier, reader);
+  cold_ = ColdState(
+      state, node_id, {{kRowEntry}},
+      [this, &reader](char, const StateEntries& stored) { return Enter(stored, reader); });
+  return cold_.LoadMore(partition_columns_.empty() ? ColdState::kAllEntries
+                                                   : ColdState::kEntriesAtBarrier);
 }
 
-absl::Status OrderedRows::LoadFor(const Batch& batch, SortKeyReader& reader) {
-  if (!cold_.has_value()) return absl::OkStatus();
-  const auto take = [&](uint32_t, absl::string_view key, absl::string_view value) {
-    return TakeEntry(key, value, reader);
-  };
-  HashRows(batch, partition_columns_, &hashes_);
-  MR_RETURN_IF_ERROR(cold_->Ask(hashes_, take));
-  MR_RETURN_IF_ERROR(cold_->LoadBehind(batch.num_rows(), take));
-  if (cold_->is_complete()) cold_.reset();
-  return EnterTaken(reader);
-}
-
-absl::Status OrderedRows::LoadMore(SortKeyReader& reader) {
-  return cold_.has_value() ? LoadEntries(ColdState::kEntriesAtBarrier, reader) : absl::OkStatus();
-}
-
-absl::Status OrderedRows::LoadEntries(int64_t entries_max, SortKeyReader& reader) {
-  MR_RETURN_IF_ERROR(
-      cold_->LoadMore(entries_max, [&](uint32_t, absl::string_view key, absl::string_view value) {
-        return TakeEntry(key, value, reader);
-      }));
-  if (cold_->is_complete()) cold_.reset();
-  return EnterTaken(reader);
-}
-
-absl::Status OrderedRows::TakeEntry(absl::string_view key, absl::string_view value,
-                                    SortKeyReader& reader) {
-  int64_t multiplicity = 0;
-  if (key.size() < ColdState::kPrefixBytes || key[0] != kRowEntry ||
-      value.size() != sizeof(multiplicity)) {
-    return MakeError(SqlState::kDataCorrupted, "stored state of rows has a wrong form");
-  }
-  std::memcpy(&multiplicity, value.data(), sizeof(multiplicity));
-  taken_rows_.emplace_back(key.substr(ColdState::kPrefixBytes));
-  taken_multiplicities_.push_back(multiplicity);
-  return taken_rows_.size() < kRestoreRows ? absl::OkStatus() : EnterTaken(reader);
-}
-
-absl::Status OrderedRows::EnterTaken(SortKeyReader& reader) {
-  if (taken_rows_.empty()) return absl::OkStatus();
-  const std::vector<std::string_view> views(taken_rows_.begin(), taken_rows_.end());
+absl::Status OrderedRows::Enter(const StateEntries& stored, SortKeyReader& reader) {
   std::vector<std::shared_ptr<arrow::Array>> columns;
-  MR_RETURN_IF_ERROR(codec_.Decode(views, &columns));
-  const Batch batch(std::move(columns), static_cast<int64_t>(views.size()));
+  MR_RETURN_IF_ERROR(codec_.Decode(stored.Keys(), &columns));
+  const Batch batch(std::move(columns), stored.size());
   MR_RETURN_IF_ERROR(reader.Read(batch));
   std::vector<uint32_t> partitions;
   FindPartitions(batch, &partitions);
-  std::vector<int32_t> all(views.size());
+  std::vector<int32_t> all(static_cast<size_t>(stored.size()));
   std::iota(all.begin(), all.end(), 0);
   const uint32_t before = rows_.num_rows();
-  std::vector<uint32_t> stored;
-  FindRows(batch, partitions, reader.keys(), all, &stored);
-  for (size_t i = 0; i < stored.size(); ++i) {
-    const uint32_t row = stored[i];
+  std::vector<uint32_t> rows;
+  FindRows(batch, partitions, reader.keys(), all, &rows);
+  for (int64_t i = 0; i < stored.size(); ++i) {
+    const std::string_view value = stored[i].value;
+    int64_t multiplicity = 0;
+    if (value.size() != sizeof(multiplicity)) {
+      return MakeError(SqlState::kDataCorrupted, "stored state of rows has a wrong form");
+    }
+    const uint32_t row = rows[i];
     if (row < before) continue;
+    std::memcpy(&multiplicity, value.data(), sizeof(multiplicity));
     num_dead_ -= multiplicities_[row] == 0 ? 1 : 0;
-    multiplicities_[row] = taken_multiplicities_[i];
+    multiplicities_[row] = multiplicity;
     is_stored_[row] = 1;
-    if (taken_multiplicities_[i] > 0) orders_[partitions_[row]].insert(row);
+    if (multiplicity > 0) orders_[partitions_[row]].insert(row);
   }
-  taken_rows_.clear();
-  taken_multiplicities_.clear();
   return absl::OkStatus();
 }
 

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -59,13 +57,14 @@ class OrderedRows {
 
   // What changed since the last call.
   void AppendEntries(uint32_t num_shards, StateEntries* entries);
-  // Takes over what was written; `reader` encodes the order keys. Only before any other row. Most
-  // partitions are still in the store afterwards: a batch's own come by LoadFor, which is to be
-  // called before anything is asked of them, the others in time by LoadFor and LoadMore. Without
-  // partitions all is there at once. What is read from `reader` before is gone.
+  // Takes over what was written; `reader` encodes the order keys and outlives this. Only before any
+  // other row. Most partitions are still in the store afterwards: a batch's own come by LoadFor,
+  // which is to be called before anything is asked of them, the others in time by LoadFor and
+  // LoadMore. Without partitions all is there at once. What `reader` has read before such a call is
+  // gone.
   absl::Status Restore(TaskStateStore& state, uint32_t node_id, SortKeyReader& reader);
-  absl::Status LoadFor(const Batch& batch, SortKeyReader& reader);
-  absl::Status LoadMore(SortKeyReader& reader);
+  absl::Status LoadFor(const Batch& batch) { return cold_.LoadFor(batch, partition_columns_); }
+  absl::Status LoadMore() { return cold_.LoadMore(ColdState::kEntriesAtBarrier); }
 
   // Frees what dead rows hold, once they are many. Row r then becomes (*new_rows)[r]; false if
   // nothing changed.
@@ -82,11 +81,8 @@ class OrderedRows {
   using Order = absl::btree_set<uint32_t, RowLess>;
 
   void MarkDirty(uint32_t row);
-  // Takes an entry of the store; together with others it is entered when there are enough.
-  absl::Status TakeEntry(absl::string_view key, absl::string_view value, SortKeyReader& reader);
-  // Enters what was taken, without rows that are here already.
-  absl::Status EnterTaken(SortKeyReader& reader);
-  absl::Status LoadEntries(int64_t entries_max, SortKeyReader& reader);
+  // Enters rows of the store, without those that are here already.
+  absl::Status Enter(const StateEntries& stored, SortKeyReader& reader);
 
   const std::vector<int> partition_columns_;
   const std::vector<int> all_columns_;
@@ -106,10 +102,8 @@ class OrderedRows {
   // By partition: its rows of positive multiplicity.
   std::vector<Order> orders_;
   int64_t num_dead_ = 0;
-  // While rows are still to come from the store.
-  std::optional<ColdState> cold_;
-  std::vector<std::string> taken_rows_;
-  std::vector<int64_t> taken_multiplicities_;
+  // What is still to come from the store.
+  ColdState cold_;
   // Scratch.
   std::vector<uint64_t> hashes_;
 };

@@ -212,22 +212,20 @@ void OverHistory::AppendRowEntries(const OverReach& reach, int64_t watermark,
   }
 }
 
-absl::Status OverHistory::RestoreKeys(const std::vector<std::string>& keys,
-                                      const std::vector<std::string>& values,
-                                      const Functions& functions) {
-  if (keys.empty()) return absl::OkStatus();
-  const std::vector<std::string_view> encoded(keys.begin(), keys.end());
+absl::Status OverHistory::RestoreKeys(const StateEntries& stored, const Functions& functions) {
+  if (stored.empty()) return absl::OkStatus();
+  const int64_t n = stored.size();
   std::vector<std::shared_ptr<arrow::Array>> columns;
-  if (has_keys_) MR_RETURN_IF_ERROR(key_codec_.Decode(encoded, &columns));
+  if (has_keys_) MR_RETURN_IF_ERROR(key_codec_.Decode(stored.Keys(), &columns));
   const uint32_t before = num_keys();
   std::vector<uint32_t> found;
-  FindKeys(Batch(std::move(columns), static_cast<int64_t>(keys.size())), key_positions_, &found);
+  FindKeys(Batch(std::move(columns), n), key_positions_, &found);
   std::vector<uint32_t> numbers;
   std::vector<std::string_view> rest;
-  for (size_t i = 0; i < keys.size(); ++i) {
+  for (int64_t i = 0; i < n; ++i) {
     if (found[i] < before) continue;
     numbers.push_back(found[i]);
-    rest.emplace_back(values[i]);
+    rest.push_back(stored[i].value);
   }
   for (size_t i = 0; i < numbers.size(); ++i) {
     const bool complete =
@@ -243,31 +241,30 @@ absl::Status OverHistory::RestoreKeys(const std::vector<std::string>& keys,
   return used_up ? absl::OkStatus() : CorruptOverState();
 }
 
-absl::Status OverHistory::RestoreRows(const std::vector<std::string>& keys,
-                                      const std::vector<std::string>& values) {
-  if (keys.empty()) return absl::OkStatus();
+absl::Status OverHistory::RestoreRows(const StateEntries& stored) {
+  if (stored.empty()) return absl::OkStatus();
+  const int64_t n = stored.size();
   std::vector<std::string_view> encoded_keys;
   std::vector<std::string_view> encoded_rows;
-  std::vector<int64_t> times(keys.size());
-  for (size_t i = 0; i < keys.size(); ++i) {
-    std::string_view row = values[i];
-    if (keys[i].size() < kHistoryNumberBytes || !TakeRaw(&row, &times[i]))
-      return CorruptOverState();
-    encoded_keys.emplace_back(keys[i].data(), keys[i].size() - kHistoryNumberBytes);
+  std::vector<int64_t> times(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) {
+    const std::string_view key = stored[i].key;
+    std::string_view row = stored[i].value;
+    if (key.size() < kHistoryNumberBytes || !TakeRaw(&row, &times[i])) return CorruptOverState();
+    encoded_keys.push_back(key.substr(0, key.size() - kHistoryNumberBytes));
     encoded_rows.push_back(row);
   }
   std::vector<std::shared_ptr<arrow::Array>> key_columns;
   if (has_keys_) MR_RETURN_IF_ERROR(key_codec_.Decode(encoded_keys, &key_columns));
   const uint32_t num_keys_before = num_keys();
   std::vector<uint32_t> key_numbers;
-  const auto n = static_cast<int64_t>(keys.size());
   FindKeys(Batch(std::move(key_columns), n), key_positions_, &key_numbers);
   // A row without its partition.
   if (num_keys() != num_keys_before) return CorruptOverState();
   // Rows that are here already are the first of their partition.
   std::vector<std::string_view> fresh;
   for (int64_t i = 0; i < n; ++i) {
-    const std::string_view key = keys[i];
+    const std::string_view key = stored[i].key;
     const int64_t number = ReadHistoryNumber(key.substr(key.size() - kHistoryNumberBytes));
     const uint32_t newest = newest_rows_[key_numbers[i]];
     if (newest != kNoRow && number <= numbers_[newest]) continue;

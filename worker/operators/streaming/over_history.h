@@ -53,10 +53,8 @@ class OverHistory {
                              const OverReach& reach, int64_t watermark, StateEntries* entries);
   // Entries from the store, keys from the partition on. Partitions before their rows, rows in order
   // of their keys. What is here already stays as it is.
-  absl::Status RestoreKeys(const std::vector<std::string>& keys,
-                           const std::vector<std::string>& values, const Functions& functions);
-  absl::Status RestoreRows(const std::vector<std::string>& keys,
-                           const std::vector<std::string>& values);
+  absl::Status RestoreKeys(const StateEntries& stored, const Functions& functions);
+  absl::Status RestoreRows(const StateEntries& stored);
 
   // Frees rows that no frame of a row at or behind the watermark can reach, once they are many.
   // Only between slices.

@@ -185,23 +185,23 @@ absl::Status PendingRows::AppendEntries(char prefix, uint32_t num_shards, StateE
   return absl::OkStatus();
 }
 
-absl::Status PendingRows::Restore(const std::vector<std::string>& keys,
-                                  const std::vector<std::string>& rows) {
-  if (keys.empty()) return absl::OkStatus();
+absl::Status PendingRows::Restore(const StateEntries& stored) {
+  if (stored.empty()) return absl::OkStatus();
   std::vector<uint64_t> numbers;
+  std::vector<std::string_view> rows;
   uint64_t next_number = next_number_;
-  for (const std::string& key : keys) {
-    if (key.size() != kNumberBytes) {
+  for (int64_t i = 0; i < stored.size(); ++i) {
+    const StateEntries::Entry entry = stored[i];
+    if (entry.key.size() != kNumberBytes) {
       return MakeError(SqlState::kDataCorrupted, "stored row of a stream has a wrong key");
     }
-    numbers.push_back(ReadNumber(key));
+    numbers.push_back(ReadNumber(entry.key));
     next_number = std::max(next_number, numbers.back() + 1);
+    rows.push_back(entry.value);
   }
-  const std::vector<std::string_view> views(rows.begin(), rows.end());
   std::vector<std::shared_ptr<arrow::Array>> columns;
-  MR_RETURN_IF_ERROR(codec_.Decode(views, &columns));
-  std::unique_ptr<Chunk> chunk =
-      MakeChunk(Batch(std::move(columns), static_cast<int64_t>(rows.size())));
+  MR_RETURN_IF_ERROR(codec_.Decode(rows, &columns));
+  std::unique_ptr<Chunk> chunk = MakeChunk(Batch(std::move(columns), stored.size()));
   chunk->numbers = std::move(numbers);
   chunk->stored = true;
   next_number_ = next_number;

@@ -35,7 +35,7 @@ class PendingRows {
   absl::Status AppendEntries(char prefix, uint32_t num_shards, StateEntries* entries);
   // Rows from the store; keys without the prefix. May be called more than once, before anything
   // else.
-  absl::Status Restore(const std::vector<std::string>& keys, const std::vector<std::string>& rows);
+  absl::Status Restore(const StateEntries& stored);
 
  private:
   struct Chunk {

@@ -8,14 +8,13 @@
 #include "common/base/status.h"
 #include "common/expr/evaluator.h"
 #include "millrace/v1/plan.pb.h"
-#include "worker/kernels/hash.h"
 #include "worker/operators/plan_fields.h"
 
 namespace millrace {
 namespace {
 
-// Entries that are restored together.
-constexpr size_t kRestoreBatchRows = 8192;
+// Pending rows that are restored together.
+constexpr int64_t kRestoreBatchRows = 8192;
 // A slice of many partitions has their history in front of each: rows of history that are gathered
 // together, about, and the new rows below which a slice is not worth its while.
 constexpr int64_t kHistoryRowsMax = 1 << 18;
@@ -68,66 +67,32 @@ absl::Status WatermarkOverOperator::Open(OperatorContext& context) {
 
 absl::Status WatermarkOverOperator::Restore() {
   MR_RETURN_IF_ERROR(RestorePending());
-  cold_.emplace(*context_->state, context_->node_id,
-                std::string{OverHistory::kKeyEntry, OverHistory::kRowEntry});
-  return LoadMore(plan_.partition_keys.empty() ? INT64_MAX : ColdState::kEntriesAtBarrier);
+  cold_ = ColdState(*context_->state, context_->node_id,
+                    {{OverHistory::kKeyEntry, OverHistory::kRowEntry}, {kPendingEntry}},
+                    [this](char kind, const StateEntries& entries) {
+                      return kind == OverHistory::kKeyEntry
+                                 ? history_.RestoreKeys(entries, functions_)
+                                 : history_.RestoreRows(entries);
+                    });
+  return cold_.LoadMore(plan_.partition_keys.empty() ? ColdState::kAllEntries
+                                                     : ColdState::kEntriesAtBarrier);
 }
 
 absl::Status WatermarkOverOperator::RestorePending() {
-  Entries pending;
+  StateEntries pending;
   const auto flush = [&] {
-    absl::Status status = pending_.Restore(pending.keys, pending.values);
-    pending = Entries();
+    absl::Status status = pending_.Restore(pending);
+    pending.Clear();
     return status;
   };
   MR_RETURN_IF_ERROR(context_->state->Restore(
       context_->node_id, {&kPendingEntry, 1},
       [&](uint32_t, absl::string_view key, absl::string_view value) -> absl::Status {
-        pending.keys.emplace_back(key.substr(1));
-        pending.values.emplace_back(value);
-        return pending.keys.size() < kRestoreBatchRows ? absl::OkStatus() : flush();
+        key.remove_prefix(1);
+        pending.Put(0, {{key.data(), key.size()}}, {{value.data(), value.size()}});
+        return pending.size() < kRestoreBatchRows ? absl::OkStatus() : flush();
       }));
   return flush();
-}
-
-absl::Status WatermarkOverOperator::LoadFor(const Batch& rows) {
-  const auto take = [this](uint32_t, absl::string_view key, absl::string_view value) {
-    return TakeEntry(key, value);
-  };
-  HashRows(rows, plan_.partition_keys, &hashes_);
-  MR_RETURN_IF_ERROR(cold_->Ask(hashes_, take));
-  MR_RETURN_IF_ERROR(cold_->LoadBehind(rows.num_rows(), take));
-  if (cold_->is_complete()) cold_.reset();
-  return FlushEntries();
-}
-
-absl::Status WatermarkOverOperator::LoadMore(int64_t entries_max) {
-  MR_RETURN_IF_ERROR(cold_->LoadMore(
-      entries_max, [this](uint32_t, absl::string_view key, absl::string_view value) {
-        return TakeEntry(key, value);
-      }));
-  if (cold_->is_complete()) cold_.reset();
-  return FlushEntries();
-}
-
-absl::Status WatermarkOverOperator::TakeEntry(absl::string_view key, absl::string_view value) {
-  if (key[0] == kPendingEntry) return absl::OkStatus();
-  if (key.size() < ColdState::kPrefixBytes ||
-      (key[0] != OverHistory::kKeyEntry && key[0] != OverHistory::kRowEntry)) {
-    return CorruptOverState();
-  }
-  Entries& entries = key[0] == OverHistory::kKeyEntry ? partitions_ : rows_;
-  entries.keys.emplace_back(key.substr(ColdState::kPrefixBytes));
-  entries.values.emplace_back(value);
-  return entries.keys.size() < kRestoreBatchRows ? absl::OkStatus() : FlushEntries();
-}
-
-absl::Status WatermarkOverOperator::FlushEntries() {
-  MR_RETURN_IF_ERROR(history_.RestoreKeys(partitions_.keys, partitions_.values, functions_));
-  MR_RETURN_IF_ERROR(history_.RestoreRows(rows_.keys, rows_.values));
-  partitions_ = Entries();
-  rows_ = Entries();
-  return absl::OkStatus();
 }
 
 absl::StatusOr<Batch> WatermarkOverOperator::WithoutLateRows(const Batch& batch) {
@@ -219,7 +184,7 @@ absl::StatusOr<Batch> WatermarkOverOperator::NextSlice() {
     micros[i] = times.IsNull(i) ? kNoTime : times.Get<int64_t>(i);
   }
   ReachBack(rows);
-  if (cold_.has_value()) MR_RETURN_IF_ERROR(LoadFor(rows));
+  MR_RETURN_IF_ERROR(cold_.LoadFor(rows, plan_.partition_keys));
   history_.FindKeys(rows, plan_.partition_keys, &keys_);
   std::vector<std::shared_ptr<arrow::Array>> columns;
   for (const int column : plan_.history_columns) columns.push_back(rows.column(column));
@@ -246,8 +211,8 @@ absl::StatusOr<Progress> WatermarkOverOperator::ProcessBarrier(const Barrier& ba
       MR_RETURN_IF_ERROR(context_->state->Write(context_->node_id, std::move(entries)));
     }
   }
-  if (!cold_.has_value()) return Progress::kDone;
-  MR_RETURN_IF_ERROR(LoadMore(ColdState::kEntriesAtBarrier));
+  if (cold_.is_complete()) return Progress::kDone;
+  MR_RETURN_IF_ERROR(cold_.LoadMore(ColdState::kEntriesAtBarrier));
   MR_RETURN_IF_ERROR(UpdateMemory());
   return Progress::kDone;
 }

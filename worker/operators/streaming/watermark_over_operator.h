@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -49,12 +48,6 @@ class WatermarkOverOperator final : public Operator {
   // What the store has: pending rows at once, since any of them may be the next to come out.
   absl::Status Restore();
   absl::Status RestorePending();
-  // Brings the partitions of rows that are about to come out, and some more.
-  absl::Status LoadFor(const Batch& rows);
-  absl::Status LoadMore(int64_t entries_max);
-  // An entry of a partition; together with others it goes to the history when there are enough.
-  absl::Status TakeEntry(absl::string_view key, absl::string_view value);
-  absl::Status FlushEntries();
   absl::StatusOr<Batch> WithoutLateRows(const Batch& batch);
   absl::StatusOr<Progress> EmitReady(Emitter& out);
   // The next rows in order, up to a change of peers.
@@ -73,14 +66,8 @@ class WatermarkOverOperator final : public Operator {
   OverHistory history_;
   int64_t watermark_ = Watermark::kMinWatermark;
 
-  // While partitions are still to come from the store.
-  std::optional<ColdState> cold_;
-  struct Entries {
-    std::vector<std::string> keys;
-    std::vector<std::string> values;
-  };
-  Entries partitions_;
-  Entries rows_;
+  // The partitions that are still to come from the store.
+  ColdState cold_;
 
   // What is being given out: rows in order from position next_ on.
   std::unique_ptr<SortBuffer> ready_;
@@ -89,7 +76,6 @@ class WatermarkOverOperator final : public Operator {
   // Scratch.
   OverSlice slice_;
   std::vector<uint32_t> keys_;
-  std::vector<uint64_t> hashes_;
 };
 
 }  // namespace millrace

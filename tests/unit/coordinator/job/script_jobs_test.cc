@@ -328,27 +328,5 @@ TEST_F(ScriptJobsTest, ShutdownRecordsNothingSoThatTheScriptGoesOn) {
   EXPECT_FALSE(scripts_.Submit(Request("b")).ok());
 }
 
-TEST(JobStoreTest, NamesAreUniqueAmongLiveJobsAndFindTheNewest) {
-  MemoryMetadataStore metadata;
-  JobStore store(metadata);
-  ASSERT_TRUE(store.Load().ok());
-  v1::JobRecord record;
-  record.set_id(1);
-  record.set_name("nightly");
-  record.set_state(v1::JOB_STATE_RUNNING);
-  ASSERT_TRUE(store.Create(record).ok());
-  record.set_id(2);
-  EXPECT_FALSE(store.Create(record).ok());
-  ASSERT_TRUE(
-      store.Update(1, [](v1::JobRecord& job) { job.set_state(v1::JOB_STATE_FINISHED); }).ok());
-  ASSERT_TRUE(store.Create(record).ok());
-  EXPECT_EQ(store.Find("nightly")->id(), 2);
-  EXPECT_EQ(store.Find("1")->id(), 1);
-  EXPECT_EQ(GetErrorDetail(store.Find("3").status()).state, SqlState::kUndefinedObject);
-  JobStore reloaded(metadata);
-  ASSERT_TRUE(reloaded.Load().ok());
-  EXPECT_EQ(reloaded.List().size(), 2);
-}
-
 }  // namespace
 }  // namespace millrace

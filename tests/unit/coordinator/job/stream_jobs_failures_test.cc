@@ -14,7 +14,20 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST_F(StreamJobsTest, ViewWithALostWorkerIsAwaitedFromTheLossOn) {
+class StreamFailuresTest : public StreamJobsTest {
+ protected:
+  // A job whose first checkpoint has begun, and does not come to an end.
+  void StartJobWhoseCheckpointHangs() {
+    StartJob();
+    Pump();
+    Step();
+    checkpoint_hangs_ = true;
+    jobs_->WantCheckpoint(kJob);
+    Step();
+  }
+};
+
+TEST_F(StreamFailuresTest, ViewWithALostWorkerIsAwaitedFromTheLossOn) {
   StartJob();
   Pump();
   Step();
@@ -25,16 +38,12 @@ TEST_F(StreamJobsTest, ViewWithALostWorkerIsAwaitedFromTheLossOn) {
   EXPECT_EQ(GetErrorDetail(jobs_->BindViews({{kView, 0}}).status()).retry, Retry::kSafe);
 }
 
-TEST_F(StreamJobsTest, FilesOfWindowsThatCloseWithoutNewRowsBecomeDurable) {
+TEST_F(StreamFailuresTest, FilesOfWindowsThatCloseWithoutNewRowsBecomeDurable) {
   StartJob();
   Pump();
-  for (int i = 0; i < 25; ++i) Step();
-  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
-  const uint64_t first = jobs_->View(kJob)->durable_epoch;
-  for (int i = 0; i < 25; ++i) Step(0);
-  // Every row is durable now.
-  ASSERT_TRUE(WaitFor([first](const StreamView& view) { return view.durable_epoch > first; }).ok());
-  const uint64_t before = jobs_->View(kJob)->durable_epoch;
+  NextCheckpoint();
+  // Every row is durable then.
+  const uint64_t before = NextCheckpoint(0);
   const std::string final_path = StageAFile();
   for (int i = 0; i < 60; ++i) Step(0);
   ASSERT_TRUE(
@@ -52,7 +61,7 @@ TEST_F(StreamJobsTest, FilesOfWindowsThatCloseWithoutNewRowsBecomeDurable) {
 // The pointer has moved, and the files cannot be put in place: the next attempt goes on from the
 // new checkpoint, which finishes them, and not from the one before, which would write them once
 // more.
-TEST_F(StreamJobsTest, FailedCommitOfFilesGoesOnFromTheNewCheckpoint) {
+TEST_F(StreamFailuresTest, FailedCommitOfFilesGoesOnFromTheNewCheckpoint) {
   StartJob();
   Pump();
   StageAFile();
@@ -72,11 +81,10 @@ TEST_F(StreamJobsTest, FailedCommitOfFilesGoesOnFromTheNewCheckpoint) {
 
 // The write may be on the disk although it has reported an error; the next one that succeeds
 // settles that.
-TEST_F(StreamJobsTest, CheckpointWhosePointerMayHaveBeenWrittenStaysUntilThatIsSettled) {
+TEST_F(StreamFailuresTest, CheckpointWhosePointerMayHaveBeenWrittenStaysUntilThatIsSettled) {
   StartJob();
   Pump();
-  for (int i = 0; i < 25; ++i) Step();
-  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  NextCheckpoint();
   const std::filesystem::path newest = checkpoints_.JobFolder(kJob);
   const auto num_manifests = [&newest] {
     int manifests = 0;
@@ -105,7 +113,7 @@ TEST_F(StreamJobsTest, CheckpointWhosePointerMayHaveBeenWrittenStaysUntilThatIsS
   EXPECT_EQ(num_manifests(), 1);
 }
 
-TEST_F(StreamJobsTest, CancelledJobStaysCancelledWhateverItsLastCheckpointDoes) {
+TEST_F(StreamFailuresTest, CancelledJobStaysCancelledWhateverItsLastCheckpointDoes) {
   StartJob();
   Pump();
   Step();
@@ -117,7 +125,7 @@ TEST_F(StreamJobsTest, CancelledJobStaysCancelledWhateverItsLastCheckpointDoes) 
   EXPECT_EQ(store_->Get(kJob)->durable_epoch(), 0);
 }
 
-TEST_F(StreamJobsTest, GoesOnWithoutACheckpointThatCannotBeWritten) {
+TEST_F(StreamFailuresTest, GoesOnWithoutACheckpointThatCannotBeWritten) {
   StartJob();
   Pump();
   const std::string final_path = StageAFile();
@@ -131,20 +139,14 @@ TEST_F(StreamJobsTest, GoesOnWithoutACheckpointThatCannotBeWritten) {
   EXPECT_FALSE(std::filesystem::exists(final_path));
 
   checkpoint_error_ = absl::OkStatus();
-  for (int i = 0; i < 25; ++i) Step();
-  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  NextCheckpoint();
   EXPECT_TRUE(jobs_->View(kJob)->last_error.ok());
   EXPECT_EQ(jobs_->View(kJob)->attempt, 1u);
   EXPECT_TRUE(std::filesystem::exists(final_path));
 }
 
-TEST_F(StreamJobsTest, ACheckpointThatHangsIsGivenUpWithTheNameOfTheWorker) {
-  StartJob();
-  Pump();
-  Step();
-  checkpoint_hangs_ = true;
-  jobs_->WantCheckpoint(kJob);
-  Step();
+TEST_F(StreamFailuresTest, ACheckpointThatHangsIsGivenUpWithTheNameOfTheWorker) {
+  StartJobWhoseCheckpointHangs();
   // Epochs go on, the checkpoint does not.
   for (int i = 0; i < 100; ++i) Step();
   EXPECT_EQ(jobs_->View(kJob)->durable_epoch, 0);
@@ -160,19 +162,13 @@ TEST_F(StreamJobsTest, ACheckpointThatHangsIsGivenUpWithTheNameOfTheWorker) {
       HasSubstr(absl::StrCat("worker ", hangs.value(), " has not written its part in 300 s")));
   EXPECT_EQ(jobs_->View(kJob)->phase, StreamPhase::kRunning);
   checkpoint_hangs_ = false;
-  for (int i = 0; i < 25; ++i) Step();
-  EXPECT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  NextCheckpoint();
   EXPECT_EQ(jobs_->View(kJob)->attempt, 1);
 }
 
-TEST_F(StreamJobsTest, AStopThatIsGivenUpIsForgotten) {
-  StartJob();
-  Pump();
-  Step();
+TEST_F(StreamFailuresTest, AStopThatIsGivenUpIsForgotten) {
   // No last epoch begins while this one is under way.
-  checkpoint_hangs_ = true;
-  jobs_->WantCheckpoint(kJob);
-  Step();
+  StartJobWhoseCheckpointHangs();
   const uint64_t before = jobs_->View(kJob)->published.back().epoch;
   Cancellation impatient;
   impatient.Cancel(CancelledByUser());
@@ -181,13 +177,12 @@ TEST_F(StreamJobsTest, AStopThatIsGivenUpIsForgotten) {
   EXPECT_GT(jobs_->View(kJob)->published.back().epoch, before);
   checkpoint_hangs_ = false;
   cluster_.clock_.AdvanceMillis(300'000);
-  for (int i = 0; i < 25; ++i) Step();
-  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  NextCheckpoint();
   EXPECT_EQ(RecordedState(), v1::JOB_STATE_RUNNING);
   EXPECT_EQ(jobs_->View(kJob)->phase, StreamPhase::kRunning);
 }
 
-TEST_F(StreamJobsTest, SeveralCheckpointsThatCannotBeWrittenEndTheAttempt) {
+TEST_F(StreamFailuresTest, SeveralCheckpointsThatCannotBeWrittenEndTheAttempt) {
   StartJob();
   Pump();
   checkpoint_error_ = MakeError(SqlState::kDiskFull, "no space left");

@@ -64,8 +64,11 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
   }
 
   // The log of table 3: a split of ten rows for each position.
-  TableLogSlice Log(uint64_t table, uint64_t from) const {
+  absl::StatusOr<TableLogSlice> Log(uint64_t table, uint64_t from) const {
     if (on_log_) on_log_();
+    if (0 < from && from < joined_end_) {
+      return MakeError(SqlState::kObjectNotInPrerequisiteState, "the position was joined over");
+    }
     TableLogSlice slice;
     slice.end_position = from;
     if (table != 3) return slice;
@@ -229,6 +232,15 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     return jobs_->WaitUntil(kJob, condition, INT64_MAX / 4, cancellation);
   }
 
+  // Works on for a checkpoint interval; returns the epoch of the checkpoint.
+  uint64_t NextCheckpoint(uint64_t rows = 10) {
+    const uint64_t before = jobs_->View(kJob)->durable_epoch;
+    for (int i = 0; i < 21; ++i) Step(rows);
+    EXPECT_TRUE(
+        WaitFor([before](const StreamView& view) { return view.durable_epoch > before; }).ok());
+    return jobs_->View(kJob)->durable_epoch;
+  }
+
   // Task 0 reports an empty file with its next acknowledgement. Returns where it is to be.
   std::string StageAFile() {
     staged_path_ = (folder_ / "_staged").string();
@@ -268,6 +280,8 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
   std::string staged_path_;
   v1::StagedFile staged_file_;
   uint64_t log_end_ = 0;
+  // What lies before is one segment.
+  uint64_t joined_end_ = 0;
   // Happens whenever the log is read.
   std::function<void()> on_log_;
   // Splits that were handed out, in turn.

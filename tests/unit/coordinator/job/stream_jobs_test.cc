@@ -68,8 +68,7 @@ TEST_F(StreamJobsTest, NothingComesInNoEpoch) {
 TEST_F(StreamJobsTest, CheckpointIsRecordedWithItsManifest) {
   StartJob();
   Pump();
-  for (int i = 0; i < 25; ++i) Step();
-  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  NextCheckpoint();
   const v1::JobRecord record = *store_->Get(kJob);
   const auto manifest = checkpoints_.ReadManifest(record.checkpoint_manifest());
   ASSERT_TRUE(manifest.ok()) << manifest.status();
@@ -94,8 +93,7 @@ TEST_F(StreamJobsTest, EndOfInputEndsWithADurableEpoch) {
 TEST_F(StreamJobsTest, LostWorkerRestartsFromTheCheckpoint) {
   StartJob();
   Pump();
-  for (int i = 0; i < 25; ++i) Step();
-  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  NextCheckpoint();
   const uint64_t durable = jobs_->View(kJob)->durable_epoch;
   cluster_.registry_.Disconnect(WorkerId(1), absl::UnavailableError("eof"));
   Pump();
@@ -112,8 +110,7 @@ TEST_F(StreamJobsTest, LostWorkerRestartsFromTheCheckpoint) {
 TEST_F(StreamJobsTest, RestartedCoordinatorTakesTheJobUp) {
   StartJob();
   Pump();
-  for (int i = 0; i < 25; ++i) Step();
-  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  NextCheckpoint();
   const uint64_t newest = jobs_->View(kJob)->published.back().epoch;
   for (const uint32_t worker : {1, 2}) {
     cluster_.registry_.Disconnect(WorkerId(worker), absl::UnavailableError("eof"));
@@ -151,8 +148,7 @@ TEST_F(StreamJobsTest, StopDrainsAndKeepsTheView) {
 TEST_F(StreamJobsTest, DropLeavesNothing) {
   StartJob();
   Pump();
-  for (int i = 0; i < 25; ++i) Step();
-  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  NextCheckpoint();
   ASSERT_TRUE(jobs_->Drop(kJob).ok());
   EXPECT_FALSE(store_->Get(kJob).has_value());
   EXPECT_FALSE(jobs_->View(kJob).has_value());
@@ -218,8 +214,7 @@ TEST_F(StreamJobsTest, RestartGoesOnInTheLogWhereTheCheckpointStands) {
   StartTableJob();
   Pump();
   Commit();
-  for (int i = 0; i < 25; ++i) Step(0);
-  ASSERT_TRUE(WaitFor([](const StreamView& view) { return view.durable_epoch > 0; }).ok());
+  NextCheckpoint(0);
   EXPECT_EQ(jobs_->TableReadEverywhere(3), 1);
   EXPECT_EQ(jobs_->TableReadEverywhere(4), UINT64_MAX);
   Commit();

@@ -13,17 +13,10 @@ namespace millrace {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class StreamRestartsTest : public StreamJobsTest {
  protected:
-  // Works on for a checkpoint interval; returns the epoch of the checkpoint.
-  uint64_t NextCheckpoint() {
-    const uint64_t before = jobs_->View(kJob)->durable_epoch;
-    for (int i = 0; i < 21; ++i) Step();
-    EXPECT_TRUE(
-        WaitFor([before](const StreamView& view) { return view.durable_epoch > before; }).ok());
-    return jobs_->View(kJob)->durable_epoch;
-  }
   void StopJob(uint64_t rows = 10) {
     std::thread stopper([this] {
       Cancellation token;
@@ -41,6 +34,17 @@ class StreamRestartsTest : public StreamJobsTest {
       Pump();
       std::this_thread::yield();
     }
+  }
+  // A job that reads a table: a checkpoint of one commit, then one of two. Returns the first.
+  uint64_t MakeTableCheckpoints() {
+    StartTableJob();
+    Pump();
+    Commit();
+    const uint64_t older = NextCheckpoint(0);
+    Commit();
+    NextCheckpoint(0);
+    EXPECT_EQ(jobs_->TableReadEverywhere(3), 2);
+    return older;
   }
   absl::StatusOr<RestartAnswer> Restart(uint64_t epoch = 0, const std::string& request_id = "") {
     Cancellation token;
@@ -251,6 +255,51 @@ TEST_F(StreamRestartsTest, ACancellationInTheMiddleOfARestartHolds) {
   EXPECT_EQ(jobs_->View(kJob)->phase, StreamPhase::kCancelled);
 }
 
+// Else the rows between the checkpoint and the end of what was joined would be lost.
+TEST_F(StreamRestartsTest, NothingIsJoinedAcrossTheCheckpointThatAJobGoesBackTo) {
+  const uint64_t older = MakeTableCheckpoints();
+  FailJob();
+  const auto join = [] { return absl::StatusOr<uint64_t>(7); };
+  EXPECT_EQ(*jobs_->JoinSegments(3, 2, join), 7);
+  // No worker is there, so the attempt does not begin.
+  cluster_.registry_.Disconnect(WorkerId(1), absl::UnavailableError("eof"));
+  cluster_.registry_.Disconnect(WorkerId(2), absl::UnavailableError("eof"));
+  uint64_t at_the_look = 0;
+  on_log_ = [&] { at_the_look = jobs_->TableReadEverywhere(3); };
+  ASSERT_TRUE(Restart(older).ok());
+  on_log_ = nullptr;
+  EXPECT_EQ(at_the_look, 1);
+  EXPECT_EQ(jobs_->TableReadEverywhere(3), 1);
+  // What was begun before is not completed.
+  EXPECT_EQ(GetErrorDetail(jobs_->JoinSegments(3, 2, join).status()).state,
+            SqlState::kSerializationFailure);
+  EXPECT_EQ(*jobs_->JoinSegments(3, 1, join), 7);
+}
+
+TEST_F(StreamRestartsTest, CheckpointInsideASegmentIsRefusedAndHoldsNothing) {
+  const uint64_t older = MakeTableCheckpoints();
+  FailJob();
+  joined_end_ = 2;
+  const absl::Status refused = Restart(older).status();
+  EXPECT_EQ(GetErrorDetail(refused).state, SqlState::kObjectNotInPrerequisiteState);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("was joined with later rows since"));
+  EXPECT_EQ(jobs_->TableReadEverywhere(3), 2);
+  EXPECT_TRUE(Restart().ok());
+}
+
+TEST_F(StreamRestartsTest, PositionInsideASegmentFailsTheJob) {
+  MakeTableCheckpoints();
+  joined_end_ = 3;
+  assigned_.clear();
+  Commit();
+  while (RecordedState() != v1::JOB_STATE_FAILED) {
+    Pump();
+    std::this_thread::yield();
+  }
+  EXPECT_THAT(std::string(jobs_->View(kJob)->error.message()), HasSubstr("was joined over"));
+  EXPECT_THAT(assigned_, IsEmpty());
+}
+
 TEST_F(StreamRestartsTest, OfACancelledJobOnlyTheRecordStays) {
   StartJob();
   Pump();
@@ -422,10 +471,9 @@ uint32_t StreamRestartsTest::LoseTheOnlyWorker(uint32_t losses_max, uint64_t row
   cluster_.registry_.Disconnect(WorkerId(2), absl::UnavailableError("eof"));
   StartJob(OneFragmentPlan(1, kView), 1);
   Pump();
-  const uint64_t first = NextCheckpoint();
-  for (int i = 0; i < 25; ++i) Step(0);
-  // Every row is durable now.
-  EXPECT_TRUE(WaitFor([first](const StreamView& view) { return view.durable_epoch > first; }).ok());
+  NextCheckpoint();
+  // Every row is durable then.
+  NextCheckpoint(0);
   WorkerId worker(1);
   for (uint32_t losses = 1; losses <= losses_max; ++losses) {
     cluster_.registry_.Disconnect(worker, absl::UnavailableError("eof"));

@@ -33,6 +33,18 @@ TEST(StateEntriesTest, PutsPartsTogether) {
   EXPECT_EQ(entries[2].count, -2);
 }
 
+TEST(StateEntriesTest, AfterClearOthersTakeTheirPlace) {
+  StateEntries entries;
+  entries.Put(3, {"one"}, {"1"});
+  entries.Put(3, {"two"}, {"2"});
+  EXPECT_THAT(entries.Keys(), ElementsAre("one", "two"));
+  entries.Clear();
+  EXPECT_TRUE(entries.empty());
+  entries.Put(4, {"three"}, {"3"});
+  EXPECT_THAT(entries.Keys(), ElementsAre("three"));
+  EXPECT_EQ(entries[0].value, "3");
+}
+
 // Shard and key of each.
 std::vector<std::pair<uint32_t, std::string>> KeysOf(const StateEntries& entries) {
   std::vector<std::pair<uint32_t, std::string>> keys;
