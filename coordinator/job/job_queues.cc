@@ -25,10 +25,13 @@ void JobQueues::Add(uint64_t job_id, std::function<void()> work) {
 void JobQueues::Run(uint64_t job_id) {
   while (true) {
     std::function<void()> work;
+    // What the work holds is released without the lock.
+    std::deque<std::function<void()>> dropped;
     {
       MutexLock lock(mutex_);
       const auto queue = queues_.find(job_id);
       if (stop_ || queue->second.empty()) {
+        dropped = std::move(queue->second);
         queues_.erase(queue);
         return;
       }

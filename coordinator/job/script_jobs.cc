@@ -32,6 +32,10 @@ absl::Status ShuttingDown() {
   return MakeError(SqlState::kCannotConnectNow, "the server is shutting down");
 }
 
+absl::Status ScriptRestarted() {
+  return MakeError(SqlState::kQueryCanceled, "the job is restarted");
+}
+
 absl::Status ScriptStopped() { return MakeError(SqlState::kQueryCanceled, "the job was stopped"); }
 
 }  // namespace
@@ -351,6 +355,8 @@ absl::Status ScriptJobs::CheckRestart(const v1::JobRecord& record,
 absl::StatusOr<uint64_t> ScriptJobs::RestartStreams(const RestartRequest& request,
                                                     Cancellation& waiter) {
   uint64_t restored_epoch = 0;
+  const std::optional<v1::JobRecord> script = parts_.store.Get(request.job_id);
+  const bool runs = script.has_value() && IsLive(*script);
   for (uint64_t stream : StreamsOf(request.job_id)) {
     const std::optional<v1::JobRecord> record = parts_.store.Get(stream);
     if (!record.has_value()) continue;
@@ -359,12 +365,19 @@ absl::StatusOr<uint64_t> ScriptJobs::RestartStreams(const RestartRequest& reques
     const bool again =
         !request.request_id.empty() && record->restart_request_id() == request.request_id;
     // One that runs beside a failed statement of its script goes on, unless it is to go back.
-    if (!at_rest && !again && request.checkpoint_epoch == 0) continue;
+    const bool with_its_script = runs && IsLive(*record);
+    if (!at_rest && !again && !with_its_script && request.checkpoint_epoch == 0) continue;
     if (record->state() == v1::JOB_STATE_CANCELLED) continue;
-    MR_ASSIGN_OR_RETURN(
-        const RestartAnswer answer,
-        parts_.streams.Restart({stream, request.checkpoint_epoch, request.request_id}, waiter));
-    restored_epoch = std::max(restored_epoch, answer.restored_epoch);
+    const absl::StatusOr<RestartAnswer> answer =
+        parts_.streams.Restart({stream, request.checkpoint_epoch, request.request_id}, waiter);
+    if (!answer.ok()) {
+      const std::optional<v1::JobRecord> now = parts_.store.Get(stream);
+      const bool is_over = !now.has_value() || now->state() == v1::JOB_STATE_FINISHED;
+      // With its last checkpoint it has come to its end.
+      if (is_over && request.checkpoint_epoch == 0) continue;
+      return answer.status();
+    }
+    restored_epoch = std::max(restored_epoch, answer->restored_epoch);
   }
   return restored_epoch;
 }
@@ -376,11 +389,26 @@ absl::StatusOr<RestartAnswer> ScriptJobs::Restart(const RestartRequest& request,
   if (!request.request_id.empty() && record->restart_request_id() == request.request_id) {
     return RestartAnswer{record->restart_attempt(), record->restart_epoch()};
   }
+  // What all of them have stays so until all are restarted.
+  std::vector<std::shared_ptr<void>> holds;
+  for (uint64_t stream : StreamsOf(request.job_id)) {
+    MR_ASSIGN_OR_RETURN(std::shared_ptr<void> hold, parts_.streams.HoldForRestart(stream, waiter));
+    holds.push_back(std::move(hold));
+  }
   MR_RETURN_IF_ERROR(CheckRestart(*record, request));
   MR_ASSIGN_OR_RETURN(StatementThreads::Slot slot, Admit());
-  if (IsLive(*record)) MR_RETURN_IF_ERROR(Stop(request.job_id, waiter));
-  MR_ASSIGN_OR_RETURN(const uint64_t restored_epoch, RestartStreams(request, waiter));
-  RestartAnswer answer{0, restored_epoch};
+  if (IsLive(*record)) {
+    MR_RETURN_IF_ERROR(Interrupt(request.job_id, ScriptRestarted(), waiter));
+  }
+  const absl::StatusOr<uint64_t> restored_epoch = RestartStreams(request, waiter);
+  if (!restored_epoch.ok()) {
+    // It goes on as it was.
+    if (IsLive(*record) && Find(request.job_id) == nullptr) {
+      Launch(request.job_id, std::move(slot));
+    }
+    return restored_epoch.status();
+  }
+  RestartAnswer answer{0, *restored_epoch};
   std::set<uint64_t> live;
   for (uint64_t stream : StreamsOf(request.job_id)) {
     const std::optional<v1::JobRecord> job = parts_.store.Get(stream);
@@ -396,7 +424,7 @@ absl::StatusOr<RestartAnswer> ScriptJobs::Restart(const RestartRequest& request,
     changed.clear_error_sqlstate();
     changed.set_restart_request_id(request.request_id);
     changed.set_restart_attempt(answer.attempt);
-    changed.set_restart_epoch(restored_epoch);
+    changed.set_restart_epoch(*restored_epoch);
     for (v1::StepStatus& step : *changed.mutable_steps()) {
       if (step.index() >= changed.committed_steps()) {
         step.set_state(v1::STEP_STATE_WAITING);

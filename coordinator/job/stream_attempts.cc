@@ -197,6 +197,7 @@ void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch rest
   stream.staged_epoch = 0;
   stream.final_epoch = 0;
   if (stream.num_stopping == 0 && !stream.final_durable) stream.stop_requested = false;
+  stream.drains = false;
   stream.failed_checkpoints = 0;
   stream.worker_lost = false;
   stream.leaving.reset();
@@ -255,10 +256,25 @@ void StreamJobs::OnEnded(uint64_t job_id, uint32_t attempt, const AttemptOutcome
   if (stream->phase == StreamPhase::kCancelled) return CleanUpCancelled(job_id);
   if (stream->phase != StreamPhase::kRunning) return;
   if (outcome.status.ok()) {
-    if (stream->final_durable) stream->phase = StreamPhase::kServing;
-    return;  // Else StoreCheckpoint makes it so.
+    // Else it will be by StoreCheckpoint.
+    const bool durable = stream->final_durable ||
+                         (stream->final_epoch > 0 && stream->durable_epoch >= stream->final_epoch);
+    if (durable) OnLastCheckpoint(*stream);
+    return;
   }
   OnAttemptFailed(*stream, outcome.status);
+}
+
+// The tasks have ended, and their last checkpoint is durable.
+void StreamJobs::OnLastCheckpoint(Stream& stream) {
+  if (stream.final_durable) {
+    stream.phase = StreamPhase::kServing;
+    return;
+  }
+  const absl::Status restarted = RestartedOnRequest();
+  ReleaseWorkers(stream, restarted);
+  ScheduleRestart(stream, restarted);
+  stream.restart_at_micros = 0;
 }
 
 std::set<TaskKey> StreamJobs::LostTasks(const Stream& stream) const {
@@ -303,6 +319,8 @@ void StreamJobs::OnAttemptFailed(Stream& stream, const absl::Status& cause) {
     stream.restart_at_micros = 0;
     return;
   }
+  // The restart decides where it goes on.
+  if (stream.num_restarting > 0 && stream.ever_published) return ScheduleRestart(stream, cause);
   // A statement that creates a job reports its errors; a loss it waits for, like everybody.
   if (!stream.ever_published && !IsLoss(cause)) return FailStream(stream, cause);
   uint64_t rows_read = stream.durable_rows;
@@ -376,7 +394,7 @@ void StreamJobs::OnWorkerJoined() {
   settled_micros_ = parts_.clock.MonotonicMicros() + kSettleMicros;
 }
 
-absl::Status StreamJobs::WorkerLeaves(WorkerId worker) {
+absl::Status WorkerLeaves(WorkerId worker) {
   return MakeError(ErrorDetail{SqlState::kConnectionFailure, 0, "", Blame::kExternal, Retry::kSafe},
                    absl::StrCat("worker ", worker.value(), " leaves"));
 }

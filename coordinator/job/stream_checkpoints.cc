@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <set>
 #include <string>
@@ -147,6 +148,13 @@ absl::Status StreamJobs::MakeDurable(const v1::CheckpointManifest& manifest, v1:
   MR_ASSIGN_OR_RETURN(const std::string written, parts_.checkpoints.WriteManifest(manifest));
   v1::CheckpointSummary summary = SummaryOf(manifest, written);
   summary.set_final(state != v1::JOB_STATE_RUNNING);
+  auto kept = static_cast<int>(parts_.checkpoints_kept);
+  {
+    MutexLock lock(mutex_);
+    const Stream* stream = Find(manifest.job_id());
+    // A restart may go back to the oldest one; what those behind it have committed is withdrawn.
+    if (stream != nullptr && stream->num_restarting > 0) kept = std::numeric_limits<int>::max();
+  }
   bool over = false;
   MR_RETURN_IF_ERROR(parts_.store.Update(manifest.job_id(), [&](v1::JobRecord& record) {
     over = record.state() == v1::JOB_STATE_CANCELLED || record.state() == v1::JOB_STATE_FAILED;
@@ -154,7 +162,7 @@ absl::Status StreamJobs::MakeDurable(const v1::CheckpointManifest& manifest, v1:
     record.set_durable_epoch(manifest.epoch());
     record.set_checkpoint_manifest(written);
     *record.add_checkpoints() = summary;
-    const int dropped = record.checkpoints_size() - static_cast<int>(parts_.checkpoints_kept);
+    const int dropped = record.checkpoints_size() - kept;
     if (dropped > 0) record.mutable_checkpoints()->DeleteSubrange(0, dropped);
     if (record.state() == v1::JOB_STATE_CREATED) record.set_state(v1::JOB_STATE_RUNNING);
   }));
@@ -204,20 +212,18 @@ void StreamJobs::FinishServing(uint64_t job_id, uint32_t attempt) {
 }
 
 void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest, EpochKind kind) {
-  bool stopped = false;
+  v1::JobState state = v1::JOB_STATE_RUNNING;
   bool serves = false;
   {
     MutexLock lock(mutex_);
     const Stream* stream = Find(job_id);
     if (stream == nullptr || stream->attempt != manifest.attempt()) return;
-    if (stream->phase == StreamPhase::kCancelled) return;
-    const bool ended = stream->epochs->sources_ended() && stream->tables.empty();
-    stopped = (stream->stop_requested && !ended) || stream->serve_only;
+    // Without epochs: it was restarted from another checkpoint meanwhile.
+    if (stream->phase == StreamPhase::kCancelled || stream->epochs == nullptr) return;
+    if (kind == EpochKind::kFinal) state = stream->StateAtEnd();
     serves = stream->final_durable;
   }
   if (serves) return FinishServing(job_id, manifest.attempt());
-  v1::JobState state = v1::JOB_STATE_RUNNING;
-  if (kind == EpochKind::kFinal) state = stopped ? v1::JOB_STATE_STOPPED : v1::JOB_STATE_FINISHED;
   std::string name;
   const absl::Status durable = MakeDurable(manifest, state, &name);
   if (!durable.ok()) {
@@ -238,7 +244,7 @@ void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifes
   const absl::Status removed = RemoveUnusedCheckpoints(job_id);
   if (!removed.ok()) LogError("epoch", "cannot remove older checkpoints", removed);
   MR_CRASHPOINT("checkpoint.after_removal");
-  const std::optional<WorkerId> leaving = AdoptCheckpoint(manifest, name, kind, stopped);
+  const std::optional<WorkerId> leaving = AdoptCheckpoint(manifest, name, kind, state);
   if (leaving.has_value()) {
     parts_.runs.Cancel(job_id, manifest.attempt(), WorkerLeaves(*leaving));
   }
@@ -247,7 +253,7 @@ void StreamJobs::StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifes
 // The checkpoint is the newest. Returns the worker that has waited for it, to leave.
 std::optional<WorkerId> StreamJobs::AdoptCheckpoint(const v1::CheckpointManifest& manifest,
                                                     const std::string& name, EpochKind kind,
-                                                    bool stopped) {
+                                                    v1::JobState state) {
   MutexLock lock(mutex_);
   Stream* stream = Find(manifest.job_id());
   if (stream == nullptr || stream->attempt != manifest.attempt()) return std::nullopt;
@@ -267,12 +273,10 @@ std::optional<WorkerId> StreamJobs::AdoptCheckpoint(const v1::CheckpointManifest
   if (stream->checkpoint != nullptr) stream->checkpoint->Complete();
   if (std::exchange(stream->failed_checkpoints, 0) > 0) stream->last_error = absl::OkStatus();
   if (kind == EpochKind::kFinal) {
-    stream->final_durable = true;
-    stream->serve_only = stopped;
+    stream->final_durable = state != v1::JOB_STATE_RUNNING;
+    stream->serve_only = state == v1::JOB_STATE_STOPPED;
     // The tasks may have ended before the pointer was written; else they will end now.
-    if (stream->phase == StreamPhase::kRunning && stream->attempt_ended) {
-      stream->phase = StreamPhase::kServing;
-    }
+    if (stream->phase == StreamPhase::kRunning && stream->attempt_ended) OnLastCheckpoint(*stream);
   }
   changed_.NotifyAll();
   return kind == EpochKind::kFinal ? std::nullopt : stream->leaving;

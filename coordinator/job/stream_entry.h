@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <set>
@@ -8,9 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "coordinator/epoch/checkpoint_progress.h"
+#include "coordinator/epoch/kept_row_log.h"
 #include "coordinator/job/restart_policy.h"
 #include "coordinator/job/scan_turns.h"
 #include "coordinator/job/stream_jobs.h"
+#include "millrace/v1/status.pb.h"
 
 namespace millrace {
 
@@ -119,6 +123,10 @@ struct StreamJobs::Stream {
   bool stop_requested = false;
   // Calls of Stop that wait.
   int num_stopping = 0;
+  // Restarts under way: meanwhile no attempt begins, and no checkpoint is dropped.
+  int num_restarting = 0;
+  // The attempt ends with its next checkpoint, and another one goes on from there.
+  bool drains = false;
   // Nothing is read any more: only what the checkpoint holds is served (a stopped job after a
   // restart).
   bool serve_only = false;
@@ -138,7 +146,27 @@ struct StreamJobs::Stream {
   // Why the newest attempt that was not the last one had ended.
   absl::Status last_error;
   std::vector<v1::TaskProgress> last_tasks;
+
+  // Every row of the input is in the newest published epoch, and no more will come.
+  bool InputHasEnded() const { return epochs->sources_ended() && tables.empty(); }
+  // What the job is once its final epoch is durable.
+  v1::JobState StateAtEnd() const {
+    if (InputHasEnded()) return v1::JOB_STATE_FINISHED;
+    return drains && !stop_requested ? v1::JOB_STATE_RUNNING : v1::JOB_STATE_STOPPED;
+  }
 };
+
+// Why an attempt ends that is to be followed by another one.
+absl::Status RestartedOnRequest();
+absl::Status WorkerLeaves(WorkerId worker);
+
+absl::Status NoSuchStream(uint64_t job_id);
+
+// The plan keeps the view.
+bool KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id);
+// The parts of a view: one for each task that keeps some of its rows.
+void AddParts(const v1::PhysicalPlan& plan, const std::vector<v1::TaskPlacement>& placements,
+              const ViewPartAtEpoch& base, std::vector<ViewPartAtEpoch>& parts);
 
 // False for a job that only writes to sinks: at its end there is nothing to serve.
 bool KeepsViews(const v1::PhysicalPlan& plan);

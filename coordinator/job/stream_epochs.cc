@@ -44,7 +44,7 @@ void StreamJobs::Tick() {
   std::vector<Stream*> idle;
   for (auto& [id, stream] : streams_) {
     if (stream->phase == StreamPhase::kWaiting && !stream->start_queued &&
-        AttemptIsDue(*stream, now)) {
+        stream->num_restarting == 0 && AttemptIsDue(*stream, now)) {
       stream->start_queued = true;
       stream->startable_since_micros = 0;
       work_.Add(id, [this, job_id = id] { StartAttempt(job_id).IgnoreError(); });
@@ -92,7 +92,7 @@ std::optional<EpochKind> StreamJobs::DueEpoch(Stream& stream, int64_t now) {
   // Everything but the stored tables, which never end unless the job only serves.
   const bool ended = epochs.sources_ended();
   const bool follows = !stream.tables.empty() && !stream.serve_only;
-  if ((ended && !follows) || stream.stop_requested || stream.serve_only) {
+  if ((ended && !follows) || stream.stop_requested || stream.drains || stream.serve_only) {
     // The last one is durable, so it waits for a checkpoint that is under way.
     if (!stream.checkpoint->idle()) return std::nullopt;
     return EpochKind::kFinal;

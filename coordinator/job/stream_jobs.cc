@@ -42,7 +42,7 @@ absl::Status NotReadable(const std::string& name, StreamPhase phase, const absl:
 
 }  // namespace
 
-absl::Status StreamJobs::NoSuchStream(uint64_t job_id) {
+absl::Status NoSuchStream(uint64_t job_id) {
   return MakeError(SqlState::kUndefinedObject,
                    absl::StrCat("streaming job ", job_id, " does not exist"));
 }
@@ -242,9 +242,8 @@ absl::Status StreamJobs::Drop(uint64_t job_id, const std::vector<MetadataWrite>&
   return removed;
 }
 
-void StreamJobs::AddParts(const v1::PhysicalPlan& plan,
-                          const std::vector<v1::TaskPlacement>& placements,
-                          const ViewPartAtEpoch& base, std::vector<ViewPartAtEpoch>& parts) {
+void AddParts(const v1::PhysicalPlan& plan, const std::vector<v1::TaskPlacement>& placements,
+              const ViewPartAtEpoch& base, std::vector<ViewPartAtEpoch>& parts) {
   for (const v1::Fragment& fragment : plan.fragments()) {
     bool keeps = false;
     ForEachNode(fragment.root(), [&](const v1::PlanNode& node) {
@@ -261,7 +260,7 @@ void StreamJobs::AddParts(const v1::PhysicalPlan& plan,
   }
 }
 
-bool StreamJobs::KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id) {
+bool KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id) {
   std::vector<ViewPartAtEpoch> parts;
   ViewPartAtEpoch base;
   base.object_id = object_id;
@@ -371,7 +370,10 @@ StreamView StreamJobs::ViewOf(const Stream& stream) const {
   view.attempt = stream.attempt;
   view.durable_epoch = stream.durable_epoch;
   if (stream.epochs != nullptr) view.published = stream.epochs->published();
-  view.complete = !view.published.empty() && view.published.back().kind == EpochKind::kFinal;
+  // A stop has a final epoch too.
+  view.complete = !view.published.empty() && view.published.back().kind == EpochKind::kFinal &&
+                  (stream.final_durable ? !stream.serve_only : stream.InputHasEnded());
+  view.stopped = stream.serve_only;
   view.error = stream.error;
   view.last_error = stream.error.ok() ? stream.last_error : stream.error;
   view.kept_rows = stream.kept_rows.rows();

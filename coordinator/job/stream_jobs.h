@@ -1,15 +1,12 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -19,10 +16,8 @@
 #include "common/base/clock.h"
 #include "common/base/mutex.h"
 #include "coordinator/epoch/checkpoint_files.h"
-#include "coordinator/epoch/checkpoint_progress.h"
 #include "coordinator/epoch/cut.h"
 #include "coordinator/epoch/job_epochs.h"
-#include "coordinator/epoch/kept_row_log.h"
 #include "coordinator/job/attempt_runs.h"
 #include "coordinator/job/cancellation.h"
 #include "coordinator/job/changes_view.h"
@@ -81,11 +76,14 @@ class StreamJobs {
   // newest. A job at its end has one already. 55000 if the job has failed or was cancelled; the
   // cause if the attempt ends meanwhile.
   absl::StatusOr<v1::CheckpointSummary> Checkpoint(uint64_t job_id, Cancellation& token);
-  // The job goes on from a checkpoint, spread over the slots that are there; a running one is
-  // stopped first. Files that sinks have committed after that checkpoint are withdrawn, so that
-  // every row is outside once. Returns when it is recorded; the attempt starts when workers are
-  // there. 55000 if the job was cancelled or has finished, 42704 if the checkpoint is not kept.
+  // The job goes on from a checkpoint, spread over the slots that are there; a running one makes a
+  // last checkpoint first, unless it is to go back. Files that sinks have committed after that
+  // checkpoint are withdrawn, so that every row is outside once. Returns when it is recorded; the
+  // attempt starts when workers are there. 55000 if the job was cancelled or has finished, 42704 if
+  // the checkpoint is not kept. After an error a running job runs on.
   absl::StatusOr<RestartAnswer> Restart(const RestartRequest& request, Cancellation& token);
+  // While the answer lives, no attempt of the job begins and no checkpoint of it is dropped.
+  absl::StatusOr<std::shared_ptr<void>> HoldForRestart(uint64_t job_id, Cancellation& token);
   // At once; what it has committed outside stays, views are no longer readable, and everything else
   // but its record is removed once its tasks have ended. A job that has finished stays as it is.
   absl::Status Cancel(uint64_t job_id, const absl::Status& reason);
@@ -164,24 +162,21 @@ class StreamJobs {
   struct Stream;
 
   // stream_jobs.cc
-  static absl::Status NoSuchStream(uint64_t job_id);
   static absl::Status NotRunning(const Stream& stream);
   std::shared_ptr<Stream> EndRun(uint64_t job_id, const absl::Status& reason);
   Stream* Find(uint64_t job_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<BoundViews> BindLocked(const std::set<ViewRead>& reads)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  static bool KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id);
-  // The parts of a view: one for each task that keeps some of its rows.
-  static void AddParts(const v1::PhysicalPlan& plan,
-                       const std::vector<v1::TaskPlacement>& placements,
-                       const ViewPartAtEpoch& base, std::vector<ViewPartAtEpoch>& parts);
   StreamView ViewOf(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Wait(Cancellation& token, const std::function<absl::StatusOr<bool>()>& done);
 
   // stream_restarts.cc
   absl::StatusOr<std::shared_ptr<Stream>> Load(const v1::JobRecord& record) const;
-  absl::Status DrainForRestart(uint64_t job_id, Cancellation& token);
+  using Work = std::function<absl::Status()>;
+  absl::Status WaitForTurn(uint64_t job_id, Cancellation& token, const Work& work);
+  absl::Status Drain(const v1::JobRecord& record, Cancellation& token);
   absl::StatusOr<RestartAnswer> RestartNow(const RestartRequest& request);
+  absl::Status EndForRestart(Stream& stream);
   absl::StatusOr<std::shared_ptr<Stream>> FindRestartable(const v1::JobRecord& record);
   absl::StatusOr<PositionMap> HoldTarget(Stream& stream, const v1::CheckpointSummary& target);
   uint32_t ParallelismNow(const StreamSpec& spec) const;
@@ -198,8 +193,8 @@ class StreamJobs {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ScheduleRestart(Stream& stream, const absl::Status& cause)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnLastCheckpoint(Stream& stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Restarts the job, or fails it, as its policy says.
-  static absl::Status WorkerLeaves(WorkerId worker);
   void OnAttemptFailed(Stream& stream, const absl::Status& cause)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::set<TaskKey> LostTasks(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -234,7 +229,8 @@ class StreamJobs {
   void StoreIfReady(Stream& stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StoreCheckpoint(uint64_t job_id, v1::CheckpointManifest manifest, EpochKind kind);
   std::optional<WorkerId> AdoptCheckpoint(const v1::CheckpointManifest& manifest,
-                                          const std::string& name, EpochKind kind, bool stopped);
+                                          const std::string& name, EpochKind kind,
+                                          v1::JobState state);
   void FinishServing(uint64_t job_id, uint32_t attempt);
   absl::Status MakeDurable(const v1::CheckpointManifest& manifest, v1::JobState state,
                            std::string* name);

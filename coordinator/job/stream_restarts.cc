@@ -29,6 +29,8 @@ int64_t DurationSetting(const std::map<std::string, std::string>& settings, cons
   return ParseDurationMicros(it->second).value_or(otherwise);
 }
 
+constexpr absl::string_view kBeingCreated = "it is being created";
+
 absl::Status NotRestartable(const v1::JobRecord& record, absl::string_view why,
                             absl::string_view hint) {
   return MakeError(SqlState::kObjectNotInPrerequisiteState,
@@ -44,6 +46,14 @@ absl::Status CheckRestartable(const v1::JobRecord& record, uint64_t checkpoint_e
                           "name an older checkpoint to read from there again");
   }
   return absl::OkStatus();
+}
+
+bool WasDone(const v1::JobRecord& record, const RestartRequest& request) {
+  return !request.request_id.empty() && record.restart_request_id() == request.request_id;
+}
+
+RestartAnswer AnswerOf(const v1::JobRecord& record) {
+  return {record.restart_attempt(), record.restart_epoch()};
 }
 
 // The checkpoint that is asked for; epoch 0 = there is none, the job begins again.
@@ -109,48 +119,112 @@ absl::Status StreamJobs::Recover(const v1::JobRecord& record, StreamOptions defa
   return absl::OkStatus();
 }
 
-absl::StatusOr<RestartAnswer> StreamJobs::Restart(const RestartRequest& request,
-                                                  Cancellation& token) {
-  MR_RETURN_IF_ERROR(DrainForRestart(request.job_id, token));
-  // Nothing else happens to the durable state of the job meanwhile.
-  auto answer = std::make_shared<std::optional<absl::StatusOr<RestartAnswer>>>();
-  work_.Add(request.job_id, [this, request, answer] {
-    absl::StatusOr<RestartAnswer> restarted = RestartNow(request);
-    MutexLock lock(mutex_);
-    *answer = std::move(restarted);
-    changed_.NotifyAll();
-  });
-  MR_RETURN_IF_ERROR(Wait(token, [&]() -> absl::StatusOr<bool> { return answer->has_value(); }));
-  MutexLock lock(mutex_);
-  return **answer;
+absl::Status RestartedOnRequest() {
+  return MakeError(SqlState::kQueryCanceled, "the job is restarted on request");
 }
 
-// A job that runs makes a last checkpoint; one that has no attempt has nothing to add to its
-// newest.
-absl::Status StreamJobs::DrainForRestart(uint64_t job_id, Cancellation& token) {
+// Calls `work` when what was begun for the job is done; nothing else happens to its durable state
+// meanwhile. It is called also if the token ends the wait.
+absl::Status StreamJobs::WaitForTurn(uint64_t job_id, Cancellation& token, const Work& work) {
+  auto result = std::make_shared<std::optional<absl::Status>>();
+  work_.Add(job_id, [this, work, result] {
+    absl::Status done = work();
+    MutexLock lock(mutex_);
+    *result = std::move(done);
+    changed_.NotifyAll();
+  });
+  MR_RETURN_IF_ERROR(Wait(token, [&]() -> absl::StatusOr<bool> { return result->has_value(); }));
+  MutexLock lock(mutex_);
+  return **result;
+}
+
+absl::StatusOr<std::shared_ptr<void>> StreamJobs::HoldForRestart(uint64_t job_id,
+                                                                 Cancellation& token) {
+  std::shared_ptr<Stream> stream;
   {
     MutexLock lock(mutex_);
-    const Stream* stream = Find(job_id);
-    if (stream == nullptr || stream->phase != StreamPhase::kRunning) return absl::OkStatus();
+    const auto found = streams_.find(job_id);
+    if (found == streams_.end()) return std::shared_ptr<void>();
+    stream = found->second;
+    ++stream->num_restarting;
   }
-  MR_RETURN_IF_ERROR(Stop(job_id, token));
+  std::shared_ptr<void> hold(nullptr, [this, stream](void*) {
+    MutexLock lock(mutex_);
+    if (--stream->num_restarting > 0) return;
+    // Its last epoch cannot be called back.
+    if (stream->final_epoch == 0) stream->drains = false;
+  });
+  // What is being stored may still drop a checkpoint.
+  MR_RETURN_IF_ERROR(WaitForTurn(job_id, token, [] { return absl::OkStatus(); }));
+  return hold;
+}
+
+absl::StatusOr<RestartAnswer> StreamJobs::Restart(const RestartRequest& request,
+                                                  Cancellation& token) {
+  MR_ASSIGN_OR_RETURN(const std::shared_ptr<void> hold, HoldForRestart(request.job_id, token));
+  const std::optional<v1::JobRecord> record = parts_.store.Get(request.job_id);
+  if (!record.has_value()) return NoSuchStream(request.job_id);
+  if (WasDone(*record, request)) return AnswerOf(*record);
+  // Nothing is ended for what will be refused.
+  MR_RETURN_IF_ERROR(CheckRestartable(*record, request.checkpoint_epoch));
+  MR_RETURN_IF_ERROR(TargetOf(*record, request.checkpoint_epoch).status());
+  if (request.checkpoint_epoch == 0) MR_RETURN_IF_ERROR(Drain(*record, token));
+  auto answer = std::make_shared<RestartAnswer>();
+  MR_RETURN_IF_ERROR(WaitForTurn(request.job_id, token, [this, request, answer, hold] {
+    absl::StatusOr<RestartAnswer> restarted = RestartNow(request);
+    if (restarted.ok()) *answer = *restarted;
+    return restarted.status();
+  }));
+  return *answer;
+}
+
+// An attempt that runs makes a last checkpoint; a job that has none has nothing to add to its
+// newest.
+absl::Status StreamJobs::Drain(const v1::JobRecord& record, Cancellation& token) {
+  {
+    MutexLock lock(mutex_);
+    Stream* stream = Find(record.id());
+    if (stream == nullptr || stream->phase != StreamPhase::kRunning) return absl::OkStatus();
+    if (!stream->ever_published) return NotRestartable(record, kBeingCreated, "");
+    stream->drains = true;
+  }
   return Wait(token, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<bool> {
-    const Stream* stream = Find(job_id);
+    const Stream* stream = Find(record.id());
     return stream == nullptr || stream->phase != StreamPhase::kRunning;
+  });
+}
+
+// In the job's turn, and held: nothing of the attempt is stored any more, and no other one begins.
+absl::Status StreamJobs::EndForRestart(Stream& stream) {
+  uint32_t attempt = 0;
+  {
+    MutexLock lock(mutex_);
+    if (stream.phase != StreamPhase::kRunning) return absl::OkStatus();
+    attempt = stream.attempt;
+  }
+  const absl::Status reason = RestartedOnRequest();
+  parts_.runs.Cancel(stream.spec.job_id, attempt, reason);
+  Cancellation nobody;
+  return Wait(nobody, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<bool> {
+    // Only its last checkpoint was still under way.
+    if (stream.phase == StreamPhase::kRunning && stream.attempt_ended) {
+      ReleaseWorkers(stream, reason);
+      ScheduleRestart(stream, reason);
+    }
+    return stream.phase != StreamPhase::kRunning;
   });
 }
 
 absl::StatusOr<RestartAnswer> StreamJobs::RestartNow(const RestartRequest& request) {
   const std::optional<v1::JobRecord> record = parts_.store.Get(request.job_id);
   if (!record.has_value()) return NoSuchStream(request.job_id);
-  if (!request.request_id.empty() && record->restart_request_id() == request.request_id) {
-    return RestartAnswer{record->restart_attempt(), record->restart_epoch()};
-  }
+  if (WasDone(*record, request)) return AnswerOf(*record);
   MR_RETURN_IF_ERROR(CheckRestartable(*record, request.checkpoint_epoch));
   MR_ASSIGN_OR_RETURN(const v1::CheckpointSummary target,
                       TargetOf(*record, request.checkpoint_epoch));
   MR_ASSIGN_OR_RETURN(const std::shared_ptr<Stream> stream, FindRestartable(*record));
   MR_ASSIGN_OR_RETURN(PositionMap positions, HoldTarget(*stream, target));
+  MR_RETURN_IF_ERROR(EndForRestart(*stream));
   StreamSpec spec = stream->spec;
   MR_RETURN_IF_ERROR(Respread(spec));
   const RestartAnswer answer{stream->attempt + 1, target.epoch()};
@@ -175,8 +249,13 @@ absl::StatusOr<RestartAnswer> StreamJobs::RestartNow(const RestartRequest& reque
   stream->durable_positions = std::move(positions);
   stream->final_durable = false;
   stream->serve_only = false;
-  stream->stop_requested = false;
+  // What was asked for meanwhile comes after this.
+  stream->stop_requested = stream->num_stopping > 0;
+  stream->drains = false;
   stream->checkpoint_wanted = false;
+  stream->final_epoch = 0;
+  // What was published belongs to rows that are read again.
+  stream->epochs.reset();
   stream->restart_at_micros = 0;
   Log(LogLevel::kInfo, "job", "streaming job is restarted on request",
       {{"job", request.job_id}, {"epoch", target.epoch()}});
@@ -191,14 +270,8 @@ absl::StatusOr<std::shared_ptr<StreamJobs::Stream>> StreamJobs::FindRestartable(
     MutexLock lock(mutex_);
     const auto found = streams_.find(record.id());
     if (found != streams_.end()) stream = found->second;
-    if (stream != nullptr && stream->phase == StreamPhase::kRunning) {
-      ErrorDetail detail;
-      detail.state = SqlState::kObjectInUse;
-      detail.retry = Retry::kSafe;
-      return MakeError(detail, absl::StrCat("job ", record.name(), " was restarted meanwhile"));
-    }
     if (stream != nullptr && !stream->ever_published) {
-      return NotRestartable(record, "it is being created", "");
+      return NotRestartable(record, kBeingCreated, "");
     }
   }
   for (const v1::JobRecord& other : parts_.store.List()) {

@@ -37,8 +37,10 @@ struct StreamView {
   uint32_t attempt = 0;
   uint64_t durable_epoch = 0;
   std::deque<PublishedEpoch> published;
-  // The final epoch is published: every row of the input is in.
+  // The final epoch is published, and every source had ended: every row of the input is in.
   bool complete = false;
+  // Was stopped before that: nothing is read until it is restarted.
+  bool stopped = false;
   absl::Status error;
   // Why the job was restarted last, or its final error.
   absl::Status last_error;

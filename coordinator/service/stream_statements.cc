@@ -50,8 +50,8 @@ absl::StatusOr<StatementResult> StreamStatements::WaitFor(const BoundWaitFor& st
   }
   const std::string mode = statement.mode;
   const int64_t wanted = number != nullptr ? *number : 0;
-  const auto done = [mode, wanted, tables = moment_.catalog,
-                     view = statement.view](const StreamView& stream) -> absl::StatusOr<bool> {
+  const auto reached = [mode, wanted, tables = moment_.catalog,
+                        view = statement.view](const StreamView& stream) -> absl::StatusOr<bool> {
     if (stream.published.empty()) return false;
     const ViewProgress progress = ViewProgressOf(stream, view->id(), *tables);
     if (mode == "complete") return progress.complete;
@@ -63,6 +63,15 @@ absl::StatusOr<StatementResult> StreamStatements::WaitFor(const BoundWaitFor& st
     return MakeError(SqlState::kObjectNotInPrerequisiteState,
                      absl::StrCat("the input of ", view->name(), " has ended after ", progress.rows,
                                   " rows, not ", wanted));
+  };
+  // A script waits until the job is restarted.
+  const bool in_a_script = context_.parent_job_id != 0;
+  const auto done = [&](const StreamView& stream) -> absl::StatusOr<bool> {
+    MR_ASSIGN_OR_RETURN(const bool now, reached(stream));
+    if (now || in_a_script || !stream.stopped || stream.published.empty()) return now;
+    return MakeError(SqlState::kObjectNotInPrerequisiteState,
+                     absl::StrCat("the job of ", statement.view->name(), " was stopped"),
+                     "restart it with millrace job restart, then wait again");
   };
   MR_RETURN_IF_ERROR(WaitUntilDurable(statement, done));
   return Done("CALL");

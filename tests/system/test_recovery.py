@@ -3,9 +3,11 @@
 import json
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fused_job import NUM_ROWS, FusedJob, definition
+from support.sql_client import SqlClient, StatementFailed, rows_of
 from support.waiting import wait_until
 
 RECOVERY_S = 10.0
@@ -212,6 +214,33 @@ def test_going_back_waits_for_a_sink_whose_folder_is_away(job):
     job.check()
 
 
+def test_a_running_job_goes_back_to_the_oldest_checkpoint_that_is_kept(job):
+    job.cluster.start_worker()
+    submit(job, "SET checkpoint_interval = '1 hour';" + job.script.read_text())
+    wait_until(lambda: len(step_states(job)) > 6 and "STEP_STATE_WAITING" not in step_states(job), job.status)
+    for _ in range(3):
+        job.millrace("checkpoint", "create", "fused")
+    epochs = [int(checkpoint["epoch"]) for checkpoint in job.checkpoints()]
+    assert len(epochs) == 3
+    job.millrace("job", "restart", "fused", "--checkpoint", str(epochs[-1]))
+    wait_until(lambda: [int(checkpoint["epoch"]) for checkpoint in job.checkpoints()] == epochs[-1:], job.checkpoints)
+    assert job.status()["state"] == "JOB_STATE_RUNNING"
+    job.wait_for_end()
+    job.check()
+
+
+@pytest.mark.parametrize("name", ["fused", "totals"])
+def test_going_back_that_is_refused_lets_the_job_run(job, name):
+    start(job, 2)
+    attempt, _ = streams_attempt(job)
+    job.millrace("job", "restart", name, "--checkpoint", "999999999", code=4)
+    job.wait_for_checkpoint(int(job.checkpoints()[0]["epoch"]))
+    assert job.status()["state"] == "JOB_STATE_RUNNING"
+    assert streams_attempt(job)[0] == attempt
+    job.wait_for_end()
+    job.check()
+
+
 def submit(job, text):
     path = job.script.with_name("steps.sql")
     path.write_text(text)
@@ -220,6 +249,69 @@ def submit(job, text):
 
 def step_states(job):
     return [step["state"] for step in job.status().get("steps", [])]
+
+
+WAIT = "CALL millrace.wait_for('sums', 'complete', 'true', '3 minutes')"
+
+
+def submit_waiting(job):
+    """A script that stores what its view holds at the end of the input; returns while it waits for that."""
+    job.cluster.start_worker()
+    submit(
+        job,
+        definition(job.events, rate=900)
+        + f"""CREATE MATERIALIZED VIEW sums AS SELECT k, count(*) AS n FROM events GROUP BY k; {WAIT};
+              CREATE TABLE stored AS SELECT CAST(sum(n) AS bigint) AS n FROM sums;""",
+    )
+    wait_until(lambda: step_states(job)[2:3] == ["STEP_STATE_RUNNING"], job.status)
+    wait_until(lambda: job.rows("SELECT count(*) FROM sums") != [(0,)], "rows of the view")
+
+
+def wait_as_client(job):
+    """What the view holds when the wait is over, or the error of the wait."""
+    client = SqlClient(job.cluster.address)
+    try:
+        client.execute(WAIT)
+        return rows_of(client.execute("SELECT CAST(sum(n) AS bigint) FROM sums"))
+    except StatementFailed as error:
+        return error
+    finally:
+        client.close()
+
+
+def assert_stopped(error):
+    assert isinstance(error, StatementFailed), error
+    assert (error.sqlstate, "the job of sums was stopped" in str(error)) == ("55000", True)
+    assert "restart" in error.hint
+
+
+@pytest.mark.parametrize("name", ["fused", "sums"])
+def test_nobody_takes_a_restart_for_the_end_of_the_input(job, name):
+    submit_waiting(job)
+    with ThreadPoolExecutor() as pool:
+        client = pool.submit(wait_as_client, job)
+        for _ in range(2):
+            job.millrace("job", "restart", name)
+        assert client.result() == [(NUM_ROWS,)]
+    job.wait_for_end()
+    assert job.rows("SELECT n FROM stored") == [(NUM_ROWS,)]
+
+
+@pytest.mark.parametrize("name", ["fused", "sums"])
+def test_nobody_takes_a_stop_for_the_end_of_the_input(job, name):
+    submit_waiting(job)
+    with ThreadPoolExecutor() as pool:
+        client = pool.submit(wait_as_client, job)
+        job.millrace("job", "stop", name)
+        assert_stopped(client.result())
+    job.cluster.coordinator.kill()
+    job.start_coordinator()
+    assert_stopped(wait_as_client(job))
+    assert step_states(job)[3] != "STEP_STATE_FINISHED"
+    job.millrace("job", "restart", name)
+    assert wait_as_client(job) == [(NUM_ROWS,)]
+    job.wait_for_end()
+    assert job.rows("SELECT n FROM stored") == [(NUM_ROWS,)]
 
 
 def test_a_script_half_done_resumes_at_its_first_step_that_is_not_committed(job):

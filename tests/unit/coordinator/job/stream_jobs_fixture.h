@@ -6,12 +6,14 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
 #include "common/storage/checksum.h"
 #include "common/storage/staged_commit.h"
+#include "coordinator/epoch/checkpoint_progress.h"
 #include "coordinator/job/stream_jobs.h"
 #include "coordinator/scheduler/spread_plan.h"
 #include "gtest/gtest.h"
@@ -251,6 +253,36 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
     staged_file_.set_size_bytes(0);
     staged_file_.set_checksum_xxh3(Xxh3(""));
     return staged_file_.final_path();
+  }
+
+  void StopJob(uint64_t rows = 10) {
+    std::thread stopper([this] {
+      Cancellation token;
+      EXPECT_TRUE(jobs_->Stop(kJob, token).ok());
+    });
+    while (jobs_->View(kJob)->phase != StreamPhase::kServing) {
+      Step(rows);
+      std::this_thread::yield();
+    }
+    stopper.join();
+  }
+  absl::StatusOr<RestartAnswer> Restart(uint64_t epoch = 0, const std::string& request_id = "") {
+    Cancellation token;
+    return jobs_->Restart({kJob, epoch, request_id}, token);
+  }
+  // Until the attempt has published something.
+  void RunAttempt(uint32_t attempt) {
+    while (jobs_->View(kJob)->attempt < attempt || jobs_->View(kJob)->published.empty()) {
+      Step();
+      std::this_thread::yield();
+    }
+  }
+  // Epochs of the checkpoints that are listed.
+  std::vector<uint64_t> Kept() const {
+    std::vector<uint64_t> epochs;
+    const v1::JobRecord record = *store_->Get(kJob);
+    for (const auto& checkpoint : record.checkpoints()) epochs.push_back(checkpoint.epoch());
+    return epochs;
   }
 
   v1::JobState RecordedState() const {

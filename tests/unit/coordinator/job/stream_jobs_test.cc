@@ -138,7 +138,7 @@ TEST_F(StreamJobsTest, StopDrainsAndKeepsTheView) {
     Cancellation cancellation;
     stopped = jobs_->Stop(kJob, cancellation);
   });
-  while (!jobs_->View(kJob)->complete) Step();
+  while (!jobs_->View(kJob)->stopped) Step();
   stopper.join();
   ASSERT_TRUE(stopped.ok()) << stopped;
   EXPECT_EQ(RecordedState(), v1::JOB_STATE_STOPPED);

@@ -17,17 +17,6 @@ using ::testing::IsEmpty;
 
 class StreamRestartsTest : public StreamJobsTest {
  protected:
-  void StopJob(uint64_t rows = 10) {
-    std::thread stopper([this] {
-      Cancellation token;
-      EXPECT_TRUE(jobs_->Stop(kJob, token).ok());
-    });
-    while (jobs_->View(kJob)->phase != StreamPhase::kServing) {
-      Step(rows);
-      std::this_thread::yield();
-    }
-    stopper.join();
-  }
   void FailJob() {
     cluster_.runs_.Cancel(kJob, attempt_, MakeError(SqlState::kDivisionByZero, "division by zero"));
     while (RecordedState() != v1::JOB_STATE_FAILED) {
@@ -46,24 +35,7 @@ class StreamRestartsTest : public StreamJobsTest {
     EXPECT_EQ(jobs_->TableReadEverywhere(3), 2);
     return older;
   }
-  absl::StatusOr<RestartAnswer> Restart(uint64_t epoch = 0, const std::string& request_id = "") {
-    Cancellation token;
-    return jobs_->Restart({kJob, epoch, request_id}, token);
-  }
-  // Until the attempt has published something.
-  void RunAttempt(uint32_t attempt) {
-    while (jobs_->View(kJob)->attempt < attempt || jobs_->View(kJob)->published.empty()) {
-      Step();
-      std::this_thread::yield();
-    }
-  }
   uint32_t LoseTheOnlyWorker(uint32_t losses_max, uint64_t rows_in, const std::string& waiting_for);
-  std::vector<uint64_t> Kept() const {
-    std::vector<uint64_t> epochs;
-    const v1::JobRecord record = *store_->Get(kJob);
-    for (const auto& checkpoint : record.checkpoints()) epochs.push_back(checkpoint.epoch());
-    return epochs;
-  }
 };
 
 TEST_F(StreamRestartsTest, TheNewestCheckpointsAreKeptAndListedWithThePointer) {
