@@ -1,9 +1,10 @@
-"""SUBSCRIBE across the loss of a worker: a reader of durable epochs loses nothing and gets nothing twice."""
+"""SUBSCRIBE across a restart and the loss of a worker: a reader of durable epochs loses nothing, gets nothing twice."""
 
 from collections import Counter
 
 import pytest
 from conftest import BUILD
+from support.job_client import job_call
 from support.process_cluster import ProcessCluster
 from support.sql_client import SqlClient, StatementFailed, rows_of
 from support.subscription import Subscription, total_of
@@ -99,3 +100,14 @@ def test_a_worker_lost_right_behind_a_checkpoint(cluster, client, victim):
     for reader in readers:
         assert (reader.error, reader.tag) == (None, "SUBSCRIBE")
         assert total_of(reader.rows) == expected
+
+
+@pytest.mark.parametrize("epochs", ["durable", "published"])
+def test_a_restart_on_request_does_not_end_it(cluster, client, victim, epochs):
+    reader = Subscription(cluster.address, f"SUBSCRIBE TO totals WITH (snapshot = true, epochs = '{epochs}')")
+    wait_until(lambda: len(reader.complete_rows()) > 0, lambda: (reader.rows, reader.error))
+    assert job_call(cluster.address, "Restart", job="totals") is not None
+    wait_until(reader.ended, "the end of the job", END_S)
+    assert (reader.error, reader.tag) == (None, "SUBSCRIBE")
+    assert of_job(client, "attempt") >= 2
+    assert total_of(reader.rows) == view_rows(client)
