@@ -28,6 +28,9 @@ void PeerStream::Start(uint32_t own_worker) {
     WriteNext();
   }
   StartRead(&reply_);
+  // Tasks write at any time. Without a hold the call could be over, and its object gone, between a
+  // look at broken_ and the write.
+  AddHold();
   StartCall();
 }
 
@@ -92,8 +95,7 @@ void PeerStream::OnWriteDone(bool ok) {
 }
 
 void PeerStream::OnReadDone(bool ok) {
-  // Not ok: the other side ended the stream; OnDone follows.
-  if (!ok) return;
+  if (!ok) return EndWriting();
   v1::ExchangeReply reply;
   grpc::ProtoBufferReader reader(&reply_);
   if (reply.ParseFromZeroCopyStream(&reader)) {
@@ -113,6 +115,17 @@ void PeerStream::OnReadDone(bool ok) {
   }
   reply_.Clear();
   StartRead(&reply_);
+}
+
+// The other side has ended the stream; OnDone follows and tells why.
+void PeerStream::EndWriting() {
+  std::deque<Entry> dropped;
+  {
+    MutexLock lock(mutex_);
+    broken_ = true;
+    dropped.swap(waiting_);
+  }
+  RemoveHold();
 }
 
 void PeerStream::OnDone(const grpc::Status& status) {

@@ -60,6 +60,7 @@ class PeerStream final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::
       : stub_(std::move(channel)), peer_(std::move(peer)) {}
   void Start(uint32_t own_worker);
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndWriting();
 
   grpc::GenericStub stub_;
   const std::string peer_;

@@ -84,6 +84,9 @@ void ControlSession::Start(const std::string& coordinator, const v1::WorkerHello
     WriteNext();
   }
   StartRead(&read_bytes_);
+  // Other threads write at any time. Without a hold the call could be over, and its object gone,
+  // between a look at ending_ and the write.
+  AddHold();
   StartCall();
 }
 
@@ -154,7 +157,7 @@ void ControlSession::Close() {
     ending_ = true;
     // Whatever is still written gets a moment; the coordinator ends the stream when it sees ours
     // end.
-    if (!writing_) StartWritesDone();
+    if (!writing_ && !reading_ended_) StartWritesDone();
     const auto patience = std::chrono::milliseconds(500);
     const auto deadline = std::chrono::steady_clock::now() + patience;
     while (!end_.has_value() && std::chrono::steady_clock::now() < deadline) {
@@ -178,27 +181,43 @@ void ControlSession::OnWriteDone(bool ok) {
   if (!writing_ && ending_) StartWritesDone();
 }
 
+// Nothing is read any more, and no other thread begins to write; OnDone follows.
+void ControlSession::EndReading() {
+  {
+    MutexLock lock(mutex_);
+    ending_ = true;
+    reading_ended_ = true;
+    waiting_.clear();
+    waiting_bytes_ = 0;
+  }
+  RemoveHold();
+}
+
 void ControlSession::OnReadDone(bool ok) {
-  if (!ok) return;
+  if (!ok) return EndReading();
   const size_t size = read_bytes_.Length();
   v1::CoordinatorMessage message;
   if (!ParseMessage(read_bytes_, &message)) {
     LogError("control", "cannot read a message of the coordinator",
              MakeError(SqlState::kProtocolViolation, "damaged message, or nested too deeply"));
     context_.TryCancel();
-    return;
+    return EndReading();
   }
+  bool is_broken = false;
   {
     MutexLock lock(mutex_);
-    if (!broken_.ok()) return;
-    received_.emplace_back(std::move(message), size);
-    received_bytes_ += size;
+    is_broken = !broken_.ok();
+    if (!is_broken) {
+      received_.emplace_back(std::move(message), size);
+      received_bytes_ += size;
+    }
     if (received_bytes_ > kReceivedBytesMax) {
       Break(MakeError(SqlState::kConnectionFailure,
                       "this worker does not keep up with the coordinator's messages"));
     }
     changed_.NotifyAll();
   }
+  if (is_broken) return EndReading();
   read_bytes_.Clear();
   StartRead(&read_bytes_);
 }

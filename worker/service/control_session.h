@@ -53,6 +53,7 @@ class ControlSession final : public grpc::ClientBidiReactor<grpc::ByteBuffer, gr
   ControlSession() = default;
   void Start(const std::string& coordinator, const v1::WorkerHello& hello);
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndReading();
   // Ends the stream at once because somebody does not keep up.
   void Break(absl::Status reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -76,6 +77,8 @@ class ControlSession final : public grpc::ClientBidiReactor<grpc::ByteBuffer, gr
   bool interrupted_ ABSL_GUARDED_BY(mutex_) = false;
   // No message may be sent any more.
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  // The call may be over: nothing is started on it.
+  bool reading_ended_ ABSL_GUARDED_BY(mutex_) = false;
   // Why Break was called.
   absl::Status broken_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
