@@ -20,7 +20,7 @@ namespace {
 constexpr size_t kPieceBytes = 1 << 20;
 // More do not make one disk faster.
 constexpr size_t kThreadsMax = 4;
-// Fewer files are not worth a further thread.
+// Of uploads: checkpoints are frequent, and most have few and small files.
 constexpr size_t kFilesOfThread = 8;
 
 absl::Status Stopped() {
@@ -80,8 +80,10 @@ absl::Status Upload(FileSystem& file_system, UploadedFile& file, StopCheck stop)
   return output->Close();
 }
 
-// Calls work(0 … count − 1), many on several threads; none after one has failed. The first error.
-absl::Status OnThreads(size_t count, absl::FunctionRef<absl::Status(size_t)> work) {
+// Calls work(0 … count − 1) on up to `num_threads` threads; none after one has failed. The first
+// error.
+absl::Status OnThreads(size_t num_threads, size_t count,
+                       absl::FunctionRef<absl::Status(size_t)> work) {
   Mutex mutex;
   absl::Status first_error;
   std::atomic<bool> failed{false};
@@ -96,8 +98,7 @@ absl::Status OnThreads(size_t count, absl::FunctionRef<absl::Status(size_t)> wor
     }
   };
   std::vector<std::thread> threads;
-  const size_t num_threads = std::min(1 + count / kFilesOfThread, kThreadsMax);
-  for (size_t i = 1; i < num_threads; ++i) threads.emplace_back(take);
+  for (size_t i = 1; i < std::min(num_threads, count); ++i) threads.emplace_back(take);
   take();
   for (std::thread& thread : threads) thread.join();
   MutexLock lock(mutex);
@@ -108,7 +109,8 @@ absl::Status OnThreads(size_t count, absl::FunctionRef<absl::Status(size_t)> wor
 
 absl::Status UploadFiles(FileSystem& file_system, std::vector<UploadedFile>& files,
                          StopCheck stop) {
-  return OnThreads(files.size(), [&](size_t i) {
+  const size_t num_threads = std::min(1 + files.size() / kFilesOfThread, kThreadsMax);
+  return OnThreads(num_threads, files.size(), [&](size_t i) {
     UploadedFile& file = files[i];
     MR_RETURN_IF_ERROR(Upload(file_system, file, stop));
     file.is_there = true;
@@ -119,7 +121,8 @@ absl::Status UploadFiles(FileSystem& file_system, std::vector<UploadedFile>& fil
 
 absl::Status FetchFiles(FileSystem& file_system, const std::vector<FetchedFile>& files,
                         StopCheck stop) {
-  return OnThreads(files.size(), [&](size_t i) { return Fetch(file_system, files[i], stop); });
+  return OnThreads(kThreadsMax, files.size(),
+                   [&](size_t i) { return Fetch(file_system, files[i], stop); });
 }
 
 }  // namespace millrace
