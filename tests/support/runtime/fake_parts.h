@@ -13,6 +13,7 @@
 #include "common/base/clock.h"
 #include "millrace/v1/split.pb.h"
 #include "tests/support/operators/text_batch.h"
+#include "tests/support/status_matchers.h"
 #include "worker/connectors/source.h"
 #include "worker/runtime/scan_mailbox.h"
 #include "worker/runtime/task_input.h"
@@ -105,6 +106,19 @@ class CollectingOutput final : public TaskOutput {
   int room = -1;
   bool is_closed = false;
 };
+
+// Polls until there is nothing; the messages as CollectingOutput writes them, without empty batches.
+inline std::vector<std::string> DrainInput(TaskInput& input) {
+  CollectingOutput log;
+  while (true) {
+    auto message = input.Poll();
+    EXPECT_OK(message);
+    if (!message.ok() || !message->has_value()) return log.log;
+    const auto* batch = std::get_if<Batch>(&**message);
+    if (batch != nullptr && batch->num_rows() == 0) continue;
+    EXPECT_OK(log.Send(**message));
+  }
+}
 
 // Splits are lists of batches: split i gives out batches[i].
 class ListSource final : public Source {

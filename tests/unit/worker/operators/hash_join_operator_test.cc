@@ -326,6 +326,14 @@ class WidePairs : public ::testing::Test {
     SetOutput(kLeft, node.mutable_inputs(1));
     return node;
   }
+  static void JoinBuildSideFirst(OperatorHarness& harness) {
+    harness.set_room(1);
+    for (const InputIndex input : {1, 0}) {
+      harness.Push(TextBatch(Payloads(20), kLeft), input);
+      harness.End(input);
+    }
+    EXPECT_GE(harness.resumes(), 4);
+  }
   // 20 × 20 pairs, each once, in batches that are not too large.
   static void ExpectPairs(OperatorHarness& harness) {
     int64_t pairs = 0;
@@ -347,12 +355,7 @@ class WidePairs : public ::testing::Test {
 
 TEST_F(WidePairs, ComeInBatchesCutByBytes) {
   OperatorHarness harness(HashJoinOperator::Create(Node()));
-  harness.set_room(1);
-  harness.Push(TextBatch(Payloads(20), kLeft), 1);
-  harness.End(1);
-  harness.Push(TextBatch(Payloads(20), kLeft), 0);
-  harness.End(0);
-  EXPECT_GE(harness.resumes(), 4);
+  JoinBuildSideFirst(harness);
   ExpectPairs(harness);
 }
 
@@ -361,12 +364,7 @@ TEST_F(WidePairs, ComeInBatchesCutByBytesWithoutAKey) {
   node.clear_hash_join();
   node.mutable_nested_loop_join()->set_type(v1::JOIN_TYPE_INNER);
   OperatorHarness harness(NestedLoopJoinOperator::Create(node));
-  harness.set_room(1);
-  harness.Push(TextBatch(Payloads(20), kLeft), 1);
-  harness.End(1);
-  harness.Push(TextBatch(Payloads(20), kLeft), 0);
-  harness.End(0);
-  EXPECT_GE(harness.resumes(), 4);
+  JoinBuildSideFirst(harness);
   ExpectPairs(harness);
 }
 

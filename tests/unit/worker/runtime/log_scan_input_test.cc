@@ -39,19 +39,7 @@ class LogScanInputTest : public ::testing::Test {
     mailbox_->Assign(assignment);
   }
   void Inject(uint64_t epoch, bool final = false) { mailbox_->Inject({epoch, false, final}); }
-  // Polls until there is nothing; the messages as CollectingOutput writes them.
-  std::vector<std::string> Drain() {
-    CollectingOutput log;
-    while (true) {
-      auto message = input_->Poll();
-      EXPECT_TRUE(message.ok()) << message.status();
-      if (!message.ok() || !message->has_value()) break;
-      const auto* batch = std::get_if<Batch>(&**message);
-      if (batch != nullptr && batch->num_rows() == 0) continue;
-      EXPECT_TRUE(log.Send(**message).ok());
-    }
-    return log.log;
-  }
+  std::vector<std::string> Drain() { return DrainInput(*input_); }
 
   std::shared_ptr<CountingWakeable> task_ = std::make_shared<CountingWakeable>();
   std::shared_ptr<ScanMailbox> mailbox_ = std::make_shared<ScanMailbox>();

@@ -87,17 +87,9 @@ class ScanAllowanceTest : public ::testing::Test {
   }
   // Polls until there is nothing; the messages as CollectingOutput writes them.
   std::vector<std::string> Drain() {
-    CollectingOutput log;
-    while (true) {
-      auto message = input_->Poll();
-      EXPECT_OK(message);
-      if (!message.ok() || !message->has_value()) break;
-      const auto* batch = std::get_if<Batch>(&**message);
-      if (batch != nullptr && batch->num_rows() == 0) continue;
-      EXPECT_OK(log.Send(**message));
-    }
+    std::vector<std::string> log = DrainInput(*input_);
     clock_.Advance(100'000);
-    return log.log;
+    return log;
   }
   std::vector<std::string> DrainWith(ReadAllowance allowance) {
     mailbox_->Inject(Barrier{.epoch = ++epoch_}, allowance);

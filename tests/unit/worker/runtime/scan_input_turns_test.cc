@@ -83,17 +83,9 @@ class ScanTurnsTest : public ::testing::Test {
   }
   // Polls until there is nothing, while time goes on a little.
   std::vector<std::string> Drain() {
-    CollectingOutput log;
-    while (true) {
-      auto message = input_->Poll();
-      EXPECT_OK(message);
-      if (!message.ok() || !message->has_value()) break;
-      const auto* batch = std::get_if<Batch>(&**message);
-      if (batch != nullptr && batch->num_rows() == 0) continue;
-      EXPECT_OK(log.Send(**message));
-    }
+    std::vector<std::string> log = DrainInput(*input_);
     clock_.Advance(100'000);
-    return log.log;
+    return log;
   }
   std::vector<std::string> DrainAfter(int64_t micros) {
     clock_.Advance(micros);
