@@ -107,7 +107,7 @@ class CollectingOutput final : public TaskOutput {
   bool is_closed = false;
 };
 
-// Polls until there is nothing; the messages as CollectingOutput writes them, without empty batches.
+// Polls until there is nothing; the messages as CollectingOutput writes them, but no empty batches.
 inline std::vector<std::string> DrainInput(TaskInput& input) {
   CollectingOutput log;
   while (true) {
