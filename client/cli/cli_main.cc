@@ -1,8 +1,26 @@
 // The command line: millrace run | dev | sql | job | checkpoint | worker | health | version.
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 
+#include "client/cli/error_text.h"
 #include "client/cli/verbs.h"
+#include "common/base/status.h"
+
+namespace {
+
+// The verbs print and look no further: whether it has arrived shows when the last of it has left. A
+// verb that has failed has said why.
+millrace::ExitCode EndOutput(millrace::ExitCode code) {
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (written || code != millrace::ExitCode::kOk) return code;
+  const absl::Status lost =
+      millrace::MakeError(millrace::SqlState::kIoError, "cannot write to standard output");
+  std::fputs(millrace::ErrorText(lost, "").c_str(), stderr);
+  return millrace::CallExitCode(lost);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"Millrace: one SQL engine for batches and streams", "millrace"};
@@ -21,7 +39,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // The library reports by exception; 0 stands for --help.
-    return app.exit(error) == 0 ? 0 : static_cast<int>(millrace::ExitCode::kUsage);
+    exit_code = app.exit(error) == 0 ? millrace::ExitCode::kOk : millrace::ExitCode::kUsage;
   }
-  return static_cast<int>(exit_code);
+  return static_cast<int>(EndOutput(exit_code));
 }

@@ -133,8 +133,8 @@ ExitCode Plan(Client& client, const JobFlags& flags) {
 ExitCode Restart(Client& client, const JobFlags& flags) {
   auto epoch = client.RestartJob(flags.job, flags.checkpoint_epoch, flags.request_id);
   if (!epoch.ok()) return Report(epoch.status());
-  std::fprintf(stderr, "goes on from %s\n",
-               *epoch == 0 ? "the beginning" : absl::StrCat("epoch ", *epoch).c_str());
+  const std::string from = *epoch == 0 ? "what is committed" : absl::StrCat("epoch ", *epoch);
+  std::fprintf(stderr, "goes on from %s\n", from.c_str());
   return ExitCode::kOk;
 }
 

@@ -1,7 +1,8 @@
 #include "client/cli/script_file.h"
 
-#include <fstream>
-#include <iostream>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
@@ -12,10 +13,18 @@ namespace {
 // What the server takes in one request.
 constexpr size_t kScriptBytesMax = 1 << 20;
 
-absl::StatusOr<std::string> ReadAll(std::istream& input, const std::string& name) {
+absl::StatusOr<std::string> ReadAll(std::FILE* input, const std::string& name) {
   std::string text(kScriptBytesMax + 1, '\0');
-  input.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(input.gcount()));
+  text.resize(std::fread(text.data(), 1, text.size(), input));
+  // A folder opens as a file does, and only reading it fails.
+  if (std::ferror(input) != 0) {
+    const int error = errno;
+    if (error == EISDIR) {
+      return MakeError(SqlState::kUndefinedFile, absl::StrCat("script ", name, " is a folder"));
+    }
+    return MakeError(SqlState::kIoError,
+                     absl::StrCat("cannot read script ", name, ": ", std::strerror(error)));
+  }
   if (text.size() > kScriptBytesMax) {
     return MakeError(SqlState::kProgramLimitExceeded,
                      absl::StrCat("script ", name, " is longer than 1 MiB"));
@@ -26,12 +35,14 @@ absl::StatusOr<std::string> ReadAll(std::istream& input, const std::string& name
 }  // namespace
 
 absl::StatusOr<std::string> ReadScript(const std::string& path) {
-  if (path == "-") return ReadAll(std::cin, "on standard input");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
+  if (path == "-") return ReadAll(stdin, "on standard input");
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+  if (file == nullptr) {
     return MakeError(SqlState::kUndefinedFile, absl::StrCat("cannot open script ", path));
   }
-  return ReadAll(file, path);
+  absl::StatusOr<std::string> text = ReadAll(file, path);
+  std::fclose(file);
+  return text;
 }
 
 }  // namespace millrace

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/host_port.h"
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
 
@@ -57,6 +58,13 @@ absl::Status CallStatus(const grpc::Status& status) {
   return FromGrpcStatus(status);
 }
 
+absl::Status CheckServerAddress(const std::string& server) {
+  MR_ASSIGN_OR_RETURN(const HostPort parsed, SplitHostPort(server));
+  if (parsed.port != 0) return absl::OkStatus();
+  return MakeError(SqlState::kInvalidParameterValue,
+                   absl::StrCat("invalid address \"", server, "\""), "the port is from 1 to 65535");
+}
+
 absl::Status ConnectStatus(const std::string& server, const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   ErrorDetail detail{SqlState::kConnectionFailure, 0, "", Blame::kExternal, Retry::kSafe};
@@ -73,8 +81,11 @@ void SetTimeout(grpc::ClientContext& context, std::chrono::milliseconds timeout)
   if (timeout.count() > 0) context.set_deadline(std::chrono::system_clock::now() + timeout);
 }
 
-RetryLoop::RetryLoop(int retries, std::chrono::milliseconds timeout)
-    : begin_(std::chrono::steady_clock::now()), timeout_(timeout), retries_(retries) {}
+RetryLoop::RetryLoop(grpc::Channel& channel, int retries, std::chrono::milliseconds timeout)
+    : channel_(channel),
+      begin_(std::chrono::steady_clock::now()),
+      timeout_(timeout),
+      retries_(retries) {}
 
 std::chrono::milliseconds RetryLoop::left() const {
   if (timeout_.count() <= 0) return timeout_;
@@ -87,9 +98,20 @@ bool RetryLoop::Again(const absl::Status& status) {
   if (status.ok() || GetErrorDetail(status).retry != Retry::kSafe) return false;
   if (retries_left_ <= 0 || (timeout_.count() > 0 && left() <= pause_)) return false;
   --retries_left_;
-  std::this_thread::sleep_for(pause_);
+  Pause();
   pause_ = std::min(2 * pause_, kLongestPause);
   return true;
+}
+
+void RetryLoop::Pause() {
+  const auto until = std::chrono::system_clock::now() + pause_;
+  // A channel gets on with connecting only while a thread waits on it: after a plain sleep the next
+  // try would find the old failure.
+  if (channel_.GetState(true) == GRPC_CHANNEL_READY) {
+    std::this_thread::sleep_until(until);
+  } else {
+    channel_.WaitForConnected(until);
+  }
 }
 
 }  // namespace millrace

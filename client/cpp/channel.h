@@ -22,6 +22,10 @@ std::shared_ptr<grpc::Channel> MakeClientChannel(const std::string& server);
 // be tried again, for a connection that failed, 57014 for a deadline that has passed.
 absl::Status CallStatus(const grpc::Status& status);
 
+// 22023 unless `server` is host:port, port 1 to 65535: gRPC would try what is none until the
+// deadline.
+absl::Status CheckServerAddress(const std::string& server);
+
 // Why the first call, for the server's version, has failed at `server` (host:port): nobody is
 // there, which can be tried again, or it is another server than a coordinator's for clients.
 absl::Status ConnectStatus(const std::string& server, const grpc::Status& status);
@@ -33,8 +37,8 @@ void SetTimeout(grpc::ClientContext& context, std::chrono::milliseconds timeout)
 // and waits before it does. The deadline holds for all tries together.
 class RetryLoop {
  public:
-  // 0 = no deadline.
-  RetryLoop(int retries, std::chrono::milliseconds timeout);
+  // The calls go over `channel`, which outlives this. 0 = no deadline.
+  RetryLoop(grpc::Channel& channel, int retries, std::chrono::milliseconds timeout);
 
   // What is left for the next try: at least a millisecond; 0 = no deadline.
   std::chrono::milliseconds left() const;
@@ -49,6 +53,9 @@ class RetryLoop {
  private:
   static constexpr std::chrono::milliseconds kFirstPause{100};
 
+  void Pause();
+
+  grpc::Channel& channel_;
   const std::chrono::steady_clock::time_point begin_;
   const std::chrono::milliseconds timeout_;
   const int retries_;

@@ -126,6 +126,7 @@ Client::Client() : stubs_(std::make_unique<Stubs>()) {}
 Client::~Client() = default;
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& options) {
+  MR_RETURN_IF_ERROR(CheckServerAddress(options.server));
   std::unique_ptr<Client> client(new Client());
   Stubs& stubs = *client->stubs_;
   stubs.channel = MakeClientChannel(options.server);
@@ -218,7 +219,7 @@ absl::Status Client::WatchJob(absl::string_view job,
   v1::WatchJobRequest request;
   request.set_job(std::string(job));
   bool enough = false;
-  RetryLoop tries(kWatchRetries, std::chrono::milliseconds(0));
+  RetryLoop tries(*stubs_->channel, kWatchRetries, std::chrono::milliseconds(0));
   absl::Status status;
   do {
     grpc::ClientContext context;

@@ -65,7 +65,8 @@ class CancelToken {
 // cannot be reached is 08006.
 class Client {
  public:
-  // Connects and asks for the version; 08006 if nobody answers in time.
+  // Connects and asks for the version; 08006 if nobody answers in time, 22023 for an address that
+  // is none.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const ClientOptions& options);
   ~Client();
 

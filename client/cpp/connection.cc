@@ -52,10 +52,9 @@ void FillRequest(std::string_view sql, const std::map<std::string, std::string>&
 }
 
 // One unary call, sent again as long as that can help. `call` makes one try.
-template <typename Call>
-absl::Status Repeat(const ConnectionOptions& options, std::chrono::milliseconds timeout,
-                    const Call& call) {
-  RetryLoop tries(options.retries, timeout);
+template <typename Session, typename Call>
+absl::Status Repeat(Session& session, std::chrono::milliseconds timeout, const Call& call) {
+  RetryLoop tries(session.channel(), session.options().retries, timeout);
   absl::Status status;
   do {
     grpc::ClientContext context;
@@ -84,10 +83,11 @@ Result<void> ToResult(const absl::Status& status) {
 Connection::Session::Session(const ConnectionOptions& options,
                              std::shared_ptr<grpc::Channel> channel)
     : options_(options),
-      sql_(v1::SqlService::NewStub(channel)),
-      job_(v1::JobService::NewStub(channel)),
-      checkpoint_(v1::CheckpointService::NewStub(channel)),
-      cluster_(v1::ClusterService::NewStub(channel)) {}
+      channel_(std::move(channel)),
+      sql_(v1::SqlService::NewStub(channel_)),
+      job_(v1::JobService::NewStub(channel_)),
+      checkpoint_(v1::CheckpointService::NewStub(channel_)),
+      cluster_(v1::ClusterService::NewStub(channel_)) {}
 
 v1::ExecuteRequest Connection::Session::MakeRequest(std::string_view sql,
                                                     const StatementOptions& options) {
@@ -122,6 +122,7 @@ Connection::~Connection() = default;
 
 Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& options) {
   const std::string server = ServerOf(options);
+  if (absl::Status valid = CheckServerAddress(server); !valid.ok()) return ToError(valid);
   auto session = std::make_shared<Session>(options, MakeClientChannel(server));
   grpc::ClientContext context;
   // Waits for a server that is just starting, too.
@@ -159,10 +160,10 @@ Result<std::string> Connection::SubmitJob(std::string_view sql, const SubmitOpti
   if (absl::Status valid = CheckText(sql); !valid.ok()) return ToError(valid);
   const v1::SubmitJobRequest request = session_->MakeRequest(sql, options);
   v1::SubmitJobResponse response;
-  const absl::Status status = Repeat(session_->options(), session_->options().call_timeout,
-                                     [&](grpc::ClientContext& context) {
-                                       return session_->job().Submit(&context, request, &response);
-                                     });
+  const absl::Status status =
+      Repeat(*session_, session_->options().call_timeout, [&](grpc::ClientContext& context) {
+        return session_->job().Submit(&context, request, &response);
+      });
   if (!status.ok()) return ToError(status);
   return response.job_id();
 }
@@ -171,10 +172,10 @@ Result<JobStatus> Connection::GetJob(std::string_view job) {
   v1::GetJobRequest request;
   request.set_job(std::string(job));
   v1::GetJobResponse response;
-  const absl::Status status = Repeat(session_->options(), session_->options().call_timeout,
-                                     [&](grpc::ClientContext& context) {
-                                       return session_->job().Get(&context, request, &response);
-                                     });
+  const absl::Status status =
+      Repeat(*session_, session_->options().call_timeout, [&](grpc::ClientContext& context) {
+        return session_->job().Get(&context, request, &response);
+      });
   if (!status.ok()) return ToError(status);
   return ToJobStatus(response.status());
 }
@@ -182,7 +183,7 @@ Result<JobStatus> Connection::GetJob(std::string_view job) {
 Result<std::vector<JobStatus>> Connection::ListJobs() {
   v1::ListJobsResponse response;
   const absl::Status status = Repeat(
-      session_->options(), session_->options().call_timeout,
+      *session_, session_->options().call_timeout,
       [&](grpc::ClientContext& context) { return session_->job().List(&context, {}, &response); });
   if (!status.ok()) return ToError(status);
   std::vector<JobStatus> jobs;
@@ -196,7 +197,7 @@ Result<void> Connection::WatchJob(std::string_view job,
   v1::WatchJobRequest request;
   request.set_job(std::string(job));
   bool enough = false;
-  RetryLoop tries(session_->options().retries, timeout);
+  RetryLoop tries(session_->channel(), session_->options().retries, timeout);
   absl::Status status;
   do {
     grpc::ClientContext context;
@@ -230,7 +231,7 @@ Result<void> Connection::StopJob(std::string_view job) {
   v1::StopJobRequest request;
   request.set_job(std::string(job));
   v1::StopJobResponse response;
-  return ToResult(Repeat(session_->options(), kStopTimeout, [&](grpc::ClientContext& context) {
+  return ToResult(Repeat(*session_, kStopTimeout, [&](grpc::ClientContext& context) {
     return session_->job().Stop(&context, request, &response);
   }));
 }
@@ -241,10 +242,9 @@ Result<uint64_t> Connection::RestartJob(std::string_view job, const RestartOptio
   request.set_checkpoint_epoch(options.checkpoint_epoch);
   request.set_request_id(options.request_id.empty() ? RandomRequestId() : options.request_id);
   v1::RestartJobResponse response;
-  const absl::Status status =
-      Repeat(session_->options(), kStopTimeout, [&](grpc::ClientContext& context) {
-        return session_->job().Restart(&context, request, &response);
-      });
+  const absl::Status status = Repeat(*session_, kStopTimeout, [&](grpc::ClientContext& context) {
+    return session_->job().Restart(&context, request, &response);
+  });
   if (!status.ok()) return ToError(status);
   return response.restored_epoch();
 }
@@ -253,10 +253,9 @@ Result<std::vector<JobCheckpoint>> Connection::CreateCheckpoint(std::string_view
   v1::CreateCheckpointRequest request;
   request.set_job(std::string(job));
   v1::CreateCheckpointResponse response;
-  const absl::Status status =
-      Repeat(session_->options(), kStopTimeout, [&](grpc::ClientContext& context) {
-        return session_->checkpoint().Create(&context, request, &response);
-      });
+  const absl::Status status = Repeat(*session_, kStopTimeout, [&](grpc::ClientContext& context) {
+    return session_->checkpoint().Create(&context, request, &response);
+  });
   if (!status.ok()) return ToError(status);
   return ToJobCheckpoints(response.checkpoints());
 }
@@ -265,8 +264,8 @@ Result<std::vector<JobCheckpoint>> Connection::ListCheckpoints(std::string_view 
   v1::ListCheckpointsRequest request;
   request.set_job(std::string(job));
   v1::ListCheckpointsResponse response;
-  const absl::Status status = Repeat(
-      session_->options(), session_->options().call_timeout, [&](grpc::ClientContext& context) {
+  const absl::Status status =
+      Repeat(*session_, session_->options().call_timeout, [&](grpc::ClientContext& context) {
         return session_->checkpoint().List(&context, request, &response);
       });
   if (!status.ok()) return ToError(status);
@@ -277,28 +276,28 @@ Result<void> Connection::CancelJob(std::string_view job) {
   v1::CancelJobRequest request;
   request.set_job(std::string(job));
   v1::CancelJobResponse response;
-  return ToResult(Repeat(session_->options(), session_->options().call_timeout,
-                         [&](grpc::ClientContext& context) {
-                           return session_->job().Cancel(&context, request, &response);
-                         }));
+  return ToResult(
+      Repeat(*session_, session_->options().call_timeout, [&](grpc::ClientContext& context) {
+        return session_->job().Cancel(&context, request, &response);
+      }));
 }
 
 Result<std::string> Connection::GetJobPlan(std::string_view job) {
   v1::GetJobPlanRequest request;
   request.set_job(std::string(job));
   v1::GetJobPlanResponse response;
-  const absl::Status status = Repeat(session_->options(), session_->options().call_timeout,
-                                     [&](grpc::ClientContext& context) {
-                                       return session_->job().GetPlan(&context, request, &response);
-                                     });
+  const absl::Status status =
+      Repeat(*session_, session_->options().call_timeout, [&](grpc::ClientContext& context) {
+        return session_->job().GetPlan(&context, request, &response);
+      });
   if (!status.ok()) return ToError(status);
   return response.text();
 }
 
 Result<std::vector<WorkerStatus>> Connection::ListWorkers() {
   v1::ListWorkersResponse response;
-  const absl::Status status = Repeat(
-      session_->options(), session_->options().call_timeout, [&](grpc::ClientContext& context) {
+  const absl::Status status =
+      Repeat(*session_, session_->options().call_timeout, [&](grpc::ClientContext& context) {
         return session_->cluster().ListWorkers(&context, {}, &response);
       });
   if (!status.ok()) return ToError(status);

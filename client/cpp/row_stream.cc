@@ -61,7 +61,7 @@ absl::Status RowStream::Call::Close() {
 }
 
 absl::Status RowStream::Call::Begin() {
-  RetryLoop tries(session_->options().retries, timeout_);
+  RetryLoop tries(session_->channel(), session_->options().retries, timeout_);
   do {
     notices_.clear();
     outcomes_.clear();

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "client/cpp/result_decoder.h"
 #include "common/base/mutex.h"
+#include "grpcpp/channel.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/support/sync_stream.h"
 #include "millrace/connection.h"
@@ -26,6 +27,7 @@ class Connection::Session {
   Session(const ConnectionOptions& options, std::shared_ptr<grpc::Channel> channel);
 
   const ConnectionOptions& options() const { return options_; }
+  grpc::Channel& channel() { return *channel_; }
   v1::SqlService::Stub& sql() { return *sql_; }
   v1::JobService::Stub& job() { return *job_; }
   v1::CheckpointService::Stub& checkpoint() { return *checkpoint_; }
@@ -41,6 +43,7 @@ class Connection::Session {
 
  private:
   const ConnectionOptions options_;
+  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::SqlService::Stub> sql_;
   const std::unique_ptr<v1::JobService::Stub> job_;
   const std::unique_ptr<v1::CheckpointService::Stub> checkpoint_;

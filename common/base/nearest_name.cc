@@ -10,7 +10,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kNamedCandidatesMax = 12;
+constexpr size_t kNamedCandidatesMax = 40;
 
 // Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours, each
 // once.
@@ -62,7 +62,9 @@ std::string NearestNameHint(absl::string_view name, const std::vector<std::strin
     if (quoted.size() == kNamedCandidatesMax) break;
     quoted.push_back(absl::StrCat("\"", candidate, "\""));
   }
-  return absl::StrCat("expected one of ", absl::StrJoin(quoted, ", "));
+  const size_t num_more = candidates.size() - quoted.size();
+  return absl::StrCat("expected one of ", absl::StrJoin(quoted, ", "),
+                      num_more == 0 ? "" : absl::StrCat(" and ", num_more, " more"));
 }
 
 }  // namespace millrace

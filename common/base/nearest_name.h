@@ -12,8 +12,8 @@ namespace millrace {
 // than a third of the letters differ, and more than one.
 std::string NearestName(absl::string_view name, const std::vector<std::string>& candidates);
 
-// For hints: `did you mean "path"?`, or `expected one of "a", "b"` if none is near (at most twelve
-// are named).
+// For hints: `did you mean "path"?`, or `expected one of "a", "b"` if none is near; of more than
+// forty the first ones are named, and how many more there are.
 std::string NearestNameHint(absl::string_view name, const std::vector<std::string>& candidates);
 
 }  // namespace millrace

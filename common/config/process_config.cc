@@ -8,12 +8,17 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/base/host_port.h"
+#include "common/base/interval_limits.h"
 #include "common/base/status.h"
 #include "common/config/machine.h"
 #include "common/config/setting_list.h"
 
 namespace millrace {
 namespace {
+
+// Each one is a message of every worker.
+constexpr int64_t kHeartbeatIntervalMicrosMin = 10'000;
 
 absl::Status ConfigError(absl::string_view message, absl::string_view hint = "") {
   return MakeError(SqlState::kConfigFileError, message, hint);
@@ -73,7 +78,7 @@ void AddSettings(WorkerConfig* config, SettingList* settings) {
   settings->AddText("data-dir", &config->data_dir, "folder for state and spilled data");
   settings->AddCount("slots", &config->slots, "threads that run tasks (the cores that it may use)");
   settings->AddMegabytes("memory-mb", &config->memory_bytes,
-                         "memory for queries (half of what it may use)");
+                         "memory for queries and rows of views (half of what it may use)");
   settings->AddDuration("drain-patience", &config->drain_patience_micros,
                         "how long it may take to leave in good order ('30 s')");
   settings->AddTextList("allowed-broker", &config->allowed_brokers,
@@ -89,23 +94,54 @@ absl::Status RequireDataDir(const std::string& data_dir) {
   return ConfigError("the data folder is not set", "add --data-dir FOLDER");
 }
 
+absl::Status CheckIntervals(const CoordinatorConfig& config) {
+  if (config.epoch_interval_micros < kEpochIntervalMicrosMin ||
+      config.epoch_interval_micros > kEpochIntervalMicrosMax) {
+    return ConfigError("epoch-interval must be from 10 ms to 60 s");
+  }
+  if (config.checkpoint_interval_micros < kCheckpointIntervalMicrosMin ||
+      config.checkpoint_interval_micros > kCheckpointIntervalMicrosMax) {
+    return ConfigError("checkpoint-interval must be from 100 ms to 1 day");
+  }
+  if (config.heartbeat_interval_micros < kHeartbeatIntervalMicrosMin) {
+    return ConfigError("heartbeat-interval must be at least 10 ms");
+  }
+  if (config.heartbeat_timeout_micros / 2 < config.heartbeat_interval_micros) {
+    return ConfigError("heartbeat-timeout must be at least twice heartbeat-interval");
+  }
+  if (config.checkpoint_timeout_micros < 1'000'000) {
+    return ConfigError("checkpoint-timeout must be at least 1 s");
+  }
+  return absl::OkStatus();
+}
+
+// What other processes are told is not tried by this one.
+absl::Status CheckAdvertised(const std::string& address) {
+  if (address.empty() || IsHost(address)) return absl::OkStatus();
+  const absl::StatusOr<HostPort> parsed = ParseHostPort(address);
+  if (parsed.ok() && parsed->port != 0) return absl::OkStatus();
+  return ConfigError(absl::StrCat("invalid value for advertise: \"", address, "\""),
+                     "write a host, or host:port with a port from 1 to 65535");
+}
+
 absl::Status Complete(CoordinatorConfig* config) {
   MR_RETURN_IF_ERROR(RequireDataDir(config->data_dir));
   MR_RETURN_IF_ERROR(CheckListenAddress("listen", config->listen, config->insecure));
   MR_RETURN_IF_ERROR(
       CheckListenAddress("control-listen", config->control_listen, config->insecure));
-  if (config->heartbeat_timeout_micros < 2 * config->heartbeat_interval_micros) {
-    return ConfigError("heartbeat-timeout must be at least twice heartbeat-interval");
-  }
-  if (config->checkpoint_timeout_micros < 1'000'000) {
-    return ConfigError("checkpoint-timeout must be at least 1 s");
-  }
+  MR_RETURN_IF_ERROR(CheckIntervals(*config));
   if (config->connections_max == 0) return ConfigError("max-connections must be at least 1");
   if (config->statements_max == 0) return ConfigError("max-statements must be at least 1");
   if (config->checkpoint_dir.empty()) {
     config->checkpoint_dir = absl::StrCat(config->data_dir, "/checkpoints");
   }
   if (config->checkpoints_kept == 0) return ConfigError("checkpoints-kept must be at least 1");
+  for (const std::string& path : config->allowed_paths) {
+    if (path.empty()) {
+      return ConfigError("invalid value for allowed-path: \"\"",
+                         "write a folder; . is the working folder");
+    }
+  }
   if (config->allowed_paths.empty()) config->allowed_paths = {"."};
   config->log.process = "coordinator";
   return absl::OkStatus();
@@ -116,6 +152,7 @@ absl::Status Complete(WorkerConfig* config) {
   MR_RETURN_IF_ERROR(CheckListenAddress("listen", config->listen, config->insecure));
   MR_ASSIGN_OR_RETURN(const HostPort coordinator, ParseHostPort(config->coordinator));
   if (coordinator.port == 0) return ConfigError("the coordinator's port is not set");
+  MR_RETURN_IF_ERROR(CheckAdvertised(config->advertise));
   if (config->slots == 0) config->slots = AvailableCores();
   if (config->slots > 1024) return ConfigError("slots must be at most 1024");
   if (config->memory_bytes == 0) config->memory_bytes = AvailableMemoryBytes() / 2;
@@ -163,24 +200,9 @@ absl::StatusOr<ParsedConfig<WorkerConfig>> LoadWorkerConfig(const std::vector<st
 }
 
 absl::StatusOr<HostPort> ParseHostPort(absl::string_view address) {
-  const size_t colon = address.rfind(':');
-  HostPort result;
-  uint32_t port = 0;
-  if (colon == absl::string_view::npos || colon == 0 ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port > UINT16_MAX) {
-    return ConfigError(absl::StrCat("invalid address \"", address, "\""),
-                       "write host:port, for example 127.0.0.1:7461");
-  }
-  absl::string_view host = address.substr(0, colon);
-  if (absl::StartsWith(host, "[") && absl::EndsWith(host, "]")) {
-    host = host.substr(1, host.size() - 2);
-  } else if (absl::StrContains(host, ':')) {
-    return ConfigError(absl::StrCat("invalid address \"", address, "\""),
-                       "write IPv6 addresses in brackets, for example [::1]:7461");
-  }
-  result.host = std::string(host);
-  result.port = static_cast<uint16_t>(port);
-  return result;
+  absl::StatusOr<HostPort> parsed = SplitHostPort(address);
+  if (parsed.ok()) return parsed;
+  return ConfigError(parsed.status().message(), GetErrorDetail(parsed.status()).hint);
 }
 
 bool IsLoopbackHost(absl::string_view host) {

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/base/host_port.h"
 #include "common/logging/log.h"
 
 // Configuration of the two servers: a TOML file (--config) under flags; a flag wins. Keys of the
@@ -64,8 +65,8 @@ struct WorkerConfig {
   std::string coordinator = "127.0.0.1:7462";
   // host:port for the data of other workers and the coordinator.
   std::string listen = "127.0.0.1:0";
-  // host[:port] that others are told to connect to; default: the listen address, or, where that is
-  // 0.0.0.0 or [::], the address that the machine has on its way to the coordinator.
+  // host[:port], no port 0, that others are told to connect to; default: the listen address, or,
+  // where that is 0.0.0.0 or [::], the address that the machine has on its way to the coordinator.
   std::string advertise;
   // For people; default: the host's name and the process's number.
   std::string name;
@@ -101,11 +102,7 @@ absl::StatusOr<ParsedConfig<CoordinatorConfig>> LoadCoordinatorConfig(
     const std::vector<std::string>& args);
 absl::StatusOr<ParsedConfig<WorkerConfig>> LoadWorkerConfig(const std::vector<std::string>& args);
 
-struct HostPort {
-  std::string host;
-  uint16_t port = 0;
-};
-// "127.0.0.1:7461", "[::1]:0", "localhost:80". F0000 if it does not parse.
+// SplitHostPort for a setting: F0000 if it does not parse.
 absl::StatusOr<HostPort> ParseHostPort(absl::string_view address);
 // True for localhost, 127.0.0.0/8 and ::1.
 bool IsLoopbackHost(absl::string_view host);

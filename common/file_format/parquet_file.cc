@@ -214,6 +214,8 @@ class OpenParquetFile final : public ParquetFile {
     }
     arrow_properties.set_batch_size(batch_rows);
     parquet::ReaderProperties properties;
+    // Of pages that have one.
+    properties.set_page_checksum_verification(true);
     if (compressed_bytes > kWholeChunkBytesMax) {
       properties.enable_buffered_stream();
       properties.set_buffer_size(int64_t{1} << 20);

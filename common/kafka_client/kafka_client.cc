@@ -308,4 +308,13 @@ absl::Status FromKafka(rd_kafka_resp_err_t error, absl::string_view message) {
   }
 }
 
+absl::Status ForEndingStatement(const absl::Status& error) {
+  if (error.ok()) return error;
+  ErrorDetail detail = GetErrorDetail(error);
+  if (detail.retry != Retry::kSafe) return error;
+  detail.retry = Retry::kNever;
+  if (detail.hint.empty()) detail.hint = "run the statement again when the brokers answer";
+  return MakeError(detail, error.message());
+}
+
 }  // namespace millrace

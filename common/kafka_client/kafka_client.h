@@ -80,4 +80,8 @@ class KafkaClient {
 // error of which neither is known is 58030.
 absl::Status FromKafka(rd_kafka_resp_err_t error, absl::string_view message);
 
+// The same error for a statement that ends, which does not wait for brokers: nobody may start the
+// statement again for it, as is done for a lost worker. A hint that is there stays.
+absl::Status ForEndingStatement(const absl::Status& error);
+
 }  // namespace millrace

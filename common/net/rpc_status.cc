@@ -12,21 +12,27 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMessageBytesMax = 4096;
+// Trailers: the details are sent in base64, 4 bytes for 3, and gRPC's own message with 3 bytes for
+// each that is not printable ASCII.
+constexpr size_t kDetailMessageBytesMax = 2048;
+constexpr size_t kDetailHintBytesMax = 512;
+constexpr size_t kPlainMessageBytesMax = 512;
+// Within messages.
+constexpr size_t kBytesMax = 4096;
 
-std::string Shortened(absl::string_view message) {
-  if (message.size() <= kMessageBytesMax) return std::string(message);
-  size_t end = kMessageBytesMax;
+std::string Shortened(absl::string_view text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return std::string(text);
+  size_t end = bytes_max;
   // Not in the middle of a UTF-8 sequence: gRPC percent-encodes, but protobuf refuses broken
   // strings.
-  while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;
-  return std::string(message.substr(0, end)) + "…";
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "…";
 }
 
-void DetailToProto(const ErrorDetail& detail, v1::ErrorDetail* out) {
+void DetailToProto(const ErrorDetail& detail, size_t hint_bytes_max, v1::ErrorDetail* out) {
   out->set_sqlstate(std::string(SqlStateCode(detail.state)));
   out->set_position(detail.position);
-  out->set_hint(detail.hint);
+  out->set_hint(Shortened(detail.hint, hint_bytes_max));
   out->set_blame(static_cast<v1::Blame>(detail.blame));
   out->set_retry(static_cast<v1::Retry>(detail.retry));
 }
@@ -46,13 +52,13 @@ ErrorDetail DetailFromProto(const v1::ErrorDetail& wire) {
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   v1::ErrorDetail detail;
-  DetailToProto(GetErrorDetail(status), &detail);
+  DetailToProto(GetErrorDetail(status), kDetailHintBytesMax, &detail);
   v1::RpcStatus rich;
   rich.set_code(static_cast<int>(status.code()));
-  rich.set_message(Shortened(status.message()));
+  rich.set_message(Shortened(status.message(), kDetailMessageBytesMax));
   rich.add_details()->PackFrom(detail);
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), rich.message(),
-                      rich.SerializeAsString());
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+                      Shortened(status.message(), kPlainMessageBytesMax), rich.SerializeAsString());
 }
 
 absl::Status FromGrpcStatus(const grpc::Status& status) {
@@ -68,8 +74,8 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
 }
 
 void ToProto(const absl::Status& status, v1::Error* out) {
-  out->set_message(Shortened(status.message()));
-  DetailToProto(GetErrorDetail(status), out->mutable_detail());
+  out->set_message(Shortened(status.message(), kBytesMax));
+  DetailToProto(GetErrorDetail(status), kBytesMax, out->mutable_detail());
 }
 
 absl::Status FromProto(const v1::Error& error) {

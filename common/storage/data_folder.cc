@@ -26,7 +26,23 @@ absl::Status RefuseIf(FileSystem& file_system, const char* mark, absl::string_vi
                    "give the coordinator and the workers folders of their own");
 }
 
+absl::Status NotThere(absl::string_view what) {
+  return MakeError(SqlState::kIoError, absl::StrCat(what, " is not there, or another one"),
+                   "is its file system mounted?");
+}
+
 }  // namespace
+
+absl::Status CheckOwnFolder(FileSystem& file_system, absl::string_view setting,
+                            const std::string& path) {
+  MR_ASSIGN_OR_RETURN(const bool is_own, Exists(file_system, JoinPath(path, kStorageTokenFile)));
+  return is_own ? absl::OkStatus() : NotThere(absl::StrCat(setting, " ", path));
+}
+
+absl::Status RequireFolder(FileSystem& file_system, const std::string& path) {
+  MR_ASSIGN_OR_RETURN(const bool exists, Exists(file_system, path));
+  return exists ? absl::OkStatus() : NotThere(absl::StrCat("folder ", path));
+}
 
 absl::Status RefuseWorkerFolder(FileSystem& file_system, absl::string_view setting,
                                 const std::string& path) {

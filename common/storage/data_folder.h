@@ -21,6 +21,15 @@ inline constexpr char kWorkerFolderFile[] = "_worker-folder";
 absl::Status RefuseWorkerFolder(FileSystem& file_system, absl::string_view setting,
                                 const std::string& path);
 
+// 58030 unless the coordinator's folder, which `setting` names, is the one that it has opened.
+// Where a file system has gone an empty mount point is left, and what is written there is lost when
+// it comes back.
+absl::Status CheckOwnFolder(FileSystem& file_system, absl::string_view setting,
+                            const std::string& path);
+
+// 58030 if the folder, which another process has made, is not there: it must not be made anew.
+absl::Status RequireFolder(FileSystem& file_system, const std::string& path);
+
 // Makes the folder if there is none, and its mark. 55000 if it is a coordinator's.
 absl::Status ClaimWorkerFolder(FileSystem& file_system, const std::string& path);
 

@@ -9,7 +9,9 @@
 #include "absl/strings/strip.h"
 #include "common/base/failpoint.h"
 #include "common/base/status.h"
+#include "common/storage/data_folder.h"
 #include "common/storage/file_system.h"
+#include "common/storage/record_file.h"
 #include "common/storage/staged_commit.h"
 #include "coordinator/metadata/id_allocator.h"
 #include "coordinator/metadata/metadata_store.h"
@@ -18,7 +20,8 @@
 namespace millrace {
 namespace {
 
-constexpr uint32_t kManifestFormat = 3;
+constexpr uint32_t kManifestFormat = 4;
+constexpr char kSetting[] = "checkpoint-dir";
 constexpr char kManifestPrefix[] = "manifest-";
 constexpr char kFolderPrefix[] = "job-";
 constexpr char kOwnerFile[] = "cluster-id";
@@ -51,6 +54,12 @@ std::string CheckpointFiles::JobFolder(uint64_t job_id) const {
   return JoinPath(checkpoint_dir_, FolderName(job_id));
 }
 
+absl::Status CheckpointFiles::MakeJobFolder(uint64_t job_id) const {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
+  MR_RETURN_IF_ERROR(CheckOwnFolder(*file_system, kSetting, checkpoint_dir_));
+  return file_system->CreateFolders(JobFolder(job_id));
+}
+
 absl::StatusOr<std::string> CheckpointFiles::WriteManifest(
     const v1::CheckpointManifest& manifest) const {
   MR_FAILPOINT("checkpoint.before_manifest");
@@ -58,11 +67,12 @@ absl::StatusOr<std::string> CheckpointFiles::WriteManifest(
   const std::string folder = FolderName(manifest.job_id());
   const std::string name = JoinPath(
       folder, absl::StrCat(kManifestPrefix, manifest.epoch(), "-", manifest.attempt(), ".pb"));
-  MR_RETURN_IF_ERROR(file_system->CreateFolders(JoinPath(checkpoint_dir_, folder)));
+  MR_RETURN_IF_ERROR(CheckOwnFolder(*file_system, kSetting, checkpoint_dir_));
+  MR_RETURN_IF_ERROR(RequireFolder(*file_system, JobFolder(manifest.job_id())));
   v1::CheckpointManifest versioned = manifest;
   versioned.set_format_version(kManifestFormat);
-  MR_RETURN_IF_ERROR(WriteFileAtomically(*file_system, JoinPath(checkpoint_dir_, name),
-                                         versioned.SerializeAsString()));
+  MR_RETURN_IF_ERROR(WriteRecordFile(*file_system, JoinPath(checkpoint_dir_, name),
+                                     versioned.SerializeAsString()));
   MR_FAILPOINT("checkpoint.after_manifest");
   return name;
 }
@@ -71,9 +81,14 @@ absl::StatusOr<v1::CheckpointManifest> CheckpointFiles::ReadManifest(
     const std::string& name) const {
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
   const std::string path = JoinPath(checkpoint_dir_, name);
-  MR_ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(*file_system, path));
+  const absl::StatusOr<std::string> record =
+      ReadRecordFile(*file_system, path, "checkpoint manifest");
+  if (GetErrorDetail(record.status()).state == SqlState::kUndefinedFile) {
+    MR_RETURN_IF_ERROR(CheckOwnFolder(*file_system, kSetting, checkpoint_dir_));
+  }
+  MR_RETURN_IF_ERROR(record.status());
   v1::CheckpointManifest manifest;
-  if (!manifest.ParseFromString(bytes)) {
+  if (!manifest.ParseFromString(*record)) {
     return MakeError(SqlState::kDataCorrupted,
                      absl::StrCat("checkpoint manifest is damaged: ", path));
   }

@@ -21,8 +21,13 @@ class CheckpointFiles {
 
   // Where workers write their files of the job; what CheckpointFile.path is relative to.
   std::string JobFolder(uint64_t job_id) const;
+  // Before the first checkpoint of the job. Nothing else makes the folder, so that no checkpoint
+  // can go into an empty mount point. 58030 if checkpoint.dir is not there.
+  absl::Status MakeJobFolder(uint64_t job_id) const;
   // Durable when it returns. The name is relative to checkpoint.dir: what a JobRecord points to.
+  // 58030 if checkpoint.dir or the job's folder is not there.
   absl::StatusOr<std::string> WriteManifest(const v1::CheckpointManifest& manifest) const;
+  // XX001 if it is damaged, 58030 if checkpoint.dir is not there.
   absl::StatusOr<v1::CheckpointManifest> ReadManifest(const std::string& name) const;
   // Removes everything of the job that none of the manifests of these names is or holds: older
   // checkpoints, and what attempts and epochs have left that came to nothing. No checkpoint of the

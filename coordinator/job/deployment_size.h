@@ -15,7 +15,8 @@ class PhysicalPlan;
 // A deployment goes to a worker in one message, and a message beyond its limit would cost the
 // worker's connection.
 
-// 54000 if the plan and where a stream goes on cannot be sent.
+// 54000 if the plan and where a stream goes on cannot be sent, or if its tasks have more channels
+// to each other than workers can keep.
 absl::Status CheckDeploymentSize(const v1::PhysicalPlan& plan,
                                  const std::optional<v1::CheckpointManifest>& restore);
 // Whether more splits may travel with the deployment; tasks ask for the others.

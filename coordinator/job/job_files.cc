@@ -6,8 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/base/status.h"
+#include "common/storage/data_folder.h"
 #include "common/storage/file_system.h"
-#include "common/storage/staged_commit.h"
+#include "common/storage/record_file.h"
 #include "coordinator/job/stream_spec.h"
 #include "coordinator/metadata/metadata_store.h"
 #include "millrace/v1/catalog.pb.h"
@@ -15,7 +16,7 @@
 namespace millrace {
 namespace {
 
-constexpr uint32_t kFileFormat = 1;
+constexpr uint32_t kFileFormat = 2;
 constexpr char kFolder[] = "jobs";
 constexpr char kPrefix[] = "job-";
 constexpr char kSuffix[] = ".pb";
@@ -30,18 +31,19 @@ std::string JobFiles::PathOf(uint64_t job_id) const {
 
 absl::Status JobFiles::Write(uint64_t job_id, const v1::StreamJobFile& file) const {
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir_));
+  MR_RETURN_IF_ERROR(CheckOwnFolder(*file_system, "data-dir", data_dir_));
   MR_RETURN_IF_ERROR(file_system->CreateFolders(JoinPath(data_dir_, kFolder)));
   v1::StreamJobFile versioned = file;
   versioned.set_format_version(kFileFormat);
-  return WriteFileAtomically(*file_system, PathOf(job_id), versioned.SerializeAsString());
+  return WriteRecordFile(*file_system, PathOf(job_id), versioned.SerializeAsString());
 }
 
 absl::StatusOr<v1::StreamJobFile> JobFiles::Read(uint64_t job_id) const {
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir_));
   const std::string path = PathOf(job_id);
-  MR_ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(*file_system, path));
+  MR_ASSIGN_OR_RETURN(const std::string record, ReadRecordFile(*file_system, path, "job file"));
   v1::StreamJobFile file;
-  if (!file.ParseFromString(bytes)) {
+  if (!file.ParseFromString(record)) {
     return MakeError(SqlState::kDataCorrupted, absl::StrCat("job file is damaged: ", path));
   }
   MR_RETURN_IF_ERROR(

@@ -20,7 +20,31 @@ absl::Status NoSuchJob(const std::string& name) {
   return MakeError(SqlState::kUndefinedObject, absl::StrCat("job \"", name, "\" does not exist"));
 }
 
+absl::Status UsedBefore(const std::string& request_id) {
+  return MakeError(
+      SqlState::kInvalidParameterValue,
+      absl::StrCat("request id ", request_id, " was used before with another request"));
+}
+
+// A record has other settings than its request as soon as its script has changed one, and a name
+// also if none was asked for: so what was asked is compared by its checksum. Records of earlier
+// versions have none.
+bool IsSameRequest(const v1::JobRecord& record, const v1::JobRecord& request) {
+  const bool comparable = record.request_xxh3() != 0 && request.request_xxh3() != 0;
+  return record.sql() == request.sql() &&
+         (!comparable || record.request_xxh3() == request.request_xxh3());
+}
+
 }  // namespace
+
+absl::StatusOr<bool> WasRestartedBy(const v1::JobRecord& record, const std::string& request_id,
+                                    uint64_t checkpoint_epoch) {
+  if (request_id.empty() || record.restart_request_id() != request_id) return false;
+  if (checkpoint_epoch != 0 && checkpoint_epoch != record.restart_epoch()) {
+    return UsedBefore(request_id);
+  }
+  return true;
+}
 
 bool IsLive(const v1::JobRecord& record) {
   return record.state() == v1::JOB_STATE_CREATED || record.state() == v1::JOB_STATE_RUNNING;
@@ -84,10 +108,8 @@ absl::StatusOr<std::optional<v1::JobRecord>> JobStore::FindRequestLocked(
   if (request.request_id().empty()) return std::nullopt;
   for (const auto& [id, entry] : entries_) {
     if (entry.record.request_id() != request.request_id()) continue;
-    if (entry.record.sql() == request.sql()) return entry.record;
-    return MakeError(
-        SqlState::kInvalidParameterValue,
-        absl::StrCat("request id ", request.request_id(), " was used before with another text"));
+    if (IsSameRequest(entry.record, request)) return entry.record;
+    return UsedBefore(request.request_id());
   }
   return std::nullopt;
 }
@@ -96,7 +118,7 @@ absl::Status JobStore::CheckName(const v1::JobRecord& record) const {
   for (const auto& [id, entry] : entries_) {
     const v1::JobRecord& other = entry.record;
     if (id == record.id() || !IsLive(other) || other.name() != record.name()) continue;
-    return MakeError(SqlState::kDuplicateTable,
+    return MakeError(SqlState::kDuplicateObject,
                      absl::StrCat("job \"", record.name(), "\" already exists"),
                      "choose another name, or stop the running job first");
   }
@@ -164,13 +186,14 @@ std::optional<v1::JobRecord> JobStore::Get(uint64_t job_id) const {
 
 absl::StatusOr<v1::JobRecord> JobStore::Find(const std::string& id_or_name) const {
   MutexLock lock(mutex_);
-  for (auto it = entries_.rbegin(); it != entries_.rend(); ++it) {
-    if (it->second.record.name() == id_or_name) return it->second.record;
-  }
+  // An id first: whoever was given one must not get another job, whatever that is called.
   uint64_t id = 0;
-  if (absl::SimpleAtoi(id_or_name, &id)) {
+  if (absl::SimpleAtoi(id_or_name, &id) && absl::StrCat(id) == id_or_name) {
     auto it = entries_.find(id);
     if (it != entries_.end()) return it->second.record;
+  }
+  for (auto it = entries_.rbegin(); it != entries_.rend(); ++it) {
+    if (it->second.record.name() == id_or_name) return it->second.record;
   }
   return NoSuchJob(id_or_name);
 }

@@ -28,7 +28,7 @@ class JobStore {
   // ended yet. What FindRequest finds is returned instead of a new one.
   absl::StatusOr<v1::JobRecord> Create(v1::JobRecord record,
                                        const std::vector<MetadataWrite>& also = {});
-  // The record that a request with this id has created before; 22023 if its text was another one.
+  // The record that a request with this id has created before; 22023 if that was another request.
   absl::StatusOr<std::optional<v1::JobRecord>> FindRequest(const v1::JobRecord& request) const;
   // Read, change, write: one compare-and-swap. 42704 if there is no such job.
   absl::Status Update(uint64_t job_id, const std::function<void(v1::JobRecord&)>& change);
@@ -42,7 +42,7 @@ class JobStore {
   // Returns when a record has changed since AwaitChange returned `seen` (0 at first), and at the
   // latest after `at_most`. Returns what to give the next call.
   uint64_t AwaitChange(uint64_t seen, std::chrono::microseconds at_most) const;
-  // By id or by name (the newest of that name). 42704 if there is none.
+  // By id, else by name (the newest of that name). 42704 if there is none.
   absl::StatusOr<v1::JobRecord> Find(const std::string& id_or_name) const;
   // Newest first.
   std::vector<v1::JobRecord> List() const;
@@ -71,6 +71,11 @@ class JobStore {
 inline constexpr int kRestartsKept = 16;
 void AddRestart(v1::JobRecord& record, uint32_t attempt, int64_t at_micros,
                 const absl::Status& cause, uint64_t restored_epoch);
+
+// True if the request was the job's last restart: its answer is in the record. 22023 if it names
+// another checkpoint than the one that the job went on from.
+absl::StatusOr<bool> WasRestartedBy(const v1::JobRecord& record, const std::string& request_id,
+                                    uint64_t checkpoint_epoch);
 
 // Created or running.
 bool IsLive(const v1::JobRecord& record);

@@ -29,6 +29,8 @@ class RestartPolicy {
   static constexpr int kErrorsMax = 5;
   // Losses with the same task aboard, without progress between them.
   static constexpr int kCrashesMax = 8;
+  // From so many on, it must show that it is not the one: see on_trial().
+  static constexpr int kTrialCrashesMin = 3;
   // … of which so many, at least, came while nothing but one and the same row was read.
   static constexpr int kRowCrashesMin = 3;
   // Checkpoints with more rows after which a level is over. Twice the rows of an epoch of the level
@@ -74,6 +76,9 @@ class RestartPolicy {
   const std::set<TaskKey>& suspects() const { return suspects_; }
   // … and how often that was.
   int crashes() const { return crashes_; }
+  // One of the jobs whose tasks were on lost workers may be what ends them, and the others must not
+  // fail with it: those on trial run one after the other, until each has a checkpoint.
+  bool on_trial() const { return crashes_ >= kTrialCrashesMin; }
   // What was being read when the level became as it is: the next attempt begins with it.
   const std::set<SplitKey>& suspected_splits() const { return suspected_splits_; }
 

@@ -362,8 +362,8 @@ absl::StatusOr<uint64_t> ScriptJobs::RestartStreams(const RestartRequest& reques
     if (!record.has_value()) continue;
     const bool at_rest =
         record->state() == v1::JOB_STATE_STOPPED || record->state() == v1::JOB_STATE_FAILED;
-    const bool again =
-        !request.request_id.empty() && record->restart_request_id() == request.request_id;
+    MR_ASSIGN_OR_RETURN(const bool again,
+                        WasRestartedBy(*record, request.request_id, request.checkpoint_epoch));
     // One that runs beside a failed statement of its script goes on, unless it is to go back.
     const bool with_its_script = runs && IsLive(*record);
     if (!at_rest && !again && !with_its_script && request.checkpoint_epoch == 0) continue;
@@ -386,9 +386,9 @@ absl::StatusOr<RestartAnswer> ScriptJobs::Restart(const RestartRequest& request,
                                                   Cancellation& waiter) {
   const std::optional<v1::JobRecord> record = parts_.store.Get(request.job_id);
   if (!record.has_value()) return InternalError("a script has lost its record");
-  if (!request.request_id.empty() && record->restart_request_id() == request.request_id) {
-    return RestartAnswer{record->restart_attempt(), record->restart_epoch()};
-  }
+  MR_ASSIGN_OR_RETURN(const bool done,
+                      WasRestartedBy(*record, request.request_id, request.checkpoint_epoch));
+  if (done) return RestartAnswer{record->restart_attempt(), record->restart_epoch()};
   // What all of them have stays so until all are restarted.
   std::vector<std::shared_ptr<void>> holds;
   for (uint64_t stream : StreamsOf(request.job_id)) {

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "common/base/failpoint.h"
 #include "common/base/status.h"
 #include "common/logging/log.h"
@@ -184,6 +188,46 @@ absl::Status RemoveCommitted(FileSystem& file_system, const SinkCommit& commit,
   return part.has_manifest ? file_system.SyncFolder(part.folder) : absl::OkStatus();
 }
 
+// The epoch in "part-<owner>-<object>-<task>-<epoch>-<number>.<format>".
+std::optional<uint64_t> EpochOfPart(const std::string& name, const FileOwner& owner) {
+  absl::string_view rest = name;
+  if (!absl::ConsumePrefix(&rest, CommittedNamePrefix(owner))) return std::nullopt;
+  const std::vector<absl::string_view> parts = absl::StrSplit(rest, '-');
+  uint64_t epoch = 0;
+  if (parts.size() != 4 || !absl::SimpleAtoi(parts[2], &epoch)) return std::nullopt;
+  return epoch;
+}
+
+// The epoch in "<owner>-<epoch>.json", also while that is written.
+std::optional<uint64_t> EpochOfManifest(const std::string& name, const FileOwner& owner) {
+  absl::string_view rest = name;
+  absl::ConsumePrefix(&rest, kStagedPrefix);
+  uint64_t epoch = 0;
+  if (!absl::ConsumePrefix(&rest, NamePrefixOf(owner)) || !absl::ConsumeSuffix(&rest, ".json") ||
+      !absl::SimpleAtoi(rest, &epoch)) {
+    return std::nullopt;
+  }
+  return epoch;
+}
+
+absl::Status RemoveBehind(FileSystem& file_system, const std::string& folder,
+                          const FileOwner& owner, uint64_t epoch,
+                          std::optional<uint64_t> (*epoch_of)(const std::string&,
+                                                              const FileOwner&)) {
+  MR_ASSIGN_OR_RETURN(const std::vector<FileInfo> entries, file_system.List(folder));
+  uint64_t removed = 0;
+  for (const FileInfo& entry : entries) {
+    const std::optional<uint64_t> committed = epoch_of(FileNameOf(entry.path), owner);
+    if (entry.is_folder || !committed.has_value() || *committed <= epoch) continue;
+    MR_RETURN_IF_ERROR(file_system.Remove(entry.path));
+    ++removed;
+  }
+  if (removed == 0) return absl::OkStatus();
+  Log(LogLevel::kWarning, "job", "files of checkpoints that cannot be read were removed by name",
+      {{"job", owner.job_id}, {"folder", folder}, {"files", removed}});
+  return file_system.SyncFolder(folder);
+}
+
 }  // namespace
 
 SinkCommit SinkCommitOf(const v1::CheckpointManifest& manifest, std::string cluster) {
@@ -225,6 +269,15 @@ absl::Status WithdrawSinkFiles(FileSystem& file_system, const SinkCommit& commit
     MR_RETURN_IF_ERROR(RemoveCommitted(file_system, commit, part));
   }
   return absl::OkStatus();
+}
+
+absl::Status WithdrawSinkFilesBehind(FileSystem& file_system, const std::string& folder,
+                                     const FileOwner& owner, uint64_t epoch) {
+  const std::string manifests = JoinPath(folder, kManifestFolder);
+  MR_ASSIGN_OR_RETURN(const bool there, IsThere(file_system, manifests));
+  if (!there) return FolderNotThere(folder);
+  MR_RETURN_IF_ERROR(RemoveBehind(file_system, manifests, owner, epoch, &EpochOfManifest));
+  return RemoveBehind(file_system, folder, owner, epoch, &EpochOfPart);
 }
 
 }  // namespace millrace

@@ -50,4 +50,10 @@ absl::Status CommitSinkFiles(FileSystem& file_system, const SinkCommit& commit, 
 // Idempotent. 58030 (retry safe) while a folder is not there: its files would come back with it.
 absl::Status WithdrawSinkFiles(FileSystem& file_system, const SinkCommit& commit);
 
+// Takes back what the owner's sinks have committed in the folder in epochs behind `epoch`, of which
+// the checkpoint's manifest can no longer be read: what is removed goes by its name alone.
+// Idempotent. 58030 (retry safe) while the folder is not there.
+absl::Status WithdrawSinkFilesBehind(FileSystem& file_system, const std::string& folder,
+                                     const FileOwner& owner, uint64_t epoch);
+
 }  // namespace millrace

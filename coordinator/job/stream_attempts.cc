@@ -120,6 +120,9 @@ absl::StatusOr<AttemptSpec> StreamJobs::PrepareAttempt(const Stream& stream,
   attempt.job_id = stream.spec.job_id;
   attempt.plan = stream.spec.plan;
   attempt.settings = stream.spec.settings;
+  if (stream.durable_epoch == 0) {
+    MR_RETURN_IF_ERROR(parts_.checkpoints.MakeJobFolder(stream.spec.job_id));
+  }
   attempt.settings["checkpoint_folder"] = parts_.checkpoints.JobFolder(attempt.job_id);
   attempt.memory_bytes_max = stream.spec.memory_bytes_max;
   attempt.scans = stream.spec.scans;

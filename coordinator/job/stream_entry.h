@@ -136,6 +136,8 @@ struct StreamJobs::Stream {
   // Since when it could, as far as workers are there; 0 = not yet.
   int64_t startable_since_micros = 0;
   RestartPolicy policy;
+  // So long the attempt of a job on trial keeps others that are from starting theirs.
+  int64_t trial_until_micros = 0;
   // While the attempt's scans read only what each epoch allows.
   std::optional<ScanTurns> turns;
   // Why the last attempt has ended; recorded with the number of the next one.

@@ -25,10 +25,23 @@ constexpr int64_t kSettleMaxMicros = 2'000'000;
 // While scans wait for allowances, what has come in is read at least this often.
 constexpr int64_t kTurnMicros = 500'000;
 
+// In which a row that ends a process is read again, or a checkpoint made.
+constexpr int64_t kTrialMicros = 10'000'000;
+
 uint64_t RowsIn(const std::vector<v1::TaskProgress>& tasks) {
   uint64_t rows = 0;
   for (const v1::TaskProgress& task : tasks) rows += task.rows_in();
   return rows;
+}
+
+// Whether a job is being tried that may be the one that ends workers.
+template <typename Streams>
+bool TrialIsUnderWay(const Streams& streams, int64_t now) {
+  return std::any_of(streams.begin(), streams.end(), [now](const auto& entry) {
+    const auto& stream = *entry.second;
+    const bool runs = stream.phase == StreamPhase::kRunning || stream.start_queued;
+    return runs && stream.policy.on_trial() && now < stream.trial_until_micros;
+  });
 }
 
 }  // namespace
@@ -47,6 +60,7 @@ void StreamJobs::Tick() {
         stream->num_restarting == 0 && AttemptIsDue(*stream, now)) {
       stream->start_queued = true;
       stream->startable_since_micros = 0;
+      stream->trial_until_micros = now + kTrialMicros;
       work_.Add(id, [this, job_id = id] { StartAttempt(job_id).IgnoreError(); });
     }
     if (stream->phase != StreamPhase::kRunning || !stream->attempt_started) continue;
@@ -81,6 +95,7 @@ bool StreamJobs::AttemptIsDue(Stream& stream, int64_t now) const {
     stream.startable_since_micros = 0;
     return false;
   }
+  if (stream.policy.on_trial() && TrialIsUnderWay(streams_, now)) return false;
   if (stream.startable_since_micros == 0) stream.startable_since_micros = now;
   return now >= std::min(settled_micros_, stream.startable_since_micros + kSettleMaxMicros);
 }

@@ -12,6 +12,7 @@
 #include "common/storage/file_system.h"
 #include "coordinator/epoch/plan_hash.h"
 #include "coordinator/job/sink_commit.h"
+#include "coordinator/job/stale_files.h"
 #include "coordinator/job/stream_entry.h"
 #include "coordinator/job/stream_jobs.h"
 #include "coordinator/scheduler/placement.h"
@@ -21,6 +22,16 @@
 
 namespace millrace {
 namespace {
+
+// What a checkpoint has committed whose manifest is lost: a damaged newest checkpoint is a reason
+// to go back to an older one.
+absl::Status WithdrawByName(const v1::PhysicalPlan& plan, const FileOwner& owner, uint64_t epoch) {
+  for (const std::string& folder : StagingFolders(plan)) {
+    MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(folder));
+    MR_RETURN_IF_ERROR(WithdrawSinkFilesBehind(*file_system, folder, owner, epoch));
+  }
+  return absl::OkStatus();
+}
 
 int64_t DurationSetting(const std::map<std::string, std::string>& settings, const std::string& name,
                         int64_t otherwise) {
@@ -48,8 +59,8 @@ absl::Status CheckRestartable(const v1::JobRecord& record, uint64_t checkpoint_e
   return absl::OkStatus();
 }
 
-bool WasDone(const v1::JobRecord& record, const RestartRequest& request) {
-  return !request.request_id.empty() && record.restart_request_id() == request.request_id;
+absl::StatusOr<bool> WasDone(const v1::JobRecord& record, const RestartRequest& request) {
+  return WasRestartedBy(record, request.request_id, request.checkpoint_epoch);
 }
 
 RestartAnswer AnswerOf(const v1::JobRecord& record) {
@@ -164,7 +175,8 @@ absl::StatusOr<RestartAnswer> StreamJobs::Restart(const RestartRequest& request,
   MR_ASSIGN_OR_RETURN(const std::shared_ptr<void> hold, HoldForRestart(request.job_id, token));
   const std::optional<v1::JobRecord> record = parts_.store.Get(request.job_id);
   if (!record.has_value()) return NoSuchStream(request.job_id);
-  if (WasDone(*record, request)) return AnswerOf(*record);
+  MR_ASSIGN_OR_RETURN(const bool done, WasDone(*record, request));
+  if (done) return AnswerOf(*record);
   // Nothing is ended for what will be refused.
   MR_RETURN_IF_ERROR(CheckRestartable(*record, request.checkpoint_epoch));
   MR_RETURN_IF_ERROR(TargetOf(*record, request.checkpoint_epoch).status());
@@ -218,7 +230,8 @@ absl::Status StreamJobs::EndForRestart(Stream& stream) {
 absl::StatusOr<RestartAnswer> StreamJobs::RestartNow(const RestartRequest& request) {
   const std::optional<v1::JobRecord> record = parts_.store.Get(request.job_id);
   if (!record.has_value()) return NoSuchStream(request.job_id);
-  if (WasDone(*record, request)) return AnswerOf(*record);
+  MR_ASSIGN_OR_RETURN(const bool done, WasDone(*record, request));
+  if (done) return AnswerOf(*record);
   MR_RETURN_IF_ERROR(CheckRestartable(*record, request.checkpoint_epoch));
   MR_ASSIGN_OR_RETURN(const v1::CheckpointSummary target,
                       TargetOf(*record, request.checkpoint_epoch));
@@ -276,7 +289,7 @@ absl::StatusOr<std::shared_ptr<StreamJobs::Stream>> StreamJobs::FindRestartable(
   }
   for (const v1::JobRecord& other : parts_.store.List()) {
     if (other.id() == record.id() || !IsLive(other) || other.name() != record.name()) continue;
-    return MakeError(SqlState::kDuplicateTable,
+    return MakeError(SqlState::kDuplicateObject,
                      absl::StrCat("another job \"", record.name(), "\" runs"), "stop it first");
   }
   if (stream != nullptr) return stream;
@@ -365,14 +378,24 @@ absl::Status StreamJobs::WithdrawNewer(const Stream& stream) const {
   const auto& checkpoints = record->checkpoints();
   for (auto checkpoint = checkpoints.rbegin(); checkpoint != checkpoints.rend(); ++checkpoint) {
     if (checkpoint->epoch() <= stream.durable_epoch) continue;
-    MR_ASSIGN_OR_RETURN(const v1::CheckpointManifest manifest,
-                        parts_.checkpoints.ReadManifest(checkpoint->manifest()));
-    const SinkCommit commit = SinkCommitOf(manifest, parts_.registry.file_cluster());
+    withdrawn.insert(checkpoint->epoch());
+    const absl::StatusOr<v1::CheckpointManifest> manifest =
+        parts_.checkpoints.ReadManifest(checkpoint->manifest());
+    const SqlState state = GetErrorDetail(manifest.status()).state;
+    if (state == SqlState::kDataCorrupted || state == SqlState::kUndefinedFile) {
+      LogError("job", "a checkpoint behind the one that a job goes back to cannot be read",
+               manifest.status());
+      MR_RETURN_IF_ERROR(WithdrawByName(*stream.spec.planned,
+                                        {parts_.registry.file_cluster(), record->id()},
+                                        stream.durable_epoch));
+      continue;
+    }
+    MR_RETURN_IF_ERROR(manifest.status());
+    const SinkCommit commit = SinkCommitOf(*manifest, parts_.registry.file_cluster());
     if (!commit.files.empty()) {
       MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(commit.files[0].final_path()));
       MR_RETURN_IF_ERROR(WithdrawSinkFiles(*file_system, commit));
     }
-    withdrawn.insert(checkpoint->epoch());
   }
   if (withdrawn.empty()) return absl::OkStatus();
   return parts_.store.Update(stream.spec.job_id, [&withdrawn](v1::JobRecord& changed) {

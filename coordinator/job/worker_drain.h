@@ -21,7 +21,7 @@ class WorkerDrain {
       : registry_(registry), runs_(runs) {}
 
   // Asks the worker with this id or name to leave. Repeating it changes nothing. 42704 if there is
-  // none, 55000 if it is lost or several have the name.
+  // none, or it has left, 55000 if it is lost or several have the name.
   absl::Status Ask(absl::string_view worker);
 
   void OnWorkerLeaving(WorkerId worker);

@@ -124,7 +124,9 @@ absl::Status RocksDbMetadataStore::OpenDatabase() {
   options.create_if_missing = true;
   options.info_log = std::make_shared<ErrorLogger>();
   options.write_buffer_size = size_t{4} << 20;
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // Only a record that was cut off at the end may be left out, it was not acknowledged. A damaged
+  // one before it is refused: what came behind was.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   // RocksDB would make it too, but lists it before, and logs an error if there is none.
   MR_RETURN_IF_ERROR(WithContext(FromRocksDb(options.env->CreateDirIfMissing(folder_)),
                                  absl::StrCat("cannot make the folder ", folder_)));

@@ -1,6 +1,7 @@
 #include "coordinator/planner/physical_builder.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "common/base/status.h"
 #include "coordinator/planner/rules/logical_build.h"
@@ -9,6 +10,8 @@
 namespace millrace {
 
 namespace {
+
+constexpr size_t kUnionInputsMax = 16;
 
 bool ReadsWatermark(const LogicalNode& node) {
   if (node.kind == LogicalKind::kScan) return As<LogicalScan>(node).object->has_watermark();
@@ -174,6 +177,19 @@ absl::StatusOr<Relation> PhysicalBuilder::BuildUnionAll(const LogicalUnionAll& a
       const auto found = input.times.find(entry.first);
       return found == input.times.end() || !(found->second == entry.second);
     });
+  }
+  // A task keeps sets of an operator's inputs in a word: many become a tree.
+  std::deque<Relation> parts;
+  while (pointers.size() > kUnionInputsMax) {
+    std::vector<Relation*> level;
+    for (size_t begin = 0; begin < pointers.size(); begin += kUnionInputsMax) {
+      const size_t end = std::min(begin + kUnionInputsMax, pointers.size());
+      Relation& part = parts.emplace_back(TraitsOf(united));
+      part.node = fragments_->NewNode({pointers.begin() + begin, pointers.begin() + end});
+      part.node->mutable_union_all();
+      level.push_back(&part);
+    }
+    pointers = std::move(level);
   }
   united.node = fragments_->NewNode(pointers);
   united.node->mutable_union_all();

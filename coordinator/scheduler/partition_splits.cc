@@ -1,6 +1,7 @@
 #include "coordinator/scheduler/partition_splits.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -42,21 +43,45 @@ absl::StatusOr<TopicPlaces> PlacesOf(KafkaTopic& topic, const KafkaOptions& opti
   return places;
 }
 
-}  // namespace
-
-absl::StatusOr<KafkaOptions> KafkaOptionsOf(const v1::ScanNode& scan) {
-  Schema columns;
-  for (const v1::Field& field : scan.columns()) columns.push_back(FromProto(field));
-  return ParseKafkaOptions(ToOptionMap(scan.options()), columns);
+// Whoever names a partition that is not there takes the topic for another one.
+absl::Status CheckNamesNoOther(const KafkaPlace& place, const std::string& topic,
+                               size_t num_partitions) {
+  for (const auto& [partition, offset] : place.offsets) {
+    if (static_cast<size_t>(partition) < num_partitions) continue;
+    return MakeError(SqlState::kInvalidParameterValue,
+                     absl::StrCat("an offset is given for partition ", partition, " of topic \"",
+                                  topic, "\", which has ", num_partitions));
+  }
+  return absl::OkStatus();
 }
 
-bool FollowsPartitions(const v1::ScanNode& scan) {
-  return scan.connector() == "kafka" && !scan.options().contains("stop");
+absl::Status CheckStop(KafkaTopic& topic, const KafkaOptions& options, size_t num_partitions) {
+  if (options.stop->kind != KafkaPlace::Kind::kOffsets) return absl::OkStatus();
+  MR_RETURN_IF_ERROR(CheckNamesNoOther(*options.stop, options.topic, num_partitions));
+  // How far the partitions go is left out: they may grow up to `stop`.
+  const KafkaOffsets all{0, std::numeric_limits<int64_t>::max()};
+  const std::vector<KafkaOffsets> any(num_partitions, all);
+  return topic.Locate(*options.stop, any, kTimeoutMicros).status();
 }
 
-absl::StatusOr<std::vector<v1::Split>> PartitionSplits(const v1::ScanNode& scan,
-                                                       const AddressPolicy& addresses,
-                                                       bool streaming) {
+// A known partition that is no longer there: the topic was made anew, with fewer.
+absl::Status CheckNoneIsGone(const std::set<std::string>& known, int32_t num_partitions) {
+  for (const std::string& path : known) {
+    std::string topic;
+    int32_t partition = 0;
+    if (!ParseKafkaPartitionName(path, &topic, &partition) || partition < num_partitions) continue;
+    return MakeError(
+        SqlState::kObjectNotInPrerequisiteState,
+        absl::StrCat("topic \"", topic, "\" no longer has partition ", partition, ": it has ",
+                     num_partitions),
+        "the topic was made anew with fewer partitions; nothing is left out silently: create the "
+        "view or the job again to read what the broker has");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<v1::Split>> SplitsOf(const v1::ScanNode& scan,
+                                                const AddressPolicy& addresses, bool streaming) {
   MR_ASSIGN_OR_RETURN(const KafkaOptions options, KafkaOptionsOf(scan));
   MR_ASSIGN_OR_RETURN(const auto topic, KafkaTopic::Connect(options, addresses));
   MR_ASSIGN_OR_RETURN(const TopicPlaces places, PlacesOf(*topic, options));
@@ -81,14 +106,38 @@ absl::StatusOr<std::vector<v1::Split>> PartitionSplits(const v1::ScanNode& scan,
   return splits;
 }
 
+}  // namespace
+
+absl::StatusOr<KafkaOptions> KafkaOptionsOf(const v1::ScanNode& scan) {
+  Schema columns;
+  for (const v1::Field& field : scan.columns()) columns.push_back(FromProto(field));
+  return ParseKafkaOptions(ToOptionMap(scan.options()), columns);
+}
+
+bool FollowsPartitions(const v1::ScanNode& scan) {
+  return scan.connector() == "kafka" && !scan.options().contains("stop");
+}
+
+absl::StatusOr<std::vector<v1::Split>> PartitionSplits(const v1::ScanNode& scan,
+                                                       const AddressPolicy& addresses,
+                                                       bool streaming) {
+  absl::StatusOr<std::vector<v1::Split>> splits = SplitsOf(scan, addresses, streaming);
+  if (splits.ok() || streaming) return splits;
+  return ForEndingStatement(splits.status());
+}
+
 absl::Status CheckTopic(const KafkaOptions& options, const AddressPolicy& addresses) {
   MR_ASSIGN_OR_RETURN(const auto topic, KafkaTopic::Connect(options, addresses));
-  return PlacesOf(*topic, options).status();
+  MR_ASSIGN_OR_RETURN(const TopicPlaces places, PlacesOf(*topic, options));
+  const size_t num_partitions = places.offsets.size();
+  MR_RETURN_IF_ERROR(CheckNamesNoOther(options.start, options.topic, num_partitions));
+  return options.stop.has_value() ? CheckStop(*topic, options, num_partitions) : absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<v1::Split>> NewPartitions(KafkaTopic& topic, const std::string& name,
                                                      const std::set<std::string>& known) {
   MR_ASSIGN_OR_RETURN(const int32_t num_partitions, topic.NumPartitions(kLookTimeoutMicros));
+  MR_RETURN_IF_ERROR(CheckNoneIsGone(known, num_partitions));
   std::vector<v1::Split> splits;
   for (int32_t partition = 0; partition < num_partitions; ++partition) {
     if (known.contains(KafkaPartitionName(name, partition))) continue;

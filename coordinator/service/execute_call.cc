@@ -90,7 +90,8 @@ ExecuteCall::ExecuteCall(v1::ExecuteRequest request, StatementExecutor& executor
 
 absl::Status ExecuteCall::Run() {
   MR_RETURN_IF_ERROR(CheckSqlSize(request_.sql()));
-  MR_RETURN_IF_ERROR(requests_.Begin(request_.request_id(), request_.sql()));
+  MR_RETURN_IF_ERROR(
+      requests_.Begin(request_.request_id(), request_.sql(), request_.working_directory()));
   const absl::Status status = RunStatements();
   requests_.End(request_.request_id());
   return status;

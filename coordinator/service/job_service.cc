@@ -1,6 +1,7 @@
 #include "coordinator/service/job_service.h"
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
+#include "common/storage/checksum.h"
 #include "coordinator/planner/explain.h"
 #include "coordinator/service/blocking_writer.h"
 #include "coordinator/service/find_job.h"
@@ -32,6 +34,24 @@ grpc::ServerUnaryReactor* ReplyJob(grpc::CallbackServerContext* context,
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(ToGrpcStatus(status));
   return reactor;
+}
+
+// In a fixed order, and with lengths, so that no two requests look the same.
+uint64_t ChecksumOf(const v1::SubmitJobRequest& request) {
+  std::string text;
+  const auto add = [&text](const std::string& part) {
+    absl::StrAppend(&text, part.size(), ":", part);
+  };
+  add(request.sql());
+  add(request.name());
+  add(request.working_directory());
+  const std::map<std::string, std::string> settings(request.settings().begin(),
+                                                    request.settings().end());
+  for (const auto& [name, value] : settings) {
+    add(name);
+    add(value);
+  }
+  return Xxh3(text);
 }
 
 bool AtItsEnd(const v1::JobStatus& status) {
@@ -72,10 +92,13 @@ grpc::ServerUnaryReactor* JobService::Submit(grpc::CallbackServerContext* contex
                                              v1::SubmitJobResponse* response) {
   const auto submit = [&]() -> absl::Status {
     MR_RETURN_IF_ERROR(CheckSqlSize(request->sql()));
+    MR_RETURN_IF_ERROR(CheckJobName(request->name()));
+    MR_RETURN_IF_ERROR(CheckRequestId(request->request_id()));
     v1::JobRecord record;
     record.set_sql(request->sql());
     record.set_name(request->name());
     record.set_request_id(request->request_id());
+    record.set_request_xxh3(ChecksumOf(*request));
     *record.mutable_settings() = request->settings();
     MR_ASSIGN_OR_RETURN(*record.mutable_working_directory(),
                         CheckWorkingDirectory(request->working_directory()));
@@ -149,6 +172,8 @@ grpc::ServerUnaryReactor* JobService::Restart(grpc::CallbackServerContext* conte
     SetTimeout(kStopTimeoutMicros, "the job has not stopped in time", waiter);
     const absl::StatusOr<v1::JobRecord> record = FindJob(wanted.job(), parts_);
     if (!record.ok()) return reactor->Finish(ToGrpcStatus(record.status()));
+    const absl::Status request_id = CheckRequestId(wanted.request_id());
+    if (!request_id.ok()) return reactor->Finish(ToGrpcStatus(request_id));
     const RestartRequest asked{record->id(), wanted.checkpoint_epoch(), wanted.request_id()};
     const absl::StatusOr<RestartAnswer> answer = record->streaming()
                                                      ? parts_.streams.Restart(asked, waiter)

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/storage/checksum.h"
+#include "coordinator/service/request_limits.h"
 #include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
@@ -82,13 +83,12 @@ void RequestMemory::Forget() {
   }
 }
 
-absl::Status RequestMemory::Begin(const std::string& request_id, const std::string& sql) {
+absl::Status RequestMemory::Begin(const std::string& request_id, const std::string& sql,
+                                  const std::string& working_directory) {
   if (request_id.empty()) return absl::OkStatus();
-  if (request_id.size() > kIdBytesMax) {
-    return MakeError(SqlState::kInvalidParameterValue,
-                     absl::StrCat("a request id has at most ", kIdBytesMax, " bytes"));
-  }
-  const uint64_t sql_xxh3 = Xxh3(sql);
+  MR_RETURN_IF_ERROR(CheckRequestId(request_id));
+  const uint64_t sql_xxh3 =
+      Xxh3(absl::StrCat(sql, working_directory.empty() ? "" : "\n", working_directory));
   MutexLock lock(mutex_);
   const auto [it, added] = requests_.try_emplace(request_id);
   Request& request = it->second;
@@ -97,7 +97,8 @@ absl::Status RequestMemory::Begin(const std::string& request_id, const std::stri
     order_.push_back(request_id);
   } else if (request.sql_xxh3 != sql_xxh3) {
     return MakeError(SqlState::kInvalidParameterValue,
-                     absl::StrCat("request id ", request_id, " was used before with another text"));
+                     absl::StrCat("request id ", request_id,
+                                  " was used before with another text or working directory"));
   } else if (request.running) {
     ErrorDetail detail;
     detail.state = SqlState::kObjectInUse;

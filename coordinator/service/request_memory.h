@@ -23,8 +23,6 @@ namespace millrace {
 // oldest requests are forgotten. Thread-safe.
 class RequestMemory {
  public:
-  static constexpr size_t kIdBytesMax = 256;
-
   // The store outlives this.
   RequestMemory(MetadataStore& store, size_t requests_max)
       : store_(store), requests_max_(requests_max) {}
@@ -32,9 +30,11 @@ class RequestMemory {
   // Takes up what earlier processes have recorded. Before the first request.
   absl::Status Load();
 
-  // A request with this id begins; if OK, End follows. 22023 if it was used with another text,
-  // 55006 (retry safe) while the same request is still running.
-  absl::Status Begin(const std::string& request_id, const std::string& sql);
+  // A request with this id begins; if OK, End follows. 22023 if it was used with another text or
+  // working directory, 55006 (retry safe) while the same request is still running. Settings are not
+  // compared: a session that repeats a script has taken over those that its first run has SET.
+  absl::Status Begin(const std::string& request_id, const std::string& sql,
+                     const std::string& working_directory = "");
   void End(const std::string& request_id);
 
   // The result of its statement, if that was done before.

@@ -19,13 +19,6 @@ namespace {
 
 constexpr char kCreateView[] = "CREATE MATERIALIZED VIEW";
 
-absl::Status CheckInterval(const char* name, int64_t micros) {
-  constexpr int64_t kMinMicros = 10'000;
-  if (micros >= kMinMicros) return absl::OkStatus();
-  return MakeError(SqlState::kInvalidParameterValue,
-                   absl::StrCat("setting \"", name, "\" must be at least 10 ms"));
-}
-
 PlanMode StreamMode(bool emit_on_window_close) {
   return emit_on_window_close ? PlanMode::kStreamOnWindowClose : PlanMode::kStream;
 }
@@ -188,8 +181,6 @@ absl::StatusOr<StreamSpec> StreamGroup::MakeSpec(StreamPlan plan,
   if (settings.checkpoint_interval_micros > 0) {
     spec.options.checkpoint_interval_micros = settings.checkpoint_interval_micros;
   }
-  MR_RETURN_IF_ERROR(CheckInterval("epoch_interval", spec.options.epoch_interval_micros));
-  MR_RETURN_IF_ERROR(CheckInterval("checkpoint_interval", spec.options.checkpoint_interval_micros));
   spec.memory_bytes_max =
       settings.query_memory_bytes > 0 ? settings.query_memory_bytes : parts_.query_memory_bytes;
   ReadSet read_set;
@@ -226,7 +217,7 @@ absl::StatusOr<v1::JobRecord> StreamGroup::MakeRecord(
   }
   for (uint64_t id : object_ids) record.add_object_ids(id);
   absl::StatusOr<v1::JobRecord> created = parts_.job_store.Create(record, also);
-  if (created.ok() || GetErrorDetail(created.status()).state != SqlState::kDuplicateTable) {
+  if (created.ok() || GetErrorDetail(created.status()).state != SqlState::kDuplicateObject) {
     return created;
   }
   // A script may be called as its view.

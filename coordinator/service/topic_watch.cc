@@ -15,6 +15,9 @@ namespace {
 constexpr int64_t kLookIntervalMicros = 5'000'000;
 // A broker that has just been started may not know its topics yet.
 constexpr int kMissingMax = 2;
+// A broker that lags behind the others may not know for a while that a topic has grown, and then
+// looks as if partitions had gone.
+constexpr int kMissingPartitionMax = 6;
 
 }  // namespace
 
@@ -30,12 +33,27 @@ void TopicWatch::Tick() {
     if (clock_.MonotonicMicros() < look.next_micros) continue;
     const absl::Status status = LookFor(scan, look);
     look.next_micros = clock_.MonotonicMicros() + kLookIntervalMicros;
-    if (!status.ok()) LogError("kafka", "cannot look for new partitions", status);
-    const bool missing = GetErrorDetail(status).state == SqlState::kUndefinedObject && !status.ok();
-    look.missing = missing ? look.missing + 1 : 0;
-    if (look.missing >= kMissingMax) runs_.Cancel(scan.job_id, scan.attempt, status);
+    Judge(scan, status, look);
   }
   std::erase_if(looks_, [&present](const auto& look) { return !present.contains(look.first); });
+}
+
+void TopicWatch::Judge(const FollowedScan& scan, const absl::Status& status, Look& look) {
+  const bool was_failing = std::exchange(look.failing, !status.ok());
+  if (status.ok()) {
+    look.missing = 0;
+    return;
+  }
+  if (!was_failing) {
+    Log(LogLevel::kWarning, "kafka", "cannot look for new partitions",
+        {{"job", scan.job_id}, {"reason", status.message()}});
+  }
+  const SqlState state = GetErrorDetail(status).state;
+  const bool no_topic = state == SqlState::kUndefinedObject;
+  const bool missing = no_topic || state == SqlState::kObjectNotInPrerequisiteState;
+  look.missing = missing ? look.missing + 1 : 0;
+  const int missing_max = no_topic ? kMissingMax : kMissingPartitionMax;
+  if (look.missing >= missing_max) runs_.Cancel(scan.job_id, scan.attempt, status);
 }
 
 absl::Status TopicWatch::LookFor(const FollowedScan& scan, Look& look) {

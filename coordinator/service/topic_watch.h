@@ -13,7 +13,8 @@
 namespace millrace {
 
 // Looks for new partitions of the topics that running streams read, and gives their splits to the
-// jobs; a job whose topic was deleted ends. Used by one thread, which it blocks on the network.
+// jobs; a job whose topic was deleted, or was made anew with fewer partitions, ends. Used by one
+// thread, which it blocks on the network.
 // Brokers that do not answer are asked again; whoever reads from them tells what is wrong.
 class TopicWatch {
  public:
@@ -28,11 +29,15 @@ class TopicWatch {
     uint32_t attempt = 0;
     int64_t next_micros = 0;
     std::unique_ptr<KafkaTopic> topic;
-    // How often in a row the brokers have said that there is no such topic.
+    // How often in a row the brokers have said that there is no such topic or partition.
     int missing = 0;
+    // That it did not work is told once, until it has worked again.
+    bool failing = false;
   };
 
   absl::Status LookFor(const FollowedScan& scan, Look& look);
+  // Ends the job if brokers have said for long enough that what it reads is gone.
+  void Judge(const FollowedScan& scan, const absl::Status& status, Look& look);
 
   AttemptRuns& runs_;
   const AddressPolicy addresses_;

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/interval_limits.h"
 #include "common/base/nearest_name.h"
 #include "common/base/status.h"
 #include "common/base/units.h"
@@ -36,8 +37,8 @@ struct DurationRange {
   int64_t max_micros;
 };
 constexpr DurationRange kDurations[] = {
-    {"epoch_interval", 10 * kMicrosPerMilli, 60 * kMicrosPerSecond},
-    {"checkpoint_interval", 100 * kMicrosPerMilli, kMicrosPerDay},
+    {"epoch_interval", kEpochIntervalMicrosMin, kEpochIntervalMicrosMax},
+    {"checkpoint_interval", kCheckpointIntervalMicrosMin, kCheckpointIntervalMicrosMax},
     // 0 = no limit.
     {"statement_timeout", 0, 365 * kMicrosPerDay},
 };

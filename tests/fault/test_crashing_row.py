@@ -5,6 +5,7 @@ import re
 import pytest
 from conftest import write_events
 from support.job_client import job_call, state_name
+from support.sql_client import rows_of
 from support.waiting import wait_until
 
 # It dies whenever it completes a file of the sink: at the same place of the input each time.
@@ -14,9 +15,9 @@ ROW = 2345
 CRASH_AT_ROW = f"scan.row={ROW}*abort"
 
 
-def job(cluster):
+def job(cluster, name="insert_into_copies"):
     """State, attempt and error; by JobService, because a query would want a worker that lives."""
-    answer = job_call(cluster.address, "Get", job="insert_into_copies")
+    answer = job_call(cluster.address, "Get", job=name)
     if answer is None:
         return "", 0, ""
     return state_name(answer.status), answer.status.attempt, answer.status.error.message
@@ -24,10 +25,14 @@ def job(cluster):
 
 def start(cluster, connect, tmp_path, num_workers, failpoints):
     """A streaming job over events-0.csv and events-1.csv, which runs before the place is read."""
-    (tmp_path / "out").mkdir()
     cluster.start_coordinator()
     for _ in range(num_workers):
         cluster.start_worker(failpoints=failpoints)
+    start_job(cluster, connect, tmp_path)
+
+
+def start_job(cluster, connect, tmp_path):
+    (tmp_path / "out").mkdir()
     client = connect(cluster)
     client.execute("SET epoch_interval = '100 ms'; SET checkpoint_interval = '300 ms'")
     client.execute(
@@ -81,3 +86,24 @@ def test_a_row_that_ends_every_process_fails_the_job_with_its_name(cluster, conn
     error = error_of_failed_job(cluster, CRASH_AT_ROW)
     begin = len("".join(long.read_text().splitlines(keepends=True)[:ROW]))
     assert f'read row {ROW} of file "{long}", which begins at byte {begin}' in error
+
+
+def test_jobs_that_share_workers_with_one_that_ends_them_do_not_fail(cluster, connect, tmp_path):
+    write_events(tmp_path / "events", 2, 3000)
+    write_events(tmp_path / "others", 2, 100_000)
+    cluster.start_coordinator()
+    cluster.start_worker(failpoints=CRASH_IN_SINK)
+    client = connect(cluster)
+    client.execute(
+        f"""CREATE TABLE others (id bigint, k integer, ts text)
+            WITH (connector = 'file', path = '{tmp_path / "others"}/*.csv', rows_per_second = '500');
+            SET epoch_interval = '100 ms'; SET checkpoint_interval = '2 s';
+            CREATE MATERIALIZED VIEW steady AS SELECT k, count(*) AS n FROM others GROUP BY k;
+            CREATE MATERIALIZED VIEW also_steady AS SELECT count(*) AS n FROM others"""
+    )
+    start_job(cluster, connect, tmp_path)
+    error_of_failed_job(cluster, CRASH_IN_SINK)
+    for name in ("steady", "also_steady"):
+        state, attempts, error = job(cluster, name)
+        assert (state, attempts > 3) == ("RUNNING", True), error
+    wait_until(lambda: rows_of(connect(cluster).execute("SELECT n > 0 FROM also_steady")) == [(True,)], "it is read")

@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+from confluent_kafka import KafkaException
 from conftest import BUILD
 from support.dev_cluster import DevCluster
 from support.kafka_broker import KafkaBroker
@@ -20,6 +21,8 @@ from support.waiting import wait_until
 from test_kafka_source import definition, query, wait_for_failure, wait_for_rows
 
 SILENCE_S = 6
+# A broker that refuses connections is asked for five seconds.
+REFUSED_S = 20
 QUICK = "SET epoch_interval = '50 ms'; SET checkpoint_interval = '200 ms'"
 
 
@@ -148,6 +151,47 @@ def test_a_broker_that_is_away_is_waited_for_and_shown(client, name, tmp_path):
         client.execute(f"DROP MATERIALIZED VIEW {name}_v")
     finally:
         broker.stop()
+
+
+def test_a_statement_ends_at_once_when_its_broker_is_away(client, name, tmp_path):
+    broker = KafkaBroker(tmp_path / "broker")
+    try:
+        topics = Topics(broker.address)
+        topics.create(name)
+        client.execute(definition(topics, name))
+        broker.kill()
+        for statement in (f"SELECT count(*) FROM {name}", f"CREATE TABLE {name}_copy AS SELECT id FROM {name}"):
+            begin = time.monotonic()
+            with pytest.raises(StatementFailed, match=broker.address) as failure:
+                client.execute(statement)
+            assert time.monotonic() - begin < REFUSED_S, statement
+            assert failure.value.sqlstate == "08006"
+            assert "lost with its workers" not in str(failure.value)
+            assert failure.value.hint.startswith("are the brokers running")
+    finally:
+        broker.stop()
+
+
+def test_a_topic_made_anew_with_fewer_partitions_stops_the_job(topics, name, client):
+    topics.create(name, 3)
+    client.execute(definition(topics, name))
+    client.execute(f"CREATE MATERIALIZED VIEW {name}_v AS SELECT id FROM {name}")
+    # Partition 0 stands at an offset that the new topic has, too.
+    topics.send(name, [{"id": 1, "t": "x"}], 2)
+    wait_for_rows(client, f"SELECT id FROM {name}_v", [(1,)])
+    topics.drop(name)
+    wait_until(lambda: create_again(topics, name), "the topic's second life")
+    error = wait_for_failure(client, f"{name}_v")
+    assert f'topic "{name}" no longer has partition 1: it has 1' in error
+
+
+def create_again(topics, name):
+    """False while the broker is not yet done with the topic that was there."""
+    try:
+        topics.create(name, 1)
+    except KafkaException:
+        return False
+    return True
 
 
 def test_a_broker_that_is_silent_for_seconds_is_waited_for(client, name, tmp_path):

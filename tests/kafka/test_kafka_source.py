@@ -102,6 +102,25 @@ def test_start_and_stop_become_offsets(client, topics, name):
         assert sorted(query(client, f"SELECT id FROM {table}")) == [(i,) for i in expected], options
     with pytest.raises(StatementFailed, match="offset 9 is not in partition 0"):
         client.execute(definition(topics, name, start="0=9"))
+    # The topic may grow up to `stop`; until then a statement that ends cannot.
+    client.execute(definition(topics, name, stop="0=9"))
+    with pytest.raises(StatementFailed, match="offset 9 is not in partition 0"):
+        client.execute(f"SELECT * FROM {name}")
+
+
+def test_start_and_stop_name_the_partitions_of_the_topic(client, topics, name):
+    topics.create(name, 2)
+    other = "an offset is given for partition 2 .* which has 2"
+    cases = {
+        "start = '0=0, 1=0, 2=0'": other,
+        "stop = '0=9, 1=9, 2=9'": other,
+        "start = '0=0'": "no offset is given for partition 1",
+        "stop = '1=9'": "no offset is given for partition 0",
+    }
+    for options, text in cases.items():
+        with pytest.raises(StatementFailed, match=text) as failure:
+            client.execute(definition(topics, name)[:-1] + f", {options})")
+        assert failure.value.sqlstate == "22023", options
 
 
 def test_a_view_over_a_topic_with_stop_is_complete(client, topics, name):

@@ -113,13 +113,15 @@ class ProcessCluster:
                 *arguments,
             ],
             failpoints,
+            # It may get a task, and be at its failpoint, before it has said that it is ready.
+            may_end=failpoints != "",
         )
         self.workers.append(worker)
         return worker
 
-    def _start(self, name: str, command: list[str], failpoints: str) -> Process:
+    def _start(self, name: str, command: list[str], failpoints: str, may_end: bool = False) -> Process:
         process = self._spawn(name, command, failpoints)
-        self._await_ready(process)
+        self._await_ready(process, may_end)
         return process
 
     def _spawn(self, name: str, command: list[str], failpoints: str) -> Process:
@@ -139,7 +141,7 @@ class ProcessCluster:
             )
         return Process(popen, log, {})
 
-    def _await_ready(self, process: Process) -> None:
+    def _await_ready(self, process: Process, may_end: bool) -> None:
         deadline = time.monotonic() + self.START_TIMEOUT_S
         out = process.log.with_suffix(".out")
         while time.monotonic() < deadline and process.popen.poll() is None:
@@ -149,6 +151,8 @@ class ProcessCluster:
                 process.ready.update({word[0]: word[1] for word in words if len(word) == 2})
                 return
             time.sleep(0.02)
+        if may_end and process.popen.poll() is not None:
+            return
         process.kill()
         log = process.log.read_text(errors="replace")[-4000:]
         raise RuntimeError(f"{process.log.stem} did not start:\n{log}")

@@ -19,6 +19,9 @@ CASES = [
     ("SELECT * FROM no_such_table", "42P01", 15),
     ("SELECT * FROM '/no/such/file.csv'", "58P01", 0),
     ("SELECT 'abc'::integer", "22P02", 8),
+    # What the message quotes does not fit into a trailer.
+    ("SELECT repeat('x', 5000)::integer", "22P02", 0),
+    ("SELECT repeat('漢', 5000)::integer", "22P02", 0),
     ("SELEC 1", "42601", 1),
     ("CREATE TABLE t (a integer) WITH (connector = 'file', pth = 'x.csv')", "22023", 0),
     ("CREATE TABLE t (a integer) WITH (connector = 'fil', path = 'x.csv')", "22023", 0),

@@ -128,6 +128,9 @@ def test_a_server_that_is_slow_to_answer_is_reached(cluster):
         (["no-such-verb"], 2),
         (["run", "-e", "SELECT 1", "-o", "xml"], 2),
         (["sql", "-c", "SELECT 1", "--server", "127.0.0.1:1"], 7),
+        (["sql", "-c", "SELECT 1", "--server", "http://127.0.0.1:1"], 2),
+        (["run", "/tmp"], 4),
+        (["run", "/proc/self/mem"], 1),
     ],
 )
 def test_exit_codes(home, arguments, code):
@@ -135,6 +138,22 @@ def test_exit_codes(home, arguments, code):
     assert result.returncode == code, result.stderr
     assert result.stdout == ""
     assert result.stderr != ""
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["--help"], ["worker", "list"], ["job", "list"]], ids=" ".join)
+def test_output_that_cannot_be_written_is_an_error(cluster, arguments):
+    environment = os.environ | {"MILLRACE_SERVER": cluster.address}
+    with pathlib.Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [MILLRACE, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+    assert (result.returncode, result.stderr) == (1, "ERROR 58030: cannot write to standard output\n")
 
 
 @pytest.mark.parametrize(

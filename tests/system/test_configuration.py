@@ -25,6 +25,25 @@ def test_the_reference_has_every_setting_with_the_words_of_help(program):
     assert dict(ROW.findall(section)) == settings(program)
 
 
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("coordinator", ["--epoch-interval", "1 us"]),
+        ("coordinator", ["--epoch-interval", "1 day"]),
+        ("coordinator", ["--heartbeat-interval", "1 us"]),
+        ("coordinator", ["--allowed-path", ""]),
+        ("worker", ["--advertise", "x:y:z"]),
+        ("worker", ["--advertise", "localhost:0"]),
+        ("worker", ["--advertise", "localhost:99999"]),
+    ],
+)
+def test_a_setting_out_of_its_bounds_ends_the_start(tmp_path, program, arguments):
+    command = [BUILD / "bin" / f"millrace-{program}", "--data-dir", tmp_path / "d", *arguments]
+    started = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert started.returncode == 2, started.stderr
+    assert arguments[0].removeprefix("--") in started.stderr
+
+
 @pytest.mark.parametrize("role", ["coordinator", "worker"])
 def test_the_example_names_only_settings_also_in_comments(role):
     example = (ROOT / f"deploy/config/{role}.toml").read_text()

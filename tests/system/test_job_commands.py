@@ -105,6 +105,14 @@ def test_waiting_goes_on_when_the_coordinator_is_started_again(cluster, end_of_c
     assert watching.returncode == 0 and "stopped" in out, err
 
 
+@pytest.mark.parametrize("name", ["41", "job-41", "x" * 257, "two\nlines"])
+def test_names_that_could_be_taken_for_others_are_refused(cluster, name):
+    refused = millrace(cluster, "submit", "-", "--name", name)
+    assert refused.returncode != 0
+    assert refused.stderr.startswith(("ERROR 42602: ", "ERROR 42622: ")), refused.stderr
+    assert state_of(cluster, name) == "none"
+
+
 def test_a_list_says_that_there_are_more_jobs(cluster):
     for number in range(3):
         submit(cluster, f"listed-{number}")

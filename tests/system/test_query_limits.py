@@ -267,3 +267,12 @@ def test_ten_queries_at_their_own_limit_do_not_end_a_worker(fresh_cluster):
     assert len(outcomes) == 10
     assert set(outcomes) <= {"ok", "53200", "53000"}, outcomes
     assert all(pathlib.Path(f"/proc/{pid}/exe").exists() for pid in pids)
+
+
+def test_a_parallelism_that_workers_could_not_keep_is_refused(client):
+    client.execute("SET parallelism = 512")
+    with pytest.raises(StatementFailed, match="channels between its tasks, at most 100000") as refused:
+        client.execute("SELECT count(*) FROM few a JOIN few b ON a.k = b.k")
+    assert refused.value.sqlstate == "54000"
+    client.execute("SET parallelism = 64")
+    assert rows_of(client.execute("SELECT count(*) FROM (VALUES (1), (2)) v(a)")) == [(2,)]

@@ -30,7 +30,7 @@ absl::StatusOr<std::unique_ptr<Operator>> CreateOperator(const v1::PlanNode& nod
                                                          const OperatorOwner& owner,
                                                          FileSystem& file_system,
                                                          const AddressPolicy& addresses) {
-  const SinkTask sink_task{owner.files, owner.attempt, owner.task_index};
+  const SinkTask sink_task{owner.files, owner.attempt, owner.task_index, owner.streaming};
   switch (node.op_case()) {
     case v1::PlanNode::kFilter:
       return FilterOperator::Create(node);

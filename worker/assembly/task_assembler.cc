@@ -196,6 +196,9 @@ absl::Status TaskAssembler::AddNode(const v1::PlanNode& node, Build& build) {
   if (node.has_values()) return AddValues(node, build);
   if (node.has_exchange()) return AddExchange(node, build);
   if (node.inputs().empty()) return InternalError("an operator of the plan has no input");
+  if (node.inputs_size() > ChainOperator::kInputsMax) {
+    return InternalError("an operator of the plan has too many inputs");
+  }
   // Where the inputs' targets lie; by position, because the vectors still grow.
   struct Slot {
     bool is_leaf;

@@ -42,7 +42,7 @@ struct WorkerParts {
   ViewStore& views;
   // Where connectors may connect to.
   AddressPolicy addresses = {};
-  // Of all queries that end, together; null: no limit.
+  // Of all queries that end and of all views, together; null: no limit.
   MemoryBudget* query_memory = nullptr;
 };
 

@@ -10,6 +10,8 @@ absl::Status MemoryBudget::Reserve(int64_t bytes, absl::string_view who) {
   absl::Status status;
   if (bytes > 0 && before + bytes > bytes_max_) {
     status = Exceeded(before + bytes, who);
+  } else if (of_ == Of::kViews && whole_ != nullptr) {
+    whole_->Add(bytes);
   } else if (whole_ != nullptr) {
     status = whole_->Reserve(bytes, who);
   }
@@ -22,8 +24,15 @@ absl::Status MemoryBudget::Exceeded(int64_t bytes, absl::string_view who) const 
   if (of_ == Of::kWorker) {
     return MakeError(SqlState::kOutOfMemory,
                      absl::StrCat(who, " needs more memory than is left on the worker: ", sizes,
-                                  " for all queries together"),
-                     "run fewer queries at the same moment, or give the workers more memory");
+                                  " for all queries and views together"),
+                     "run fewer queries at the same moment, drop views, or give the workers more "
+                     "memory");
+  }
+  if (of_ == Of::kViews) {
+    return MakeError(SqlState::kOutOfMemory,
+                     absl::StrCat(who, " needs more memory than is left on the worker: ", sizes,
+                                  " for all views together"),
+                     "drop views, or give the workers more memory");
   }
   return MakeError(SqlState::kOutOfMemory,
                    absl::StrCat(who, " needs more memory than the query may use: ", sizes),

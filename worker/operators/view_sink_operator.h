@@ -25,7 +25,7 @@ class PlanNode;
 // in the view store at its barrier; at checkpoint barriers it writes what has changed since the
 // last one to the state store. After a restore it goes on at once, while the rows that the view had
 // are read in the background; the job's last barrier waits for them. The rows count against the
-// job's memory as long as the task runs.
+// job's memory as long as the task runs, and against the worker's as long as the store has them.
 //
 // In the state store a view with a key is key → row; one without is row → how often it occurs.
 class ViewSinkOperator final : public Operator {

@@ -18,6 +18,9 @@ struct ChainTarget {
 };
 
 struct ChainOperator {
+  // Sets of inputs are bits of a word.
+  static constexpr int kInputsMax = 31;
+
   uint32_t node_id = 0;
   std::unique_ptr<Operator> op;
   int num_inputs = 1;

@@ -43,7 +43,7 @@ ChainDriver::ChainDriver(Chain& chain, bool streaming, const Clock& clock,
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const ChainOperator& op = chain.operators[i];
     Node& node = nodes_[i];
-    MR_CHECK(op.num_inputs > 0 && op.num_inputs < 32);
+    MR_CHECK(op.num_inputs > 0 && op.num_inputs <= ChainOperator::kInputsMax);
     MR_CHECK(op.target.index == ChainTarget::kOutputs || op.target.index > static_cast<int>(i));
     node.op = op.op.get();
     node.target = op.target;

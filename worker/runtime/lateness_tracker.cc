@@ -25,7 +25,7 @@ std::optional<int64_t> LatenessTracker::watermark_micros() const {
 
 template <typename Element, typename IsNull>
 int64_t LatenessTracker::SelectRows(int64_t num_rows, Element element, IsNull is_null,
-                                    std::vector<int32_t>* on_time) {
+                                    int64_t floor_micros, std::vector<int32_t>* on_time) {
   // Usually no row is late: then the extremes of the batch tell, and this loop has no branches that
   // matter.
   int64_t least = INT64_MAX;
@@ -39,27 +39,30 @@ int64_t LatenessTracker::SelectRows(int64_t num_rows, Element element, IsNull is
   if (least > largest) return 0;
   const int64_t before = max_time_.value_or(INT64_MIN);
   max_time_ = std::max(before, largest);
-  if (least >= Bound(*max_time_)) return 0;
+  if (least >= std::max(Bound(*max_time_), floor_micros)) return 0;
   on_time->clear();
   int64_t running = before;
   for (int64_t i = 0; i < num_rows; ++i) {
     if (!is_null(i)) {
       const int64_t time = element(i);
-      if (time < Bound(running)) continue;
+      const int64_t bound = std::max(Bound(running), floor_micros);
       running = std::max(running, time);
+      if (time < bound) continue;
     }
     on_time->push_back(static_cast<int32_t>(i));
   }
   return num_rows - static_cast<int64_t>(on_time->size());
 }
 
-absl::StatusOr<int64_t> LatenessTracker::Select(const arrow::Array& times,
+absl::StatusOr<int64_t> LatenessTracker::Select(const arrow::Array& times, int64_t floor_micros,
                                                 std::vector<int32_t>* on_time) {
   const auto select = [&](auto element) {
     if (times.null_count() == 0) {
-      return SelectRows(times.length(), element, [](int64_t) { return false; }, on_time);
+      return SelectRows(
+          times.length(), element, [](int64_t) { return false; }, floor_micros, on_time);
     }
-    return SelectRows(times.length(), element, [&](int64_t i) { return times.IsNull(i); }, on_time);
+    return SelectRows(
+        times.length(), element, [&](int64_t i) { return times.IsNull(i); }, floor_micros, on_time);
   };
   switch (times.type_id()) {
     case arrow::Type::TIMESTAMP: {

@@ -326,8 +326,10 @@ absl::StatusOr<std::optional<Batch>> ScanInput::ProcessRows(Batch batch) {
 }
 
 absl::StatusOr<Batch> ScanInput::SetLateRowsApart(Batch batch) {
-  MR_ASSIGN_OR_RETURN(const int64_t num_late,
-                      lateness_.Select(*batch.column(*options_.time_column), &selected_));
+  // The watermark is ahead of a split's own only if that was idle, or has come later than it: what
+  // the operators behind have closed by now is not opened again.
+  MR_ASSIGN_OR_RETURN(const int64_t num_late, lateness_.Select(*batch.column(*options_.time_column),
+                                                               watermark_micros_, &selected_));
   if (options_.late_rows_only) {
     if (num_late == 0) return Batch();
     std::vector<int32_t> late;

@@ -189,13 +189,13 @@ std::shared_ptr<ResultQueue> Attempt::FindResult(uint32_t fragment, uint32_t tas
   return nullptr;
 }
 
-void Attempt::FillHeartbeat(v1::Heartbeat* heartbeat) const {
+void Attempt::FillHeartbeat(uint64_t view_bytes, v1::Heartbeat* heartbeat) const {
   for (const AssembledTask& task : tasks_) task.task->FillProgress(heartbeat->add_tasks());
   if (state_ == nullptr) return;
   v1::JobStateSize* size = heartbeat->add_state_sizes();
   size->set_job_id(job_);
   size->set_attempt(attempt_);
-  size->set_memory_bytes(memory_bytes());
+  size->set_memory_bytes(memory_bytes(view_bytes));
   size->set_disk_bytes(state_->disk_bytes());
 }
 

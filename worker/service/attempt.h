@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -78,9 +79,13 @@ class Attempt final : public TaskListener,
   void Inject(const v1::InjectBarrier& inject);
   // Null if the task's rows are not the result.
   std::shared_ptr<ResultQueue> FindResult(uint32_t fragment, uint32_t task_index) const;
-  void FillHeartbeat(v1::Heartbeat* heartbeat) const;
-  // What the tasks hold for rows and state.
-  uint64_t memory_bytes() const { return static_cast<uint64_t>(memory_.used()); }
+  // `view_bytes`: what the view store has of this attempt.
+  void FillHeartbeat(uint64_t view_bytes, v1::Heartbeat* heartbeat) const;
+  // What the tasks hold for rows and state. They count the rows of their views, too, but not beyond
+  // their ends.
+  uint64_t memory_bytes(uint64_t view_bytes) const {
+    return std::max(static_cast<uint64_t>(memory_.used()), view_bytes);
+  }
 
   bool tasks_ended() const;
   // True if nobody will ask for anything of this attempt any more.

@@ -312,10 +312,21 @@ void AttemptManager::FillHeartbeat(v1::Heartbeat* heartbeat) const {
       if (entry.attempt != nullptr) attempts.push_back(entry.attempt);
     }
   }
+  auto view_bytes = parts_.views.BytesByAttempt();
   uint64_t memory_bytes = 0;
   for (const auto& attempt : attempts) {
-    attempt->FillHeartbeat(heartbeat);
-    memory_bytes += attempt->memory_bytes();
+    const auto views = view_bytes.extract({JobId(attempt->job()), AttemptId(attempt->attempt())});
+    const uint64_t bytes = views.empty() ? 0 : static_cast<uint64_t>(views.mapped());
+    attempt->FillHeartbeat(bytes, heartbeat);
+    memory_bytes += attempt->memory_bytes(bytes);
+  }
+  // The tasks of the others have ended, and the rows stay.
+  for (const auto& [owner, bytes] : view_bytes) {
+    v1::JobStateSize* size = heartbeat->add_state_sizes();
+    size->set_job_id(owner.first.value());
+    size->set_attempt(owner.second.value());
+    size->set_memory_bytes(static_cast<uint64_t>(bytes));
+    memory_bytes += static_cast<uint64_t>(bytes);
   }
   heartbeat->set_memory_used_bytes(memory_bytes);
   heartbeat->set_memory_bytes_max(options_.memory_bytes_max);

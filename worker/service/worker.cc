@@ -81,9 +81,10 @@ struct Worker::Parts {
   // Goes last, when no database lies in it any more.
   std::unique_ptr<StateFolder> state_folder;
   StateResources state_resources;
-  // Of all queries that end.
+  // Of all queries that end, and of all views.
   MemoryBudget query_memory;
-  MemoryViewStore views;
+  MemoryBudget view_memory{query_memory, MemoryBudget::Of::kViews};
+  MemoryViewStore views{&view_memory};
   ChannelRegistry channels;
   PeerPool peers;
   // Outlives the threads below: a task that has just ended may still be telling it so.

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/failpoint.h"
 #include "common/base/status.h"
+#include "common/storage/data_folder.h"
 #include "common/storage/file_system.h"
 #include "millrace/v1/control.pb.h"
 
@@ -163,6 +164,7 @@ absl::Status JobStateStore::Restore(const v1::CheckpointManifest& manifest) {
       owned.insert({task.fragment, task.first_shard + i});
     }
   }
+  if (!owned.empty()) MR_RETURN_IF_ERROR(RequireFolder(file_system_, options_.checkpoint_folder));
   const std::string folder = JoinPath(options_.local_folder, "restore");
   MR_RETURN_IF_ERROR(file_system_.CreateFolders(folder));
   std::vector<FetchedFile> fetched;
@@ -243,6 +245,7 @@ absl::Status JobStateStore::Upload(const std::string& linked_folder, StopCheck s
   if (listing.empty() && uploads_synced_) return absl::OkStatus();
   uploads_synced_ = false;
   MR_FAILPOINT("checkpoint.before_upload");
+  MR_RETURN_IF_ERROR(RequireFolder(file_system_, options_.checkpoint_folder));
   MR_RETURN_IF_ERROR(file_system_.CreateFolders(folder));
   std::vector<UploadedFile> files;
   for (const FileInfo& info : listing) {

@@ -3,11 +3,14 @@
 #include <arrow/array.h>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
+#include "worker/memory/memory_budget.h"
 #include "worker/state/folded_changes.h"
 #include "worker/state/row_multiset.h"
 
@@ -35,9 +38,17 @@ bool OnlyAddsOnce(const std::vector<Batch>& batches) {
   });
 }
 
+// The reader was planned for an attempt of the view's job that has ended meanwhile, or has just
+// begun: planned again, it reads the one that is there.
+absl::Status NotReadable(const ViewPart& part, absl::string_view why) {
+  return MakeError(
+      ErrorDetail{SqlState::kObjectNotInPrerequisiteState, 0, "", Blame::kExternal, Retry::kSafe},
+      absl::StrCat("view ", part.view.value(), " cannot be read here: ", why));
+}
+
 absl::Status NoSuchPart(const ViewPart& part) {
-  return MakeError(SqlState::kUndefinedObject,
-                   absl::StrCat("this worker holds no rows of view ", part.view.value()));
+  return NotReadable(part, absl::StrCat("attempt ", part.attempt.value(), " of job ",
+                                        part.job.value(), " has ended"));
 }
 
 struct Delta {
@@ -51,9 +62,17 @@ struct Delta {
 }  // namespace
 
 struct MemoryViewStore::Part {
-  explicit Part(ViewColumns view_columns) : columns(std::move(view_columns)) {}
+  Part(ViewColumns view_columns, MemoryBudget* views_memory)
+      : columns(std::move(view_columns)), memory(views_memory) {}
+  ~Part() {
+    if (memory != nullptr) memory->Release(held);
+  }
 
   const ViewColumns columns;
+  // May be null.
+  MemoryBudget* const memory;
+  // Bytes of the base and the deltas, which are counted in `memory`. Set with the lock.
+  std::atomic<int64_t> held = 0;
 
   Mutex mutex;
   // The base is still being read.
@@ -72,6 +91,19 @@ struct MemoryViewStore::Part {
   void CountBase() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     base_rows = CountRows(base);
     base_bytes = CountBytes(base);
+  }
+
+  // The part holds `change` bytes more; 53200 and nothing else if there is no room for them.
+  absl::Status Hold(int64_t change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    if (memory != nullptr) MR_RETURN_IF_ERROR(memory->Reserve(change, "view"));
+    held += change;
+    return absl::OkStatus();
+  }
+
+  int64_t CountAll() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    int64_t bytes = base_bytes;
+    for (const Delta& delta : deltas) bytes += delta.bytes;
+    return bytes;
   }
 
   // Merges foldable deltas into the base once they have half its size. Returns the rows that were
@@ -127,7 +159,7 @@ struct MemoryViewStore::Part {
   }
 };
 
-MemoryViewStore::MemoryViewStore() = default;
+MemoryViewStore::MemoryViewStore(MemoryBudget* memory) : memory_(memory) {}
 MemoryViewStore::~MemoryViewStore() = default;
 
 std::shared_ptr<MemoryViewStore::Part> MemoryViewStore::Find(const ViewPart& part) const {
@@ -147,7 +179,7 @@ absl::Status MemoryViewStore::OpenLoading(const ViewPart& part, ViewColumns colu
 
 absl::Status MemoryViewStore::Add(const ViewPart& part, ViewColumns columns, Epoch base_epoch,
                                   bool loading) {
-  auto opened = std::make_shared<Part>(std::move(columns));
+  auto opened = std::make_shared<Part>(std::move(columns), memory_);
   {
     MutexLock lock(opened->mutex);
     opened->loading = loading;
@@ -165,8 +197,13 @@ absl::Status MemoryViewStore::FinishLoading(const ViewPart& part, std::vector<Ba
   const std::shared_ptr<Part> found = Find(part);
   if (found == nullptr) return InternalError("a part of a view was loaded after it was dropped");
   const bool only_adds_once = OnlyAddsOnce(rows);
+  if (only_adds_once) {
+    // Then the weights say nothing: the rows must not need more than they did before the restore.
+    for (Batch& batch : rows) batch = batch.WithWeights(nullptr);
+  }
   MutexLock lock(found->mutex);
   MR_CHECK(found->loading);
+  MR_RETURN_IF_ERROR(found->Hold(CountBytes(rows)));
   found->base = std::move(rows);
   found->base_only_adds_once = only_adds_once;
   found->CountBase();
@@ -183,10 +220,13 @@ bool MemoryViewStore::is_loaded(const ViewPart& part) const {
 
 int64_t MemoryViewStore::bytes(const ViewPart& part) const {
   const std::shared_ptr<Part> found = Find(part);
-  if (found == nullptr) return 0;
-  MutexLock lock(found->mutex);
-  int64_t bytes = found->base_bytes;
-  for (const Delta& delta : found->deltas) bytes += delta.bytes;
+  return found == nullptr ? 0 : found->held.load();
+}
+
+std::map<std::pair<JobId, AttemptId>, int64_t> MemoryViewStore::BytesByAttempt() const {
+  std::map<std::pair<JobId, AttemptId>, int64_t> bytes;
+  MutexLock lock(mutex_);
+  for (const auto& [part, state] : parts_) bytes[{part.job, part.attempt}] += state->held;
   return bytes;
 }
 
@@ -205,10 +245,12 @@ absl::Status MemoryViewStore::Seal(const ViewPart& part, Epoch epoch, std::vecto
     if (epoch <= found->newest_sealed) {
       return InternalError(absl::StrCat("epoch ", epoch.value(), " of a view was sealed twice"));
     }
+    MR_RETURN_IF_ERROR(found->Hold(delta.bytes));
     found->newest_sealed = epoch;
     if (delta.num_rows > 0) found->deltas.push_back(std::move(delta));
     // Here, on the task's thread, because its cost belongs to the changes.
     folded = found->Fold();
+    MR_RETURN_IF_ERROR(found->Hold(found->CountAll() - found->held));
   }
   MutexLock lock(mutex_);
   folded_rows_ += folded;
@@ -238,10 +280,7 @@ absl::StatusOr<std::vector<Batch>> MemoryViewStore::ReadRows(
   bool only_adds_once = true;
   {
     MutexLock lock(found->mutex);
-    if (found->loading) {
-      return MakeError(SqlState::kObjectNotInPrerequisiteState,
-                       absl::StrCat("view ", part.view.value(), " is being loaded"));
-    }
+    if (found->loading) return NotReadable(part, "it is being loaded");
     if (epoch < found->base_epoch) {
       return MakeError(
           SqlState::kInvalidParameterValue,

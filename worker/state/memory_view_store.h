@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "common/base/mutex.h"
@@ -11,12 +12,14 @@
 namespace millrace {
 
 class FoldedChanges;
+class MemoryBudget;
 
 // The view store of a worker: base and deltas in memory, as Arrow batches. What survives a restart
 // is what the view sink has written to the state store at a checkpoint.
 class MemoryViewStore final : public ViewStore {
  public:
-  MemoryViewStore();
+  // `memory`: of all views of the worker; outlives the store. Null: no limit.
+  explicit MemoryViewStore(MemoryBudget* memory = nullptr);
   ~MemoryViewStore() override;
 
   absl::Status Open(const ViewPart& part, ViewColumns columns, Epoch base_epoch) override;
@@ -24,6 +27,7 @@ class MemoryViewStore final : public ViewStore {
   absl::Status FinishLoading(const ViewPart& part, std::vector<Batch> rows) override;
   bool is_loaded(const ViewPart& part) const override;
   int64_t bytes(const ViewPart& part) const override;
+  std::map<std::pair<JobId, AttemptId>, int64_t> BytesByAttempt() const override;
   absl::Status Seal(const ViewPart& part, Epoch epoch, std::vector<Batch> changes) override;
   void Publish(JobId job, AttemptId attempt, Epoch newest, Epoch oldest_readable) override;
   absl::StatusOr<std::vector<Batch>> Read(const ViewPart& part, Epoch epoch) override;
@@ -37,6 +41,8 @@ class MemoryViewStore final : public ViewStore {
 
  private:
   struct Part;
+
+  MemoryBudget* const memory_;
 
   mutable Mutex mutex_;
   // A part is changed only under its own lock (its task seals, readers copy references).

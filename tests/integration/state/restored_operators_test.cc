@@ -282,6 +282,7 @@ class RestoredOperatorsTest : public testing::TestWithParam<std::function<Subjec
   RestoredOperatorsTest() {
     std::string pattern = (fs::temp_directory_path() / "mr-restored-XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
+    fs::create_directories(folder_ + "/checkpoints/job-1");
   }
   ~RestoredOperatorsTest() override { fs::remove_all(folder_); }
 

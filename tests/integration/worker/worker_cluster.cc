@@ -155,6 +155,9 @@ absl::Status WorkerCluster::Run(const v1::PhysicalPlan& plan, uint32_t attempt, 
   }();
   v1::CoordinatorMessage message;
   v1::DeployAttempt& deploy = *message.mutable_deploy();
+  const std::string checkpoints = folder_ + "/checkpoints";
+  std::filesystem::create_directories(checkpoints);
+  (*deploy.mutable_settings())["checkpoint_folder"] = checkpoints;
   deploy.set_job_id(job);
   deploy.set_attempt(attempt);
   *deploy.mutable_plan() = plan;

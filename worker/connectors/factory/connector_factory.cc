@@ -104,7 +104,8 @@ absl::StatusOr<std::unique_ptr<Sink>> CreateSink(const v1::FileSinkNode& node, c
     case ConnectorKind::kKafka: {
       Schema columns = ToSchema(node.columns());
       MR_ASSIGN_OR_RETURN(KafkaOptions kafka, ParseKafkaOptions(options, columns));
-      return std::make_unique<KafkaSink>(std::move(kafka), std::move(columns), addresses);
+      const auto input = task.streaming ? KafkaSinkInput::kStream : KafkaSinkInput::kStatement;
+      return std::make_unique<KafkaSink>(std::move(kafka), std::move(columns), addresses, input);
     }
     case ConnectorKind::kDatagen:
       break;

@@ -26,6 +26,8 @@ struct SinkTask {
   // Part of staged names only, never of final ones: two attempts must not write one file.
   uint32_t attempt = 0;
   uint32_t task_index = 0;
+  // Its job is a stream, which is tried again after an error that passes.
+  bool streaming = false;
 };
 
 // The reader for a scan's splits: "file", "table" (segments of stored tables), "kafka" or

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/failpoint.h"
 #include "common/base/status.h"
+#include "common/storage/data_folder.h"
 #include "common/storage/file_listing.h"
 #include "common/storage/staged_commit.h"
 
@@ -32,7 +33,9 @@ absl::Status FileSink::Open() {
     return MakeError(SqlState::kInvalidParameterValue,
                      "option \"rows_per_file\" needs a folder as path");
   }
-  return file_system_.CreateFolders(folder_);
+  // That of a stored table is the coordinator's.
+  return spec_.final_names ? RequireFolder(file_system_, folder_)
+                           : file_system_.CreateFolders(folder_);
 }
 
 absl::Status FileSink::BeginFile() {

@@ -83,6 +83,7 @@ class ParquetWriter final : public FileWriter {
             ->max_row_group_length(kParquetRowGroupRows)
             ->max_statistics_size(kStatisticsBytesMax)
             ->enable_store_decimal_as_integer()
+            ->enable_page_checksum()
             ->build();
     const std::shared_ptr<arrow::io::OutputStream> borrowed(std::shared_ptr<void>(), &output);
     return Guarded([&] {

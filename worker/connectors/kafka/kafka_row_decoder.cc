@@ -4,7 +4,9 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "common/base/status.h"
 #include "simdjson.h"
 
@@ -19,6 +21,16 @@ absl::string_view WithoutLineEnd(absl::string_view text) {
   if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
   if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
   return text;
+}
+
+// The parser of JSON speaks of the lines of files.
+absl::Status OfMessage(const absl::Status& fault) {
+  constexpr absl::string_view kLine = "the line";
+  ErrorDetail detail = GetErrorDetail(fault);
+  std::string text(fault.message());
+  if (absl::StartsWith(text, kLine)) text.replace(0, kLine.size(), "the message");
+  absl::StrReplaceAll({{"a line", "a message"}}, &detail.hint);
+  return MakeError(detail, text);
 }
 
 }  // namespace
@@ -166,8 +178,8 @@ absl::Status KafkaRowDecoder::AppendJson(absl::Span<const KafkaMessage> messages
       MR_RETURN_IF_ERROR(AppendNulls(i));
       continue;
     }
-    if (absl::Status parsed = parser_.Parse(ValueText(i)); !parsed.ok()) [[unlikely]] {
-      Fault(i, "", std::move(parsed));
+    if (const absl::Status parsed = parser_.Parse(ValueText(i)); !parsed.ok()) [[unlikely]] {
+      Fault(i, "", OfMessage(parsed));
       continue;
     }
     MR_RETURN_IF_ERROR(AppendJsonValues(parser_, json_, batch_, &fault));

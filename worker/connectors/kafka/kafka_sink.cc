@@ -19,8 +19,9 @@ constexpr int64_t kRowsBetweenLooks = 1024;
 
 }  // namespace
 
-KafkaSink::KafkaSink(KafkaOptions options, Schema columns, const AddressPolicy& policy)
-    : options_(std::move(options)), columns_(std::move(columns)), policy_(policy) {}
+KafkaSink::KafkaSink(KafkaOptions options, Schema columns, const AddressPolicy& policy,
+                     KafkaSinkInput input)
+    : options_(std::move(options)), columns_(std::move(columns)), policy_(policy), input_(input) {}
 
 KafkaSink::~KafkaSink() { Close().IgnoreError(); }
 
@@ -63,7 +64,8 @@ absl::Status KafkaSink::Open() {
 }
 
 absl::Status KafkaSink::WithTopic(const absl::Status& error) const {
-  return WithContext(error, absl::StrCat("topic \"", options_.topic, "\""));
+  const absl::Status named = WithContext(error, absl::StrCat("topic \"", options_.topic, "\""));
+  return input_ == KafkaSinkInput::kStream ? named : ForEndingStatement(named);
 }
 
 absl::StatusOr<bool> KafkaSink::Ready(SinkCall call) {

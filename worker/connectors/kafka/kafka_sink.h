@@ -17,11 +17,16 @@
 
 namespace millrace {
 
+// Whose rows a sink is given. A stream's job is tried again after an error that passes; a statement
+// that ends is not, and says at once what is wrong.
+enum class KafkaSinkInput : uint8_t { kStatement, kStream };
+
 // Sends each row as a message of a topic, at least once: rows leave as they come, and Prepare is
 // done when the brokers have all of them. What an attempt has sent before it failed stays.
 class KafkaSink final : public Sink, public KafkaDeliveryListener {
  public:
-  KafkaSink(KafkaOptions options, Schema columns, const AddressPolicy& policy);
+  KafkaSink(KafkaOptions options, Schema columns, const AddressPolicy& policy,
+            KafkaSinkInput input = KafkaSinkInput::kStream);
   ~KafkaSink() override;
 
   absl::Status Open() override;
@@ -45,11 +50,13 @@ class KafkaSink final : public Sink, public KafkaDeliveryListener {
   // Of a raw value.
   std::optional<absl::string_view> BytesOf(const Batch& batch, int64_t row, int column,
                                            std::string* scratch) const;
+  // An error of librdkafka or a row, as the sink gives it.
   absl::Status WithTopic(const absl::Status& error) const;
 
   const KafkaOptions options_;
   const Schema columns_;
   const AddressPolicy policy_;
+  const KafkaSinkInput input_;
 
   std::vector<int> value_columns_;
   std::optional<int> key_column_;

@@ -211,7 +211,10 @@ absl::Status KafkaSource::CheckTrouble() {
   if (!end_offset_.has_value() || now_micros - *trouble_since_micros_ < kTroubleMicrosMax) {
     return absl::OkStatus();
   }
-  return FromKafka(RD_KAFKA_RESP_ERR__TRANSPORT, absl::StrCat(path_, ": ", trouble));
+  const absl::Status error =
+      FromKafka(RD_KAFKA_RESP_ERR__TRANSPORT, absl::StrCat(path_, ": ", trouble));
+  // `stop` gives streams an end too, and their jobs go on when the brokers are back.
+  return options_.stop.has_value() ? error : ForEndingStatement(error);
 }
 
 // The client goes on with the other partitions.

@@ -1,7 +1,10 @@
 #include "client/cpp/channel.h"
 
+#include <grpcpp/channel.h>
 #include <grpcpp/support/status.h>
 #include <gtest/gtest.h>
+
+#include <memory>
 
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
@@ -35,29 +38,35 @@ TEST(ChannelTest, WhatTheServerHasSaidStays) {
   EXPECT_EQ(heard.message(), "shutting down");
 }
 
-TEST(RetryLoopTest, OnlyWhatCanPassIsTriedAgain) {
-  RetryLoop tries(3, milliseconds(0));
+class RetryLoopTest : public ::testing::Test {
+ protected:
+  // Nobody is there.
+  const std::shared_ptr<grpc::Channel> channel_ = MakeClientChannel("127.0.0.1:1");
+};
+
+TEST_F(RetryLoopTest, OnlyWhatCanPassIsTriedAgain) {
+  RetryLoop tries(*channel_, 3, milliseconds(0));
   EXPECT_FALSE(tries.Again(absl::OkStatus()));
   EXPECT_FALSE(tries.Again(MakeError(SqlState::kSyntaxError, "no")));
   EXPECT_TRUE(tries.Again(Passing()));
 }
 
-TEST(RetryLoopTest, TriesAreCountedFromTheLastProgress) {
-  RetryLoop tries(1, milliseconds(0));
+TEST_F(RetryLoopTest, TriesAreCountedFromTheLastProgress) {
+  RetryLoop tries(*channel_, 1, milliseconds(0));
   EXPECT_TRUE(tries.Again(Passing()));
   EXPECT_FALSE(tries.Again(Passing()));
   tries.Progressed();
   EXPECT_TRUE(tries.Again(Passing()));
-  RetryLoop never(0, milliseconds(0));
+  RetryLoop never(*channel_, 0, milliseconds(0));
   EXPECT_FALSE(never.Again(Passing()));
 }
 
-TEST(RetryLoopTest, NoTryBeginsThatHasNoTimeLeft) {
-  RetryLoop tries(100, milliseconds(50));
+TEST_F(RetryLoopTest, NoTryBeginsThatHasNoTimeLeft) {
+  RetryLoop tries(*channel_, 100, milliseconds(50));
   EXPECT_FALSE(tries.Again(Passing()));
   EXPECT_GE(tries.left(), milliseconds(1));
   EXPECT_LE(tries.left(), milliseconds(50));
-  EXPECT_EQ(RetryLoop(1, milliseconds(0)).left(), milliseconds(0)) << "no deadline";
+  EXPECT_EQ(RetryLoop(*channel_, 1, milliseconds(0)).left(), milliseconds(0)) << "no deadline";
 }
 
 }  // namespace

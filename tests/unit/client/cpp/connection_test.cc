@@ -6,6 +6,8 @@
 #include <arrow/io/memory.h>
 #include <arrow/ipc/writer.h>
 #include <arrow/record_batch.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -157,23 +159,25 @@ class FakeCluster final : public v1::ClusterService::Service {
 
 class ConnectionTest : public testing::Test {
  protected:
-  ConnectionTest() {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-    builder.RegisterService(&sql_);
-    builder.RegisterService(&jobs_);
-    builder.RegisterService(&cluster_);
-    server_ = builder.BuildAndStart();
-    auto opened = Connection::Open({.server = absl::StrCat("127.0.0.1:", port)});
+  ConnectionTest() : server_(Serve({&sql_, &jobs_, &cluster_})) {
+    auto opened = Connection::Open({.server = absl::StrCat("127.0.0.1:", port_)});
     EXPECT_TRUE(opened.ok()) << opened.error().ToString();
     if (opened.ok()) connection_ = *std::move(opened);
   }
   ~ConnectionTest() override {
     connection_.reset();
-    server_->Shutdown();
+    if (server_ != nullptr) server_->Shutdown();
+  }
+  // On the port that the first one got.
+  std::unique_ptr<grpc::Server> Serve(const std::vector<grpc::Service*>& services) {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(absl::StrCat("127.0.0.1:", port_), grpc::InsecureServerCredentials(),
+                             &port_);
+    for (grpc::Service* service : services) builder.RegisterService(service);
+    return builder.BuildAndStart();
   }
 
+  int port_ = 0;
   FakeCoordinator sql_;
   FakeJobs jobs_;
   FakeCluster cluster_;
@@ -199,6 +203,26 @@ TEST_F(ConnectionTest, ReadsBatchesToTheEnd) {
   EXPECT_EQ((*rows)->Next().value(), nullptr) << "the end stays the end";
   ASSERT_EQ((*rows)->notices().size(), 1);
   EXPECT_EQ((*rows)->notices()[0].message, "by the way");
+}
+
+TEST_F(ConnectionTest, ACallIsBroughtOverARestartOfTheServer) {
+  server_->Shutdown();
+  server_.reset();
+  FakeCoordinator again;
+  std::thread restart([&] {
+    // Nobody is there for a while.
+    const auto visitor =
+        grpc::CreateChannel(absl::StrCat("127.0.0.1:", port_), grpc::InsecureChannelCredentials());
+    EXPECT_FALSE(visitor->WaitForConnected(std::chrono::system_clock::now() + milliseconds(700)));
+    server_ = Serve({&again});
+  });
+  const auto outcomes = connection_->Run("CREATE");
+  restart.join();
+  EXPECT_TRUE(outcomes.ok()) << outcomes.error().ToString();
+  EXPECT_EQ(again.requests().size(), 1);
+  // It ends before what it serves.
+  server_->Shutdown();
+  server_.reset();
 }
 
 TEST_F(ConnectionTest, ABrokenCallIsSentAgainUnderTheSameId) {
@@ -288,6 +312,15 @@ TEST_F(ConnectionTest, AWatchGoesOnWhenItBreaks) {
 TEST_F(ConnectionTest, TextThatIsNoUtf8IsRefusedHere) {
   EXPECT_EQ(connection_->Run("SELECT '\xe9'").error().sqlstate, "22021");
   EXPECT_TRUE(sql_.requests().empty());
+}
+
+TEST(ConnectionOpenTest, WhatIsNoAddressIsRefusedAtOnce) {
+  for (const char* server : {"x", "127.0.0.1", ":99999", "a b:1", "http://127.0.0.1:1", "h:0"}) {
+    const auto opened = Connection::Open({.server = server});
+    ASSERT_FALSE(opened.ok()) << server;
+    EXPECT_EQ(opened.error().sqlstate, "22023") << server;
+    EXPECT_FALSE(opened.error().retry_safe) << server;
+  }
 }
 
 TEST(ConnectionOpenTest, NobodyThereIsAnError) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace millrace {
 namespace {
 
@@ -25,6 +27,12 @@ TEST(NearestNameTest, HintNamesTheNearestOrAll) {
   EXPECT_EQ(NearestNameHint("pathh", kNames), "did you mean \"path\"?");
   EXPECT_EQ(NearestNameHint("zzz", {"a", "b"}), "expected one of \"a\", \"b\"");
   EXPECT_EQ(NearestNameHint("zzz", {}), "");
+}
+
+TEST(NearestNameTest, HintSaysHowManyItDoesNotName) {
+  const std::string forty = NearestNameHint("zzz", std::vector<std::string>(40, "a"));
+  EXPECT_EQ(std::count(forty.begin(), forty.end(), 'a'), 40);
+  EXPECT_EQ(NearestNameHint("zzz", std::vector<std::string>(43, "a")), forty + " and 3 more");
 }
 
 }  // namespace

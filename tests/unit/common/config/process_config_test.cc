@@ -72,6 +72,41 @@ TEST(ProcessConfigTest, WrongValuesAreErrors) {
                SqlState::kConfigFileError, "wrong kind of value for \"listen\"");
 }
 
+TEST(ProcessConfigTest, IntervalsHaveTheBoundsOfSet) {
+  const std::vector<std::pair<const char*, const char*>> wrong = {
+      {"--epoch-interval=1 us", "from 10 ms to 60 s"},
+      {"--epoch-interval=1 day", "from 10 ms to 60 s"},
+      {"--checkpoint-interval=99 ms", "from 100 ms to 1 day"},
+      {"--checkpoint-interval=25 hours", "from 100 ms to 1 day"},
+      {"--heartbeat-interval=1 us", "at least 10 ms"},
+      {"--heartbeat-interval=5 s", "twice heartbeat-interval"},
+  };
+  for (const auto& [flag, message] : wrong) {
+    SCOPED_TRACE(flag);
+    EXPECT_ERROR(LoadCoordinatorConfig({"--data-dir=/d", flag}), SqlState::kConfigFileError,
+                 message);
+  }
+  EXPECT_OK(LoadCoordinatorConfig({"--data-dir=/d", "--epoch-interval=60 s",
+                                   "--checkpoint-interval=1 day", "--heartbeat-interval=10 ms"}));
+}
+
+TEST(ProcessConfigTest, AnEmptyAllowedPathIsRefused) {
+  EXPECT_ERROR(LoadCoordinatorConfig({"--data-dir=/d", "--allowed-path="}),
+               SqlState::kConfigFileError, "allowed-path");
+}
+
+TEST(ProcessConfigTest, WhatAWorkerAdvertisesIsAnAddress) {
+  for (const char* address : {"localhost", "w-1.example.com:7463", "::1", "[::1]:7463"}) {
+    SCOPED_TRACE(address);
+    EXPECT_OK(LoadWorkerConfig({"--data-dir=/d", "--advertise", address}));
+  }
+  for (const char* address : {"x:y:z", "h:0", "h:99999", ":7463", "a b", "http://h:1", "h:"}) {
+    SCOPED_TRACE(address);
+    EXPECT_ERROR(LoadWorkerConfig({"--data-dir=/d", "--advertise", address}),
+                 SqlState::kConfigFileError, "invalid value for advertise");
+  }
+}
+
 TEST(ProcessConfigTest, ElementsOfListsAreTexts) {
   const TempFolder folder;
   const std::string number = "data_dir = \"/d\"\nallowed_path = [\n  \"/a\",\n  1,\n]\n";

@@ -41,5 +41,17 @@ TEST(FromKafkaTest, OnlyWhatPassesByItselfMayBeRetried) {
   }
 }
 
+TEST(ForEndingStatementTest, IsNotRetriedAndKeepsAHint) {
+  EXPECT_OK(ForEndingStatement(absl::OkStatus()));
+  const absl::Status away = FromKafka(RD_KAFKA_RESP_ERR__TRANSPORT, "why");
+  const absl::Status ended = ForEndingStatement(away);
+  EXPECT_ERROR(ended, SqlState::kConnectionFailure, "why");
+  EXPECT_EQ(GetErrorDetail(ended).retry, Retry::kNever);
+  EXPECT_EQ(GetErrorDetail(ended).hint, "run the statement again when the brokers answer");
+  EXPECT_EQ(GetErrorDetail(ForEndingStatement(WithHint(away, "look"))).hint, "look");
+  const absl::Status refused = FromKafka(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, "why");
+  EXPECT_EQ(ForEndingStatement(refused), refused);
+}
+
 }  // namespace
 }  // namespace millrace

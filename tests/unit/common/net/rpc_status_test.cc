@@ -32,11 +32,22 @@ TEST(RpcStatusTest, AStatusOfGrpcItselfGetsADetail) {
 }
 
 TEST(RpcStatusTest, CutsLongMessagesBetweenCharacters) {
-  std::string message(4095, 'x');
+  std::string message(2047, 'x');
   for (int i = 0; i < 100; ++i) message += "ü";
   const std::string received(
       FromGrpcStatus(ToGrpcStatus(MakeError(SqlState::kInternalError, message))).message());
-  EXPECT_EQ(received, std::string(4095, 'x') + "…");
+  EXPECT_EQ(received, std::string(2047, 'x') + "…");
+}
+
+TEST(RpcStatusTest, FitsIntoTheTrailersThatClientsTake) {
+  std::string wide;
+  for (int i = 0; i < 5000; ++i) wide += "漢";
+  const grpc::Status sent =
+      ToGrpcStatus(MakeError(SqlState::kInvalidTextRepresentation, wide, wide));
+  const size_t encoded_bytes =
+      3 * sent.error_message().size() + (sent.error_details().size() + 2) / 3 * 4;
+  EXPECT_LT(encoded_bytes, 6 * 1024);
+  EXPECT_EQ(GetErrorDetail(FromGrpcStatus(sent)).state, SqlState::kInvalidTextRepresentation);
 }
 
 TEST(RpcStatusTest, SurvivesTheWayThroughAMessage) {

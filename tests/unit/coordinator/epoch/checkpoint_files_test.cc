@@ -5,6 +5,8 @@
 #include <string>
 
 #include "common/base/status.h"
+#include "common/storage/data_folder.h"
+#include "common/storage/record_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "millrace/v1/control.pb.h"
@@ -20,6 +22,10 @@ using ::testing::UnorderedElementsAre;
 
 class CheckpointFilesTest : public ::testing::Test {
  protected:
+  CheckpointFilesTest() {
+    folder_.Write(kStorageTokenFile, "");
+    EXPECT_OK(files_.MakeJobFolder(7));
+  }
   // A checkpoint of job 7 with files that are there.
   std::string Store(uint64_t epoch, const std::vector<std::string>& paths) {
     v1::CheckpointManifest manifest;
@@ -73,13 +79,48 @@ TEST_F(CheckpointFilesTest, NewerOrUnversionedManifestIsRefused) {
   v1::CheckpointManifest manifest = *files_.ReadManifest(name);
   const auto refusal = [&](uint32_t format) {
     manifest.set_format_version(format);
-    std::ofstream(folder_.Path(name)) << manifest.SerializeAsString();
+    folder_.Write(name, SealedRecord(manifest.SerializeAsString()));
     return files_.ReadManifest(name).status();
   };
   const absl::Status newer = refusal(manifest.format_version() + 1);
   EXPECT_EQ(GetErrorDetail(newer).state, SqlState::kFeatureNotSupported);
   EXPECT_THAT(std::string(newer.message()), HasSubstr("this version reads up to"));
   EXPECT_EQ(GetErrorDetail(refusal(0)).state, SqlState::kDataCorrupted);
+}
+
+TEST_F(CheckpointFilesTest, EveryBitOfAManifestIsChecked) {
+  const std::string name = Store(3, {"1-w1/sst/1"});
+  const std::string written = TempFolder::Read(folder_.Path(name));
+  for (size_t bit = 0; bit < 8 * written.size(); ++bit) {
+    std::string damaged = written;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    folder_.Write(name, damaged);
+    EXPECT_ERROR(files_.ReadManifest(name), SqlState::kDataCorrupted, "manifest-3-1.pb");
+  }
+  for (size_t size = 0; size < written.size(); ++size) {
+    folder_.Write(name, written.substr(0, size));
+    EXPECT_ERROR(files_.ReadManifest(name), SqlState::kDataCorrupted, "manifest-3-1.pb");
+  }
+  folder_.Write(name, written);
+  EXPECT_OK(files_.ReadManifest(name));
+}
+
+TEST_F(CheckpointFilesTest, NothingGoesIntoAnEmptyMountPoint) {
+  const std::string name = Store(3, {});
+  std::filesystem::rename(folder_.path(), folder_.path() + "-away");
+  std::filesystem::create_directory(folder_.path());
+  v1::CheckpointManifest manifest;
+  manifest.set_job_id(7);
+  manifest.set_epoch(5);
+  EXPECT_ERROR(files_.WriteManifest(manifest), SqlState::kIoError, "checkpoint-dir");
+  EXPECT_ERROR(files_.MakeJobFolder(7), SqlState::kIoError, "checkpoint-dir");
+  // Not lost: it comes back with the file system.
+  EXPECT_ERROR(files_.ReadManifest(name), SqlState::kIoError, "checkpoint-dir");
+  EXPECT_TRUE(folder_.Names().empty());
+  std::filesystem::remove(folder_.path());
+  std::filesystem::rename(folder_.path() + "-away", folder_.path());
+  EXPECT_OK(files_.ReadManifest(name));
+  EXPECT_OK(files_.WriteManifest(manifest));
 }
 
 TEST_F(CheckpointFilesTest, JobsAreThoseWithAFolder) {

@@ -1,6 +1,8 @@
 #include "coordinator/job/job_files.h"
 
 #include "common/base/status.h"
+#include "common/storage/data_folder.h"
+#include "common/storage/record_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "millrace/v1/catalog.pb.h"
@@ -16,6 +18,7 @@ using ::testing::UnorderedElementsAre;
 
 TEST(JobFilesTest, FilesAreFoundByTheirJobs) {
   const TempFolder folder;
+  folder.Write(kStorageTokenFile, "");
   const JobFiles files(folder.path());
   EXPECT_THAT(*files.Jobs(), IsEmpty());
   v1::StreamJobFile file;
@@ -34,10 +37,27 @@ TEST(JobFilesTest, FileOfANewerFormatIsRefused) {
   const TempFolder folder;
   v1::StreamJobFile file;
   file.set_format_version(99);
-  folder.Write("jobs/job-4.pb", file.SerializeAsString());
+  folder.Write("jobs/job-4.pb", SealedRecord(file.SerializeAsString()));
   const absl::Status read = JobFiles(folder.path()).Read(4).status();
   EXPECT_EQ(GetErrorDetail(read).state, SqlState::kFeatureNotSupported);
   EXPECT_THAT(std::string(read.message()), HasSubstr("has format 99"));
+}
+
+TEST(JobFilesTest, AnEmptyMountPointGetsNoFile) {
+  const TempFolder folder;
+  EXPECT_ERROR(JobFiles(folder.path()).Write(4, {}), SqlState::kIoError, "data-dir");
+  EXPECT_THAT(*JobFiles(folder.path()).Jobs(), IsEmpty());
+}
+
+TEST(JobFilesTest, ABitThatHasChangedIsNoticed) {
+  const TempFolder folder;
+  v1::StreamJobFile file;
+  file.set_format_version(2);
+  file.set_parallelism(2);
+  std::string record = SealedRecord(file.SerializeAsString());
+  record.back() ^= 1;
+  folder.Write("jobs/job-4.pb", record);
+  EXPECT_ERROR(JobFiles(folder.path()).Read(4), SqlState::kDataCorrupted, "job-4.pb");
 }
 
 }  // namespace

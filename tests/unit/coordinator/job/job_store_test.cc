@@ -59,7 +59,7 @@ TEST_F(JobStoreTest, AChangeThatRefusesOrTakesALiveNameWritesNothing) {
     record.set_state(v1::JOB_STATE_RUNNING);
     return absl::OkStatus();
   };
-  EXPECT_EQ(GetErrorDetail(jobs_.UpdateIf(4, revive)).state, SqlState::kDuplicateTable);
+  EXPECT_EQ(GetErrorDetail(jobs_.UpdateIf(4, revive)).state, SqlState::kDuplicateObject);
   EXPECT_EQ(jobs_.Get(4)->state(), v1::JOB_STATE_STOPPED);
   ASSERT_OK(jobs_.Update(5, [](v1::JobRecord& record) { record.set_state(v1::JOB_STATE_FAILED); }));
   const absl::Status refused = jobs_.UpdateIf(4, [](v1::JobRecord& record) {
@@ -74,16 +74,45 @@ TEST_F(JobStoreTest, AChangeThatRefusesOrTakesALiveNameWritesNothing) {
 
 TEST_F(JobStoreTest, NamesAreUniqueAmongLiveJobsAndFindTheNewest) {
   ASSERT_OK(jobs_.Create(Daily(1)));
-  EXPECT_ERROR(jobs_.Create(Daily(2)), SqlState::kDuplicateTable, "daily");
+  EXPECT_ERROR(jobs_.Create(Daily(2)), SqlState::kDuplicateObject, "daily");
   ASSERT_OK(
       jobs_.Update(1, [](v1::JobRecord& record) { record.set_state(v1::JOB_STATE_FINISHED); }));
   ASSERT_OK(jobs_.Create(Daily(2)));
   EXPECT_EQ(jobs_.Find("daily")->id(), 2);
   EXPECT_EQ(jobs_.Find("1")->id(), 1);
   EXPECT_ERROR(jobs_.Find("3"), SqlState::kUndefinedObject, "3");
+  EXPECT_ERROR(jobs_.Find(" 1"), SqlState::kUndefinedObject, " 1");
   JobStore restarted(store_);
   ASSERT_OK(restarted.Load());
   EXPECT_EQ(restarted.List().size(), 2);
+}
+
+TEST_F(JobStoreTest, AnIdFindsItsJobAlthoughAnotherOneIsCalledLikeIt) {
+  v1::JobRecord view = Daily(1);
+  view.set_name("2");
+  ASSERT_OK(jobs_.Create(view));
+  EXPECT_EQ(jobs_.Find("2")->id(), 1);
+  ASSERT_OK(jobs_.Create(Daily(2)));
+  EXPECT_EQ(jobs_.Find("2")->id(), 2);
+  EXPECT_EQ(jobs_.Find("1")->id(), 1);
+}
+
+TEST_F(JobStoreTest, TheSameRequestFindsItsJobAndAnotherOneOfItsIdIsRefused) {
+  v1::JobRecord request = Daily(1);
+  request.set_request_id("r1");
+  request.set_sql("SELECT 1");
+  request.set_request_xxh3(7);
+  ASSERT_OK(jobs_.Create(request));
+  ASSERT_OK(jobs_.Update(1, [](v1::JobRecord& record) {
+    (*record.mutable_settings())["parallelism"] = "2";  // As its script has SET it.
+  }));
+  EXPECT_EQ((*jobs_.FindRequest(request))->id(), 1);
+  request.set_request_xxh3(8);
+  EXPECT_ERROR(jobs_.FindRequest(request), SqlState::kInvalidParameterValue,
+               "request id r1 was used before with another request");
+  request.set_request_xxh3(7);
+  request.set_sql("SELECT 2");
+  EXPECT_ERROR(jobs_.FindRequest(request), SqlState::kInvalidParameterValue, "another request");
 }
 
 TEST_F(JobStoreTest, RecordOfANewerFormatIsRefused) {

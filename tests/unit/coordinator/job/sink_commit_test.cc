@@ -20,6 +20,8 @@ namespace {
 
 using ::testing::ElementsAre;
 
+using ::testing::UnorderedElementsAre;
+
 const FileOwner kOwner{"c0", 7};
 constexpr char kFirstFile[] = "part-c0-7-5-0-12-0.csv";
 constexpr char kSecondFile[] = "part-c0-7-5-1-12-0.csv";
@@ -234,6 +236,31 @@ TEST_F(SinkCommitTest, ASingleFileThatIsNotThereIsNotTakenForCommitted) {
   folder_.Write("x.csv", "newer");
   ASSERT_OK(CommitSinkFiles(file_system_, commit, CommitRound::kRepeated));
   EXPECT_EQ(TempFolder::Read(folder_.Path("x.csv")), "newer");
+}
+
+TEST_F(SinkCommitTest, WhatACheckpointWithoutItsManifestHasCommittedGoesByItsName) {
+  for (const char* name :
+       {"part-c0-7-5-0-9-0.csv", "part-c0-7-5-0-12-0.csv", "part-c0-7-6-3-40-2.parquet",
+        // Another job's, another cluster's, a user's.
+        "part-c0-77-5-0-12-0.csv", "part-c1-7-5-0-12-0.csv", "part-c0-7-notes.csv",
+        "_manifest/c0-7-9.json", "_manifest/c0-7-12.json", "_manifest/_staging-c0-7-40.json",
+        "_manifest/c0-77-12.json"}) {
+    folder_.Write(name, "x");
+  }
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_OK(WithdrawSinkFilesBehind(file_system_, folder_.path(), kOwner, 9));
+    EXPECT_THAT(folder_.Names(),
+                ElementsAre("_manifest", "part-c0-7-5-0-9-0.csv", "part-c0-7-notes.csv",
+                            "part-c0-77-5-0-12-0.csv", "part-c1-7-5-0-12-0.csv"));
+    std::vector<std::string> manifests;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.Path("_manifest"))) {
+      manifests.push_back(entry.path().filename());
+    }
+    EXPECT_THAT(manifests, UnorderedElementsAre("c0-7-9.json", "c0-77-12.json"));
+  }
+  const TempFolder empty;
+  EXPECT_ERROR(WithdrawSinkFilesBehind(file_system_, empty.path(), kOwner, 9), SqlState::kIoError,
+               empty.path());
 }
 
 }  // namespace

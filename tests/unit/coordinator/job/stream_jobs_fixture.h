@@ -12,6 +12,7 @@
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
 #include "common/storage/checksum.h"
+#include "common/storage/data_folder.h"
 #include "common/storage/staged_commit.h"
 #include "coordinator/epoch/checkpoint_progress.h"
 #include "coordinator/job/stream_jobs.h"
@@ -35,7 +36,10 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
         checkpoints_((folder_ / "checkpoints").string()),
         files_(folder_.string()) {
     std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
+    for (const std::filesystem::path& own : {folder_, folder_ / "checkpoints"}) {
+      std::filesystem::create_directories(own);
+      std::ofstream(own / kStorageTokenFile);
+    }
     StartCoordinator();
     cluster_.registry_.SetListener(this);
     cluster_.Join();

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "coordinator/metadata/id_allocator.h"
@@ -15,6 +16,7 @@
 #include "coordinator/metadata/rocksdb_metadata_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
 #include "tests/support/temp_folder.h"
 
 namespace millrace {
@@ -182,6 +184,34 @@ TEST(RocksDbMetadataStoreTest, SecondOpenIsRefusedAsInUse) {
   EXPECT_EQ(GetErrorDetail(second.status()).state, SqlState::kObjectInUse) << second.status();
   first->reset();
   std::filesystem::remove_all(folder);
+}
+
+TEST(RocksDbMetadataStoreTest, ADamagedLogIsRefusedAndOneThatIsCutOffIsNot) {
+  const TempFolder folder;
+  {
+    const auto store = *RocksDbMetadataStore::Open(folder.path());
+    for (int i = 0; i < 50; ++i) {
+      ASSERT_OK(store->CompareAndSwap(absl::StrCat("key", i), 0, std::string(100, 'x')));
+    }
+  }
+  std::string log;
+  for (const std::string& name : folder.Names()) {
+    if (absl::EndsWith(name, ".log")) log = name;
+  }
+  const std::string written = TempFolder::Read(folder.Path(log));
+  ASSERT_GT(written.size(), 5000);
+  for (const size_t percent : {10, 50, 90}) {
+    std::string damaged = written;
+    damaged[written.size() * percent / 100] ^= 1;
+    folder.Write(log, damaged);
+    EXPECT_ERROR(RocksDbMetadataStore::Open(folder.path()), SqlState::kDataCorrupted,
+                 "cannot open metadata store");
+  }
+  folder.Write(log, written.substr(0, written.size() - 5));
+  const auto store = RocksDbMetadataStore::Open(folder.path());
+  ASSERT_OK(store);
+  EXPECT_TRUE((*store)->Get("key48")->has_value());
+  EXPECT_FALSE((*store)->Get("key49")->has_value());
 }
 
 TEST(RocksDbMetadataStoreTest, HeaderOfANewerFormatIsRefusedWhateverItsLength) {

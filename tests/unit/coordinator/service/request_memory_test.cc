@@ -78,6 +78,15 @@ TEST_F(RequestMemoryTest, OtherTextUnderTheSameIdIsRefused) {
   EXPECT_ERROR(memory_->Begin("r1", "b"), SqlState::kInvalidParameterValue, "another text");
 }
 
+TEST_F(RequestMemoryTest, TheSameTextInAnotherFolderIsAnotherRequest) {
+  ASSERT_OK(memory_->Begin("r1", "COPY", "/a"));
+  memory_->End("r1");
+  EXPECT_OK(memory_->Begin("r1", "COPY", "/a"));
+  memory_->End("r1");
+  EXPECT_ERROR(memory_->Begin("r1", "COPY", "/b"), SqlState::kInvalidParameterValue,
+               "working directory");
+}
+
 TEST_F(RequestMemoryTest, SameRequestIsNotRunTwiceAtOnce) {
   ASSERT_OK(memory_->Begin("r1", "a"));
   EXPECT_ERROR(memory_->Begin("r1", "a"), SqlState::kObjectInUse, "still running");
@@ -126,8 +135,8 @@ TEST_F(RequestMemoryTest, AfterARestartAScriptIsAsYoungAsItsNewestStatement) {
 }
 
 TEST_F(RequestMemoryTest, IdsHaveALimit) {
-  EXPECT_ERROR(memory_->Begin(std::string(RequestMemory::kIdBytesMax + 1, 'x'), "a"),
-               SqlState::kInvalidParameterValue, "at most");
+  EXPECT_ERROR(memory_->Begin(std::string(257, 'x'), "a"), SqlState::kInvalidParameterValue,
+               "at most");
 }
 
 }  // namespace

@@ -31,13 +31,29 @@ TEST(MemoryBudgetTest, QueriesShareThatOfAllOfThem) {
     EXPECT_TRUE(second.Reserve(50, "sort").ok());
     const absl::Status status = second.Reserve(1, "sort");
     EXPECT_EQ(GetErrorDetail(status).state, SqlState::kOutOfMemory);
-    EXPECT_NE(status.message().find("all queries together"), std::string::npos);
+    EXPECT_NE(status.message().find("all queries and views together"), std::string::npos);
     EXPECT_EQ(second.used(), 50);
     // Its own limit is not that of the others.
     EXPECT_FALSE(first.Reserve(1, "sort").ok());
   }
   EXPECT_EQ(all.used(), 50);
   EXPECT_TRUE(second.Reserve(50, "sort").ok());
+}
+
+TEST(MemoryBudgetTest, QueriesMakeRoomForViewsButNotViewsForQueries) {
+  MemoryBudget all(100, MemoryBudget::Of::kWorker);
+  MemoryBudget views(all, MemoryBudget::Of::kViews);
+  MemoryBudget query(100, &all);
+  ASSERT_TRUE(query.Reserve(60, "sort").ok());
+  EXPECT_TRUE(views.Reserve(70, "view").ok());
+  EXPECT_EQ(all.used(), 130);
+  EXPECT_EQ(GetErrorDetail(query.Reserve(1, "sort")).state, SqlState::kOutOfMemory);
+  const absl::Status status = views.Reserve(31, "view");
+  EXPECT_EQ(GetErrorDetail(status).state, SqlState::kOutOfMemory);
+  EXPECT_NE(status.message().find("all views together"), std::string::npos);
+  EXPECT_EQ(all.used(), 130);
+  views.Release(70);
+  EXPECT_EQ(all.used(), 60);
 }
 
 TEST(MemoryReservationTest, FollowsASizeInStepsAndGivesAllBack) {

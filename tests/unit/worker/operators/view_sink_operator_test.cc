@@ -224,6 +224,42 @@ TEST_F(ViewSinkOperatorTest, FailsWhenItsRowsCannotBeRead) {
   EXPECT_EQ(GetErrorDetail(sink.PassBarrier({7}).status()).state, SqlState::kDataCorrupted);
 }
 
+TEST_F(ViewSinkOperatorTest, ItsRowsCountOnTheWorkerWhenTheTaskHasEnded) {
+  MemoryBudget worker(1 << 20, MemoryBudget::Of::kWorker);
+  MemoryBudget memory(worker, MemoryBudget::Of::kViews);
+  MemoryViewStore views(&memory);
+  {
+    Sink sink(base_, views, 2, 5);
+    sink.Push("+ 3 c");
+    EXPECT_EQ(*sink.PassBarrier({6, /*checkpoint=*/true, /*final=*/true}), Progress::kWaiting);
+    sink.gate().Open();
+    sink.AwaitWake();
+    EXPECT_EQ(*sink.Resume(), Progress::kDone);
+  }
+  const ViewPart part{ObjectId(1), JobId(2), AttemptId(2), 0};
+  EXPECT_GT(views.bytes(part), 0);
+  EXPECT_EQ(worker.used(), views.bytes(part));
+  views.Drop(part.job, part.attempt);
+  EXPECT_EQ(worker.used(), 0);
+}
+
+TEST_F(ViewSinkOperatorTest, FailsWhenTheWorkerHasNoRoomForItsRows) {
+  MemoryBudget worker(1, MemoryBudget::Of::kWorker);
+  MemoryBudget memory(worker, MemoryBudget::Of::kViews);
+  MemoryViewStore views(&memory);
+  {
+    Sink sink(base_, views, 2, 5);
+    EXPECT_EQ(*sink.PassBarrier({6}), Progress::kDone);
+    sink.gate().Open();
+    sink.AwaitWake();
+    EXPECT_EQ(GetErrorDetail(sink.PassBarrier({7}).status()).state, SqlState::kOutOfMemory);
+  }
+  Sink sink(base_, views, 3, 0);
+  sink.Push("+ 3 c");
+  EXPECT_EQ(GetErrorDetail(sink.PassBarrier({6}).status()).state, SqlState::kOutOfMemory);
+  EXPECT_EQ(worker.used(), 0);
+}
+
 TEST_F(ViewSinkOperatorTest, MayBeClosedBeforeItsFirstBarrier) {
   Sink sink(base_, views_, 2, 5);
   sink.Push("+ 9 z");

@@ -11,11 +11,14 @@ namespace {
 
 using Rows = std::vector<int32_t>;
 
+constexpr int64_t kNone = INT64_MIN;
+
 // Rows on time, as LatenessTracker reports them: none late leaves the list as it was.
-Rows OnTime(LatenessTracker& tracker, std::string_view times, const char* type = "timestamp") {
+Rows OnTime(LatenessTracker& tracker, std::string_view times, const char* type = "timestamp",
+            int64_t floor_micros = kNone) {
   const Batch batch = TextBatch(times, TextSchema(std::string(type) + " t"));
   Rows rows;
-  auto late = tracker.Select(*batch.column(0), &rows);
+  auto late = tracker.Select(*batch.column(0), floor_micros, &rows);
   EXPECT_TRUE(late.ok()) << late.status();
   if (late.ok() && *late == 0) {
     rows.clear();
@@ -57,6 +60,18 @@ TEST(LatenessTrackerTest, RowsWithoutATimeAreNotLate) {
   EXPECT_EQ(OnTime(tracker, "null"), (Rows{0}));
 }
 
+TEST(LatenessTrackerTest, RowsBehindTheOthersAreLateAndTheMaximumKnowsThem) {
+  LatenessTracker tracker(5);
+  tracker.BeginSplit(std::nullopt);
+  EXPECT_EQ(OnTime(tracker, "30 | null | 18 | 20 | 12", "timestamp", 20), (Rows{0, 1}));
+  EXPECT_EQ(OnTime(tracker, "25 | 24"), (Rows{0}));
+  EXPECT_EQ(OnTime(tracker, "31 | 33", "timestamp", 40), Rows());
+  EXPECT_EQ(tracker.max_time_micros(), 33);
+  EXPECT_EQ(OnTime(tracker, "27 | 28"), (Rows{1}));
+  // Those within a batch, too.
+  EXPECT_EQ(OnTime(tracker, "40 | 34 | 35 | 41", "timestamp", 41), (Rows{3}));
+}
+
 TEST(LatenessTrackerTest, DatesAndExtremes) {
   LatenessTracker tracker(INT64_MAX);
   tracker.BeginSplit(std::nullopt);
@@ -71,7 +86,8 @@ TEST(LatenessTrackerTest, RefusesOtherTypes) {
   LatenessTracker tracker(0);
   const Batch batch = TextBatch("1", TextSchema("int8 t"));
   Rows rows;
-  EXPECT_ERROR(tracker.Select(*batch.column(0), &rows), SqlState::kFeatureNotSupported, "int64");
+  EXPECT_ERROR(tracker.Select(*batch.column(0), kNone, &rows), SqlState::kFeatureNotSupported,
+               "int64");
 }
 
 }  // namespace

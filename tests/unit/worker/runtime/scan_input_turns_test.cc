@@ -133,6 +133,18 @@ TEST_F(ScanTurnsTest, AnIdlePartitionLetsGoAndComesBack) {
   EXPECT_THAT(DrainAfter(100'000), testing::Contains("w:250"));
 }
 
+TEST_F(ScanTurnsTest, RowsOfAPartitionThatComesBackBehindTheOthersAreLateAndCounted) {
+  Fill(1, "10");
+  Fill(0, "100");
+  Drain();
+  DrainAfter(kIdleMicros);
+  Fill(0, "200");
+  EXPECT_THAT(DrainAfter(100'000), testing::Contains("w:200"));
+  Fill(1, "150 | 210 | 199");
+  EXPECT_THAT(DrainAfter(100'000), testing::Contains("b:210"));
+  EXPECT_EQ(input_->dropped_rows().late, 2);
+}
+
 TEST_F(ScanTurnsTest, WhenAllAreIdleTheLargestCountsAndThenThatOfOtherTasks) {
   Fill(0, "100");
   Fill(1, "40");

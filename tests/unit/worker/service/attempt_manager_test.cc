@@ -8,6 +8,7 @@
 
 #include "common/storage/local_file_system.h"
 #include "millrace/v1/control.pb.h"
+#include "tests/support/operators/text_batch.h"
 #include "tests/support/runtime/fake_parts.h"
 #include "tests/support/status_matchers.h"
 #include "worker/exchange/channel_registry.h"
@@ -177,6 +178,27 @@ TEST_F(AttemptManagerTest, ViewsGoAfterTheTasksOfACancelledAttempt) {
   blocker->go_on.count_down();
   outbox_->Wait(v1::WorkerMessage::kCancelled);
   EXPECT_FALSE(views_.Read(part, Epoch(1)).ok());
+}
+
+// They stay when the tasks of a view's job have ended, and with them what is known of its attempt.
+TEST_F(AttemptManagerTest, HeartbeatsCountTheRowsOfViews) {
+  const ViewPart part{ObjectId(11), JobId(5), AttemptId(1), 0};
+  ASSERT_OK(views_.Open(part, {}, Epoch(0)));
+  ASSERT_OK(views_.Seal(part, Epoch(1), {TextBatch("+ 1 | + 2", TextSchema("int8 k"))}));
+  const auto bytes = static_cast<uint64_t>(views_.bytes(part));
+  EXPECT_GT(bytes, 0);
+  const auto heartbeat = [&] {
+    v1::Heartbeat filled;
+    manager_.FillHeartbeat(&filled);
+    return filled;
+  };
+  EXPECT_EQ(heartbeat().memory_used_bytes(), bytes);
+  ASSERT_EQ(heartbeat().state_sizes_size(), 1);
+  EXPECT_EQ(heartbeat().state_sizes(0).job_id(), 5);
+  EXPECT_EQ(heartbeat().state_sizes(0).attempt(), 1);
+  EXPECT_EQ(heartbeat().state_sizes(0).memory_bytes(), bytes);
+  Cancel(1);
+  EXPECT_EQ(heartbeat().memory_used_bytes(), 0);
 }
 
 TEST_F(AttemptManagerTest, AttemptThatNeverStartedCanBeCancelled) {

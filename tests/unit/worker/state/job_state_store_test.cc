@@ -59,6 +59,7 @@ class JobStateStoreTest : public testing::Test {
   JobStateStoreTest() {
     std::string pattern = (fs::temp_directory_path() / "mr-state-XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
+    fs::create_directories(folder_ + "/checkpoints/job-3");
   }
   ~JobStateStoreTest() override { fs::remove_all(folder_); }
 
@@ -314,6 +315,30 @@ TEST_F(JobStateStoreTest, AFailedUploadChangesNothingAndTheNextCheckpointHasAll)
     if (!failed) break;
   }
   EXPECT_GE(failures, 6);
+}
+
+TEST_F(JobStateStoreTest, NothingGoesIntoAnEmptyMountPoint) {
+  auto store = MustOpen(Options(1, 1, {{0, 0, 0, kNumShards}}));
+  auto task = store->ForTask(0, 0);
+  v1::CheckpointManifest first;
+  ASSERT_TRUE(Write(*task, kNode, {{1, "a", "1"}}).ok());
+  MustCheckpoint(*store, 1, &first);
+  ASSERT_TRUE(Write(*task, kNode, {{2, "b", "2"}}).ok());
+  fs::rename(folder_ + "/checkpoints", folder_ + "/away");
+  fs::create_directory(folder_ + "/checkpoints");
+  const absl::Status away = store->Checkpoint().status();
+  EXPECT_EQ(GetErrorDetail(away).state, SqlState::kIoError) << away;
+  const absl::Status unread =
+      JobStateStore::Open(Options(2, 2, {{0, 0, 0, kNumShards}}), &first, resources_, file_system_)
+          .status();
+  EXPECT_EQ(GetErrorDetail(unread).state, SqlState::kIoError) << unread;
+  EXPECT_TRUE(fs::is_empty(folder_ + "/checkpoints"));
+  fs::remove(folder_ + "/checkpoints");
+  fs::rename(folder_ + "/away", folder_ + "/checkpoints");
+  v1::CheckpointManifest second;
+  MustCheckpoint(*store, 2, &second);
+  auto restored = MustOpen(Options(2, 2, {{0, 0, 0, kNumShards}}), &second);
+  EXPECT_THAT(Contents(*restored->ForTask(0, 0)), ElementsAre(Pair("1/a", "1"), Pair("2/b", "2")));
 }
 
 TEST_F(JobStateStoreTest, ACheckpointThatIsOvertakenStops) {

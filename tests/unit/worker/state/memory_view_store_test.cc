@@ -9,6 +9,7 @@
 #include <random>
 
 #include "common/base/status.h"
+#include "worker/memory/memory_budget.h"
 
 namespace millrace {
 namespace {
@@ -103,8 +104,10 @@ TEST_F(MemoryViewStoreTest, RefusesEpochsOutOfOrder) {
 
 TEST_F(MemoryViewStoreTest, ForgetsADroppedAttempt) {
   store_.Drop(kPart.job, kPart.attempt);
-  EXPECT_EQ(GetErrorDetail(store_.Read(kPart, Epoch(1)).status()).state,
-            SqlState::kUndefinedObject);
+  const absl::Status gone = store_.Read(kPart, Epoch(1)).status();
+  EXPECT_EQ(GetErrorDetail(gone).state, SqlState::kObjectNotInPrerequisiteState);
+  // The job of the view may have been restarted: a reader is planned again.
+  EXPECT_EQ(GetErrorDetail(gone).retry, Retry::kSafe);
 }
 
 TEST_F(MemoryViewStoreTest, AgreesWithAModelWhileFolding) {
@@ -231,6 +234,84 @@ TEST(LoadingViewTest, SealsOverRowsThatAreStillBeingRead) {
                                                     testing::Pair(3, 1), testing::Pair(4, 1)));
 }
 
+// A worker's memory, which has room for a hundred rows of kPart.
+class ViewMemoryTest : public testing::Test {
+ protected:
+  static constexpr int64_t kRowBytes = 16;
+
+  ViewMemoryTest() {
+    EXPECT_TRUE(store_.Open(kPart, {{SqlType::Of(TypeId::kInt64)}, {}}, Epoch(0)).ok());
+  }
+  // Changes of the values [begin, end).
+  static std::vector<Batch> Rows(int64_t begin, int64_t end, int64_t weight = 1) {
+    std::vector<Change> changes;
+    for (int64_t value = begin; value < end; ++value) changes.emplace_back(value, weight);
+    return {Changes(changes)};
+  }
+
+  MemoryBudget worker_{100 * kRowBytes, MemoryBudget::Of::kWorker};
+  MemoryBudget memory_{worker_, MemoryBudget::Of::kViews};
+  MemoryViewStore store_{&memory_};
+};
+
+TEST_F(ViewMemoryTest, RowsCountUntilTheirAttemptIsDropped) {
+  ASSERT_TRUE(store_.Seal(kPart, Epoch(1), Rows(0, 80)).ok());
+  EXPECT_EQ(store_.bytes(kPart), 80 * kRowBytes);
+  EXPECT_EQ(worker_.used(), 80 * kRowBytes);
+  EXPECT_THAT(store_.BytesByAttempt(),
+              ElementsAre(Pair(Pair(kPart.job, kPart.attempt), 80 * kRowBytes)));
+  MemoryBudget query(INT64_MAX / 2, &worker_);
+  EXPECT_EQ(GetErrorDetail(query.Reserve(30 * kRowBytes, "sort")).state, SqlState::kOutOfMemory);
+
+  store_.Drop(kPart.job, kPart.attempt);
+  EXPECT_EQ(worker_.used(), 0);
+  EXPECT_THAT(store_.BytesByAttempt(), IsEmpty());
+  EXPECT_TRUE(query.Reserve(30 * kRowBytes, "sort").ok());
+}
+
+TEST_F(ViewMemoryTest, RefusesRowsOfAnotherViewForWhichThereIsNoRoom) {
+  ASSERT_TRUE(store_.Seal(kPart, Epoch(1), Rows(0, 80)).ok());
+  const ViewPart other{ObjectId(5), JobId(6), AttemptId(1), 0};
+  ASSERT_TRUE(store_.Open(other, {{SqlType::Of(TypeId::kInt64)}, {}}, Epoch(0)).ok());
+  const absl::Status refused = store_.Seal(other, Epoch(1), Rows(0, 30));
+  EXPECT_EQ(GetErrorDetail(refused).state, SqlState::kOutOfMemory) << refused;
+  EXPECT_EQ(worker_.used(), 80 * kRowBytes);
+  EXPECT_TRUE(store_.Read(kPart, Epoch(1)).ok());
+  store_.Drop(other.job, other.attempt);
+  EXPECT_EQ(worker_.used(), 80 * kRowBytes);
+}
+
+TEST_F(ViewMemoryTest, FoldingGivesBackWhatItNoLongerNeeds) {
+  ASSERT_TRUE(store_.Seal(kPart, Epoch(1), Rows(0, 40)).ok());
+  ASSERT_TRUE(store_.Seal(kPart, Epoch(2), Rows(0, 40, -1)).ok());
+  EXPECT_EQ(worker_.used(), 80 * kRowBytes);
+  store_.Publish(kPart.job, kPart.attempt, Epoch(2), Epoch(2));
+  ASSERT_TRUE(store_.Seal(kPart, Epoch(3), Rows(50, 51)).ok());
+  EXPECT_EQ(store_.bytes(kPart), kRowBytes);
+  EXPECT_EQ(worker_.used(), kRowBytes);
+}
+
+TEST_F(ViewMemoryTest, LoadedRowsCount) {
+  const ViewPart restored{ObjectId(5), JobId(6), AttemptId(2), 0};
+  ASSERT_TRUE(store_.OpenLoading(restored, {{SqlType::Of(TypeId::kInt64)}, {}}, Epoch(5)).ok());
+  EXPECT_EQ(worker_.used(), 0);
+  ASSERT_TRUE(store_.FinishLoading(restored, Rows(0, 60)).ok());
+  // Without their weights, as all of them are 1.
+  EXPECT_EQ(store_.bytes(restored), 60 * kRowBytes / 2);
+  EXPECT_EQ(worker_.used(), store_.bytes(restored));
+}
+
+TEST_F(ViewMemoryTest, RefusesToLoadRowsForWhichThereIsNoRoom) {
+  ASSERT_TRUE(store_.Seal(kPart, Epoch(1), Rows(0, 80)).ok());
+  const ViewPart restored{ObjectId(5), JobId(6), AttemptId(2), 0};
+  ASSERT_TRUE(store_.OpenLoading(restored, {{SqlType::Of(TypeId::kInt64)}, {}}, Epoch(5)).ok());
+  const absl::Status refused = store_.FinishLoading(restored, Rows(0, 60));
+  EXPECT_EQ(GetErrorDetail(refused).state, SqlState::kOutOfMemory) << refused;
+  EXPECT_FALSE(store_.is_loaded(restored));
+  EXPECT_FALSE(store_.Read(restored, Epoch(5)).ok());
+  EXPECT_EQ(worker_.used(), 80 * kRowBytes);
+}
+
 TEST_F(MemoryViewStoreTest, ChangesOfSeveralEpochsAreAddedUp) {
   Seal(1, {{1, 1}, {2, 1}});
   Seal(2, {{1, -1}, {3, 1}});
@@ -258,7 +339,7 @@ TEST_F(MemoryViewStoreTest, ChangesOfAPartThatIsNotThereAreAnError) {
   ViewPart other = kPart;
   other.task_index = 7;
   EXPECT_EQ(GetErrorDetail(store_.ReadChanges(other, Epoch(1), Epoch(2)).status()).state,
-            SqlState::kUndefinedObject);
+            SqlState::kObjectNotInPrerequisiteState);
 }
 
 }  // namespace

@@ -133,5 +133,11 @@ TEST_F(KafkaRowDecoderTest, ABadRowEndsTheQueryWithItsPlace) {
   EXPECT_ERROR(status_, SqlState::kInvalidTextRepresentation, "clicks/3 offset 101: ");
 }
 
+TEST_F(KafkaRowDecoderTest, AnErrorOfJsonSpeaksOfTheMessage) {
+  Read({{"bad_rows", "keep"}}, kIdAndName, Messages({"[1]"}));
+  ASSERT_EQ(bad_.size(), 1U);
+  EXPECT_EQ(bad_[0].reason, "the message is not a JSON object");
+}
+
 }  // namespace
 }  // namespace millrace

@@ -37,10 +37,11 @@ class KafkaSinkTest : public ::testing::Test {
     for (const auto& [name, value] : more) options[name] = value;
     return options;
   }
-  std::unique_ptr<KafkaSink> Make(const OptionMap& more = {}, const Schema& columns = kColumns) {
+  std::unique_ptr<KafkaSink> Make(const OptionMap& more = {}, const Schema& columns = kColumns,
+                                  KafkaSinkInput input = KafkaSinkInput::kStream) {
     const auto options = ParseKafkaOptions(Options(more), columns);
     EXPECT_OK(options);
-    return std::make_unique<KafkaSink>(*options, columns, AddressPolicy());
+    return std::make_unique<KafkaSink>(*options, columns, AddressPolicy(), input);
   }
   // Asks until the sink is ready, at most half a minute.
   absl::StatusOr<bool> WaitReady(KafkaSink& sink, SinkCall call) {
@@ -133,6 +134,18 @@ TEST_F(KafkaSinkTest, ARowThatCannotBeDeliveredIsAnError) {
   EXPECT_ERROR(ready, SqlState::kConnectionFailure, "topic \"out\": a row could not be delivered");
   EXPECT_EQ(GetErrorDetail(ready.status()).retry, Retry::kSafe);
   EXPECT_OK(sink->Abort());
+  EXPECT_OK(sink->Close());
+}
+
+TEST_F(KafkaSinkTest, AStatementIsNotStartedAgainForARowThatCannotBeDelivered) {
+  rd_kafka_mock_broker_set_down(kafka_.cluster(), 1);
+  const auto sink =
+      Make({{"properties.message.timeout.ms", "200"}}, kColumns, KafkaSinkInput::kStatement);
+  ASSERT_OK(sink->Open());
+  ASSERT_OK(sink->Write(TextBatch("1 a", TextSchema("int8 id, text k"))));
+  const auto ready = WaitReady(*sink, SinkCall::kPrepare);
+  EXPECT_ERROR(ready, SqlState::kConnectionFailure, "topic \"out\": a row could not be delivered");
+  EXPECT_EQ(GetErrorDetail(ready.status()).retry, Retry::kNever);
   EXPECT_OK(sink->Close());
 }
 

@@ -21,6 +21,19 @@ using ::testing::IsEmpty;
 
 const Schema kOutput = {{"id", SqlType::Of(TypeId::kInt64)}, {"k", SqlType::Of(TypeId::kText)}};
 
+// The system's clock, and as far ahead of it as a test wants.
+class AheadClock final : public Clock {
+ public:
+  int64_t MonotonicMicros() const override {
+    return SystemClock().MonotonicMicros() + ahead_micros_;
+  }
+  int64_t WallMicros() const override { return SystemClock().WallMicros() + ahead_micros_; }
+  void Advance(int64_t micros) { ahead_micros_ += micros; }
+
+ private:
+  int64_t ahead_micros_ = 0;
+};
+
 class KafkaSourceTest : public ::testing::Test {
  protected:
   KafkaSourceTest() { kafka_.CreateTopic("clicks", 2); }
@@ -41,7 +54,7 @@ class KafkaSourceTest : public ::testing::Test {
     for (const Field& field : kOutput) ToProto(field, node.add_columns());
     node.add_projection(0);
     node.add_projection(1);
-    auto source = KafkaSource::Create(node, AddressPolicy(), SystemClock());
+    auto source = KafkaSource::Create(node, AddressPolicy(), clock_);
     EXPECT_OK(source);
     return *std::move(source);
   }
@@ -74,6 +87,7 @@ class KafkaSourceTest : public ::testing::Test {
   }
 
   MockKafka kafka_;
+  AheadClock clock_;
   absl::StatusOr<PollResult> last_;
 };
 
@@ -196,6 +210,25 @@ TEST_F(KafkaSourceTest, WaitsForABrokerThatIsAwayAndSaysSo) {
               ElementsAre("1|k1"));
   PollUntil(*source, [&](const auto&) { return source->caught_up(); });
   EXPECT_EQ(source->waiting_for(), "input");
+}
+
+TEST_F(KafkaSourceTest, ASplitThatEndsGivesUpABrokerThatStaysAway) {
+  SendIds(0, 0, 1);
+  rd_kafka_mock_broker_set_down(kafka_.cluster(), 1);
+  // With `stop` it may be a stream's, whose job is tried again.
+  const std::pair<OptionMap, Retry> cases[] = {{{}, Retry::kNever},
+                                               {{{"stop", "latest"}}, Retry::kSafe}};
+  for (const auto& [options, retry] : cases) {
+    SCOPED_TRACE(options.size());
+    const auto source = Make(options);
+    ASSERT_OK(source->Open(Split(0, 0, 1)));
+    PollUntil(*source, [&](const auto&) { return source->waiting_for() != "input"; });
+    EXPECT_OK(last_);
+    clock_.Advance(61'000'000);
+    PollUntil(*source, [](const auto&) { return false; });
+    EXPECT_ERROR(last_, SqlState::kConnectionFailure, "clicks/0: ");
+    EXPECT_EQ(GetErrorDetail(last_.status()).retry, retry);
+  }
 }
 
 TEST_F(KafkaSourceTest, BrokersThatThePolicyForbidsAreNeverConnectedTo) {

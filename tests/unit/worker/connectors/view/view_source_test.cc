@@ -82,7 +82,7 @@ TEST_F(ViewSourceTest, BeforeTheFirstChangeThereAreNoRows) {
 TEST_F(ViewSourceTest, RefusesAPartThatIsNotHere) {
   ViewSource source(store_, {0});
   split_.mutable_view()->set_attempt(8);
-  EXPECT_EQ(GetErrorDetail(source.Open(split_)).state, SqlState::kUndefinedObject);
+  EXPECT_EQ(GetErrorDetail(source.Open(split_)).state, SqlState::kObjectNotInPrerequisiteState);
 }
 
 TEST_F(ViewSourceTest, RefusesOtherSplitsAndResuming) {
