@@ -1,5 +1,6 @@
 #include "coordinator/job/deployment_size.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -17,7 +18,7 @@ namespace {
 constexpr size_t kBytesMax = size_t{48} << 20;
 constexpr int kFirstSplitsMax = 4096;
 // Each costs both of its ends about a kilobyte, and all of them are there before the first row.
-constexpr uint64_t kChannelsMax = 100'000;
+constexpr uint64_t kChannelsOfWorkerMax = 100'000;
 
 uint64_t CountChannels(const v1::PhysicalPlan& plan) {
   std::map<uint32_t, std::pair<uint64_t, v1::Distribution>> producers;
@@ -41,16 +42,18 @@ uint64_t CountChannels(const v1::PhysicalPlan& plan) {
 
 }  // namespace
 
+absl::Status CheckChannels(const v1::PhysicalPlan& plan, size_t num_workers) {
+  const uint64_t channels = CountChannels(plan);
+  const uint64_t channels_max = kChannelsOfWorkerMax * std::max<size_t>(num_workers, 1);
+  if (channels <= channels_max) return absl::OkStatus();
+  return MakeError(SqlState::kProgramLimitExceeded,
+                   absl::StrCat("the plan has ", channels, " channels between its tasks, at most ",
+                                channels_max, " are allowed"),
+                   "choose a smaller parallelism");
+}
+
 absl::Status CheckDeploymentSize(const v1::PhysicalPlan& plan,
                                  const std::optional<v1::CheckpointManifest>& restore) {
-  const uint64_t channels = CountChannels(plan);
-  if (channels > kChannelsMax) {
-    return MakeError(
-        SqlState::kProgramLimitExceeded,
-        absl::StrCat("the plan has ", channels, " channels between its tasks, at most ",
-                     kChannelsMax, " are allowed"),
-        "choose a smaller parallelism");
-  }
   size_t bytes = plan.ByteSizeLong();
   if (restore.has_value()) bytes += restore->ByteSizeLong();
   if (bytes <= kBytesMax) return absl::OkStatus();

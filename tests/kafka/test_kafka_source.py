@@ -191,6 +191,35 @@ def test_windows_close_by_the_slowest_partition_and_idle_ones_let_go(client, top
     client.execute(f"DROP MATERIALIZED VIEW {name}_v")
 
 
+def test_rows_that_come_behind_the_watermark_from_an_idle_partition_are_late_and_counted(client, topics, name):
+    topics.create(name, 2)
+    columns = "id bigint, ts timestamp, WATERMARK FOR ts AS ts - INTERVAL '5 seconds'"
+    client.execute(definition(topics, name, columns, idle_timeout="2 s", late_into=f"{name}_late"))
+    client.execute(
+        f"""CREATE MATERIALIZED VIEW {name}_v WITH (emit = 'on_window_close') AS
+            SELECT window_start::text AS w, count(*) AS n FROM tumble({name}, ts, INTERVAL '1 minute')
+            GROUP BY window_start, window_end;
+            CREATE MATERIALIZED VIEW {name}_all AS SELECT id FROM {name}"""
+    )
+
+    def send(partition, *rows):
+        topics.send(name, [{"id": i, "ts": ts} for i, ts in rows], partition)
+
+    send(1, (1, "2024-01-01 00:00:10"))
+    send(0, (2, "2024-01-01 00:00:20"), (3, "2024-01-01 00:02:00"))
+    first = ("2024-01-01 00:00:00", 2)
+    wait_for_rows(client, f"SELECT * FROM {name}_v", [first])
+    wait_for_rows(client, f"SELECT * FROM {name}_late", [])
+    # In time for its partition, but its window has been closed without it.
+    send(1, (4, "2024-01-01 00:00:30"), (5, "2024-01-01 00:02:10"))
+    wait_for_rows(client, f"SELECT id FROM {name}_late", [(4,)])
+    wait_for_rows(client, f"SELECT id FROM {name}_all", [(1,), (2,), (3,), (5,)])
+    counted = f"SELECT CAST(sum(rows) AS bigint) FROM millrace.late_rows WHERE job = '{name}_v'"
+    wait_for_rows(client, counted, [(1,)])
+    assert query(client, f"SELECT * FROM {name}_v") == [first]
+    client.execute(f"DROP MATERIALIZED VIEW {name}_v, {name}_all")
+
+
 def test_only_committed_messages_are_read_and_a_select_ends_behind_them(client, topics, name):
     topics.create(name)
     client.execute(definition(topics, name))

@@ -271,7 +271,7 @@ def test_ten_queries_at_their_own_limit_do_not_end_a_worker(fresh_cluster):
 
 def test_a_parallelism_that_workers_could_not_keep_is_refused(client):
     client.execute("SET parallelism = 512")
-    with pytest.raises(StatementFailed, match="channels between its tasks, at most 100000") as refused:
+    with pytest.raises(StatementFailed, match="channels between its tasks, at most 200000") as refused:
         client.execute("SELECT count(*) FROM few a JOIN few b ON a.k = b.k")
     assert refused.value.sqlstate == "54000"
     client.execute("SET parallelism = 64")
