@@ -69,7 +69,8 @@ ExitCode Follow(Client& client, const JobFlags& flags, Following following) {
       [&](const v1::JobStatus& now) {
         last = now;
         if (following == Following::kWatch) shown.Show(now);
-        return !HasEnded(now);
+        // Nobody reads on, as `head` does.
+        return !HasEnded(now) && std::ferror(stdout) == 0;
       },
       &cancel);
   if (watcher.interrupted()) return ExitCode::kInterrupted;

@@ -109,9 +109,11 @@ void RetryLoop::Pause() {
   // try would find the old failure.
   if (channel_.GetState(true) == GRPC_CHANNEL_READY) {
     std::this_thread::sleep_until(until);
-  } else {
-    channel_.WaitForConnected(until);
+    return;
   }
+  // A server that breaks every connection is not called without a pause.
+  std::this_thread::sleep_for(kFirstPause / 2);
+  channel_.WaitForConnected(until);
 }
 
 }  // namespace millrace

@@ -15,7 +15,7 @@ namespace {
 // Trailers: the details are sent in base64, 4 bytes for 3, and gRPC's own message with 3 bytes for
 // each that is not printable ASCII.
 constexpr size_t kDetailMessageBytesMax = 2048;
-constexpr size_t kDetailHintBytesMax = 512;
+constexpr size_t kDetailHintBytesMax = 768;
 constexpr size_t kPlainMessageBytesMax = 512;
 // Within messages.
 constexpr size_t kBytesMax = 4096;

@@ -84,7 +84,9 @@ absl::StatusOr<std::unique_ptr<AttemptRuns::Run>> AttemptRuns::MakeRun(
   MR_RETURN_IF_ERROR(CheckDeploymentSize(*spec.plan, spec.restore));
   const std::vector<SlotOffer> offers = OffersFor(spec.scans, registry_.Connected());
   // What has begun with more workers goes on with those that are left.
-  if (spec.attempt == 1) MR_RETURN_IF_ERROR(CheckChannels(*spec.plan, offers.size()));
+  if (spec.attempt == 1 && !offers.empty()) {
+    MR_RETURN_IF_ERROR(CheckChannels(*spec.plan, offers.size()));
+  }
   MR_RETURN_IF_ERROR(CheckViewsAreThere(spec.scans, offers));
   auto run = std::make_unique<Run>();
   MR_ASSIGN_OR_RETURN(run->placements, PlaceTasks(*spec.plan, offers, spec.job_id));

@@ -23,7 +23,8 @@ absl::Status NoSuchJob(const std::string& name) {
 absl::Status UsedBefore(const std::string& request_id) {
   return MakeError(
       SqlState::kInvalidParameterValue,
-      absl::StrCat("request id ", request_id, " was used before with another request"));
+      absl::StrCat("request id ", request_id, " was used before with another request"),
+      "text, name, settings and folder of a request stay the same when it is repeated");
 }
 
 // A record has other settings than its request as soon as its script has changed one, and a name

@@ -128,7 +128,9 @@ absl::StatusOr<std::vector<v1::Split>> PartitionSplits(const v1::ScanNode& scan,
 
 absl::Status CheckTopic(const KafkaOptions& options, const AddressPolicy& addresses) {
   MR_ASSIGN_OR_RETURN(const auto topic, KafkaTopic::Connect(options, addresses));
-  MR_ASSIGN_OR_RETURN(const TopicPlaces places, PlacesOf(*topic, options));
+  const absl::StatusOr<TopicPlaces> located = PlacesOf(*topic, options);
+  if (!located.ok()) return ForEndingStatement(located.status());
+  const TopicPlaces& places = *located;
   const size_t num_partitions = places.offsets.size();
   MR_RETURN_IF_ERROR(CheckNamesNoOther(options.start, options.topic, num_partitions));
   return options.stop.has_value() ? CheckStop(*topic, options, num_partitions) : absl::OkStatus();

@@ -2,6 +2,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/status.h"
@@ -51,6 +52,7 @@ void TopicWatch::Judge(const FollowedScan& scan, const absl::Status& status, Loo
   const SqlState state = GetErrorDetail(status).state;
   const bool no_topic = state == SqlState::kUndefinedObject;
   const bool missing = no_topic || state == SqlState::kObjectNotInPrerequisiteState;
+  if (std::exchange(look.no_topic, no_topic) != no_topic) look.missing = 0;
   look.missing = missing ? look.missing + 1 : 0;
   const int missing_max = no_topic ? kMissingMax : kMissingPartitionMax;
   if (look.missing >= missing_max) runs_.Cancel(scan.job_id, scan.attempt, status);

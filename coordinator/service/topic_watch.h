@@ -31,6 +31,7 @@ class TopicWatch {
     std::unique_ptr<KafkaTopic> topic;
     // How often in a row the brokers have said that there is no such topic or partition.
     int missing = 0;
+    bool no_topic = false;
     // That it did not work is told once, until it has worked again.
     bool failing = false;
   };

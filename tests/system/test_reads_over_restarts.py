@@ -46,7 +46,13 @@ def test_statements_read_a_view_while_its_job_is_restarted(cluster, client):
     try:
         for restart in range(NUM_RESTARTS):
             before = [reader.done for reader in readers]
-            assert job_call(cluster.address, "Restart", job="seen") is not None, f"restart {restart}"
+            # It may take longer than the call has time for.
+            wait_until(
+                lambda restart=restart: (
+                    job_call(cluster.address, "Restart", job="seen", request_id=f"restart-{restart}") is not None
+                ),
+                f"restart {restart}",
+            )
             wait_until(
                 lambda before=before: all(r.error or r.done > n for r, n in zip(readers, before, strict=True)),
                 "all read again",

@@ -37,8 +37,10 @@ struct StatementOptions {
   std::map<std::string, std::string> settings = {};
   // Folder against which relative paths in statements are resolved; empty = the server's own.
   std::string working_directory = {};
-  // The same id with the same text does nothing twice, also from another process and after a
-  // restart of the cluster. At most 256 bytes; empty = the connection makes one for each call.
+  // The same id with the same request (text and working directory; of a job also name and settings,
+  // those of the connection too) does nothing twice, also from another process and after a restart
+  // of the cluster; with another one it is an error (22023). At most 256 bytes; empty = the
+  // connection makes one for each call.
   std::string request_id = {};
 };
 

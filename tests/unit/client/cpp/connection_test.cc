@@ -218,6 +218,7 @@ TEST_F(ConnectionTest, ACallIsBroughtOverARestartOfTheServer) {
   });
   const auto outcomes = connection_->Run("CREATE");
   restart.join();
+  ASSERT_NE(server_, nullptr) << "somebody has taken the port";
   EXPECT_TRUE(outcomes.ok()) << outcomes.error().ToString();
   EXPECT_EQ(again.requests().size(), 1);
   // It ends before what it serves.
