@@ -24,7 +24,7 @@ class JobStore {
   // Reads all records; once, before anything else.
   absl::Status Load();
 
-  // Creates a record, with `also` in the same transaction. 42P07 if a job of that name has not
+  // Creates a record, with `also` in the same transaction. 42710 if a job of that name has not
   // ended yet. What FindRequest finds is returned instead of a new one.
   absl::StatusOr<v1::JobRecord> Create(v1::JobRecord record,
                                        const std::vector<MetadataWrite>& also = {});
@@ -33,7 +33,7 @@ class JobStore {
   // Read, change, write: one compare-and-swap. 42704 if there is no such job.
   absl::Status Update(uint64_t job_id, const std::function<void(v1::JobRecord&)>& change);
   // The same for a change that may refuse the record as it is: its error is returned and nothing
-  // written. 42P07 if it brings a job to life while another one of that name lives.
+  // written. 42710 if it brings a job to life while another one of that name lives.
   absl::Status UpdateIf(uint64_t job_id, const std::function<absl::Status(v1::JobRecord&)>& change);
   // With `also` in the same transaction; those are not written if there is no such job.
   absl::Status Remove(uint64_t job_id, const std::vector<MetadataWrite>& also = {});

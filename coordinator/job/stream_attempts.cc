@@ -244,6 +244,8 @@ void StreamJobs::OnStarted(uint64_t job_id, uint32_t attempt) {
   stream->attempt_started = true;
   for (FollowedTable& table : stream->tables) HandOutLog(*stream, table, HandOut::kFirst);
   const int64_t now = parts_.clock.MonotonicMicros();
+  // Its state is there.
+  stream->trial_until_micros = now + kTrialMicros;
   // The first epoch comes at once: the statement that created the job waits for it.
   stream->next_epoch_micros = now;
   stream->next_checkpoint_micros = now + stream->spec.options.checkpoint_interval_micros;
@@ -272,6 +274,7 @@ void StreamJobs::OnEnded(uint64_t job_id, uint32_t attempt, const AttemptOutcome
 void StreamJobs::OnLastCheckpoint(Stream& stream) {
   if (stream.final_durable) {
     stream.phase = StreamPhase::kServing;
+    stream.policy = RestartPolicy();
     return;
   }
   const absl::Status restarted = RestartedOnRequest();

@@ -207,6 +207,8 @@ void StreamJobs::FinishServing(uint64_t job_id, uint32_t attempt) {
   stream->checkpoint->Complete();
   if (stream->phase == StreamPhase::kRunning && stream->attempt_ended) {
     stream->phase = StreamPhase::kServing;
+    // What went wrong while the views were loaded is over.
+    stream->policy = RestartPolicy();
   }
   changed_.NotifyAll();
 }

@@ -55,6 +55,9 @@ struct StreamJobs::Subscriber {
   bool behind = false;
 };
 
+// In which a row that ends a process is read again, or a checkpoint made.
+inline constexpr int64_t kTrialMicros = 10'000'000;
+
 // One streaming job, guarded by the mutex of StreamJobs.
 struct StreamJobs::Stream {
   StreamSpec spec;

@@ -25,9 +25,6 @@ constexpr int64_t kSettleMaxMicros = 2'000'000;
 // While scans wait for allowances, what has come in is read at least this often.
 constexpr int64_t kTurnMicros = 500'000;
 
-// In which a row that ends a process is read again, or a checkpoint made.
-constexpr int64_t kTrialMicros = 10'000'000;
-
 uint64_t RowsIn(const std::vector<v1::TaskProgress>& tasks) {
   uint64_t rows = 0;
   for (const v1::TaskProgress& task : tasks) rows += task.rows_in();

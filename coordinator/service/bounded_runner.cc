@@ -77,7 +77,8 @@ absl::StatusOr<BoundedResult> BoundedRunner::Run(const BoundedQuery& query) {
       MR_ASSIGN_OR_RETURN(const int64_t count, ReadCount(count_messages_));
       result->rows = static_cast<uint64_t>(count);
     }
-    if (result.ok()) return result;
+    // Parts that the caller has chosen belong to an attempt: only he can choose others.
+    if (result.ok() || !query.view_parts.empty()) return result;
     MR_RETURN_IF_ERROR(BeforeRetry(result.status(), number, RowsRead(tasks)));
   }
 }
@@ -149,6 +150,8 @@ absl::StatusOr<AttemptSpec> BoundedRunner::MakeSpec(const BoundedQuery& query,
 absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& query, BoundViews views,
                                                         uint64_t job_id, uint32_t number,
                                                         std::vector<v1::TaskProgress>* tasks) {
+  // The epochs that are read are kept until the attempt has ended.
+  const auto pin = views.pin;
   MR_ASSIGN_OR_RETURN(AttemptSpec spec, MakeSpec(query, std::move(views)));
   spec.job_id = job_id;
   spec.script_job_id = context_.parent_job_id;

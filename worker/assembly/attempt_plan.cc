@@ -109,13 +109,21 @@ std::string AttemptPlan::WorkerAddress(uint32_t worker) const {
 
 int64_t AttemptPlan::InitialWatermark(const v1::TaskPlacement& task) const {
   if (deploy_->restore_epoch() == 0) return Watermark::kMinWatermark;
+  const v1::CheckpointManifest& restored = deploy_->restore_manifest();
   // The least of the fragment's tasks holds for each of them, also if they are others than before.
   int64_t least = Watermark::kMaxWatermark;
-  for (const v1::TaskWatermark& watermark : deploy_->restore_manifest().watermarks()) {
+  int64_t num_told = 0;
+  for (const v1::TaskWatermark& watermark : restored.watermarks()) {
     if (watermark.fragment() != task.fragment()) continue;
     least = std::min(least, watermark.watermark_micros());
+    ++num_told;
   }
-  return least == Watermark::kMaxWatermark ? Watermark::kMinWatermark : least;
+  // A task that had none yet tells none, and holds back all.
+  const auto num_tasks = std::count_if(
+      restored.placements().begin(), restored.placements().end(),
+      [&](const v1::TaskPlacement& placed) { return placed.fragment() == task.fragment(); });
+  const bool known = least != Watermark::kMaxWatermark && num_told >= num_tasks;
+  return known ? least : Watermark::kMinWatermark;
 }
 
 }  // namespace millrace

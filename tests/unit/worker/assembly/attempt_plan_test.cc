@@ -105,6 +105,12 @@ TEST(AttemptPlanTest, RestoredWatermarkIsTheLeastOfTheFragment) {
   EXPECT_EQ(AttemptPlan::Create(deploy, 1)->InitialWatermark(task), 10);
   task.set_fragment(0);
   EXPECT_EQ(AttemptPlan::Create(deploy, 1)->InitialWatermark(task), 3);
+  // One of the two tasks had seen no row with a time: it may still come with any.
+  for (uint32_t index : {0, 1}) {
+    manifest.add_placements()->set_task_index(index);
+    EXPECT_EQ(AttemptPlan::Create(deploy, 1)->InitialWatermark(task),
+              index == 0 ? 3 : Watermark::kMinWatermark);
+  }
 }
 
 }  // namespace
