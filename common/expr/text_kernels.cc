@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/expr/column_writer.h"
 #include "common/expr/function_table.h"
 #include "common/expr/letter_case.h"
 #include "common/expr/map_rows.h"
@@ -58,11 +59,14 @@ ArrayOr Reverse(const KernelCall& call) {
 }
 
 ArrayOr Repeat(const KernelCall& call) {
-  const auto repeat = [](string_view text, int32_t count, std::string* out) -> absl::Status {
+  const auto repeat = [&call](string_view text, int32_t count, std::string* out) -> absl::Status {
     const int64_t times = std::max(count, 0);
-    if (times * static_cast<int64_t>(text.size()) >= kRepeatedBytesMax) {
+    const int64_t bytes = times * static_cast<int64_t>(text.size());
+    if (bytes >= kRepeatedBytesMax) {
       return MakeError(SqlState::kProgramLimitExceeded, "requested length too large");
     }
+    // Before the work, not after it.
+    if (bytes > call.text_bytes_max) return TooMuchText(call.text_bytes_max);
     for (int64_t i = 0; i < times; ++i) out->append(text.data(), text.size());
     return absl::OkStatus();
   };

@@ -241,6 +241,52 @@ def test_rows_that_become_wide_are_worked_on_in_parts(fresh_cluster, query, rows
     assert max(peaks) < WIDE_PEAK_MAX_BYTES, [f"{peak >> 20} MiB" for peak in peaks]
 
 
+HOT_TEXT = (
+    "(SELECT CASE WHEN v = 1 THEN repeat('x', 20000000) ELSE 'a' END AS s, v FROM generate_series(1, 130) g(v)) t"
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "outcome"),
+    [
+        # Texts that are held once, and would be joined to more than an array can hold.
+        ("SELECT length(string_agg(repeat('x', 100000), ',')) FROM generate_series(1, 22000) g(v)", "54000"),
+        # To more than the query may hold.
+        ("SELECT length(string_agg(repeat('x', 100000), ',')) FROM generate_series(1, 4000) g(v)", "53200"),
+        ("SELECT length(string_agg('x', repeat('y', 100000))) FROM generate_series(1, 22000) g(v)", "54000"),
+        # 2.6 GB, if each row had a text of its own.
+        (f"SELECT sum(length(m)) FROM (SELECT max(s) OVER () AS m FROM {HOT_TEXT}) z", 130 * 20_000_000),
+        (f"SELECT sum(length(m)) FROM (SELECT string_agg(s, '') OVER () AS m FROM {HOT_TEXT}) z", 130 * 20_000_129),
+        (f"SELECT sum(length(m)) FROM (SELECT lag(s, 1, s) OVER (ORDER BY v) AS m FROM {HOT_TEXT}) z", 40_000_128),
+        # Each row has one of its own.
+        (
+            "SELECT sum(length(m)) FROM (SELECT string_agg('abcdefghij', '') OVER (ORDER BY v) AS m"
+            " FROM generate_series(1, 22000) g(v)) z",
+            "54000",
+        ),
+        # One constant for all rows, which the function over them copies.
+        (
+            "SELECT count(m) FROM (SELECT lag(s, 1, s) OVER (ORDER BY v) AS m FROM"
+            " (SELECT v, repeat('x', 20000000) AS s FROM generate_series(1, 130) g(v)) t) z",
+            "53200",
+        ),
+    ],
+)
+def test_text_that_is_held_once_does_not_end_a_worker_when_it_is_written_out(fresh_cluster, query, outcome):
+    client = SqlClient(fresh_cluster.address)
+    client.execute("SET query_memory_mb = 256")
+    if isinstance(outcome, str):
+        with pytest.raises(StatementFailed) as failure:
+            client.execute(query)
+        assert failure.value.sqlstate == outcome, failure.value
+    else:
+        assert rows_of(client.execute(query)) == [(outcome,)]
+    client.close()
+    assert all(worker.popen.poll() is None for worker in fresh_cluster.workers)
+    peaks = [peak_rss_bytes(worker) for worker in fresh_cluster.workers]
+    assert max(peaks) < 1500 << 20, [f"{peak >> 20} MiB" for peak in peaks]
+
+
 def test_ten_queries_at_their_own_limit_do_not_end_a_worker(fresh_cluster):
     """Together they want more than the workers have: some fail, the workers live, and stay within what they have."""
     outcomes: list[str] = []

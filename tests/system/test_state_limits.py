@@ -17,6 +17,9 @@ def processes(tmp_path):
 QUERIES = {
     "groups": "SELECT k, count(*) AS n FROM wide GROUP BY k",
     "rows of a view": "SELECT k, v FROM wide WHERE k % 2 = 0",
+    # A text that the rows share, and that each of them has when they are compared.
+    "text of a window function": """SELECT k, length(m) AS l FROM (SELECT k, max(CASE WHEN k = 1 THEN
+        repeat('x', 10000000) ELSE 'a' END) OVER () AS m FROM wide WHERE k < 300) z""",
     "rows of a join": "SELECT a.k, b.v FROM wide AS a JOIN wide AS b ON a.k = b.v",
 }
 

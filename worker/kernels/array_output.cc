@@ -1,6 +1,7 @@
 #include "worker/kernels/array_output.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "arrow/array.h"
 #include "arrow/array/data.h"
@@ -8,6 +9,15 @@
 #include "arrow/type.h"
 
 namespace millrace {
+namespace {
+
+thread_local bool text_overflow = false;
+
+}  // namespace
+
+bool TakeTextOverflow() { return std::exchange(text_overflow, false); }
+
+void TextOutput::NoteOverflow() { text_overflow = true; }
 
 std::shared_ptr<arrow::Array> MakeArray(const std::shared_ptr<arrow::DataType>& type,
                                         int64_t length, std::shared_ptr<arrow::Buffer> values,

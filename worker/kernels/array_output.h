@@ -69,14 +69,27 @@ std::shared_ptr<arrow::Array> MakeFixedArray(const std::shared_ptr<arrow::DataTy
 // A boolean column from one byte for each value.
 std::shared_ptr<arrow::Array> MakeBoolArray(const FlatVector<uint8_t>& values, NullBits nulls);
 
-// Collects a column of text or bytea.
+// An array holds at most so much text: its offsets have 32 bits.
+inline constexpr int64_t kTextOutputBytesMax = INT32_MAX;
+
+// True if a TextOutput of this thread had to leave text out since the last call. What gathers rows
+// has no way to fail; whoever runs it asks here before the rows go on.
+bool TakeTextOverflow();
+
+// Collects a column of text or bytea. Text that would be too much for one array becomes NULL, and
+// is told by TakeTextOverflow.
 class TextOutput {
  public:
   explicit TextOutput(int64_t length) : nulls_(length) { offsets_.Reserve(length + 1); }
 
   void Append(std::string_view text) {
+    if (!Fits(text)) return AppendNull();
     offsets_.PushBack(static_cast<int32_t>(chars_.size()));
     chars_.Append(text.data(), static_cast<int64_t>(text.size()));
+  }
+  // Makes the last text longer.
+  void Extend(std::string_view more) {
+    if (Fits(more)) chars_.Append(more.data(), static_cast<int64_t>(more.size()));
   }
   void AppendNull() {
     nulls_.SetNull(offsets_.size());
@@ -86,6 +99,14 @@ class TextOutput {
   std::shared_ptr<arrow::Array> Finish(const std::shared_ptr<arrow::DataType>& type);
 
  private:
+  // Notes it if it does not.
+  bool Fits(std::string_view text) const {
+    if (static_cast<int64_t>(text.size()) <= kTextOutputBytesMax - chars_.size()) return true;
+    NoteOverflow();
+    return false;
+  }
+  static void NoteOverflow();
+
   FlatVector<int32_t> offsets_;
   FlatVector<char> chars_;
   NullBits nulls_;

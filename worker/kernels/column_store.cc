@@ -87,6 +87,16 @@ void ColumnStore::Append(const Batch& batch) {
   num_rows_ += static_cast<uint32_t>(batch.num_rows());
 }
 
+int64_t ColumnStore::HeldBytes(const arrow::Array& array, Column& column) {
+  const auto& dictionary = array.data()->dictionary;
+  // Batches that were cut from one share its dictionary.
+  const bool is_known = dictionary != nullptr && dictionary.get() == column.newest_dictionary;
+  column.newest_dictionary = dictionary.get();
+  const auto size = arrow::util::ReferencedBufferSize(
+      is_known ? *static_cast<const arrow::DictionaryArray&>(array).indices() : array);
+  return size.ok() ? *size : 0;
+}
+
 void ColumnStore::AppendColumn(const std::shared_ptr<arrow::Array>& array, Column& column) {
   const ColumnView view(*array);
   const int64_t n = view.length;
@@ -110,8 +120,7 @@ void ColumnStore::AppendColumn(const std::shared_ptr<arrow::Array>& array, Colum
     text_bytes_max_ += longest - column.text_bytes_max;
     column.text_bytes_max = longest;
     held_.push_back(array);
-    auto size = arrow::util::ReferencedBufferSize(*array);
-    held_bytes_ += size.ok() ? *size : 0;
+    held_bytes_ += HeldBytes(*array, column);
   } else if (column.layout == Layout::kBool) {
     column.fixed.ResizeUninitialized(num_rows_ + n);
     for (int64_t i = 0; i < n; ++i) column.fixed[num_rows_ + i] = view.Bool(i) ? 1 : 0;
@@ -157,6 +166,14 @@ Batch ColumnStore::GatherRows(absl::Span<const uint32_t> rows) const {
   columns.reserve(columns_.size());
   for (int c = 0; c < num_columns(); ++c) columns.push_back(Gather(c, rows));
   return Batch(std::move(columns), static_cast<int64_t>(rows.size()));
+}
+
+int64_t ColumnStore::TextBytes(int column, absl::Span<const uint32_t> rows) const {
+  const Column& texts = columns_[column];
+  if (texts.layout != Layout::kBytes) return 0;
+  int64_t bytes = 0;
+  for (const uint32_t row : rows) bytes += row == kNoRow ? 0 : texts.texts[row].length;
+  return bytes;
 }
 
 int64_t ColumnStore::RowBytes(uint32_t row) const {

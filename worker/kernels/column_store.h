@@ -35,6 +35,8 @@ class ColumnStore {
   // All columns, without weights.
   Batch GatherRows(absl::Span<const uint32_t> rows) const;
 
+  // How many bytes of text these rows of a column have when they are gathered; 0 for other columns.
+  int64_t TextBytes(int column, absl::Span<const uint32_t> rows) const;
   // How many bytes the row has when it is gathered; no row has more than row_bytes_max().
   int64_t RowBytes(uint32_t row) const;
   int64_t row_bytes_max() const { return fixed_row_bytes_ + text_bytes_max_; }
@@ -80,8 +82,12 @@ class ColumnStore {
     uint32_t text_bytes_max = 0;
     // One byte for each row; empty while no NULL was seen.
     FlatVector<uint8_t> nulls;
+    // Of the texts that came last; what holds them is kept.
+    const arrow::ArrayData* newest_dictionary = nullptr;
   };
 
+  // How much more is held with this array of texts.
+  static int64_t HeldBytes(const arrow::Array& array, Column& column);
   void AppendColumn(const std::shared_ptr<arrow::Array>& array, Column& column);
 
   std::vector<SqlType> types_;

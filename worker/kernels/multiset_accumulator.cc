@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "arrow/array.h"
 #include "common/base/status.h"
+#include "common/expr/kernel.h"
 #include "worker/kernels/accumulator.h"
 #include "worker/kernels/array_output.h"
 #include "worker/kernels/order_encoding.h"
@@ -111,35 +114,63 @@ class MultisetAccumulator final : public Accumulator {
                      "more than one row returned by a subquery used as an expression");
   }
 
-  std::shared_ptr<arrow::Array> JoinedTexts(absl::Span<const uint32_t> groups) const {
+  // What AppendValue has encoded.
+  struct TextAndDelimiter {
+    std::string_view text;
+    std::string_view delimiter;
+  };
+  static TextAndDelimiter Decoded(std::string_view encoded) {
+    uint32_t length = 0;
+    const size_t length_begin = encoded.size() - sizeof(length);
+    std::memcpy(&length, encoded.data() + length_begin, sizeof(length));
+    return {encoded.substr(1, length), encoded.substr(length + 2, length_begin - length - 2)};
+  }
+
+  absl::StatusOr<std::shared_ptr<arrow::Array>> JoinedTexts(
+      absl::Span<const uint32_t> groups) const {
     TextOutput out(static_cast<int64_t>(groups.size()));
-    std::string joined;
     std::vector<uint32_t> values;
     for (const uint32_t group : groups) {
-      bool first = true;
-      joined.clear();
       values.clear();
       values_.AppendValues(group, &values);
-      for (const uint32_t value : values) {
-        const std::string_view encoded = values_.value(value);
-        uint32_t length = 0;
-        std::memcpy(&length, encoded.data() + encoded.size() - sizeof(length), sizeof(length));
-        const std::string_view text = encoded.substr(1, length);
-        const std::string_view delimiter =
-            encoded.substr(length + 2, encoded.size() - length - 2 - sizeof(length));
-        for (int64_t times = spec_.distinct ? 1 : values_.count(value); times > 0; --times) {
-          if (!first) joined.append(delimiter);
-          joined.append(text);
-          first = false;
-        }
-      }
-      if (first) {
-        out.AppendNull();
-      } else {
-        out.Append(joined);
-      }
+      // A text that many rows have is held once, so the state does not tell how long they are.
+      MR_RETURN_IF_ERROR(CheckLength(values));
+      AppendJoined(values, &out);
     }
     return out.Finish(ToArrowType(spec_.type));
+  }
+
+  void AppendJoined(absl::Span<const uint32_t> values, TextOutput* out) const {
+    bool first = true;
+    for (const uint32_t value : values) {
+      const auto [text, delimiter] = Decoded(values_.value(value));
+      for (int64_t times = TimesOf(value); times > 0; --times) {
+        if (first) {
+          out->Append(text);
+        } else {
+          out->Extend(delimiter);
+          out->Extend(text);
+        }
+        first = false;
+      }
+    }
+    if (first) out->AppendNull();
+  }
+
+  int64_t TimesOf(uint32_t value) const { return spec_.distinct ? 1 : values_.count(value); }
+
+  absl::Status CheckLength(absl::Span<const uint32_t> values) const {
+    // Not an integer: a count times a length may be too large for one.
+    double bytes = 0;
+    for (const uint32_t value : values) {
+      const auto [text, delimiter] = Decoded(values_.value(value));
+      bytes += static_cast<double>(std::max<int64_t>(0, TimesOf(value))) *
+               static_cast<double>(text.size() + delimiter.size());
+    }
+    if (bytes <= static_cast<double>(kArrayTextBytesMax)) return absl::OkStatus();
+    return MakeError(SqlState::kProgramLimitExceeded,
+                     absl::StrCat("string_agg would make more than ", kArrayTextBytesMax >> 20,
+                                  " MiB of text in one group"));
   }
 
   const AccumulatorSpec spec_;

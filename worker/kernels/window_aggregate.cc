@@ -4,7 +4,10 @@
 #include "arrow/array.h"
 #include "arrow/array/concatenate.h"
 #include "arrow/type.h"
+#include "arrow/type_traits.h"
 #include "common/base/status.h"
+#include "common/expr/column_writer.h"
+#include "common/expr/kernel.h"
 #include "common/types/arrow_status.h"
 #include "common/types/decimal.h"
 #include "worker/kernels/aggregate_set.h"
@@ -172,9 +175,7 @@ std::shared_ptr<arrow::Array> Extremes(const WindowCall& call, const Batch& rows
   ExtremeWindow window{column, taken.data(), sign, {}, 0};
   std::vector<uint32_t> best(rows.num_rows());
   Slide(frames, window, [&](uint32_t i) { best[i] = window.best(); });
-  ColumnStore store({call.arg_types[0]});
-  store.Append(Batch({rows.column(call.args[0])}, rows.num_rows()));
-  return store.Gather(0, best);
+  return TakeValues(rows.column(call.args[0]), call.arg_types[0], best);
 }
 
 void Counts(const FlatVector<uint8_t>& taken, const FrameRows& frames, Columns* partial) {
@@ -223,33 +224,39 @@ struct AccumulatorWindow {
   void Remove(uint32_t row) { Change(row, -1); }
 };
 
-enum class Output { kResults, kPartial };
+// Bytes of the texts of an array; 0 for other types.
+int64_t TextBytes(const arrow::Array& array) {
+  if (!arrow::is_base_binary_like(array.type_id())) return 0;
+  return static_cast<const arrow::BinaryArray&>(array).total_values_length();
+}
 
-absl::StatusOr<Columns> AggregateByAccumulator(const WindowCall& call, const Batch& rows,
-                                               const FrameRows& frames, Output output) {
+absl::StatusOr<std::shared_ptr<arrow::Array>> AggregateByAccumulator(const WindowCall& call,
+                                                                     const Batch& rows,
+                                                                     const FrameRows& frames) {
   AggregateInput input;
   input.changing = true;
   MR_ASSIGN_OR_RETURN(const auto set,
                       AggregateSet::Create({call.aggregate}, {call.arg_types}, input));
   AccumulatorWindow window{*set, rows, absl::OkStatus()};
   window.Reset();
-  std::vector<Columns> parts;
-  Slide(frames, window, [&](uint32_t) {
-    Columns row;
-    if (window.status.ok()) {
-      window.status =
-          output == Output::kResults ? set->Results({0}, &row) : set->Partial({0}, &row);
+  // One for each frame, also where rows behind each other have the same.
+  Columns results;
+  std::vector<uint32_t> result_of_row(rows.num_rows());
+  int64_t text_bytes = 0;
+  Slide(frames, window, [&](uint32_t i) {
+    const bool same =
+        i > 0 && frames.begin[i] == frames.begin[i - 1] && frames.end[i] == frames.end[i - 1];
+    if (!same && window.status.ok()) {
+      window.status = set->Results({0}, &results);
+      if (window.status.ok()) text_bytes += TextBytes(*results.back());
+      if (text_bytes > kArrayTextBytesMax) window.status = TooMuchText(kArrayTextBytesMax);
     }
-    parts.resize(row.size());
-    for (size_t c = 0; c < row.size(); ++c) parts[c].push_back(std::move(row[c]));
+    result_of_row[i] = static_cast<uint32_t>(results.size()) - 1;
   });
   MR_RETURN_IF_ERROR(window.status);
-  Columns joined;
-  for (const Columns& part : parts) {
-    MR_ASSIGN_ARROW_OR_RETURN(auto column, arrow::Concatenate(part));
-    joined.push_back(std::move(column));
-  }
-  return joined;
+  MR_ASSIGN_ARROW_OR_RETURN(auto values, arrow::Concatenate(results));
+  if (results.size() == result_of_row.size()) return values;
+  return TakeValues(values, call.type, result_of_row);
 }
 
 absl::Status SumsOf(const WindowCall& call, const Batch& rows, const FlatVector<uint8_t>& taken,
@@ -307,35 +314,23 @@ bool HasFastWay(const WindowCall& call) {
   return IsExtreme(call) || IsCount(call) || (is_sum && call.arg_types[0].is_number());
 }
 
-// Accumulator columns (common/plan/partial_columns.h) of one frame a row.
-absl::StatusOr<Columns> AggregateFramesPartially(const WindowCall& call, const Batch& rows,
-                                                 const FrameRows& frames) {
-  if (IsExtreme(call)) return Columns{Extremes(call, rows, TakenRows(call, rows), frames)};
-  if (!HasFastWay(call) || SumsMayOverflow(call, rows)) {
-    return AggregateByAccumulator(call, rows, frames, Output::kPartial);
-  }
-  Columns partial;
-  if (IsCount(call)) {
-    Counts(TakenRows(call, rows), frames, &partial);
-  } else {
-    MR_RETURN_IF_ERROR(SumsOf(call, rows, TakenRows(call, rows), frames, &partial));
-  }
-  return partial;
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<arrow::Array>> AggregateFrames(const WindowCall& call,
                                                               const Batch& rows,
                                                               const FrameRows& frames) {
   if (rows.num_rows() == 0) return MakeNullArray(call.type, 0);
-  if (call.aggregate.distinct || !HasFastWay(call)) {
-    MR_ASSIGN_OR_RETURN(Columns results,
-                        AggregateByAccumulator(call, rows, frames, Output::kResults));
-    return results[0];
+  const bool is_fast = !call.aggregate.distinct && HasFastWay(call) &&
+                       (IsExtreme(call) || !SumsMayOverflow(call, rows));
+  if (!is_fast) return AggregateByAccumulator(call, rows, frames);
+  const FlatVector<uint8_t> taken = TakenRows(call, rows);
+  if (IsExtreme(call)) return Extremes(call, rows, taken, frames);
+  Columns partial;
+  if (IsCount(call)) {
+    Counts(taken, frames, &partial);
+  } else {
+    MR_RETURN_IF_ERROR(SumsOf(call, rows, taken, frames, &partial));
   }
-  MR_ASSIGN_OR_RETURN(Columns partial, AggregateFramesPartially(call, rows, frames));
-  if (IsExtreme(call)) return partial[0];
   return FinishPartial(call, std::move(partial), rows.num_rows());
 }
 

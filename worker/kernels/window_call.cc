@@ -87,34 +87,35 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> Ntile(const WindowCall& call, cons
   return MakeFixedArray(arrow::int32(), std::move(buckets), std::move(nulls));
 }
 
-// The rows `from` of `values` as codes of a dictionary.
+// The rows `from` of `values`, which are the store's column, as codes of a dictionary: of the
+// values that are taken, or, where they are not few, of all, which are not copied then.
 std::shared_ptr<arrow::Array> Encoded(const std::shared_ptr<arrow::Array>& values,
-                                      absl::Span<const uint32_t> from) {
+                                      const ColumnStore& store, absl::Span<const uint32_t> from) {
   const auto n = static_cast<int64_t>(from.size());
   FlatVector<int32_t> codes(n);
   NullBits nulls(n);
+  FlatVector<int32_t> code_of_row;
+  code_of_row.Resize(store.num_rows(), -1);
+  std::vector<uint32_t> taken;
   for (int64_t i = 0; i < n; ++i) {
-    const bool is_null = from[i] == kNoRow || values->IsNull(from[i]);
-    codes[i] = is_null ? 0 : static_cast<int32_t>(from[i]);
-    if (is_null) nulls.SetNull(i);
+    const uint32_t row = from[i];
+    codes[i] = 0;
+    if (row == kNoRow || store.IsNull(0, row)) {
+      nulls.SetNull(i);
+      continue;
+    }
+    if (code_of_row[row] < 0) {
+      code_of_row[row] = static_cast<int32_t>(taken.size());
+      taken.push_back(row);
+    }
+    codes[i] = code_of_row[row];
   }
+  const bool are_few = store.TextBytes(0, taken) <= store.TextBytes(0, from) / 2;
+  for (int64_t i = 0; i < n && !are_few; ++i) codes[i] = static_cast<int32_t>(taken[codes[i]]);
   const auto indices = MakeFixedArray(arrow::int32(), std::move(codes), std::move(nulls));
   return std::make_shared<arrow::DictionaryArray>(arrow::dictionary(arrow::int32(), arrow::utf8()),
-                                                  indices, values);
-}
-
-// The value of `args[0]` in other rows. Text that would be much, because many rows take the same,
-// is given as a dictionary.
-std::shared_ptr<arrow::Array> TakeValues(const WindowCall& call, const Batch& rows,
-                                         absl::Span<const uint32_t> from,
-                                         const std::shared_ptr<arrow::Array>& defaults = nullptr) {
-  ColumnStore store({call.arg_types[0]});
-  store.Append(Batch({rows.column(call.args[0])}, rows.num_rows()));
-  if (defaults != nullptr) store.Append(Batch({defaults}, rows.num_rows()));
-  const auto& values = rows.column(call.args[0]);
-  const bool may_encode = defaults == nullptr && values->type_id() == arrow::Type::STRING;
-  if (may_encode && store.RowsWithinBatch(from) < from.size()) return Encoded(values, from);
-  return store.Gather(0, from);
+                                                  indices,
+                                                  are_few ? store.Gather(0, taken) : values);
 }
 
 std::shared_ptr<arrow::Array> Shifted(const WindowCall& call, const Batch& rows,
@@ -137,7 +138,12 @@ std::shared_ptr<arrow::Array> Shifted(const WindowCall& call, const Batch& rows,
       from[i] = chunk.num_rows + i;
     }
   }
-  return TakeValues(call, rows, from, defaults);
+  const auto& values = rows.column(call.args[0]);
+  if (defaults == nullptr) return TakeValues(values, call.arg_types[0], from);
+  ColumnStore store({call.arg_types[0]});
+  store.Append(Batch({values}, rows.num_rows()));
+  store.Append(Batch({defaults}, rows.num_rows()));
+  return store.Gather(0, from);
 }
 
 absl::StatusOr<std::shared_ptr<arrow::Array>> NthValues(const WindowCall& call, const Batch& rows,
@@ -162,10 +168,19 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> NthValues(const WindowCall& call, 
       if (*position <= end - begin) from[i] = begin + static_cast<uint32_t>(*position - 1);
     }
   }
-  return TakeValues(call, rows, from);
+  return TakeValues(rows.column(call.args[0]), call.arg_types[0], from);
 }
 
 }  // namespace
+
+std::shared_ptr<arrow::Array> TakeValues(const std::shared_ptr<arrow::Array>& values,
+                                         const SqlType& type, absl::Span<const uint32_t> from) {
+  ColumnStore store({type});
+  store.Append(Batch({values}, values->length()));
+  const bool may_encode = values->type_id() == arrow::Type::STRING;
+  if (may_encode && store.RowsWithinBatch(from) < from.size()) return Encoded(values, store, from);
+  return store.Gather(0, from);
+}
 
 absl::StatusOr<std::shared_ptr<arrow::Array>> EvaluateWindowCall(const WindowCall& call,
                                                                  const Batch& rows,

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "arrow/type_fwd.h"
 #include "common/expr/expr.h"
 #include "common/types/batch.h"
@@ -43,6 +44,11 @@ absl::StatusOr<std::shared_ptr<arrow::Array>> EvaluateWindowCall(const WindowCal
                                                                  const Batch& rows,
                                                                  const WindowChunk& chunk,
                                                                  const WindowOrder* order);
+
+// `values` of `type` at the rows `from`; kNoRow gives NULL. Text that would be much, because many
+// rows take the same, is given as a dictionary.
+std::shared_ptr<arrow::Array> TakeValues(const std::shared_ptr<arrow::Array>& values,
+                                         const SqlType& type, absl::Span<const uint32_t> from);
 
 // The part of it that aggregates over frames.
 absl::StatusOr<std::shared_ptr<arrow::Array>> AggregateFrames(const WindowCall& call,

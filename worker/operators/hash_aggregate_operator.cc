@@ -128,8 +128,16 @@ absl::StatusOr<Progress> HashAggregateOperator::Resume(Emitter& out) {
     const int64_t rest = std::min<int64_t>(kTargetBatchRows, groups_.size() - next_group_);
     const auto n = static_cast<uint32_t>(groups_at_once_.Next(rest));
     MR_ASSIGN_OR_RETURN(Batch batch, GroupBatch(next_group_, n));
-    groups_at_once_.Made(n, batch.ByteSize());
+    const int64_t bytes = batch.ByteSize();
+    groups_at_once_.Made(n, bytes);
+    // A joined text may have more than all that it was made of.
+    if (bytes > kMaxBatchBytes) {
+      MR_RETURN_IF_ERROR(HoldBytes(groups_.bytes() + aggregates_->bytes() + bytes));
+    }
     out.Emit(std::move(batch));
+    if (bytes > kMaxBatchBytes) {
+      MR_RETURN_IF_ERROR(HoldBytes(groups_.bytes() + aggregates_->bytes()));
+    }
     next_group_ += n;
   }
   if (flushing_) {

@@ -50,6 +50,7 @@ absl::StatusOr<Progress> OverOperator::Resume(Emitter& out) {
     out.Emit(Batch(std::move(columns), n));
     results_ = results_.Slice(n, rest - n);
     next_out_ += n;
+    if (n == rest) MR_RETURN_IF_ERROR(HoldWithResults(0));
   }
   return Progress::kDone;
 }
@@ -58,19 +59,27 @@ absl::Status OverOperator::EvaluateNextPartitions() {
   FlatVector<uint8_t> new_partition;
   FlatVector<uint8_t> new_peer;
   const uint32_t begin = next_row_;
+  const bool measures = buffer_.rows().row_bytes_max() * kTargetBatchRows > kMaxBatchBytes;
+  int64_t bytes = 0;
   for (; next_row_ < order_.size(); ++next_row_) {
     const uint32_t row = order_[next_row_];
     const bool first = next_row_ == begin;
     const uint32_t before = first ? row : order_[next_row_ - 1];
     const bool starts = first || buffer_.LeadingKey(row) != buffer_.LeadingKey(before);
     // Partitions are not torn apart.
-    if (starts && next_row_ - begin >= kTargetBatchRows) break;
+    if (starts && (next_row_ - begin >= kTargetBatchRows || bytes > kMaxBatchBytes)) break;
+    if (measures) bytes += buffer_.rows().RowBytes(row);
     new_partition.PushBack(starts ? 1 : 0);
     new_peer.PushBack(starts || buffer_.Key(row) != buffer_.Key(before) ? 1 : 0);
   }
   const absl::Span<const uint32_t> order = order_.subspan(begin, next_row_ - begin);
   const std::vector<bool> is_needed = ColumnsOfCalls(plan_);
   const auto num_rows = static_cast<int64_t>(order.size());
+  int64_t text_bytes = 0;
+  for (int c = 0; c < buffer_.rows().num_columns(); ++c) {
+    if (is_needed[c]) text_bytes += buffer_.rows().TextBytes(c, order);
+  }
+  MR_RETURN_IF_ERROR(HoldWithResults(text_bytes));
   std::vector<std::shared_ptr<arrow::Array>> columns;
   for (int c = 0; c < buffer_.rows().num_columns(); ++c) {
     columns.push_back(is_needed[c] ? buffer_.rows().Gather(c, order)
@@ -82,7 +91,11 @@ absl::Status OverOperator::EvaluateNextPartitions() {
       EvaluateOver(plan_, rows, WindowChunk::Of(new_partition, new_peer), reader_.get()));
   const auto first_result = all.columns().begin() + rows.num_columns();
   results_ = Batch({first_result, all.columns().end()}, rows.num_rows());
-  return absl::OkStatus();
+  return HoldWithResults(results_.ByteSize());
+}
+
+absl::Status OverOperator::HoldWithResults(int64_t bytes) {
+  return HoldBytes(buffer_.bytes() + (bytes > kMaxBatchBytes ? bytes : 0));
 }
 
 }  // namespace millrace

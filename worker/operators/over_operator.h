@@ -31,6 +31,8 @@ class OverOperator final : public BoundedOperator {
 
   // Evaluates the calls for the next partitions, about a batch of rows together, into results_.
   absl::Status EvaluateNextPartitions();
+  // Accounts for what the partitions in work have beside the buffer, unless it is little.
+  absl::Status HoldWithResults(int64_t bytes);
 
   const OverPlan plan_;
   std::unique_ptr<SortKeyReader> reader_;

@@ -197,6 +197,7 @@ absl::Status StreamingAggregateOperator::EmitChangedGroups(Emitter& out) {
   const uint32_t first_new = old_results_->num_rows();
   // Beside the old ones, so that old and new can be compared and gathered.
   old_results_->Append(Batch(std::move(results), static_cast<int64_t>(groups.size())));
+  MR_RETURN_IF_ERROR(memory_->Update(state_->bytes() + old_results_->bytes()));
   std::vector<uint32_t> sides[2];
   std::vector<uint32_t> side_groups[2];
   for (size_t i = 0; i < groups.size(); ++i) {

@@ -6,9 +6,20 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
+#include "worker/kernels/array_output.h"
 #include "worker/kernels/row_bytes.h"
 
 namespace millrace {
+namespace {
+
+// What kernels that cannot fail have noted in the call that has just been made, or is being made.
+absl::Status TextFitted() {
+  if (!TakeTextOverflow()) return absl::OkStatus();
+  return MakeError(SqlState::kProgramLimitExceeded,
+                   "rows that are worked on together have more than 2 GiB of text in one column");
+}
+
+}  // namespace
 
 // Puts what an operator emits into its target's queue.
 class ChainEmitter final : public Emitter {
@@ -18,8 +29,9 @@ class ChainEmitter final : public Emitter {
   void Emit(Batch batch) override {
     if (batch.num_rows() == 0) return;
     node_.stats.counters.rows_out += static_cast<uint64_t>(batch.num_rows());
-    absl::Status status = driver_.Forward(node_.target, std::move(batch));
-    if (driver_.emit_status_.ok()) driver_.emit_status_ = std::move(status);
+    driver_.emit_status_.Update(TextFitted());
+    if (!driver_.emit_status_.ok()) return;
+    driver_.emit_status_ = driver_.Forward(node_.target, std::move(batch));
   }
   bool full() const override { return driver_.TargetFull(node_.target); }
 
@@ -60,6 +72,8 @@ absl::StatusOr<DriveResult> ChainDriver::Run(int64_t deadline_micros,
     // LIMIT 0 wants nothing from the beginning.
     for (size_t i = 0; i < nodes_.size(); ++i) DropInputsIfUnwanted(static_cast<int>(i));
   }
+  // What an error has left behind, of whichever task this thread worked on before.
+  TakeTextOverflow();
   // Whatever a waiting operator waits for may have woken the task.
   for (Node& node : nodes_) node.waiting = false;
   while (true) {
@@ -224,7 +238,9 @@ absl::StatusOr<Progress> ChainDriver::Call(
   const auto micros = static_cast<uint64_t>(clock_.MonotonicMicros() - begin_micros);
   // The root's rows were sent meanwhile.
   node.stats.busy_micros += micros - std::min(micros, output_busy_micros_ - output_busy_before);
-  if (progress.ok() && !emit_status_.ok()) return emit_status_;
+  if (!progress.ok()) return progress;
+  emit_status_.Update(TextFitted());
+  if (!emit_status_.ok()) return emit_status_;
   return progress;
 }
 
@@ -277,6 +293,7 @@ absl::StatusOr<bool> ChainDriver::PollInputs() {
     if (input_done_[i] || TargetFull(input.target) || !TargetOpen(input.target)) continue;
     const int64_t begin_micros = clock_.MonotonicMicros();
     MR_ASSIGN_OR_RETURN(std::optional<StreamMessage> message, input.input->Poll());
+    MR_RETURN_IF_ERROR(TextFitted());
     OperatorStats& stats = input_stats_[i];
     stats.busy_micros += static_cast<uint64_t>(clock_.MonotonicMicros() - begin_micros);
     if (!message.has_value()) continue;

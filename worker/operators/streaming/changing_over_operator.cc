@@ -9,6 +9,7 @@
 #include "common/base/status.h"
 #include "millrace/v1/plan.pb.h"
 #include "worker/kernels/array_output.h"
+#include "worker/kernels/row_bytes.h"
 #include "worker/operators/over_evaluation.h"
 #include "worker/operators/plan_fields.h"
 
@@ -95,6 +96,7 @@ absl::Status ChangingOverOperator::Evaluate(int64_t weight, Chunk* chunk, RowMul
   MR_ASSIGN_OR_RETURN(
       const Batch evaluated,
       EvaluateOver(plan_, rows_.rows().GatherRows(chunk->rows), window, key_reader_.get()));
+  MR_RETURN_IF_ERROR(HoldMore(evaluated));
   FlatVector<int64_t> weights;
   weights.Resize(n, weight);
   changes->Add(evaluated.WithWeights(MakeInt64Array(std::move(weights))));
@@ -103,12 +105,23 @@ absl::Status ChangingOverOperator::Evaluate(int64_t weight, Chunk* chunk, RowMul
   return absl::OkStatus();
 }
 
+absl::Status ChangingOverOperator::HoldMore(const Batch& evaluated) {
+  const RowBytes row_bytes(evaluated, DictionaryBytes::kText);
+  int64_t bytes = row_bytes.total_max(0, evaluated.num_rows());
+  if (bytes <= kMaxBatchBytes) return absl::OkStatus();
+  bytes = 0;
+  for (int64_t i = 0; i < evaluated.num_rows(); ++i) bytes += row_bytes.at(i);
+  return memory_->Update(memory_->held() + bytes);
+}
+
 absl::Status ChangingOverOperator::CollectChanges() {
   Chunk before;
   Chunk after;
   std::vector<Entry> entries;
-  const auto is_full = [](const Chunk& chunk) {
-    return static_cast<int64_t>(chunk.rows.size()) >= kTargetBatchRows;
+  const auto is_full = [this](const Chunk& chunk) {
+    const absl::Span<const uint32_t> rows = chunk.rows;
+    return static_cast<int64_t>(rows.size()) >= kTargetBatchRows ||
+           rows_.rows().RowsWithinBatch(rows) < rows.size();
   };
   while (next_ < touched_.size() && !is_full(before) && !is_full(after)) {
     const Touched& touched = touched_[next_++];
@@ -120,11 +133,12 @@ absl::Status ChangingOverOperator::CollectChanges() {
     rows_.AppendTop(touched.partition, kAllRows, &entries);
     AppendPartition(entries, &after);
   }
+  const int64_t held_before = memory_->held();
   RowMultiset changes(output_types_);
   MR_RETURN_IF_ERROR(Evaluate(-1, &before, &changes));
   MR_RETURN_IF_ERROR(Evaluate(1, &after, &changes));
   changes_ = changes.WeightedRows();
-  return absl::OkStatus();
+  return memory_->Update(held_before);
 }
 
 absl::StatusOr<Progress> ChangingOverOperator::EmitChanges(Emitter& out) {

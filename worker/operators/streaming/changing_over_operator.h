@@ -54,6 +54,8 @@ class ChangingOverOperator final : public Operator {
   void AppendPartition(absl::Span<const Entry> entries, Chunk* chunk) const;
   // Adds the evaluated rows of a chunk, times `weight`, and empties it.
   absl::Status Evaluate(int64_t weight, Chunk* chunk, RowMultiset* changes);
+  // Accounts for a copy of the rows, texts of dictionaries written out, unless it is little.
+  absl::Status HoldMore(const Batch& evaluated);
   // Computes the changes of the next touched partitions, about a batch of rows.
   absl::Status CollectChanges();
   absl::StatusOr<Progress> EmitChanges(Emitter& out);

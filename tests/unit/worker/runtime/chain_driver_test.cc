@@ -6,6 +6,7 @@
 #include "tests/support/operators/text_batch.h"
 #include "tests/support/runtime/fake_parts.h"
 #include "tests/support/status_matchers.h"
+#include "worker/kernels/array_output.h"
 
 namespace millrace {
 namespace {
@@ -20,6 +21,7 @@ class ProbeOperator final : public Operator {
   absl::StatusOr<Progress> ProcessBatch(InputIndex input, Batch batch, Emitter& out) override {
     calls.push_back(absl::StrCat("batch", input));
     if (fail) return MakeError(SqlState::kDivisionByZero, "division by zero");
+    if (overflow) TextOutput(1).Append({"", text_bytes});
     rows += batch.num_rows();
     if (hold) {
       held.push_back(std::move(batch));
@@ -66,6 +68,10 @@ class ProbeOperator final : public Operator {
 
   std::vector<std::string> calls;
   bool fail = false;
+  // Makes more text than an array can hold.
+  bool overflow = false;
+  // Volatile, so that the compiler does not warn of reading behind the text.
+  volatile size_t text_bytes = static_cast<size_t>(kTextOutputBytesMax) + 1;
   bool hold = false;
   bool build_first = false;
   // What an operator reads from disk is not there yet.
@@ -123,6 +129,14 @@ class ChainDriverTest : public ::testing::Test {
   std::unique_ptr<ChainDriver> driver_;
   std::vector<uint64_t> passed_;
 };
+
+TEST_F(ChainDriverTest, RowsWithTextLeftOutGoNowhere) {
+  Build(1);
+  ops_[0]->overflow = true;
+  Script(0, {Rows("1 | 2"), EndOfStream()});
+  EXPECT_EQ(GetErrorDetail(Run().status()).state, SqlState::kProgramLimitExceeded);
+  EXPECT_THAT(output_->log, IsEmpty());
+}
 
 TEST_F(ChainDriverTest, RunsToTheEnd) {
   Build(1, false, true);
