@@ -11,6 +11,13 @@
 #include "common/base/mutex.h"
 
 namespace millrace {
+namespace {
+
+constexpr std::array kInterrupts = {SIGINT, SIGTERM, SIGHUP};
+
+void EndNow(int) { _exit(static_cast<int>(ExitCode::kInterrupted)); }
+
+}  // namespace
 
 struct InterruptWatcher::State {
   std::function<void()> on_interrupt;
@@ -44,9 +51,7 @@ InterruptWatcher::InterruptWatcher(std::function<void()> on_interrupt)
   signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
   sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGHUP);
+  for (const int interrupt : kInterrupts) sigaddset(&signals, interrupt);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   state_->thread = std::thread([this, signals] { state_->Run(signals); });
 }
@@ -65,6 +70,22 @@ bool InterruptWatcher::interrupted() const {
 void InterruptWatcher::Wait() {
   MutexLock lock(state_->mutex);
   while (!state_->interrupted) state_->changed.Wait(state_->mutex);
+}
+
+EndAtInterrupt::EndAtInterrupt() {
+  struct sigaction end = {};
+  end.sa_handler = EndNow;
+  sigemptyset(&end.sa_mask);
+  for (size_t i = 0; i < kInterrupts.size(); ++i) {
+    sigaction(kInterrupts[i], nullptr, &before_[i]);
+    // As nohup does it, for instance.
+    if (before_[i].sa_handler == SIG_IGN) continue;
+    sigaction(kInterrupts[i], &end, nullptr);
+  }
+}
+
+EndAtInterrupt::~EndAtInterrupt() {
+  for (size_t i = 0; i < kInterrupts.size(); ++i) sigaction(kInterrupts[i], &before_[i], nullptr);
 }
 
 }  // namespace millrace

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <signal.h>
+
+#include <array>
 #include <functional>
 #include <memory>
 
@@ -23,6 +26,21 @@ class InterruptWatcher {
  private:
   struct State;
   std::unique_ptr<State> state_;
+};
+
+// While it lives, a SIGINT, SIGTERM or SIGHUP ends the process at once with code 130: for calls
+// that block and that nothing else can end, as reading from a pipe. Of no use once an
+// InterruptWatcher was there, because that blocks the signals.
+class EndAtInterrupt {
+ public:
+  EndAtInterrupt();
+  ~EndAtInterrupt();
+  EndAtInterrupt(const EndAtInterrupt&) = delete;
+  EndAtInterrupt& operator=(const EndAtInterrupt&) = delete;
+
+ private:
+  // What was done with each of the signals before.
+  std::array<struct sigaction, 3> before_{};
 };
 
 }  // namespace millrace

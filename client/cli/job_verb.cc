@@ -139,6 +139,11 @@ ExitCode Restart(Client& client, const JobFlags& flags) {
   return ExitCode::kOk;
 }
 
+// Given and empty is a slip, as of a shell's variable that is not set: it must not mean "none".
+std::string CheckNotEmpty(const std::string& value) {
+  return value.empty() ? "must not be empty" : "";
+}
+
 using Action = std::function<ExitCode(Client&, JobFlags&)>;
 
 // What a subcommand is called and does once it is connected.
@@ -180,9 +185,12 @@ void AddJobVerb(CLI::App& app, ExitCode* exit_code) {
 
   CLI::App* submit = add("submit", "Start a script as one job; prints its id", Submit);
   submit->add_option("file", flags->file, "Script; - for standard input")->required();
-  submit->add_option("--name", flags->name, "Name, unique among running jobs");
-  submit->add_option("--request-id", flags->request_id,
-                     "Submitting twice with the same id starts one job");
+  submit->add_option("--name", flags->name, "Name, unique among running jobs")
+      ->check(CheckNotEmpty);
+  submit
+      ->add_option("--request-id", flags->request_id,
+                   "Submitting twice with the same id starts one job")
+      ->check(CheckNotEmpty);
   submit->add_flag("--wait", flags->wait, "Wait for the end and print the final status");
   add_json(submit);
   CLI::App* list = add("list", "Jobs, newest first", List);
@@ -201,8 +209,9 @@ void AddJobVerb(CLI::App& app, ExitCode* exit_code) {
       "restart", "Go on from a checkpoint, spread over the slots that are there", Restart);
   restart->add_option("--checkpoint", flags->checkpoint_epoch,
                       "Epoch of a checkpoint that is kept; the newest if left out");
-  restart->add_option("--request-id", flags->request_id,
-                      "Asking twice with the same id restarts once");
+  restart
+      ->add_option("--request-id", flags->request_id, "Asking twice with the same id restarts once")
+      ->check(CheckNotEmpty);
   add_named("cancel", "End the job at once",
             [](Client& client, JobFlags& f) { return Report(client.CancelJob(f.job)); });
 }

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "client/cli/error_text.h"
 #include "client/cli/interrupt.h"
@@ -52,6 +53,16 @@ ExitCode Sql(const SqlFlags& flags) {
     return ExitCode::kUsage;
   }
   const bool prompt = flags.command.empty() && flags.file.empty() && isatty(STDIN_FILENO) != 0;
+  std::string sql = flags.command;
+  if (!prompt && sql.empty()) {
+    // Before signals only cancel: nothing runs yet that they could.
+    auto text = ReadScript(flags.file.empty() ? "-" : flags.file);
+    if (!text.ok()) {
+      std::fputs(ErrorText(text.status(), "").c_str(), stderr);
+      return CallExitCode(text.status());
+    }
+    sql = *std::move(text);
+  }
   CancelToken cancel;
   // At a prompt the terminal's default holds: Ctrl-C leaves.
   std::unique_ptr<InterruptWatcher> watcher;
@@ -64,13 +75,7 @@ ExitCode Sql(const SqlFlags& flags) {
   StatementRunner runner(**client,
                          {.format = *format, .keep_going = flags.keep_going, .show_tags = prompt});
   if (prompt) return Prompt(runner, (*client)->server_version());
-  if (!flags.command.empty()) return runner.Run(flags.command, &cancel);
-  auto text = ReadScript(flags.file.empty() ? "-" : flags.file);
-  if (!text.ok()) {
-    std::fputs(ErrorText(text.status(), "").c_str(), stderr);
-    return CallExitCode(text.status());
-  }
-  return runner.Run(*text, &cancel);
+  return runner.Run(sql, &cancel);
 }
 
 }  // namespace

@@ -89,6 +89,16 @@ std::string RestartsText(const v1::JobStatus& job) {
   return text;
 }
 
+// "streams  2642 l3 (running), 2650 l4 (stopped)".
+std::string StreamsText(const v1::JobStatus& job) {
+  std::string text;
+  for (const v1::StreamOfScript& stream : job.streams()) {
+    absl::StrAppend(&text, text.empty() ? "streams  " : ", ", stream.id(), " ", stream.name(), " (",
+                    StateWord(v1::JobState_Name(stream.state()), "JOB_STATE_"), ")");
+  }
+  return text.empty() ? text : text + "\n";
+}
+
 std::string StepsText(const v1::JobStatus& job) {
   AlignedText steps({"step", "state", "workers", "rows in", "in/s", "rows", "late", "bad",
                      "watermark", "epoch", "touched", "time", "stored at", "statement"});
@@ -152,8 +162,8 @@ std::string JobText(const v1::JobStatus& job) {
   std::string text = absl::StrCat(
       "job ", job.id(), job.name().empty() ? "" : absl::StrCat(" (", job.name(), ")"), "  ",
       JobStateWord(job), "\n", "created ", Time(job.created_at_micros()), "  ended ",
-      Time(job.ended_at_micros()), "  attempt ", job.attempt(), "\nepoch published ",
-      job.published_epoch(), "  durable ", job.durable_epoch(), "\nrows in ",
+      Time(job.ended_at_micros()), "  attempt ", job.attempt(), "\n", StreamsText(job),
+      "epoch published ", job.published_epoch(), "  durable ", job.durable_epoch(), "\nrows in ",
       Rate(job.rows_in_per_second()), "/s  state in memory ", Bytes(job.memory_bytes()),
       ", on disk ", Bytes(job.disk_bytes()), "\n", CheckpointText(job), RestartsText(job));
   if (job.has_error()) absl::StrAppend(&text, "error ", ErrorLine(job.error()), "\n");
@@ -165,9 +175,10 @@ std::string JobText(const v1::JobStatus& job) {
 std::string JobsText(const std::vector<v1::JobStatus>& jobs) {
   AlignedText table({"id", "name", "state", "created", "ended", "epoch", "error"});
   for (const v1::JobStatus& job : jobs) {
+    // After a restart nothing is published at first, and the job goes on from what is durable.
+    const uint64_t epoch = std::max(job.published_epoch(), job.durable_epoch());
     table.Add({job.id(), job.name(), JobStateWord(job), Time(job.created_at_micros()),
-               Time(job.ended_at_micros()), absl::StrCat(job.published_epoch()),
-               job.error().message()});
+               Time(job.ended_at_micros()), absl::StrCat(epoch), job.error().message()});
   }
   return table.ToString("");
 }

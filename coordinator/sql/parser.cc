@@ -2,6 +2,7 @@
 
 #include "common/base/status.h"
 #include "common/types/utf8.h"
+#include "coordinator/sql/parsed_statement.h"
 #include "coordinator/sql/sql_token.h"
 #include "coordinator/sql/statement_limits.h"
 #include "coordinator/sql/text_positions.h"
@@ -43,6 +44,25 @@ absl::StatusOr<std::vector<StatementText>> SplitStatements(absl::string_view scr
   }
   if (open) statements.push_back(current);
   return statements;
+}
+
+absl::Status CheckSyntax(absl::string_view script) {
+  MR_ASSIGN_OR_RETURN(const std::vector<StatementText> statements, SplitStatements(script));
+  for (const StatementText& statement : statements) {
+    const absl::string_view text =
+        script.substr(static_cast<size_t>(statement.begin_byte),
+                      static_cast<size_t>(statement.end_byte - statement.begin_byte));
+    MR_RETURN_IF_ERROR(InScript(ParsedStatement::Parse(text).status(), statement));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status InScript(const absl::Status& error, const StatementText& statement) {
+  if (error.ok()) return error;
+  ErrorDetail detail = GetErrorDetail(error);
+  if (detail.position == 0) return error;
+  detail.position += statement.begin_char - 1;
+  return MakeError(detail, error.message());
 }
 
 }  // namespace millrace

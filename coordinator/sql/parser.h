@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -20,5 +21,14 @@ struct StatementText {
 // split (an unterminated string or comment), 22021 for bytes that are not UTF-8; positions count
 // from the start of the script.
 absl::StatusOr<std::vector<StatementText>> SplitStatements(absl::string_view script);
+
+// Parses all statements of a script, and looks up nothing that they name. The errors of
+// SplitStatements and ParsedStatement::Parse, with positions that count from the start of the
+// script.
+absl::Status CheckSyntax(absl::string_view script);
+
+// An error whose position counts from the start of `statement` as one whose position counts from
+// the start of the script.
+absl::Status InScript(const absl::Status& error, const StatementText& statement);
 
 }  // namespace millrace

@@ -108,6 +108,32 @@ def test_a_run_that_is_killed_while_it_starts_leaves_nothing(home, starting, kil
         assert_nothing_left(home)
 
 
+def open_to_write(fifo):
+    """None while nobody reads from it."""
+    try:
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("verb", [["run"], ["sql", "-f"], ["job", "submit"]], ids=" ".join)
+def test_a_signal_ends_a_command_that_reads_its_script(cluster, tmp_path, verb, kill):
+    script = tmp_path / "script.sql"
+    os.mkfifo(script)
+    environment = os.environ | {"MILLRACE_SERVER": cluster.address}
+    process = subprocess.Popen([MILLRACE, *verb, str(script)], env=environment)
+    try:
+        writer = wait_until(lambda: open_to_write(script), "the command reads")
+        process.send_signal(kill)
+        code = process.wait(timeout=DEADLINE_S)
+        os.close(writer)
+    finally:
+        process.kill()
+        process.wait()
+    assert code == 130
+
+
 def test_a_server_that_is_slow_to_answer_is_reached(cluster):
     """Until a connection stands, there and back are needed several times."""
     proxy = TcpProxy(cluster.address)
@@ -201,6 +227,13 @@ def test_a_script_that_is_no_utf8_is_refused(home, tmp_path):
     result = millrace("run", str(script))
     assert result.returncode == 3
     assert "ERROR 22021: the statement is not valid UTF-8" in result.stderr
+
+
+def test_a_script_may_begin_with_a_byte_order_mark(home, tmp_path):
+    script = tmp_path / "marked.sql"
+    script.write_text("SELECT 1 AS one", encoding="utf-8-sig")
+    result = millrace("run", "-o", "csv", str(script))
+    assert (result.returncode, result.stdout) == (0, "one\n1\n"), result.stderr
 
 
 def test_keep_going_prints_errors_in_their_place(home):

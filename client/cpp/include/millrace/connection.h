@@ -96,8 +96,9 @@ class Connection {
   Result<std::unique_ptr<RowStream>> Query(std::string_view sql,
                                            const StatementOptions& options = {});
 
-  // Starts a script as one job that does not need this connection any more; returns its id. What is
-  // wrong with its statements is in the job's status.
+  // Starts a script as one job that does not need this connection any more; returns its id. A
+  // script that does not parse is an error; what else is wrong with its statements is in the job's
+  // status.
   Result<std::string> SubmitJob(std::string_view sql, const SubmitOptions& options = {});
 
   // `job`, here and below: an id, a name, or the name of a view that the job keeps; 42704 if there

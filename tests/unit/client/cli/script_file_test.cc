@@ -20,6 +20,18 @@ TEST(ScriptFileTest, ReadsTheWholeText) {
                "longer than 1 MiB");
 }
 
+TEST(ScriptFileTest, AByteOrderMarkIsNoPartOfTheText) {
+  const TempFolder folder;
+  const std::string mark = "\xEF\xBB\xBF";
+  const std::string text(1 << 20, ' ');
+  EXPECT_EQ(*ReadScript(folder.Write("a.sql", mark + "SELECT 1")), "SELECT 1");
+  EXPECT_EQ(*ReadScript(folder.Write("inside.sql", "SELECT 1" + mark)), "SELECT 1" + mark);
+  EXPECT_EQ(*ReadScript(folder.Write("b.sql", mark)), "");
+  EXPECT_EQ(*ReadScript(folder.Write("c.sql", mark + text)), text);
+  EXPECT_ERROR(ReadScript(folder.Write("d.sql", mark + text + ";")),
+               SqlState::kProgramLimitExceeded, "longer than 1 MiB");
+}
+
 TEST(ScriptFileTest, WhatCannotBeReadIsNotEmpty) {
   const TempFolder folder;
   EXPECT_ERROR(ReadScript(folder.path()), SqlState::kUndefinedFile, "is a folder");

@@ -3,13 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 #include "millrace/v1/cluster_service.pb.h"
 #include "millrace/v1/status.pb.h"
 
 namespace millrace {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(StatusTextTest, ShowsStepsTasksAndTheLastError) {
   v1::JobStatus job;
@@ -107,6 +112,30 @@ TEST(StatusTextTest, FragmentsOfDifferentJobsHaveTheirOwnTitles) {
   const std::string text = JobText(job);
   EXPECT_THAT(text, HasSubstr("Scan"));
   EXPECT_THAT(text, HasSubstr("ViewSink"));
+}
+
+TEST(StatusTextTest, AScriptNamesItsStreams) {
+  v1::JobStatus job;
+  EXPECT_THAT(JobText(job), Not(HasSubstr("streams")));
+  for (const auto& [id, state] :
+       {std::pair("2642", v1::JOB_STATE_RUNNING), std::pair("2650", v1::JOB_STATE_STOPPED)}) {
+    v1::StreamOfScript* stream = job.add_streams();
+    stream->set_id(id);
+    stream->set_name(absl::StrCat("view", id));
+    stream->set_state(state);
+  }
+  EXPECT_THAT(JobText(job),
+              HasSubstr("\nstreams  2642 view2642 (running), 2650 view2650 (stopped)\n"
+                        "epoch published "));
+}
+
+TEST(StatusTextTest, AListHasTheDurableEpochUntilAnotherOneIsPublished) {
+  v1::JobStatus job;
+  job.set_state(v1::JOB_STATE_RUNNING);
+  job.set_durable_epoch(4713);
+  EXPECT_THAT(JobsText({job}), HasSubstr("4713"));
+  job.set_published_epoch(4720);
+  EXPECT_THAT(JobsText({job}), AllOf(HasSubstr("4720"), Not(HasSubstr("4713"))));
 }
 
 TEST(StatusTextTest, JsonHasAllFieldsOnOneLine) {

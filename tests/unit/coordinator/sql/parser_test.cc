@@ -61,5 +61,13 @@ TEST(ParserTest, RefusesBytesThatAreNoText) {
             SqlState::kCharacterNotInRepertoire);
 }
 
+TEST(ParserTest, ChecksTheSyntaxOfAllStatements) {
+  EXPECT_TRUE(CheckSyntax("").ok());
+  EXPECT_TRUE(CheckSyntax("SELECT nobody FROM nowhere; FLUSH; SUBSCRIBE TO nowhere").ok());
+  const absl::Status status = CheckSyntax("SELECT 'ä'; SELEC 2");
+  EXPECT_EQ(GetErrorDetail(status).state, SqlState::kSyntaxError);
+  EXPECT_EQ(GetErrorDetail(status).position, 13);
+}
+
 }  // namespace
 }  // namespace millrace
