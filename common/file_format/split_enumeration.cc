@@ -159,6 +159,7 @@ std::vector<v1::Split> MakeTableSplits(const std::string& data_dir, const v1::Ta
       v1::FileSplit* split =
           splits.Add({JoinPath(data_dir, segment.path()), segment.size_bytes(), 0, false});
       split->set_immutable(true);
+      split->set_checksum_xxh3(segment.checksum_xxh3());
       split->set_first_row_group(first);
       first += kGroupsPerSplit;
       // The last one goes to the segment's end, however many row groups there are.

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/storage/file_system.h"
+#include "common/storage/staged_commit.h"
 
 namespace millrace {
 namespace {
@@ -34,9 +35,18 @@ absl::Status NotThere(absl::string_view what) {
 }  // namespace
 
 absl::Status CheckOwnFolder(FileSystem& file_system, absl::string_view setting,
-                            const std::string& path) {
-  MR_ASSIGN_OR_RETURN(const bool is_own, Exists(file_system, JoinPath(path, kStorageTokenFile)));
-  return is_own ? absl::OkStatus() : NotThere(absl::StrCat(setting, " ", path));
+                            const std::string& path, absl::string_view token) {
+  const absl::StatusOr<std::string> found =
+      ReadWholeFile(file_system, JoinPath(path, kStorageTokenFile), kStorageTokenBytesMax);
+  if (GetErrorDetail(found.status()).state == SqlState::kUndefinedFile) {
+    return NotThere(absl::StrCat(setting, " ", path));
+  }
+  MR_RETURN_IF_ERROR(found.status());
+  if (*found == token) return absl::OkStatus();
+  return MakeError(
+      SqlState::kIoError,
+      absl::StrCat(setting, " ", path, " is another folder than when the process started"),
+      "is another file system mounted there?");
 }
 
 absl::Status RequireFolder(FileSystem& file_system, const std::string& path) {

@@ -24,9 +24,21 @@ constexpr uint32_t kManifestFormat = 4;
 constexpr char kSetting[] = "checkpoint-dir";
 constexpr char kManifestPrefix[] = "manifest-";
 constexpr char kFolderPrefix[] = "job-";
-constexpr char kOwnerFile[] = "cluster-id";
 
 std::string FolderName(uint64_t job_id) { return absl::StrCat(kFolderPrefix, job_id); }
+
+std::string ManifestName(const v1::CheckpointManifest& manifest) {
+  return JoinPath(FolderName(manifest.job_id()),
+                  absl::StrCat(kManifestPrefix, manifest.epoch(), "-", manifest.attempt(), ".pb"));
+}
+
+absl::Status CannotRestore(const v1::CheckpointManifest& manifest, const std::string& path,
+                           absl::string_view why) {
+  return MakeError(SqlState::kDataCorrupted,
+                   absl::StrCat("the checkpoint of epoch ", manifest.epoch(),
+                                " cannot be restored: ", path, " ", why),
+                   "put the file back, or choose another checkpoint");
+}
 
 // Removes the files below `folder` that are not in `kept`, and then the folders that are empty.
 absl::Status RemoveBelow(FileSystem& file_system, const std::string& folder,
@@ -47,27 +59,29 @@ absl::Status RemoveBelow(FileSystem& file_system, const std::string& folder,
 
 }  // namespace
 
-CheckpointFiles::CheckpointFiles(std::string checkpoint_dir)
-    : checkpoint_dir_(std::move(checkpoint_dir)) {}
+CheckpointFiles::CheckpointFiles(std::string checkpoint_dir, std::string token)
+    : checkpoint_dir_(std::move(checkpoint_dir)), token_(std::move(token)) {}
+
+absl::StatusOr<FileSystem*> CheckpointFiles::OwnFolder() const {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
+  MR_RETURN_IF_ERROR(CheckOwnFolder(*file_system, kSetting, checkpoint_dir_, token_));
+  return file_system;
+}
 
 std::string CheckpointFiles::JobFolder(uint64_t job_id) const {
   return JoinPath(checkpoint_dir_, FolderName(job_id));
 }
 
 absl::Status CheckpointFiles::MakeJobFolder(uint64_t job_id) const {
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
-  MR_RETURN_IF_ERROR(CheckOwnFolder(*file_system, kSetting, checkpoint_dir_));
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, OwnFolder());
   return file_system->CreateFolders(JobFolder(job_id));
 }
 
 absl::StatusOr<std::string> CheckpointFiles::WriteManifest(
     const v1::CheckpointManifest& manifest) const {
   MR_FAILPOINT("checkpoint.before_manifest");
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
-  const std::string folder = FolderName(manifest.job_id());
-  const std::string name = JoinPath(
-      folder, absl::StrCat(kManifestPrefix, manifest.epoch(), "-", manifest.attempt(), ".pb"));
-  MR_RETURN_IF_ERROR(CheckOwnFolder(*file_system, kSetting, checkpoint_dir_));
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, OwnFolder());
+  std::string name = ManifestName(manifest);
   MR_RETURN_IF_ERROR(RequireFolder(*file_system, JobFolder(manifest.job_id())));
   v1::CheckpointManifest versioned = manifest;
   versioned.set_format_version(kManifestFormat);
@@ -79,16 +93,17 @@ absl::StatusOr<std::string> CheckpointFiles::WriteManifest(
 
 absl::StatusOr<v1::CheckpointManifest> CheckpointFiles::ReadManifest(
     const std::string& name) const {
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, OwnFolder());
+  return Read(*file_system, name);
+}
+
+absl::StatusOr<v1::CheckpointManifest> CheckpointFiles::Read(FileSystem& file_system,
+                                                             const std::string& name) const {
   const std::string path = JoinPath(checkpoint_dir_, name);
-  const absl::StatusOr<std::string> record =
-      ReadRecordFile(*file_system, path, "checkpoint manifest");
-  if (GetErrorDetail(record.status()).state == SqlState::kUndefinedFile) {
-    MR_RETURN_IF_ERROR(CheckOwnFolder(*file_system, kSetting, checkpoint_dir_));
-  }
-  MR_RETURN_IF_ERROR(record.status());
+  MR_ASSIGN_OR_RETURN(const std::string record,
+                      ReadRecordFile(file_system, path, "checkpoint manifest"));
   v1::CheckpointManifest manifest;
-  if (!manifest.ParseFromString(*record)) {
+  if (!manifest.ParseFromString(record)) {
     return MakeError(SqlState::kDataCorrupted,
                      absl::StrCat("checkpoint manifest is damaged: ", path));
   }
@@ -100,16 +115,41 @@ absl::StatusOr<v1::CheckpointManifest> CheckpointFiles::ReadManifest(
         absl::StrCat("checkpoint manifest ", path, " has format ", manifest.format_version(),
                      ", this version reads ", kManifestFormat, " only"));
   }
+  // An older one in its place would have rows counted twice.
+  if (ManifestName(manifest) != name) {
+    return MakeError(SqlState::kDataCorrupted,
+                     absl::StrCat("checkpoint manifest is damaged: ", path),
+                     absl::StrCat("it is that of epoch ", manifest.epoch(), " of job ",
+                                  manifest.job_id(), ", attempt ", manifest.attempt()));
+  }
   return manifest;
+}
+
+absl::Status CheckpointFiles::CheckFiles(const v1::CheckpointManifest& manifest) const {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, OwnFolder());
+  const std::string folder = JobFolder(manifest.job_id());
+  for (const v1::CheckpointFile& file : manifest.files()) {
+    const std::string path = JoinPath(folder, file.path());
+    const absl::StatusOr<FileInfo> found = file_system->Stat(path);
+    if (GetErrorDetail(found.status()).state == SqlState::kUndefinedFile) {
+      return CannotRestore(manifest, path, "is not there");
+    }
+    MR_RETURN_IF_ERROR(found.status());
+    if (found->size_bytes == file.size_bytes()) continue;
+    return CannotRestore(
+        manifest, path,
+        absl::StrCat("has ", found->size_bytes, " bytes instead of ", file.size_bytes()));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckpointFiles::RemoveUnused(uint64_t job_id,
                                            const std::vector<std::string>& kept) const {
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, OwnFolder());
   const std::string folder = JobFolder(job_id);
   std::set<std::string> needed;
   for (const std::string& name : kept) {
-    MR_ASSIGN_OR_RETURN(const v1::CheckpointManifest manifest, ReadManifest(name));
+    MR_ASSIGN_OR_RETURN(const v1::CheckpointManifest manifest, Read(*file_system, name));
     needed.insert(JoinPath(checkpoint_dir_, name));
     for (const v1::CheckpointFile& file : manifest.files()) {
       needed.insert(JoinPath(folder, file.path()));
@@ -119,7 +159,7 @@ absl::Status CheckpointFiles::RemoveUnused(uint64_t job_id,
 }
 
 absl::Status CheckpointFiles::RemoveAll(uint64_t job_id) const {
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, OwnFolder());
   MR_RETURN_IF_ERROR(RemoveBelow(*file_system, JobFolder(job_id), {}));
   return file_system->Remove(JobFolder(job_id));
 }
@@ -142,7 +182,7 @@ absl::StatusOr<std::vector<uint64_t>> CheckpointFiles::Jobs() const {
 absl::Status CheckpointFiles::Claim(const std::string& cluster_id) const {
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(checkpoint_dir_));
   MR_RETURN_IF_ERROR(file_system->CreateFolders(checkpoint_dir_));
-  const std::string path = JoinPath(checkpoint_dir_, kOwnerFile);
+  const std::string path = JoinPath(checkpoint_dir_, kClusterIdFile);
   const absl::StatusOr<std::string> stored = ReadWholeFile(*file_system, path);
   if (stored.ok()) {
     MR_ASSIGN_OR_RETURN(const std::string owner, ClusterIdOf(path, *stored));

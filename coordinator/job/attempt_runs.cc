@@ -10,6 +10,7 @@
 #include "common/logging/log.h"
 #include "common/net/rpc_status.h"
 #include "coordinator/job/deployment_size.h"
+#include "coordinator/scheduler/meeting_scans.h"
 #include "coordinator/scheduler/placement.h"
 
 namespace millrace {
@@ -110,6 +111,7 @@ absl::StatusOr<std::unique_ptr<AttemptRuns::Run>> AttemptRuns::MakeRun(
     run->pools.emplace(scan_id, std::move(pool));
   }
   spec.scans.clear();
+  run->meeting_scans = MeetingScans(*spec.plan);
   run->state.emplace(run->placements);
   run->spec = std::move(spec);
   run->rates.emplace(*run->spec.plan);
@@ -200,6 +202,8 @@ AttemptRuns::Notice AttemptRuns::Act(Run& run, AttemptState::Action action) {
     notice.outcome.staged_files = std::move(run.staged_files);
     notice.outcome.sink_rows = run.sink_rows;
     notice.outcome.kept_rows = std::move(run.kept_rows);
+    notice.outcome.lost_tasks = std::move(run.lost_tasks);
+    notice.outcome.lost_reading = std::move(run.lost_reading);
     SettleTasks(run);
     for (auto& [task, progress] : run.progress) {
       notice.outcome.tasks.push_back(std::move(progress));
@@ -313,6 +317,16 @@ void AttemptRuns::OnWorkerJoined(WorkerId worker) {
   Log(LogLevel::kInfo, "membership", "worker joined", {{"worker", worker.value()}});
 }
 
+void AttemptRuns::NoteLostTask(Run& run, const TaskKey& task) {
+  run.lost_tasks.insert(task);
+  for (const auto& [scan_id, pool] : run.pools) {
+    if (pool.fragment() != task.fragment) continue;
+    const auto reads = run.reading.find({scan_id, task.task_index});
+    if (reads == run.reading.end()) continue;
+    run.lost_reading.insert(reads->second.begin(), reads->second.end());
+  }
+}
+
 void AttemptRuns::OnWorkerLost(WorkerId worker, const absl::Status& reason) {
   std::vector<Notice> notices;
   {
@@ -327,6 +341,7 @@ void AttemptRuns::OnWorkerLost(WorkerId worker, const absl::Status& reason) {
         if (ended || run->worker_of[task] != worker) continue;
         progress.set_state(v1::TASK_STATE_FAILED);
         ToProto(reason, progress.mutable_error());
+        NoteLostTask(*run, task);
       }
       notices.push_back(Act(*run, run->state->OnWorkerLost(worker, reason)));
     }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -19,6 +20,7 @@
 #include "coordinator/job/ended_attempts.h"
 #include "coordinator/job/task_rates.h"
 #include "coordinator/membership/worker_registry.h"
+#include "coordinator/scheduler/idle_tasks.h"
 #include "coordinator/scheduler/split_pool.h"
 #include "millrace/v1/control.pb.h"
 #include "millrace/v1/plan.pb.h"
@@ -59,6 +61,9 @@ struct AttemptOutcome {
   std::vector<v1::KeptRow> kept_rows;
   // The last counters of every task.
   std::vector<v1::TaskProgress> tasks;
+  // Tasks that were lost with their workers, and the files and partitions that those had to read.
+  std::set<TaskKey> lost_tasks;
+  std::set<std::string> lost_reading;
 };
 
 // Who waits for an attempt. Called without any lock of AttemptRuns, from the threads that deliver
@@ -120,11 +125,17 @@ class AttemptRuns final : public WorkerListener {
     // Its worker starts the tasks without being told.
     bool starts_itself = false;
     std::map<uint32_t, SplitPool> pools;
+    // Paths of the splits that a task of a scan was given last: it asks when it has read them.
+    std::map<std::pair<uint32_t, uint32_t>, std::vector<std::string>> reading;
+    // Of the plan: see MeetingScans.
+    std::map<uint32_t, std::set<uint32_t>> meeting_scans;
     std::map<TaskKey, v1::TaskProgress> progress;
     std::optional<TaskRates> rates;
     std::vector<v1::StagedFile> staged_files;
     uint64_t sink_rows = 0;
     std::vector<v1::KeptRow> kept_rows;
+    std::set<TaskKey> lost_tasks;
+    std::set<std::string> lost_reading;
     int64_t cancel_deadline_micros = INT64_MAX;
     std::shared_ptr<AttemptObserver> observer;
   };
@@ -140,18 +151,22 @@ class AttemptRuns final : public WorkerListener {
   void Deploy(Run& run, Notice& notice) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The first splits of all scans, which are on one worker.
   static void HandOutSplits(Run& run, WorkerId worker, v1::DeployAttempt* deploy);
+  static void NoteLostTask(Run& run, const TaskKey& task);
   Run* FindRun(uint64_t job_id, uint32_t attempt) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Does what the state asks for; may remove the run.
   Notice Act(Run& run, AttemptState::Action action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Notice OnTaskUpdate(Run& run, const v1::TaskUpdate& update) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnSplitRequest(Run& run, WorkerId worker, const v1::SplitRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void AnswerSplitRequest(const Run& run, SplitPool& pool, uint32_t task_index, WorkerId worker)
+  void AnswerSplitRequest(Run& run, SplitPool& pool, uint32_t task_index, WorkerId worker)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Tells the tasks of a scan what has changed for them because others have got splits.
   void SpreadNews(const Run& run, SplitPool& pool, const SplitPool::News& before,
                   uint32_t asking_task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Partitions of a topic: event time goes on without the tasks whose partitions are all idle.
+  // How far the task has come in the pool's scan, and all tasks in those that meet a scan.
+  static TaskTime TimeOf(const Run& run, const SplitPool& pool, uint32_t task);
+  static std::vector<TaskTime> TimesOfMeetingScans(const Run& run, uint32_t scan_id);
+  // Event time goes on without the tasks whose partitions, or followed files, are all idle.
   void TellIdleTasks(Run& run) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ApplyProgress(const v1::TaskProgress& progress) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Notice Dispatch(Run& run, WorkerId worker, const v1::WorkerMessage& message)

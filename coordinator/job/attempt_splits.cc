@@ -1,10 +1,11 @@
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "coordinator/job/attempt_runs.h"
 #include "coordinator/job/deployment_size.h"
-#include "coordinator/scheduler/idle_tasks.h"
 #include "coordinator/scheduler/placement.h"
 
 // What the tasks of an attempt read: splits, and what the tasks of a scan must know of each other.
@@ -12,13 +13,18 @@
 namespace millrace {
 namespace {
 
-// What a scan whose partitions are all idle says that it waits for.
-constexpr char kIdle[] = "idle";
-
 void FillNews(const SplitPool::News& news, v1::SplitAssignment* assignment) {
   assignment->set_active_tasks(news.active_tasks);
   if (news.unassigned_min_time_micros.has_value()) {
     assignment->set_unassigned_min_time_micros(*news.unassigned_min_time_micros);
+  }
+}
+
+// Rows of views have no path.
+void AddPaths(const std::vector<v1::Split>& splits, std::vector<std::string>& paths) {
+  for (const v1::Split& split : splits) {
+    std::string path = SplitPath(split);
+    if (!path.empty()) paths.push_back(std::move(path));
   }
 }
 
@@ -32,10 +38,12 @@ void AttemptRuns::HandOutSplits(Run& run, WorkerId worker, v1::DeployAttempt* de
       assignment->set_attempt(run.spec.attempt);
       assignment->set_scan_id(scan_id);
       assignment->set_task_index(task);
+      std::vector<std::string>& reading = run.reading[{scan_id, task}];
       SplitPool::Answer answer;
       // Several tasks take more of them as they get on.
       do {
         answer = pool.Request(task, worker);
+        AddPaths(answer.splits, reading);
         for (v1::Split& split : answer.splits) *assignment->add_splits() = std::move(split);
       } while (pool.num_tasks() == 1 && !answer.end && MoreSplitsFit(*deploy));
       assignment->set_end(answer.end);
@@ -60,10 +68,13 @@ void AttemptRuns::OnSplitRequest(Run& run, WorkerId worker, const v1::SplitReque
   AnswerSplitRequest(run, it->second, request.task_index(), worker);
 }
 
-void AttemptRuns::AnswerSplitRequest(const Run& run, SplitPool& pool, uint32_t task_index,
+void AttemptRuns::AnswerSplitRequest(Run& run, SplitPool& pool, uint32_t task_index,
                                      WorkerId worker) {
   const SplitPool::News before = pool.news();
   SplitPool::Answer answer = pool.Request(task_index, worker);
+  std::vector<std::string>& reading = run.reading[{pool.scan_id(), task_index}];
+  reading.clear();
+  AddPaths(answer.splits, reading);
   v1::CoordinatorMessage message;
   v1::SplitAssignment& assignment = *message.mutable_split_assignment();
   assignment.set_job_id(run.spec.job_id);
@@ -144,26 +155,51 @@ void AttemptRuns::SpreadNews(const Run& run, SplitPool& pool, const SplitPool::N
   }
 }
 
+TaskTime AttemptRuns::TimeOf(const Run& run, const SplitPool& pool, uint32_t task) {
+  TaskTime time;
+  time.task = task;
+  const auto progress = run.progress.find({pool.fragment(), task});
+  if (progress == run.progress.end()) return time;
+  // Not the task's watermark: that is the least of all that comes into it.
+  for (const v1::ScanProgress& scan : progress->second.scans()) {
+    if (scan.scan_id() != pool.scan_id()) continue;
+    time.idle = scan.idle();
+    if (scan.has_watermark_micros()) time.watermark_micros = scan.watermark_micros();
+  }
+  if (progress->second.state() == v1::TASK_STATE_FINISHED) time.watermark_micros = INT64_MAX;
+  return time;
+}
+
+std::vector<TaskTime> AttemptRuns::TimesOfMeetingScans(const Run& run, uint32_t scan_id) {
+  std::vector<TaskTime> times;
+  const auto meeting = run.meeting_scans.find(scan_id);
+  if (meeting == run.meeting_scans.end()) return times;
+  for (const auto& [id, pool] : run.pools) {
+    if (!meeting->second.contains(id)) continue;
+    // Also those that have not asked for splits yet: they hold back.
+    for (uint32_t task = 0; task < pool.num_tasks(); ++task) {
+      times.push_back(TimeOf(run, pool, task));
+    }
+  }
+  return times;
+}
+
 void AttemptRuns::TellIdleTasks(Run& run) {
   for (const auto& [scan_id, pool] : run.pools) {
-    if (pool.order() != SplitOrder::kPartitions) continue;
     std::vector<TaskTime> times;
-    for (const uint32_t task : pool.reading_tasks()) {
-      const v1::TaskProgress& progress = run.progress[{pool.fragment(), task}];
-      TaskTime& time = times.emplace_back();
-      time.task = task;
-      time.idle = progress.waiting_for() == kIdle;
-      if (progress.has_watermark()) time.watermark_micros = progress.watermark_micros();
+    for (const uint32_t task : pool.reading_tasks()) times.push_back(TimeOf(run, pool, task));
+    if (std::none_of(times.begin(), times.end(), [](const TaskTime& time) { return time.idle; })) {
+      continue;
     }
-    const std::optional<int64_t> bound = TimeForIdleTasks(times);
+    const std::optional<int64_t> bound = TimeForIdleScan(times, TimesOfMeetingScans(run, scan_id));
     if (!bound.has_value()) continue;
     v1::CoordinatorMessage message;
     v1::SplitAssignment& assignment = *message.mutable_split_assignment();
     assignment.set_job_id(run.spec.job_id);
     assignment.set_attempt(run.spec.attempt);
     assignment.set_scan_id(scan_id);
-    assignment.set_active_tasks(pool.news().active_tasks);
-    assignment.set_unassigned_min_time_micros(*bound);
+    FillNews(pool.news(), &assignment);
+    assignment.set_idle_time_micros(*bound);
     for (const TaskTime& time : times) {
       if (!time.idle || time.watermark_micros >= *bound) continue;
       assignment.set_task_index(time.task);

@@ -23,23 +23,30 @@ constexpr char kSuffix[] = ".pb";
 
 }  // namespace
 
-JobFiles::JobFiles(std::string data_dir) : data_dir_(std::move(data_dir)) {}
+JobFiles::JobFiles(std::string data_dir, std::string token)
+    : data_dir_(std::move(data_dir)), token_(std::move(token)) {}
+
+absl::StatusOr<FileSystem*> JobFiles::OwnFolder() const {
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir_));
+  MR_RETURN_IF_ERROR(CheckOwnFolder(*file_system, "data-dir", data_dir_, token_));
+  return file_system;
+}
 
 std::string JobFiles::PathOf(uint64_t job_id) const {
   return JoinPath(JoinPath(data_dir_, kFolder), absl::StrCat(kPrefix, job_id, kSuffix));
 }
 
 absl::Status JobFiles::Write(uint64_t job_id, const v1::StreamJobFile& file) const {
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir_));
-  MR_RETURN_IF_ERROR(CheckOwnFolder(*file_system, "data-dir", data_dir_));
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, OwnFolder());
   MR_RETURN_IF_ERROR(file_system->CreateFolders(JoinPath(data_dir_, kFolder)));
   v1::StreamJobFile versioned = file;
+  versioned.set_job_id(job_id);
   versioned.set_format_version(kFileFormat);
   return WriteRecordFile(*file_system, PathOf(job_id), versioned.SerializeAsString());
 }
 
 absl::StatusOr<v1::StreamJobFile> JobFiles::Read(uint64_t job_id) const {
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir_));
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, OwnFolder());
   const std::string path = PathOf(job_id);
   MR_ASSIGN_OR_RETURN(const std::string record, ReadRecordFile(*file_system, path, "job file"));
   v1::StreamJobFile file;
@@ -48,11 +55,16 @@ absl::StatusOr<v1::StreamJobFile> JobFiles::Read(uint64_t job_id) const {
   }
   MR_RETURN_IF_ERROR(
       CheckRecordFormat(absl::StrCat("job file ", path), file.format_version(), kFileFormat));
+  // Those of earlier versions do not say.
+  if (file.job_id() != 0 && file.job_id() != job_id) {
+    return MakeError(SqlState::kDataCorrupted, absl::StrCat("job file is damaged: ", path),
+                     absl::StrCat("it is that of job ", file.job_id()));
+  }
   return file;
 }
 
 absl::Status JobFiles::Remove(uint64_t job_id) const {
-  MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(data_dir_));
+  MR_ASSIGN_OR_RETURN(FileSystem * file_system, OwnFolder());
   return file_system->Remove(PathOf(job_id));
 }
 

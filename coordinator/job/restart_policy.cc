@@ -46,7 +46,7 @@ bool IsLoss(const absl::Status& cause) {
 RestartPolicy::Verdict RestartPolicy::OnAttemptEnded(const absl::Status& cause,
                                                      const std::set<TaskKey>& lost_tasks,
                                                      uint64_t rows_read,
-                                                     const std::set<SplitKey>& reading) {
+                                                     const std::set<SplitKey>& reading, Turn turn) {
   ++failures_;
   // Of an epoch whose rows are known the place is known too; else it is behind everything that was
   // seen.
@@ -59,9 +59,18 @@ RestartPolicy::Verdict RestartPolicy::OnAttemptEnded(const absl::Status& cause,
     return MayPass(cause) && ++errors_ <= kErrorsMax ? Verdict::kRestart : Verdict::kFail;
   }
   if (lost_tasks.empty()) return Verdict::kRestart;
-  crashes_ = KeepCommon(lost_tasks, suspects_) ? crashes_ + 1 : 1;
+  CountCrash(lost_tasks, turn);
   if (!reading.empty()) return NarrowDown(lost_tasks, reading);
   return crashes_ >= kCrashesMax ? Verdict::kFailCrash : Verdict::kRestart;
+}
+
+void RestartPolicy::CountCrash(const std::set<TaskKey>& lost_tasks, Turn turn) {
+  const bool had_turn = on_trial();
+  crashes_ = KeepCommon(lost_tasks, suspects_) ? crashes_ + 1 : 1;
+  if (turn == Turn::kOwn || !had_turn || !on_trial()) return;
+  // It ran alone, and nothing ended: what its earlier turns have shown does not hold.
+  crashes_ = kTrialCrashesMin;
+  longer_turns_ = std::min(longer_turns_ + 1, kLongerTurnsMax);
 }
 
 RestartPolicy::Verdict RestartPolicy::NarrowDown(const std::set<TaskKey>& lost_tasks,
@@ -85,6 +94,7 @@ void RestartPolicy::OnProgress(uint64_t rows_read) {
   failures_ = 0;
   errors_ = 0;
   crashes_ = 0;
+  longer_turns_ = 0;
   row_crashes_ = 0;
   suspects_.clear();
   if (rows_read <= failed_at_rows_) return;
@@ -101,9 +111,12 @@ void RestartPolicy::EndLevel() {
 void RestartPolicy::OnCaughtUp() {
   failures_ = 0;
   crashes_ = 0;
+  longer_turns_ = 0;
   row_crashes_ = 0;
   suspects_.clear();
 }
+
+void RestartPolicy::OnOtherLoss() { crashes_ = std::min(crashes_, kTrialCrashesMin); }
 
 std::optional<RestartPolicy::ReadLimit> RestartPolicy::limit() const {
   if (level_ == 0) return std::nullopt;

@@ -1,9 +1,9 @@
 #include "coordinator/job/script_jobs.h"
 
-#include <algorithm>
 #include <chrono>
 #include <functional>
-#include <set>
+#include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
@@ -24,16 +24,13 @@ bool Ended(const StreamView& stream) {
 }
 
 absl::Status FailureOf(const v1::JobRecord& record) {
+  if (record.state() == v1::JOB_STATE_CANCELLED) return CancelledByUser();
   if (record.state() != v1::JOB_STATE_FAILED) return absl::OkStatus();
   return MakeError(SqlStateFromCode(record.error_sqlstate()), record.error_message());
 }
 
 absl::Status ShuttingDown() {
   return MakeError(SqlState::kCannotConnectNow, "the server is shutting down");
-}
-
-absl::Status ScriptRestarted() {
-  return MakeError(SqlState::kQueryCanceled, "the job is restarted");
 }
 
 absl::Status ScriptStopped() { return MakeError(SqlState::kQueryCanceled, "the job was stopped"); }
@@ -59,6 +56,7 @@ absl::StatusOr<v1::JobRecord> ScriptJobs::Submit(v1::JobRecord request) {
 }
 
 absl::Status ScriptJobs::Recover(const v1::JobRecord& record) {
+  if (!IsLive(record)) return ResumeWithStreams(record.id());
   MR_RETURN_IF_ERROR(parts_.store.Update(
       record.id(), [](v1::JobRecord& changed) { changed.set_attempt(changed.attempt() + 1); }));
   return Resume(record.id());
@@ -74,26 +72,50 @@ absl::StatusOr<StatementThreads::Slot> ScriptJobs::Admit() {
 
 void ScriptJobs::Launch(uint64_t job_id, StatementThreads::Slot slot) {
   auto script = std::make_shared<Script>();
-  MutexLock lock(mutex_);
-  if (shut_down_) return;
-  scripts_[job_id] = script;
-  parts_.threads.Run(std::move(slot), [this, job_id, script] { Run(job_id, script); });
+  std::shared_ptr<Script> before;
+  {
+    MutexLock lock(mutex_);
+    if (shut_down_) return;
+    before = std::exchange(scripts_[job_id], script);
+    parts_.threads.Run(std::move(slot), [this, job_id, script] { Run(job_id, script); });
+  }
+  // Two restarts, of the script and of one of its streams, have come together.
+  if (before != nullptr) {
+    before->cancellation.Cancel(
+        MakeError(SqlState::kQueryCanceled, "another thread goes on with the job"));
+  }
 }
 
 void ScriptJobs::Run(uint64_t job_id, std::shared_ptr<Script> script) {
-  absl::StatusOr<v1::JobState> end = v1::JOB_STATE_FINISHED;
-  if (const absl::Status run = RunSteps(job_id, *script); !run.ok()) end = run;
-  if (end.ok()) end = WaitForStreams(job_id, *script);
-  // Who has interrupted it records what that means; when the process ends, nothing: the script goes
-  // on with the next one.
-  if (!script->cancellation.cancelled()) {
-    const absl::Status recorded =
-        RecordEnd(job_id, end.ok() ? *end : v1::JOB_STATE_FAILED, end.status());
-    if (!recorded.ok()) LogError("job", "cannot record the end of a script", recorded);
+  bool goes_on = true;
+  while (goes_on) {
+    absl::StatusOr<v1::JobState> end = v1::JOB_STATE_FINISHED;
+    if (const absl::Status run = RunSteps(job_id, *script); !run.ok()) end = run;
+    if (end.ok()) end = WaitForStreams(job_id, *script);
+    goes_on = GoesOnAfter(job_id, *script, end);
   }
   MutexLock lock(mutex_);
-  scripts_.erase(job_id);
+  // There may be another one already.
+  const auto it = scripts_.find(job_id);
+  if (it != scripts_.end() && it->second == script) scripts_.erase(it);
   ended_.NotifyAll();
+}
+
+bool ScriptJobs::GoesOnAfter(uint64_t job_id, const Script& script,
+                             const absl::StatusOr<v1::JobState>& end) {
+  // Who has interrupted it records what that means; when the process ends, nothing: the script goes
+  // on with the next one.
+  if (script.cancellation.cancelled()) return false;
+  const absl::Status recorded =
+      RecordEnd(job_id, end.ok() ? *end : v1::JOB_STATE_FAILED, end.status());
+  if (!recorded.ok()) {
+    LogError("job", "cannot record the end of a script", recorded);
+    return false;
+  }
+  // Who has restarted a stream before that has seen a script that runs, and has left it so.
+  const absl::StatusOr<bool> goes_on = FollowStreams(job_id);
+  if (!goes_on.ok()) LogError("job", "cannot record that a script goes on", goes_on.status());
+  return goes_on.value_or(false);
 }
 
 absl::Status ScriptJobs::RunSteps(uint64_t job_id, Script& script) {
@@ -213,7 +235,28 @@ std::vector<uint64_t> ScriptJobs::StreamsOf(uint64_t job_id) const {
   return streams;
 }
 
+std::set<uint64_t> ScriptJobs::RunningStreams(uint64_t job_id) const {
+  std::set<uint64_t> running;
+  for (const uint64_t stream : StreamsOf(job_id)) {
+    const std::optional<v1::JobRecord> record = parts_.store.Get(stream);
+    const std::optional<StreamView> view = parts_.streams.View(stream);
+    if (!record.has_value() || !view.has_value()) continue;
+    // A failure is recorded a moment after it, and a stopped one that is taken up looks as if it
+    // waited to go on: so neither tells it alone.
+    if (IsLive(*record) && !Ended(*view)) running.insert(stream);
+  }
+  return running;
+}
+
 absl::StatusOr<v1::JobState> ScriptJobs::WaitForStreams(uint64_t job_id, Script& script) {
+  while (true) {
+    absl::StatusOr<v1::JobState> end = WaitForEachStream(job_id, script);
+    // One that had ended may have been restarted while others were waited for.
+    if (script.cancellation.cancelled() || RunningStreams(job_id).empty()) return end;
+  }
+}
+
+absl::StatusOr<v1::JobState> ScriptJobs::WaitForEachStream(uint64_t job_id, Script& script) {
   absl::Status first_error;
   v1::JobState end = v1::JOB_STATE_FINISHED;
   for (uint64_t stream : StreamsOf(job_id)) {
@@ -227,16 +270,20 @@ absl::StatusOr<v1::JobState> ScriptJobs::WaitForStreams(uint64_t job_id, Script&
     if (!dropped && GetErrorDetail(waited).state == SqlState::kUndefinedObject) {
       waited = FailureOf(*ended);
     }
-    if (first_error.ok() && !dropped) first_error = waited;
-    if (ended.has_value() && ended->state() == v1::JOB_STATE_STOPPED) end = v1::JOB_STATE_STOPPED;
-    MR_RETURN_IF_ERROR(parts_.store.Update(job_id, [&](v1::JobRecord& record) {
+    if (dropped) waited = absl::OkStatus();
+    if (first_error.ok()) first_error = waited;
+    if (!dropped && ended->state() == v1::JOB_STATE_STOPPED) end = v1::JOB_STATE_STOPPED;
+    const absl::Status recorded = parts_.store.Update(job_id, [&](v1::JobRecord& record) {
       for (v1::StepStatus& step : *record.mutable_steps()) {
         if (step.job_id() != stream) continue;
         step.set_ended_at_micros(parts_.clock.WallMicros());
-        step.set_state(waited.ok() || dropped ? v1::STEP_STATE_FINISHED : v1::STEP_STATE_FAILED);
-        if (!waited.ok() && !dropped) ToProto(waited, step.mutable_error());
+        step.set_state(waited.ok() ? v1::STEP_STATE_FINISHED : v1::STEP_STATE_FAILED);
+        step.clear_error();
+        if (!waited.ok()) ToProto(waited, step.mutable_error());
       }
-    }));
+    });
+    // The others are waited for all the same.
+    if (!recorded.ok()) LogError("job", "cannot record the end of a script's stream", recorded);
   }
   MR_RETURN_IF_ERROR(first_error);
   return end;
@@ -308,7 +355,11 @@ absl::Status ScriptJobs::Stop(uint64_t job_id, Cancellation& waiter) {
   for (uint64_t stream : StreamsOf(job_id)) {
     if (stopped.ok()) stopped = parts_.streams.Stop(stream, waiter);
   }
-  if (stopped.ok()) return RecordEnd(job_id, v1::JOB_STATE_STOPPED, absl::OkStatus());
+  if (stopped.ok()) {
+    MR_RETURN_IF_ERROR(RecordEnd(job_id, v1::JOB_STATE_STOPPED, absl::OkStatus()));
+    // One of its streams may have been restarted by itself meanwhile.
+    return ResumeWithStreams(job_id);
+  }
   const std::optional<v1::JobRecord> record = parts_.store.Get(job_id);
   if (record.has_value() && IsLive(*record) && Find(job_id) == nullptr) {
     const absl::Status resumed = Resume(job_id);
@@ -325,120 +376,6 @@ absl::Status ScriptJobs::Cancel(uint64_t job_id, Cancellation& waiter) {
   }
   cancelled.Update(RecordEnd(job_id, v1::JOB_STATE_CANCELLED, absl::OkStatus()));
   return cancelled;
-}
-
-absl::Status ScriptJobs::CheckRestart(const v1::JobRecord& record,
-                                      const RestartRequest& request) const {
-  const auto refuse = [&record](absl::string_view why) {
-    return MakeError(SqlState::kObjectNotInPrerequisiteState,
-                     absl::StrCat("job ", record.name(), " cannot be restarted: ", why));
-  };
-  if (record.state() == v1::JOB_STATE_CANCELLED) return refuse("it was cancelled");
-  if (record.state() == v1::JOB_STATE_FINISHED) return refuse("it has finished");
-  if (request.checkpoint_epoch == 0) return absl::OkStatus();
-  // All or none: one that stayed behind would belong to another moment.
-  for (uint64_t stream : StreamsOf(record.id())) {
-    const std::optional<v1::JobRecord> job = parts_.store.Get(stream);
-    if (!job.has_value()) continue;
-    const bool kept = std::any_of(
-        job->checkpoints().begin(), job->checkpoints().end(),
-        [&](const auto& kept_one) { return kept_one.epoch() == request.checkpoint_epoch; });
-    if (kept) continue;
-    return MakeError(SqlState::kUndefinedObject,
-                     absl::StrCat("streaming job ", job->name(), " of ", record.name(),
-                                  " has no checkpoint of epoch ", request.checkpoint_epoch),
-                     "restart the streaming jobs one by one, or from the newest checkpoints");
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<uint64_t> ScriptJobs::RestartStreams(const RestartRequest& request,
-                                                    Cancellation& waiter) {
-  uint64_t restored_epoch = 0;
-  const std::optional<v1::JobRecord> script = parts_.store.Get(request.job_id);
-  const bool runs = script.has_value() && IsLive(*script);
-  for (uint64_t stream : StreamsOf(request.job_id)) {
-    const std::optional<v1::JobRecord> record = parts_.store.Get(stream);
-    if (!record.has_value()) continue;
-    const bool at_rest =
-        record->state() == v1::JOB_STATE_STOPPED || record->state() == v1::JOB_STATE_FAILED;
-    MR_ASSIGN_OR_RETURN(const bool again,
-                        WasRestartedBy(*record, request.request_id, request.checkpoint_epoch));
-    // One that runs beside a failed statement of its script goes on, unless it is to go back.
-    const bool with_its_script = runs && IsLive(*record);
-    if (!at_rest && !again && !with_its_script && request.checkpoint_epoch == 0) continue;
-    if (record->state() == v1::JOB_STATE_CANCELLED) continue;
-    const absl::StatusOr<RestartAnswer> answer =
-        parts_.streams.Restart({stream, request.checkpoint_epoch, request.request_id}, waiter);
-    if (!answer.ok()) {
-      const std::optional<v1::JobRecord> now = parts_.store.Get(stream);
-      const bool is_over = !now.has_value() || now->state() == v1::JOB_STATE_FINISHED;
-      // With its last checkpoint it has come to its end.
-      if (is_over && request.checkpoint_epoch == 0) continue;
-      return answer.status();
-    }
-    restored_epoch = std::max(restored_epoch, answer->restored_epoch);
-  }
-  return restored_epoch;
-}
-
-absl::StatusOr<RestartAnswer> ScriptJobs::Restart(const RestartRequest& request,
-                                                  Cancellation& waiter) {
-  const std::optional<v1::JobRecord> record = parts_.store.Get(request.job_id);
-  if (!record.has_value()) return InternalError("a script has lost its record");
-  MR_ASSIGN_OR_RETURN(const bool done,
-                      WasRestartedBy(*record, request.request_id, request.checkpoint_epoch));
-  if (done) return RestartAnswer{record->restart_attempt(), record->restart_epoch()};
-  // What all of them have stays so until all are restarted.
-  std::vector<std::shared_ptr<void>> holds;
-  for (uint64_t stream : StreamsOf(request.job_id)) {
-    MR_ASSIGN_OR_RETURN(std::shared_ptr<void> hold, parts_.streams.HoldForRestart(stream, waiter));
-    holds.push_back(std::move(hold));
-  }
-  MR_RETURN_IF_ERROR(CheckRestart(*record, request));
-  MR_ASSIGN_OR_RETURN(StatementThreads::Slot slot, Admit());
-  if (IsLive(*record)) {
-    MR_RETURN_IF_ERROR(Interrupt(request.job_id, ScriptRestarted(), waiter));
-  }
-  const absl::StatusOr<uint64_t> restored_epoch = RestartStreams(request, waiter);
-  if (!restored_epoch.ok()) {
-    // It goes on as it was.
-    if (IsLive(*record) && Find(request.job_id) == nullptr) {
-      Launch(request.job_id, std::move(slot));
-    }
-    return restored_epoch.status();
-  }
-  RestartAnswer answer{0, *restored_epoch};
-  std::set<uint64_t> live;
-  for (uint64_t stream : StreamsOf(request.job_id)) {
-    const std::optional<v1::JobRecord> job = parts_.store.Get(stream);
-    if (job.has_value() && IsLive(*job)) live.insert(stream);
-  }
-  // Last: the same request, made again after a crash, completes what is left.
-  MR_RETURN_IF_ERROR(parts_.store.Update(request.job_id, [&](v1::JobRecord& changed) {
-    answer.attempt = changed.attempt() + 1;
-    changed.set_state(v1::JOB_STATE_RUNNING);
-    changed.set_attempt(answer.attempt);
-    changed.clear_ended_at_micros();
-    changed.clear_error_message();
-    changed.clear_error_sqlstate();
-    changed.set_restart_request_id(request.request_id);
-    changed.set_restart_attempt(answer.attempt);
-    changed.set_restart_epoch(*restored_epoch);
-    for (v1::StepStatus& step : *changed.mutable_steps()) {
-      if (step.index() >= changed.committed_steps()) {
-        step.set_state(v1::STEP_STATE_WAITING);
-      } else if (live.contains(step.job_id())) {
-        step.set_state(v1::STEP_STATE_RUNNING);
-      } else {
-        continue;
-      }
-      step.clear_ended_at_micros();
-      step.clear_error();
-    }
-  }));
-  Launch(request.job_id, std::move(slot));
-  return answer;
 }
 
 void ScriptJobs::Shutdown() {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -74,7 +75,8 @@ class ScriptJobs {
   // recorded; with the id of an earlier request, the job of that one. Refused, it leaves nothing:
   // 53000 if too many scripts run, 57P03 if the server is shutting down.
   absl::StatusOr<v1::JobRecord> Submit(v1::JobRecord request);
-  // Goes on with a script of an earlier process. One too many has failed, and can be restarted.
+  // Goes on with a script of an earlier process: a live one, or one whose stream was restarted by
+  // itself and runs; another one stays as it is. One too many has failed, and can be restarted.
   absl::Status Recover(const v1::JobRecord& record);
   // Ends the statement that runs, drains the streams, and returns when both are done. If that takes
   // too long for `waiter`, the script goes on.
@@ -85,6 +87,10 @@ class ScriptJobs {
   // its first statement that is not committed. A running one is stopped first. The same request
   // does nothing twice. 55000 if the script was cancelled or has finished; refused as Submit.
   absl::StatusOr<RestartAnswer> Restart(const RestartRequest& request, Cancellation& waiter);
+  // Restarts a streaming job by itself, as StreamJobs::Restart does. If a script has created it and
+  // has nothing left but its streams, the script runs again, too: without an error, and as long as
+  // they do. One that has stopped or failed at a statement stays so. Refused as Submit.
+  absl::StatusOr<RestartAnswer> RestartStream(const RestartRequest& request, Cancellation& waiter);
   // Tells all scripts to end, without recording it: they go on after a restart.
   void Shutdown();
 
@@ -101,6 +107,8 @@ class ScriptJobs {
   // Goes on with a script that is recorded as live. If there is no thread for it, it has failed.
   absl::Status Resume(uint64_t job_id);
   void Run(uint64_t job_id, std::shared_ptr<Script> script);
+  // Records the end of a run. True if the script runs again, because one of its streams does.
+  bool GoesOnAfter(uint64_t job_id, const Script& script, const absl::StatusOr<v1::JobState>& end);
   absl::Status RunSteps(uint64_t job_id, Script& script);
   // Runs the next statements; returns the number of the first one that is left.
   absl::StatusOr<uint32_t> RunFrom(uint64_t job_id, uint32_t index,
@@ -109,17 +117,28 @@ class ScriptJobs {
                            const Script& script);
   // It belongs to a stream that an earlier process has created.
   std::optional<v1::StepStatus> StreamOfStep(uint64_t job_id, uint32_t index) const;
-  // How the streams have ended: FINISHED or STOPPED, or the first error.
+  // How the streams have ended: FINISHED or STOPPED, or the first error. Returns when none runs.
   absl::StatusOr<v1::JobState> WaitForStreams(uint64_t job_id, Script& script);
+  // The same, of one after the other.
+  absl::StatusOr<v1::JobState> WaitForEachStream(uint64_t job_id, Script& script);
   absl::Status UpdateStep(uint64_t job_id, uint32_t index,
                           const std::function<void(v1::JobRecord&, v1::StepStatus&)>& change);
   absl::Status RecordEnd(uint64_t job_id, v1::JobState state, const absl::Status& error);
   std::shared_ptr<Script> Find(uint64_t job_id);
   std::vector<uint64_t> StreamsOf(uint64_t job_id) const;
+  // Those that have not ended, or go on again.
+  std::set<uint64_t> RunningStreams(uint64_t job_id) const;
   // Ends the statement that runs, and returns when the script's thread is gone.
   absl::Status Interrupt(uint64_t job_id, const absl::Status& reason, Cancellation& waiter);
+
+  // script_restarts.cc
   absl::Status CheckRestart(const v1::JobRecord& record, const RestartRequest& request) const;
   absl::StatusOr<uint64_t> RestartStreams(const RestartRequest& request, Cancellation& waiter);
+  // Records which streams of the script run. True if the script runs again for that: the caller
+  // gives it a thread.
+  absl::StatusOr<bool> FollowStreams(uint64_t job_id);
+  // Does so.
+  absl::Status ResumeWithStreams(uint64_t job_id);
 
   const Parts parts_;
   Mutex mutex_;

@@ -100,18 +100,6 @@ absl::StatusOr<bool> IsComplete(FileSystem& file_system, const SinkCommit& commi
   return text == ManifestText(commit, part);
 }
 
-// Nothing is decided by what is not there.
-absl::Status FolderNotThere(const std::string& folder) {
-  ErrorDetail detail;
-  detail.state = SqlState::kIoError;
-  detail.retry = Retry::kSafe;
-  detail.hint =
-      absl::StrCat("is its file system mounted? If the folder is the right one, and its ",
-                   "files were taken away, make a folder \"", kManifestFolder, "\" in it");
-  return MakeError(detail, absl::StrCat("the sink's folder \"", folder,
-                                        "\" is not there, or not the one that was written to"));
-}
-
 // Checks that the part's folder is the one that was written to: one of the files is there, or what
 // earlier commits have left. From then on that is so, whatever becomes of the files.
 absl::Status CheckFolder(FileSystem& file_system, const FolderPart& part) {
@@ -124,7 +112,7 @@ absl::Status CheckFolder(FileSystem& file_system, const FolderPart& part) {
     }
   }
   MR_ASSIGN_OR_RETURN(const bool there, IsThere(file_system, manifests));
-  return there ? absl::OkStatus() : FolderNotThere(part.folder);
+  return there ? absl::OkStatus() : SinkFolderNotThere(part.folder);
 }
 
 // The files that an earlier round has not renamed. The others belong to whoever reads them.
@@ -230,6 +218,17 @@ absl::Status RemoveBehind(FileSystem& file_system, const std::string& folder,
 
 }  // namespace
 
+absl::Status SinkFolderNotThere(const std::string& folder) {
+  ErrorDetail detail;
+  detail.state = SqlState::kIoError;
+  detail.retry = Retry::kSafe;
+  detail.hint =
+      absl::StrCat("is its file system mounted? If the folder is the right one, and its ",
+                   "files were taken away, make a folder \"", kManifestFolder, "\" in it");
+  return MakeError(detail, absl::StrCat("the sink's folder \"", folder,
+                                        "\" is not there, or not the one that was written to"));
+}
+
 SinkCommit SinkCommitOf(const v1::CheckpointManifest& manifest, std::string cluster) {
   return {{std::move(cluster), manifest.job_id()},
           manifest.epoch(),
@@ -271,11 +270,26 @@ absl::Status WithdrawSinkFiles(FileSystem& file_system, const SinkCommit& commit
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> HoldsCommits(FileSystem& file_system, const std::string& folder,
+                                  const FileOwner& owner) {
+  MR_ASSIGN_OR_RETURN(const bool has_manifests,
+                      IsThere(file_system, JoinPath(folder, kManifestFolder)));
+  if (has_manifests) return true;
+  MR_ASSIGN_OR_RETURN(const bool there, IsThere(file_system, folder));
+  if (!there) return SinkFolderNotThere(folder);
+  MR_ASSIGN_OR_RETURN(const std::vector<FileInfo> entries, file_system.List(folder));
+  const std::string prefix = CommittedNamePrefix(owner);
+  for (const FileInfo& entry : entries) {
+    if (absl::StartsWith(FileNameOf(entry.path), prefix)) return SinkFolderNotThere(folder);
+  }
+  return false;
+}
+
 absl::Status WithdrawSinkFilesBehind(FileSystem& file_system, const std::string& folder,
                                      const FileOwner& owner, uint64_t epoch) {
+  MR_ASSIGN_OR_RETURN(const bool holds_commits, HoldsCommits(file_system, folder, owner));
+  if (!holds_commits) return absl::OkStatus();
   const std::string manifests = JoinPath(folder, kManifestFolder);
-  MR_ASSIGN_OR_RETURN(const bool there, IsThere(file_system, manifests));
-  if (!there) return FolderNotThere(folder);
   MR_RETURN_IF_ERROR(RemoveBehind(file_system, manifests, owner, epoch, &EpochOfManifest));
   return RemoveBehind(file_system, folder, owner, epoch, &EpochOfPart);
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "common/storage/file_system.h"
 #include "common/storage/staged_commit.h"
 #include "millrace/v1/control.pb.h"
@@ -50,9 +51,18 @@ absl::Status CommitSinkFiles(FileSystem& file_system, const SinkCommit& commit, 
 // Idempotent. 58030 (retry safe) while a folder is not there: its files would come back with it.
 absl::Status WithdrawSinkFiles(FileSystem& file_system, const SinkCommit& commit);
 
+// Whether the owner's sinks may have committed something in the folder: "_manifest" is there. False
+// also for an empty mount point. 58030 (retry safe) if the folder is not there, or holds files with
+// names of the owner's commits and no "_manifest".
+absl::StatusOr<bool> HoldsCommits(FileSystem& file_system, const std::string& folder,
+                                  const FileOwner& owner);
+
+// The answer while a sink's folder is not there: nothing is decided by what is not there.
+absl::Status SinkFolderNotThere(const std::string& folder);
+
 // Takes back what the owner's sinks have committed in the folder in epochs behind `epoch`, of which
 // the checkpoint's manifest can no longer be read: what is removed goes by its name alone.
-// Idempotent. 58030 (retry safe) while the folder is not there.
+// Idempotent. Errors as of HoldsCommits.
 absl::Status WithdrawSinkFilesBehind(FileSystem& file_system, const std::string& folder,
                                      const FileOwner& owner, uint64_t epoch);
 

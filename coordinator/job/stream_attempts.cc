@@ -77,6 +77,31 @@ void ReadFirst(const std::set<SplitKey>& suspected, ScanSplits& scan) {
   });
 }
 
+// An attempt that could not be prepared.
+struct FailedStart {
+  absl::Status error;
+  int64_t at_wall_micros = 0;
+  // The attempt before it, and why that has ended unless it is listed.
+  uint32_t attempt = 0;
+  std::optional<absl::Status> restart_cause;
+  int64_t attempt_ended_wall_micros = 0;
+  uint64_t durable_epoch = 0;
+};
+
+// There is no attempt of which it could be told later, so it is listed beside the end of the one
+// before it: once for each cause, because the tries of some minutes would displace all others.
+void ListFailedStart(const FailedStart& failed, v1::JobRecord& record) {
+  if (failed.restart_cause.has_value()) {
+    AddRestart(record, failed.attempt, failed.attempt_ended_wall_micros, *failed.restart_cause,
+               failed.durable_epoch);
+  }
+  for (const v1::JobRestart& listed : record.restarts()) {
+    const bool is_same = listed.cause().message() == failed.error.message();
+    if (listed.attempt() == failed.attempt && is_same) return;
+  }
+  AddRestart(record, failed.attempt, failed.at_wall_micros, failed.error, failed.durable_epoch);
+}
+
 }  // namespace
 
 bool KeepsViews(const v1::PhysicalPlan& plan) {
@@ -179,16 +204,29 @@ absl::Status StreamJobs::StartAttempt(uint64_t job_id) {
     if (!updated.ok()) attempt = updated;
   }
   if (attempt.ok()) RemoveLeftovers(*attempt);
-  MutexLock lock(mutex_);
-  if (stream->phase != StreamPhase::kWaiting) return absl::OkStatus();
-  stream->start_queued = false;
-  if (!attempt.ok()) {
+  FailedStart failed;
+  {
+    MutexLock lock(mutex_);
+    if (stream->phase != StreamPhase::kWaiting) return absl::OkStatus();
+    stream->start_queued = false;
+    failed.restart_cause = std::exchange(stream->restart_cause, std::nullopt);
+    if (attempt.ok()) {
+      Launch(*stream, *std::move(attempt), std::move(restored));
+      return stream->error;
+    }
+    failed.attempt = stream->attempt;
+    failed.attempt_ended_wall_micros = stream->attempt_ended_wall_micros;
+    failed.durable_epoch = stream->durable_epoch;
     OnAttemptFailed(*stream, attempt.status());
-    return attempt.status();
+    if (stream->phase != StreamPhase::kWaiting) return attempt.status();
+    stream->restart_cause.reset();
   }
-  stream->restart_cause.reset();
-  Launch(*stream, *std::move(attempt), std::move(restored));
-  return stream->error;
+  failed.error = attempt.status();
+  failed.at_wall_micros = parts_.clock.WallMicros();
+  const absl::Status listed = parts_.store.Update(
+      job_id, [&failed](v1::JobRecord& record) { ListFailedStart(failed, record); });
+  if (!listed.ok()) LogError("job", "cannot record why a job does not start", listed);
+  return failed.error;
 }
 
 void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch restored) {
@@ -214,6 +252,8 @@ void StreamJobs::Launch(Stream& stream, AttemptSpec attempt, PublishedEpoch rest
   if (attempt.scans_wait) {
     stream.turns.emplace(stream.policy.suspected_splits(), stream.durable_rows);
   }
+  stream.launched_micros = parts_.clock.MonotonicMicros();
+  stream.trial_until_micros = stream.launched_micros + TurnMicros(stream.policy);
   const uint64_t job_id = stream.spec.job_id;
   auto placements = parts_.runs.Start(std::move(attempt),
                                       std::make_shared<Observer>(*this, job_id, stream.attempt));
@@ -245,7 +285,7 @@ void StreamJobs::OnStarted(uint64_t job_id, uint32_t attempt) {
   for (FollowedTable& table : stream->tables) HandOutLog(*stream, table, HandOut::kFirst);
   const int64_t now = parts_.clock.MonotonicMicros();
   // Its state is there.
-  stream->trial_until_micros = now + kTrialMicros;
+  stream->trial_until_micros = now + TurnMicros(stream->policy);
   // The first epoch comes at once: the statement that created the job waits for it.
   stream->next_epoch_micros = now;
   stream->next_checkpoint_micros = now + stream->spec.options.checkpoint_interval_micros;
@@ -294,20 +334,17 @@ std::set<TaskKey> StreamJobs::LostTasks(const Stream& stream) const {
   return lost;
 }
 
-// Whether the attempt had shown an epoch and had read nothing behind its checkpoint, and what was
-// lost of it had waited for more when it was last heard of. Not knowing counts as no: a row that
-// ends a process at once is read before the first heartbeat.
-bool StreamJobs::StoodIdle(const Stream& stream, const std::set<TaskKey>& lost) {
-  if (stream.epochs == nullptr || stream.epochs->published().empty()) return false;
-  const PublishedEpoch& newest = stream.epochs->published().back();
-  if (stream.turns.has_value() && !stream.turns->reading().empty()) return false;
-  if (RowsRead(newest.positions) != stream.durable_rows) return false;
-  if (stream.staged_epoch > stream.durable_epoch) return false;
-  for (const FollowedTable& table : stream.tables) {
+bool StreamJobs::Stream::StoodIdle(const std::set<TaskKey>& lost) const {
+  if (epochs == nullptr || epochs->published().empty()) return false;
+  const PublishedEpoch& newest = epochs->published().back();
+  if (turns.has_value() && !turns->reading().empty()) return false;
+  if (RowsRead(newest.positions) != durable_rows) return false;
+  if (staged_epoch > durable_epoch) return false;
+  for (const FollowedTable& table : tables) {
     if (table.position != table.durable_position) return false;
   }
-  const JobEpochs::Tasks tasks = TasksOf(*stream.spec.plan);
-  for (const v1::TaskProgress& task : stream.last_tasks) {
+  const JobEpochs::Tasks tasks = TasksOf(*spec.plan);
+  for (const v1::TaskProgress& task : last_tasks) {
     const TaskKey key{task.fragment(), task.task_index()};
     if (tasks.sources.contains(key) && task.rows_in() > 0) return false;
     if (!lost.contains(key)) continue;
@@ -334,10 +371,12 @@ void StreamJobs::OnAttemptFailed(Stream& stream, const absl::Status& cause) {
     rows_read = RowsRead(stream.epochs->published().back().positions);
   }
   const std::set<TaskKey> lost = LostTasks(stream);
-  if (IsLoss(cause) && StoodIdle(stream, lost)) stream.policy.OnCaughtUp();
+  if (IsLoss(cause) && stream.StoodIdle(lost)) stream.policy.OnCaughtUp();
   const PositionMap reading = stream.turns.has_value() ? stream.turns->reading() : PositionMap();
   const RestartPolicy& policy = stream.policy;
-  switch (stream.policy.OnAttemptEnded(cause, lost, rows_read, SplitsOf(reading))) {
+  const bool in_turn = parts_.clock.MonotonicMicros() < stream.trial_until_micros;
+  const auto turn = in_turn ? RestartPolicy::Turn::kOwn : RestartPolicy::Turn::kOver;
+  switch (stream.policy.OnAttemptEnded(cause, lost, rows_read, SplitsOf(reading), turn)) {
     case RestartPolicy::Verdict::kRestart:
       return ScheduleRestart(stream, cause);
     case RestartPolicy::Verdict::kFail:
@@ -424,7 +463,11 @@ void StreamJobs::OnWorkerDraining(WorkerId worker) {
 void StreamJobs::OnWorkerLost(WorkerId worker) {
   MutexLock lock(mutex_);
   for (auto& [id, stream] : streams_) {
-    if (stream->workers.contains(worker)) stream->worker_lost = true;
+    if (stream->workers.contains(worker)) {
+      stream->worker_lost = true;
+    } else {
+      stream->policy.OnOtherLoss();
+    }
     // An attempt that runs fails by itself. One that has ended has left rows of views, or files of
     // the last checkpoint.
     const bool serves = stream->phase == StreamPhase::kServing && KeepsViews(*stream->spec.plan);

@@ -57,6 +57,11 @@ struct StreamJobs::Subscriber {
 
 // In which a row that ends a process is read again, or a checkpoint made.
 inline constexpr int64_t kTrialMicros = 10'000'000;
+// … unless there is none: so long a topic's broker may take to send what it has.
+inline constexpr int64_t kIdleTurnMicros = 3'000'000;
+inline int64_t TurnMicros(const RestartPolicy& policy) {
+  return kTrialMicros << policy.longer_turns();
+}
 
 // One streaming job, guarded by the mutex of StreamJobs.
 struct StreamJobs::Stream {
@@ -139,8 +144,10 @@ struct StreamJobs::Stream {
   // Since when it could, as far as workers are there; 0 = not yet.
   int64_t startable_since_micros = 0;
   RestartPolicy policy;
-  // So long the attempt of a job on trial keeps others that are from starting theirs.
+  // The attempt's turn: so long it keeps others from starting theirs while a job is on trial, and
+  // what it is lost with is its own doing.
   int64_t trial_until_micros = 0;
+  int64_t launched_micros = 0;
   // While the attempt's scans read only what each epoch allows.
   std::optional<ScanTurns> turns;
   // Why the last attempt has ended; recorded with the number of the next one.
@@ -152,6 +159,10 @@ struct StreamJobs::Stream {
   absl::Status last_error;
   std::vector<v1::TaskProgress> last_tasks;
 
+  // Whether the attempt has shown an epoch and has read nothing behind its checkpoint, and `lost`
+  // of last_tasks waited for more when they were last heard of. Not knowing counts as no: a row
+  // that ends a process at once is read before the first heartbeat.
+  bool StoodIdle(const std::set<TaskKey>& lost) const;
   // Every row of the input is in the newest published epoch, and no more will come.
   bool InputHasEnded() const { return epochs->sources_ended() && tables.empty(); }
   // What the job is once its final epoch is durable.
@@ -166,6 +177,8 @@ absl::Status RestartedOnRequest();
 absl::Status WorkerLeaves(WorkerId worker);
 
 absl::Status NoSuchStream(uint64_t job_id);
+// Why a view cannot be read that no stream keeps.
+absl::Status NobodyKeeps(const JobStore& jobs, uint64_t object_id);
 
 // The plan keeps the view.
 bool KeepsView(const v1::PhysicalPlan& plan, uint64_t object_id);

@@ -31,14 +31,30 @@ uint64_t RowsIn(const std::vector<v1::TaskProgress>& tasks) {
   return rows;
 }
 
-// Whether a job is being tried that may be the one that ends workers.
-template <typename Streams>
-bool TrialIsUnderWay(const Streams& streams, int64_t now) {
-  return std::any_of(streams.begin(), streams.end(), [now](const auto& entry) {
-    const auto& stream = *entry.second;
-    const bool runs = stream.phase == StreamPhase::kRunning || stream.start_queued;
-    return runs && stream.policy.on_trial() && now < stream.trial_until_micros;
-  });
+// Whether the stream, which may be what ends workers, must let another one be tried alone. What was
+// started last before workers ended is tried first, also after its pause: if it was not that, it
+// outlives its turn, and if it was, the others are not lost with it again.
+template <typename Streams, typename Stream>
+bool AwaitsTurn(const Streams& streams, const Stream& stream, int64_t now) {
+  if (!stream.policy.suspected()) return false;
+  bool trial = false;
+  bool others_turn = false;
+  for (const auto& [id, entry] : streams) {
+    const auto& other = *entry;
+    const bool waits = other.phase == StreamPhase::kWaiting && !other.start_queued;
+    const bool runs = other.phase == StreamPhase::kRunning || other.start_queued;
+    if (!other.policy.suspected() || (!waits && !runs)) continue;
+    const bool has_turn = runs && now < other.trial_until_micros;
+    // One that has outlived its turn is tried again when it is lost again.
+    trial = trial || (other.policy.on_trial() && (waits || has_turn));
+    if (&other == &stream) continue;
+    if (runs) {
+      others_turn = others_turn || has_turn;
+    } else if (other.num_restarting == 0 && IsLoss(other.last_error)) {
+      others_turn = others_turn || other.launched_micros > stream.launched_micros;
+    }
+  }
+  return trial && others_turn;
 }
 
 }  // namespace
@@ -57,10 +73,11 @@ void StreamJobs::Tick() {
         stream->num_restarting == 0 && AttemptIsDue(*stream, now)) {
       stream->start_queued = true;
       stream->startable_since_micros = 0;
-      stream->trial_until_micros = now + kTrialMicros;
+      stream->trial_until_micros = now + TurnMicros(stream->policy);
       work_.Add(id, [this, job_id = id] { StartAttempt(job_id).IgnoreError(); });
     }
     if (stream->phase != StreamPhase::kRunning || !stream->attempt_started) continue;
+    EndTurnIfIdle(*stream, now);
     StoreIfReady(*stream);  // It may have waited long enough for readers.
     ExpireCheckpoint(*stream, now);
     const std::optional<EpochKind> kind = DueEpoch(*stream, now);
@@ -85,6 +102,19 @@ void StreamJobs::Tick() {
   changed_.NotifyAll();
 }
 
+// Nothing more can be learnt from a job that waits for rows, and others wait for their turns.
+void StreamJobs::EndTurnIfIdle(Stream& stream, int64_t now) {
+  if (!stream.policy.suspected() || now >= stream.trial_until_micros) return;
+  const int64_t turn_begin = stream.trial_until_micros - TurnMicros(stream.policy);
+  if (now - turn_begin < kIdleTurnMicros) return;
+  stream.last_tasks = parts_.runs.LastTasks(stream.spec.job_id).tasks;
+  std::set<TaskKey> all;
+  for (const v1::TaskProgress& task : stream.last_tasks) {
+    all.insert({task.fragment(), task.task_index()});
+  }
+  if (!all.empty() && stream.StoodIdle(all)) stream.trial_until_micros = now;
+}
+
 // The workers of a cluster that starts are awaited, but not for ever: one that joins again and
 // again must not keep everybody waiting.
 bool StreamJobs::AttemptIsDue(Stream& stream, int64_t now) const {
@@ -92,7 +122,7 @@ bool StreamJobs::AttemptIsDue(Stream& stream, int64_t now) const {
     stream.startable_since_micros = 0;
     return false;
   }
-  if (stream.policy.on_trial() && TrialIsUnderWay(streams_, now)) return false;
+  if (AwaitsTurn(streams_, stream, now)) return false;
   if (stream.startable_since_micros == 0) stream.startable_since_micros = now;
   return now >= std::min(settled_micros_, stream.startable_since_micros + kSettleMaxMicros);
 }

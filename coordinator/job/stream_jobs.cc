@@ -30,7 +30,8 @@ absl::Status NotReadable(const std::string& name, StreamPhase phase, const absl:
     return MakeError(SqlState::kObjectNotInPrerequisiteState,
                      absl::StrCat("materialized view ", name,
                                   " cannot be read, its job has failed: ", error.message()),
-                     "drop it and create it again");
+                     absl::StrCat("repair the cause, then go on with: millrace job restart ", name,
+                                  "; or drop the view and create it again"));
   }
   ErrorDetail detail;
   detail.state = SqlState::kObjectNotInPrerequisiteState;
@@ -41,6 +42,30 @@ absl::Status NotReadable(const std::string& name, StreamPhase phase, const absl:
 }
 
 }  // namespace
+
+// It was cancelled in an earlier process, or could not be taken up when this one was started.
+absl::Status NobodyKeeps(const JobStore& jobs, uint64_t object_id) {
+  for (const v1::JobRecord& record : jobs.List()) {
+    const auto& objects = record.object_ids();
+    if (!record.streaming()) continue;
+    if (std::find(objects.begin(), objects.end(), object_id) == objects.end()) continue;
+    if (record.state() == v1::JOB_STATE_CANCELLED) {
+      return NotReadable(record.name(), StreamPhase::kCancelled, absl::OkStatus());
+    }
+    const std::string& error = record.error_message();
+    return MakeError(
+        SqlState::kObjectNotInPrerequisiteState,
+        absl::StrCat("a materialized view of job ", record.name(),
+                     " cannot be read, the job was not taken up when the coordinator was started",
+                     error.empty() ? "" : ": ", error),
+        absl::StrCat("the coordinator's log says why; repair the cause, then go on with: millrace "
+                     "job restart ",
+                     record.name()));
+  }
+  return MakeError(SqlState::kObjectNotInPrerequisiteState,
+                   "a materialized view cannot be read, its job is gone",
+                   "drop the view and create it again");
+}
 
 absl::Status NoSuchStream(uint64_t job_id) {
   return MakeError(SqlState::kUndefinedObject,
@@ -315,9 +340,7 @@ absl::StatusOr<BoundViews> StreamJobs::BindLocked(const std::set<ViewRead>& read
       if (KeepsView(*stream->spec.plan, read.object_id)) keeper = stream.get();
     }
     if (keeper == nullptr) {
-      return MakeError(SqlState::kObjectNotInPrerequisiteState,
-                       "a materialized view cannot be read, its job was cancelled or has failed",
-                       "drop the view and create it again");
+      return NobodyKeeps(parts_.store, read.object_id);
     }
     const bool readable =
         keeper->phase == StreamPhase::kRunning || keeper->phase == StreamPhase::kServing;
@@ -376,6 +399,10 @@ StreamView StreamJobs::ViewOf(const Stream& stream) const {
   view.stopped = stream.serve_only;
   view.error = stream.error;
   view.last_error = stream.error.ok() ? stream.last_error : stream.error;
+  // Of an attempt that gets on it is one of the restarts.
+  const bool gets_on = stream.phase == StreamPhase::kServing ||
+                       (stream.phase == StreamPhase::kRunning && stream.failed_checkpoints == 0);
+  if (!gets_on) view.waits_for = view.last_error;
   view.kept_rows = stream.kept_rows.rows();
   AttemptTasks now = parts_.runs.LastTasks(stream.spec.job_id);
   view.tasks = now.tasks.empty() ? stream.last_tasks : std::move(now.tasks);

@@ -198,7 +198,7 @@ class StreamJobs {
   void OnAttemptFailed(Stream& stream, const absl::Status& cause)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::set<TaskKey> LostTasks(const Stream& stream) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  static bool StoodIdle(const Stream& stream, const std::set<TaskKey>& lost);
+  void EndTurnIfIdle(Stream& stream, int64_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailStream(Stream& stream, const absl::Status& error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReleaseWorkers(Stream& stream, const absl::Status& reason)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

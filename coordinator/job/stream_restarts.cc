@@ -23,12 +23,52 @@
 namespace millrace {
 namespace {
 
+// The manifest says nothing, now or ever.
+bool IsLost(const absl::Status& status) {
+  const SqlState state = GetErrorDetail(status).state;
+  return state == SqlState::kDataCorrupted || state == SqlState::kUndefinedFile;
+}
+
+// Where the sinks of the record's job have committed something. Behind a lost manifest nothing else
+// tells whether it was in a folder that looks empty, which may be a mount point: if something was
+// committed behind `epoch`, one folder at least must show it.
+absl::StatusOr<std::vector<std::string>> FoldersToWithdrawFrom(const v1::PhysicalPlan& plan,
+                                                               const v1::JobRecord& record,
+                                                               const FileOwner& owner,
+                                                               uint64_t epoch) {
+  std::vector<std::string> holding;
+  const std::vector<std::string> folders = StagingFolders(plan);
+  for (const std::string& folder : folders) {
+    MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(folder));
+    MR_ASSIGN_OR_RETURN(const bool holds, HoldsCommits(*file_system, folder, owner));
+    if (holds) holding.push_back(folder);
+  }
+  if (holding.empty() && !folders.empty() && record.committed_epoch() > epoch) {
+    return SinkFolderNotThere(folders[0]);
+  }
+  return holding;
+}
+
 // What a checkpoint has committed whose manifest is lost: a damaged newest checkpoint is a reason
 // to go back to an older one.
-absl::Status WithdrawByName(const v1::PhysicalPlan& plan, const FileOwner& owner, uint64_t epoch) {
-  for (const std::string& folder : StagingFolders(plan)) {
+absl::Status WithdrawByName(const v1::PhysicalPlan& plan, const v1::JobRecord& record,
+                            const FileOwner& owner, uint64_t epoch) {
+  MR_ASSIGN_OR_RETURN(const std::vector<std::string> folders,
+                      FoldersToWithdrawFrom(plan, record, owner, epoch));
+  for (const std::string& folder : folders) {
     MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(folder));
     MR_RETURN_IF_ERROR(WithdrawSinkFilesBehind(*file_system, folder, owner, epoch));
+  }
+  return absl::OkStatus();
+}
+
+// What WithdrawByName would say for lost manifests behind `epoch`; changes nothing.
+absl::Status CheckWithdrawal(const CheckpointFiles& checkpoints, const v1::PhysicalPlan& plan,
+                             const v1::JobRecord& record, const FileOwner& owner, uint64_t epoch) {
+  for (const v1::CheckpointSummary& checkpoint : record.checkpoints()) {
+    if (checkpoint.epoch() <= epoch) continue;
+    if (!IsLost(checkpoints.ReadManifest(checkpoint.manifest()).status())) continue;
+    return FoldersToWithdrawFrom(plan, record, owner, epoch).status();
   }
   return absl::OkStatus();
 }
@@ -236,6 +276,9 @@ absl::StatusOr<RestartAnswer> StreamJobs::RestartNow(const RestartRequest& reque
   MR_ASSIGN_OR_RETURN(const v1::CheckpointSummary target,
                       TargetOf(*record, request.checkpoint_epoch));
   MR_ASSIGN_OR_RETURN(const std::shared_ptr<Stream> stream, FindRestartable(*record));
+  const FileOwner owner{parts_.registry.file_cluster(), record->id()};
+  MR_RETURN_IF_ERROR(
+      CheckWithdrawal(parts_.checkpoints, *stream->spec.planned, *record, owner, target.epoch()));
   MR_ASSIGN_OR_RETURN(PositionMap positions, HoldTarget(*stream, target));
   MR_RETURN_IF_ERROR(EndForRestart(*stream));
   StreamSpec spec = stream->spec;
@@ -299,8 +342,8 @@ absl::StatusOr<std::shared_ptr<StreamJobs::Stream>> StreamJobs::FindRestartable(
   return streams_.at(record.id());
 }
 
-// How far the checkpoint has read. The log of each stored table can be read from there, and that
-// stays so.
+// How far the checkpoint has read. Its files are there: what comes behind it goes when the job goes
+// on from it. The log of each stored table can be read from there, and that stays so.
 absl::StatusOr<PositionMap> StreamJobs::HoldTarget(Stream& stream,
                                                    const v1::CheckpointSummary& target) {
   PositionMap positions;
@@ -308,6 +351,7 @@ absl::StatusOr<PositionMap> StreamJobs::HoldTarget(Stream& stream,
     MR_ASSIGN_OR_RETURN(const v1::CheckpointManifest manifest,
                         parts_.checkpoints.ReadManifest(target.manifest()));
     MR_RETURN_IF_ERROR(CheckPlan(stream, manifest));
+    MR_RETURN_IF_ERROR(parts_.checkpoints.CheckFiles(manifest));
     positions = RestoredEpoch(manifest).positions;
   }
   HoldLogs(stream, positions);
@@ -381,11 +425,10 @@ absl::Status StreamJobs::WithdrawNewer(const Stream& stream) const {
     withdrawn.insert(checkpoint->epoch());
     const absl::StatusOr<v1::CheckpointManifest> manifest =
         parts_.checkpoints.ReadManifest(checkpoint->manifest());
-    const SqlState state = GetErrorDetail(manifest.status()).state;
-    if (state == SqlState::kDataCorrupted || state == SqlState::kUndefinedFile) {
+    if (IsLost(manifest.status())) {
       LogError("job", "a checkpoint behind the one that a job goes back to cannot be read",
                manifest.status());
-      MR_RETURN_IF_ERROR(WithdrawByName(*stream.spec.planned,
+      MR_RETURN_IF_ERROR(WithdrawByName(*stream.spec.planned, *record,
                                         {parts_.registry.file_cluster(), record->id()},
                                         stream.durable_epoch));
       continue;

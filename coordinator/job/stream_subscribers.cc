@@ -38,9 +38,7 @@ absl::StatusOr<uint64_t> StreamJobs::AddSubscriber(uint64_t object_id) {
     subscribers_[++last_subscriber_] = std::move(subscriber);
     return last_subscriber_;
   }
-  return MakeError(SqlState::kObjectNotInPrerequisiteState,
-                   "a materialized view cannot be read, its job was cancelled or has failed",
-                   "drop the view and create it again");
+  return NobodyKeeps(parts_.store, object_id);
 }
 
 void StreamJobs::RemoveSubscriber(uint64_t subscriber) {

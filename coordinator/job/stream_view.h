@@ -44,6 +44,9 @@ struct StreamView {
   absl::Status error;
   // Why the job was restarted last, or its final error.
   absl::Status last_error;
+  // What has to pass before the next attempt can begin, or checkpoints can be made again; its final
+  // error. OK = nothing.
+  absl::Status waits_for;
   // Malformed rows kept up to the newest published epoch; never null.
   std::shared_ptr<const std::vector<v1::KeptRow>> kept_rows;
   std::vector<v1::TaskProgress> tasks;

@@ -1,10 +1,12 @@
 #include "coordinator/membership/shared_storage.h"
 
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/base/status.h"
@@ -12,12 +14,17 @@
 #include "common/storage/data_folder.h"
 #include "common/storage/file_system.h"
 #include "common/storage/staged_commit.h"
+#include "coordinator/metadata/id_allocator.h"
+#include "coordinator/metadata/metadata_store.h"
 #include "millrace/v1/control.pb.h"
 
 namespace millrace {
 namespace {
 
-constexpr uint64_t kTokenBytesMax = 4096;
+constexpr char kDataSetting[] = "data-dir";
+constexpr char kCheckpointSetting[] = "checkpoint-dir";
+constexpr char kTokenKey[] = "cluster/checkpoint-dir";
+constexpr uint32_t kTokenRecordFormat = 1;
 constexpr char kFormat[] = "millrace shared storage, format 1\n";
 
 std::string NewToken(absl::string_view cluster_id) {
@@ -45,6 +52,87 @@ absl::Status CannotUse(absl::string_view worker, const SharedStorage& folder,
                    absl::StrCat(worker, " cannot write to ", folder.path, ": ", error.message()));
 }
 
+// The token that the checkpoint folder had when it was opened last; empty in a new store, and in
+// one that an earlier version has written.
+struct TokenRecord {
+  std::string token;
+  uint64_t revision = 0;
+};
+
+// As it is stored: "1 ", then the token.
+absl::StatusOr<TokenRecord> ReadTokenRecord(const MetadataStore& metadata) {
+  MR_ASSIGN_OR_RETURN(const std::optional<MetadataValue> stored, metadata.Get(kTokenKey));
+  if (!stored.has_value()) return TokenRecord();
+  const std::string what = absl::StrCat("metadata record ", kTokenKey);
+  const absl::string_view record = stored->value;
+  const size_t end = record.find(' ');
+  uint32_t format = 0;
+  if (end == absl::string_view::npos || !absl::SimpleAtoi(record.substr(0, end), &format)) {
+    return MakeError(SqlState::kDataCorrupted, absl::StrCat(what, " is damaged"));
+  }
+  MR_RETURN_IF_ERROR(CheckRecordFormat(what, format, kTokenRecordFormat));
+  return TokenRecord{std::string(record.substr(end + 1)), stored->revision};
+}
+
+absl::Status NotTheFolder(const std::string& path, absl::string_view why, absl::string_view hint) {
+  return MakeError(SqlState::kIoError,
+                   absl::StrCat(kCheckpointSetting, " ", path,
+                                " is not the folder in which this cluster's checkpoints lie: ",
+                                kStorageTokenFile, " ", why),
+                   absl::StrCat("is its file system mounted? ", hint));
+}
+
+// Without its token a folder is taken if it says whose it is in another way.
+absl::Status RequireClusterId(FileSystem& file_system, const std::string& path,
+                              absl::string_view cluster_id) {
+  const std::string file = JoinPath(path, kClusterIdFile);
+  const absl::StatusOr<std::string> stored =
+      ReadWholeFile(file_system, file, kStorageTokenBytesMax);
+  if (GetErrorDetail(stored.status()).state != SqlState::kUndefinedFile) {
+    MR_RETURN_IF_ERROR(stored.status());
+    MR_ASSIGN_OR_RETURN(const std::string owner, ClusterIdOf(file, *stored));
+    if (owner == cluster_id) return absl::OkStatus();
+  }
+  return NotTheFolder(path, "is missing",
+                      absl::StrCat("If what was in it is lost for good, write the cluster's id, ",
+                                   cluster_id, ", into a file ", file));
+}
+
+absl::StatusOr<SharedStorage> OpenCheckpointDir(FileSystem& file_system, MetadataStore& metadata,
+                                                const std::string& path,
+                                                absl::string_view cluster_id) {
+  MR_ASSIGN_OR_RETURN(const TokenRecord known, ReadTokenRecord(metadata));
+  const std::string file = JoinPath(path, kStorageTokenFile);
+  const absl::Status found = ReadWholeFile(file_system, file, kStorageTokenBytesMax).status();
+  const bool is_missing = GetErrorDetail(found).state == SqlState::kUndefinedFile;
+  if (is_missing && !known.token.empty()) {
+    MR_RETURN_IF_ERROR(RequireClusterId(file_system, path, cluster_id));
+  }
+  MR_ASSIGN_OR_RETURN(SharedStorage folder,
+                      OpenSharedStorage(file_system, kCheckpointSetting, path, cluster_id));
+  if (folder.token == known.token) return folder;
+  if (!is_missing && !known.token.empty()) {
+    return NotTheFolder(path, "holds another token than before",
+                        absl::StrCat("If it is the right one, remove ", file));
+  }
+  // After the file: a folder that got none must not be missed.
+  MR_RETURN_IF_ERROR(metadata
+                         .CompareAndSwap(kTokenKey, known.revision,
+                                         absl::StrCat(kTokenRecordFormat, " ", folder.token))
+                         .status());
+  return folder;
+}
+
+absl::Status MetadataLost(const std::string& data_dir) {
+  const std::string metadata = JoinPath(data_dir, kMetadataFolder);
+  return MakeError(
+      SqlState::kObjectNotInPrerequisiteState,
+      absl::StrCat("the metadata of the cluster to which ", kDataSetting, " ", data_dir,
+                   " belongs is missing: what lies in ", metadata, " is new, or another cluster's"),
+      absl::StrCat("put ", metadata, " back from a copy, in place of what is there; a new cluster ",
+                   "takes an empty ", kDataSetting));
+}
+
 }  // namespace
 
 absl::StatusOr<SharedStorage> OpenSharedStorage(FileSystem& file_system, absl::string_view setting,
@@ -52,7 +140,7 @@ absl::StatusOr<SharedStorage> OpenSharedStorage(FileSystem& file_system, absl::s
                                                 absl::string_view cluster_id) {
   SharedStorage folder{std::string(setting), path, ""};
   const std::string file = JoinPath(path, kStorageTokenFile);
-  absl::StatusOr<std::string> stored = ReadWholeFile(file_system, file, kTokenBytesMax);
+  absl::StatusOr<std::string> stored = ReadWholeFile(file_system, file, kStorageTokenBytesMax);
   if (!stored.ok() && GetErrorDetail(stored.status()).state == SqlState::kUndefinedFile) {
     stored = NewToken(cluster_id);
     MR_RETURN_IF_ERROR(WriteFileAtomically(file_system, file, *stored));
@@ -69,6 +157,21 @@ absl::StatusOr<SharedStorage> OpenSharedStorage(FileSystem& file_system, absl::s
   }
   folder.token = *std::move(stored);
   return folder;
+}
+
+absl::StatusOr<SharedFolders> OpenSharedFolders(FileSystem& file_system, MetadataStore& metadata,
+                                                const std::string& data_dir,
+                                                const std::string& checkpoint_dir,
+                                                absl::string_view cluster_id) {
+  absl::StatusOr<SharedStorage> data =
+      OpenSharedStorage(file_system, kDataSetting, data_dir, cluster_id);
+  if (GetErrorDetail(data.status()).state == SqlState::kObjectNotInPrerequisiteState) {
+    return MetadataLost(data_dir);
+  }
+  MR_RETURN_IF_ERROR(data.status());
+  MR_ASSIGN_OR_RETURN(SharedStorage checkpoints,
+                      OpenCheckpointDir(file_system, metadata, checkpoint_dir, cluster_id));
+  return SharedFolders{*std::move(data), std::move(checkpoints)};
 }
 
 v1::StorageChallenge ChallengeOf(const std::vector<SharedStorage>& folders) {

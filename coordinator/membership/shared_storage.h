@@ -10,6 +10,7 @@
 namespace millrace {
 
 class FileSystem;
+class MetadataStore;
 
 namespace v1 {
 class StorageChallenge;
@@ -31,6 +32,21 @@ struct SharedStorage {
 // other's files for their own.
 absl::StatusOr<SharedStorage> OpenSharedStorage(FileSystem& file_system, absl::string_view setting,
                                                 const std::string& path,
+                                                absl::string_view cluster_id);
+
+struct SharedFolders {
+  SharedStorage data_dir;
+  SharedStorage checkpoint_dir;
+};
+
+// Opens both. The metadata keeps the token of the checkpoint folder, so that a start finds out
+// whether it is the one in which the jobs' checkpoints lie: 58030 if it is not, and nothing is made
+// in it. A folder without a token is taken only by metadata that knows of none, or if it names the
+// cluster in kClusterIdFile. 55000 if one of them is another cluster's; where that is data-dir, in
+// which the metadata lies, it is the metadata that was lost.
+absl::StatusOr<SharedFolders> OpenSharedFolders(FileSystem& file_system, MetadataStore& metadata,
+                                                const std::string& data_dir,
+                                                const std::string& checkpoint_dir,
                                                 absl::string_view cluster_id);
 
 v1::StorageChallenge ChallengeOf(const std::vector<SharedStorage>& folders);

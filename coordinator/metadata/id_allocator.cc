@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -66,6 +67,8 @@ std::string ClusterIdRecord(absl::string_view cluster_id) {
 }
 
 absl::StatusOr<std::string> ClusterIdOf(absl::string_view what, absl::string_view record) {
+  // People may write one, too.
+  record = absl::StripTrailingAsciiWhitespace(record);
   const std::vector<absl::string_view> words = absl::StrSplit(record, ' ');
   if (words.size() == 1 && !record.empty()) return std::string(record);
   uint32_t format = 0;

@@ -54,6 +54,14 @@ rocksdb::WriteOptions Synced() {
   return options;
 }
 
+// RocksDB does not always name the file.
+absl::Status WithFolder(absl::Status status, const std::string& folder) {
+  if (status.ok() || GetErrorDetail(status).state != SqlState::kDataCorrupted) return status;
+  return WithHint(std::move(status),
+                  absl::StrCat("a file in ", folder, " is damaged: put the whole folder back from ",
+                               "a copy, and keep the damaged one"));
+}
+
 absl::Status NotOpen() {
   return MakeError(SqlState::kIoError, "the metadata store could not be opened again");
 }
@@ -135,11 +143,12 @@ absl::Status RocksDbMetadataStore::OpenDatabase() {
     MutexLock lock(db_mutex_);
     // The old one holds the lock of the folder.
     db_.reset();
-    MR_RETURN_IF_ERROR(WithContext(FromRocksDb(rocksdb::DB::Open(options, folder_, &db)),
-                                   absl::StrCat("cannot open metadata store ", folder_)));
+    MR_RETURN_IF_ERROR(WithFolder(WithContext(FromRocksDb(rocksdb::DB::Open(options, folder_, &db)),
+                                              absl::StrCat("cannot open metadata store ", folder_)),
+                                  folder_));
     db_.reset(db);
   }
-  return LoadHeader();
+  return WithFolder(LoadHeader(), folder_);
 }
 
 // The format comes first in every format; a newer one may have more behind it, or less.
@@ -167,7 +176,7 @@ absl::StatusOr<std::optional<std::string>> RocksDbMetadataStore::GetBytes(
   std::string bytes;
   const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), AsSlice(key), &bytes);
   if (status.IsNotFound()) return std::optional<std::string>();
-  MR_RETURN_IF_ERROR(FromRocksDb(status));
+  MR_RETURN_IF_ERROR(WithFolder(FromRocksDb(status), folder_));
   return std::optional<std::string>(std::move(bytes));
 }
 
@@ -192,7 +201,7 @@ absl::StatusOr<std::vector<MetadataEntry>> RocksDbMetadataStore::List(
     MR_ASSIGN_OR_RETURN(MetadataValue value, DecodeValue(key, AsView(it->value())));
     entries.push_back({std::string(key), std::move(value.value), value.revision});
   }
-  MR_RETURN_IF_ERROR(FromRocksDb(it->status()));
+  MR_RETURN_IF_ERROR(WithFolder(FromRocksDb(it->status()), folder_));
   return entries;
 }
 

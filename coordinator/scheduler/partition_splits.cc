@@ -20,6 +20,13 @@ constexpr int64_t kLookTimeoutMicros = 5'000'000;
 // Queries that end cut partitions into ranges of so many offsets, for tasks to share.
 constexpr int64_t kRangeOffsets = 500'000;
 
+template <typename Node>
+absl::StatusOr<KafkaOptions> OptionsOfNode(const Node& node) {
+  Schema columns;
+  for (const v1::Field& field : node.columns()) columns.push_back(FromProto(field));
+  return ParseKafkaOptions(ToOptionMap(node.options()), columns);
+}
+
 v1::Split PartitionSplit(const std::string& topic, int32_t partition, int64_t begin) {
   v1::Split split;
   v1::KafkaSplit* kafka = split.mutable_kafka();
@@ -35,10 +42,15 @@ struct TopicPlaces {
   std::vector<int64_t> begins;
 };
 
+// Asks whoever leads a partition, too: one broker that answers may know the topic of others.
+absl::StatusOr<std::vector<KafkaOffsets>> OffsetsOf(KafkaTopic& topic) {
+  MR_ASSIGN_OR_RETURN(const int32_t num_partitions, topic.NumPartitions(kTimeoutMicros));
+  return topic.Offsets(num_partitions, kTimeoutMicros);
+}
+
 absl::StatusOr<TopicPlaces> PlacesOf(KafkaTopic& topic, const KafkaOptions& options) {
   TopicPlaces places;
-  MR_ASSIGN_OR_RETURN(const int32_t num_partitions, topic.NumPartitions(kTimeoutMicros));
-  MR_ASSIGN_OR_RETURN(places.offsets, topic.Offsets(num_partitions, kTimeoutMicros));
+  MR_ASSIGN_OR_RETURN(places.offsets, OffsetsOf(topic));
   MR_ASSIGN_OR_RETURN(places.begins, topic.Locate(options.start, places.offsets, kTimeoutMicros));
   return places;
 }
@@ -109,9 +121,7 @@ absl::StatusOr<std::vector<v1::Split>> SplitsOf(const v1::ScanNode& scan,
 }  // namespace
 
 absl::StatusOr<KafkaOptions> KafkaOptionsOf(const v1::ScanNode& scan) {
-  Schema columns;
-  for (const v1::Field& field : scan.columns()) columns.push_back(FromProto(field));
-  return ParseKafkaOptions(ToOptionMap(scan.options()), columns);
+  return OptionsOfNode(scan);
 }
 
 bool FollowsPartitions(const v1::ScanNode& scan) {
@@ -134,6 +144,12 @@ absl::Status CheckTopic(const KafkaOptions& options, const AddressPolicy& addres
   const size_t num_partitions = places.offsets.size();
   MR_RETURN_IF_ERROR(CheckNamesNoOther(options.start, options.topic, num_partitions));
   return options.stop.has_value() ? CheckStop(*topic, options, num_partitions) : absl::OkStatus();
+}
+
+absl::Status CheckSinkTopic(const v1::FileSinkNode& sink, const AddressPolicy& addresses) {
+  MR_ASSIGN_OR_RETURN(const KafkaOptions options, OptionsOfNode(sink));
+  MR_ASSIGN_OR_RETURN(const auto topic, KafkaTopic::Connect(options, addresses));
+  return ForEndingStatement(OffsetsOf(*topic).status());
 }
 
 absl::StatusOr<std::vector<v1::Split>> NewPartitions(KafkaTopic& topic, const std::string& name,

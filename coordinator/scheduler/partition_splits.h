@@ -16,6 +16,7 @@ namespace millrace {
 class KafkaTopic;
 
 namespace v1 {
+class FileSinkNode;
 class ScanNode;
 }  // namespace v1
 
@@ -37,6 +38,11 @@ absl::StatusOr<std::vector<v1::Split>> PartitionSplits(const v1::ScanNode& scan,
 // Checks that brokers and topic are there, and can be read from `start` on; and that `start` and
 // `stop`, if they are offsets, name the topic's partitions and no others. 22023 if not.
 absl::Status CheckTopic(const KafkaOptions& options, const AddressPolicy& addresses);
+
+// Checks that the topic of a sink is there, and that whoever leads its partitions answers. For a
+// statement that ends: its rows would wait for brokers longer than anybody does. Blocks and fails
+// as PartitionSplits.
+absl::Status CheckSinkTopic(const v1::FileSinkNode& sink, const AddressPolicy& addresses);
 
 // Splits of the partitions that are not among `known` ("clicks/3"); they are read from the
 // beginning, because nobody could read them before. 55000 if the topic no longer has one of

@@ -77,6 +77,19 @@ std::vector<v1::Split> ViewChangesSplits(const v1::ScanNode& scan, const ReadSet
   return splits;
 }
 
+absl::Status CheckSinks(const v1::PhysicalPlan& plan, const AddressPolicy& addresses) {
+  absl::Status status;
+  for (const v1::Fragment& fragment : plan.fragments()) {
+    ForEachNode(fragment.root(), [&](const v1::PlanNode& node) {
+      if (!node.has_file_sink() || !status.ok()) return;
+      const auto connector = node.file_sink().options().find("connector");
+      if (connector == node.file_sink().options().end() || connector->second != "kafka") return;
+      status = CheckSinkTopic(node.file_sink(), addresses);
+    });
+  }
+  return status;
+}
+
 }  // namespace
 
 uint64_t AsOfEpoch(const v1::ScanNode& scan) {
@@ -95,6 +108,8 @@ SplitEnumerator::SplitEnumerator(PathPolicy path_policy, std::string data_dir,
 
 absl::StatusOr<std::vector<ScanSplits>> SplitEnumerator::Enumerate(const v1::PhysicalPlan& plan,
                                                                    const ReadSet& read_set) const {
+  // A stream waits for the brokers that it writes to, as it does when they go away later.
+  if (!plan.streaming()) MR_RETURN_IF_ERROR(CheckSinks(plan, addresses_));
   std::vector<ScanSplits> all;
   absl::Status status;
   for (const v1::Fragment& fragment : plan.fragments()) {

@@ -44,15 +44,16 @@ struct ReadSet {
 // AS OF EPOCH of a view scan; 0 = none.
 uint64_t AsOfEpoch(const v1::ScanNode& scan);
 
-// Finds the splits of all scans of a plan. Lists files and reads footers, so it is called on a
-// statement's own thread.
+// Finds the splits of all scans of a plan. Lists files, reads footers and asks brokers, so it is
+// called on a statement's own thread.
 class SplitEnumerator {
  public:
   // `data_dir` holds the segments of stored tables; `addresses`: where it may connect to.
   SplitEnumerator(PathPolicy path_policy, std::string data_dir, AddressPolicy addresses);
 
   // In the order of the scans in the plan. Files outside the allowed folders are refused (42501),
-  // also those that a glob or a link leads to.
+  // also those that a glob or a link leads to. If the plan ends, the topic that it writes to is
+  // asked for, too: CheckSinkTopic.
   absl::StatusOr<std::vector<ScanSplits>> Enumerate(const v1::PhysicalPlan& plan,
                                                     const ReadSet& read_set) const;
 

@@ -70,21 +70,21 @@ absl::StatusOr<BoundedResult> BoundedRunner::Run(const BoundedQuery& query) {
     count_messages_.clear();
     MR_ASSIGN_OR_RETURN(BoundViews views, BindViews(*query.plan));
     MR_RETURN_IF_ERROR(AwaitWorker(parts_, context_));
-    std::vector<v1::TaskProgress> tasks;
+    LostAttempt lost;
     absl::StatusOr<BoundedResult> result =
-        RunAttempt(query, std::move(views), job_id, number, &tasks);
+        RunAttempt(query, std::move(views), job_id, number, &lost);
     if (result.ok() && rows_ == Rows::kAreACount) {
       MR_ASSIGN_OR_RETURN(const int64_t count, ReadCount(count_messages_));
       result->rows = static_cast<uint64_t>(count);
     }
     // Parts that the caller has chosen belong to an attempt: only he can choose others.
     if (result.ok() || !query.view_parts.empty()) return result;
-    MR_RETURN_IF_ERROR(BeforeRetry(result.status(), number, RowsRead(tasks)));
+    MR_RETURN_IF_ERROR(BeforeRetry(result.status(), number, *query.plan, lost));
   }
 }
 
 absl::Status BoundedRunner::BeforeRetry(const absl::Status& failure, uint32_t number,
-                                        uint64_t rows_seen) {
+                                        const v1::PhysicalPlan& plan, const LostAttempt& lost) {
   if (GetErrorDetail(failure).retry != Retry::kSafe) return failure;
   MR_RETURN_IF_ERROR(context_.cancellation.status());
   if (rows_left_) {
@@ -92,14 +92,8 @@ absl::Status BoundedRunner::BeforeRetry(const absl::Status& failure, uint32_t nu
                     "some rows of the result had been sent, so it was not started again by itself: "
                     "run the statement again");
   }
-  const std::optional<int64_t> pause_micros = budget_.Spend(rows_seen);
-  if (!pause_micros.has_value()) {
-    ErrorDetail detail = GetErrorDetail(failure);
-    detail.retry = Retry::kNever;
-    detail.hint = "the statement itself may be what ends its workers: see their logs";
-    return MakeError(detail, absl::StrCat("the statement was lost with its workers ", number,
-                                          " times without getting on: ", failure.message()));
-  }
+  const std::optional<int64_t> pause_micros = losses_.Add(lost);
+  if (!pause_micros.has_value()) return losses_.Error(failure, plan);
   Log(LogLevel::kWarning, "job", "statement is started again",
       {{"job", context_.parent_job_id}, {"attempt", number}, {"reason", failure.message()}});
   if (context_.parent_job_id != 0) {
@@ -149,7 +143,7 @@ absl::StatusOr<AttemptSpec> BoundedRunner::MakeSpec(const BoundedQuery& query,
 
 absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& query, BoundViews views,
                                                         uint64_t job_id, uint32_t number,
-                                                        std::vector<v1::TaskProgress>* tasks) {
+                                                        LostAttempt* lost) {
   // The epochs that are read are kept until the attempt has ended.
   const auto pin = views.pin;
   MR_ASSIGN_OR_RETURN(AttemptSpec spec, MakeSpec(query, std::move(views)));
@@ -171,7 +165,7 @@ absl::StatusOr<BoundedResult> BoundedRunner::RunAttempt(const BoundedQuery& quer
     }
   }
   AttemptOutcome outcome = attempt.run->WaitEnded(context_.cancellation, parts_.clock);
-  *tasks = outcome.tasks;
+  *lost = {RowsRead(outcome.tasks), std::move(outcome.lost_tasks), std::move(outcome.lost_reading)};
   result.tasks = std::move(outcome.tasks);
   result.staged_files = std::move(outcome.staged_files);
   const absl::Status status = outcome.status.ok() ? gathered : outcome.status;

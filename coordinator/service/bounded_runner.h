@@ -9,9 +9,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "coordinator/catalog/catalog_snapshot.h"
-#include "coordinator/job/attempt_budget.h"
 #include "coordinator/service/cluster_parts.h"
 #include "coordinator/service/statement_context.h"
+#include "coordinator/service/statement_losses.h"
 
 namespace millrace {
 
@@ -42,9 +42,9 @@ struct BoundedResult {
 };
 
 // Runs bounded plans and waits for them. A statement whose attempt is lost with a worker starts
-// again as a new attempt, as long as attempts get on (AttemptBudget) and none of its rows has left
-// for a client; nothing that a failed attempt has staged is ever committed. Used by one statement's
-// thread.
+// again as a new attempt, as long as attempts get on (StatementLosses) and none of its rows has
+// left for a client; nothing that a failed attempt has staged is ever committed. Used by one
+// statement's thread.
 class BoundedRunner {
  public:
   BoundedRunner(ClusterParts& parts, StatementContext& context)
@@ -66,10 +66,9 @@ class BoundedRunner {
   };
 
   absl::StatusOr<BoundedResult> Run(const BoundedQuery& query);
-  // `tasks`: their last counters, also after an error.
+  // `lost`: of an attempt that was deployed, also after an error.
   absl::StatusOr<BoundedResult> RunAttempt(const BoundedQuery& query, BoundViews views,
-                                           uint64_t job_id, uint32_t number,
-                                           std::vector<v1::TaskProgress>* tasks);
+                                           uint64_t job_id, uint32_t number, LostAttempt* lost);
   absl::StatusOr<AttemptSpec> MakeSpec(const BoundedQuery& query, BoundViews views) const;
   absl::Status Gather(const v1::PhysicalPlan& plan, const Attempt& attempt, BoundedResult* result);
   std::vector<ResultTask> ResultTasks(const v1::PhysicalPlan& plan, const Attempt& attempt) const;
@@ -81,12 +80,13 @@ class BoundedRunner {
   absl::StatusOr<BoundViews> BindViews(const v1::PhysicalPlan& plan);
   // Decides whether an attempt that failed is followed by another one: OK, after a pause; else what
   // the statement ends with.
-  absl::Status BeforeRetry(const absl::Status& failure, uint32_t number, uint64_t rows_seen);
+  absl::Status BeforeRetry(const absl::Status& failure, uint32_t number,
+                           const v1::PhysicalPlan& plan, const LostAttempt& lost);
 
   ClusterParts& parts_;
   StatementContext& context_;
   Rows rows_ = Rows::kToSink;
-  AttemptBudget budget_;
+  StatementLosses losses_;
   bool rows_left_ = false;
   bool schema_sent_ = false;
   std::vector<std::string> count_messages_;

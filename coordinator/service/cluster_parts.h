@@ -38,6 +38,8 @@ struct ClusterParts {
   const AddressPolicy& addresses;
   // Absolute; segments of stored tables lie below.
   std::string data_dir;
+  // What its token file holds.
+  std::string data_token;
   StreamOptions stream_defaults;
   // Per query and worker; 0 = the worker decides.
   uint64_t query_memory_bytes = 0;

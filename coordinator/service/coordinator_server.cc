@@ -121,10 +121,7 @@ struct Opened {
   PathPolicy path_policy;
   AddressPolicy addresses;
   std::string cluster_id;
-  // Absolute.
-  std::string data_dir;
-  std::string checkpoint_dir;
-  std::vector<SharedStorage> shared_storage;
+  SharedFolders folders;
 };
 
 absl::StatusOr<Opened> OpenFolders(const CoordinatorConfig& config) {
@@ -141,15 +138,12 @@ absl::StatusOr<Opened> OpenFolders(const CoordinatorConfig& config) {
                                                             {data_dir, checkpoint_dir}));
   MR_ASSIGN_OR_RETURN(AddressPolicy addresses, AddressPolicy::Create(config.allowed_brokers));
   MR_ASSIGN_OR_RETURN(std::unique_ptr<RocksDbMetadataStore> store,
-                      RocksDbMetadataStore::Open(JoinPath(data_dir, "metadata")));
+                      RocksDbMetadataStore::Open(JoinPath(data_dir, kMetadataFolder)));
   MR_ASSIGN_OR_RETURN(std::string cluster_id, LoadOrCreateClusterId(*store));
-  std::vector<SharedStorage> shared(2);
-  MR_ASSIGN_OR_RETURN(shared[0], OpenSharedStorage(*file_system, "data-dir", data_dir, cluster_id));
-  MR_ASSIGN_OR_RETURN(
-      shared[1], OpenSharedStorage(*file_system, "checkpoint-dir", checkpoint_dir, cluster_id));
-  return Opened{std::move(store),      std::move(policy),   std::move(addresses),
-                std::move(cluster_id), std::move(data_dir), std::move(checkpoint_dir),
-                std::move(shared)};
+  MR_ASSIGN_OR_RETURN(SharedFolders folders, OpenSharedFolders(*file_system, *store, data_dir,
+                                                               checkpoint_dir, cluster_id));
+  return Opened{std::move(store), std::move(policy), std::move(addresses), std::move(cluster_id),
+                std::move(folders)};
 }
 
 }  // namespace
@@ -162,14 +156,15 @@ struct CoordinatorServer::Parts {
         path_policy(std::move(opened.path_policy)),
         addresses(std::move(opened.addresses)),
         cluster_id(std::move(opened.cluster_id)),
-        data_dir(std::move(opened.data_dir)),
+        folders(std::move(opened.folders)),
+        data_dir(folders.data_dir.path),
         registry(clock,
                  {server_config.heartbeat_interval_micros, server_config.heartbeat_timeout_micros},
                  worker_ids, cluster_id, kVersion),
-        admission(clock, registry, std::move(opened.shared_storage), kVersion),
+        admission(clock, registry, {folders.data_dir, folders.checkpoint_dir}, kVersion),
         job_store(*store),
-        checkpoints(std::move(opened.checkpoint_dir)),
-        job_files(data_dir),
+        checkpoints(folders.checkpoint_dir.path, folders.checkpoint_dir.token),
+        job_files(data_dir, folders.data_dir.token),
         runs(registry, clock),
         streams({runs, registry, job_store, epoch_ids, checkpoints, job_files, clock,
                  [this](uint64_t table, uint64_t from_position) {
@@ -188,6 +183,7 @@ struct CoordinatorServer::Parts {
   const PathPolicy path_policy;
   const AddressPolicy addresses;
   const std::string cluster_id;
+  const SharedFolders folders;
   const std::string data_dir;
   IdAllocator job_ids{*store, "job", kJobIdBlock};
   IdAllocator object_ids{*store, "object", kIdBlock};
@@ -252,10 +248,10 @@ absl::Status CoordinatorServer::Parts::Recover(const CoordinatorConfig& config) 
   stream_defaults.checkpoint_interval_micros = config.checkpoint_interval_micros;
   file_commits.emplace(*store, registry.file_cluster());
   MR_RETURN_IF_ERROR(file_commits->Recover());
-  cluster = std::make_unique<ClusterParts>(
-      ClusterParts{clock, *catalog, job_store, registry, runs, streams, channels, job_ids, splits,
-                   path_policy, addresses, data_dir, stream_defaults, config.query_memory_bytes,
-                   config.worker_wait_micros, *file_commits, &bad_rows, &statistics});
+  cluster = std::make_unique<ClusterParts>(ClusterParts{
+      clock, *catalog, job_store, registry, runs, streams, channels, job_ids, splits, path_policy,
+      addresses, data_dir, folders.data_dir.token, stream_defaults, config.query_memory_bytes,
+      config.worker_wait_micros, *file_commits, &bad_rows, &statistics});
   requests.emplace(*store, kRequestsRemembered);
   MR_RETURN_IF_ERROR(requests->Load());
   upkeep = std::make_unique<TableUpkeep>(*cluster);
@@ -266,7 +262,7 @@ absl::Status CoordinatorServer::Parts::Recover(const CoordinatorConfig& config) 
       ScriptJobs::Parts{job_store, streams, job_ids, *script_steps, script_threads, clock});
   MR_RETURN_IF_ERROR(checkpoints.Claim(cluster_id));
   MR_RETURN_IF_ERROR(RepairCatalog(*cluster));
-  RemoveOrphanedJobFiles(job_store, checkpoints, job_files);
+  RemoveOrphanedJobFiles(*cluster, checkpoints, job_files);
   registry.SetListener(&events);
   return RecoverJobs(*cluster, job_files, *scripts);
 }

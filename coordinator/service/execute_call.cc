@@ -46,14 +46,6 @@ class ClientSink final : public ResultSink {
   ExecuteWriter& writer_;
 };
 
-// From a position in the statement to one in the request's text.
-absl::Status Shift(const absl::Status& status, const StatementText& statement) {
-  ErrorDetail detail = GetErrorDetail(status);
-  if (detail.position == 0) return status;
-  detail.position += statement.begin_char - 1;
-  return MakeError(detail, status.message());
-}
-
 v1::ExecuteResponse ErrorResponse(const absl::Status& status) {
   v1::ExecuteResponse response;
   const ErrorDetail detail = GetErrorDetail(status);
@@ -117,7 +109,7 @@ absl::Status ExecuteCall::RunStatements() {
     if (run.failed.has_value() && (!request_.keep_going() || writer_.cancellation().cancelled())) {
       index_ = first + static_cast<uint32_t>(*run.failed);
       if (index_ != first) MR_RETURN_IF_ERROR(SendStart(statements[index_]));
-      return Shift(run.results[*run.failed].status(), statements[index_]);
+      return InScript(run.results[*run.failed].status(), statements[index_]);
     }
     for (const absl::StatusOr<StatementResult>& result : run.results) {
       if (index_ != first) MR_RETURN_IF_ERROR(SendStart(statements[index_]));
@@ -141,7 +133,7 @@ absl::Status ExecuteCall::SendStart(const StatementText& statement) {
 
 absl::Status ExecuteCall::SendOutcome(const absl::StatusOr<StatementResult>& result,
                                       const StatementText& statement, Leaves leaves) {
-  if (!result.ok()) return writer_.Write(ErrorResponse(Shift(result.status(), statement)));
+  if (!result.ok()) return writer_.Write(ErrorResponse(InScript(result.status(), statement)));
   for (const auto& [message, hint] : result->notices) {
     v1::ExecuteResponse response;
     response.mutable_notice()->set_message(message);

@@ -16,6 +16,7 @@
 #include "coordinator/service/find_job.h"
 #include "coordinator/service/job_status.h"
 #include "coordinator/service/request_limits.h"
+#include "coordinator/sql/parser.h"
 #include "millrace/v1/catalog.pb.h"
 
 namespace millrace {
@@ -94,6 +95,8 @@ grpc::ServerUnaryReactor* JobService::Submit(grpc::CallbackServerContext* contex
     MR_RETURN_IF_ERROR(CheckSqlSize(request->sql()));
     MR_RETURN_IF_ERROR(CheckJobName(request->name()));
     MR_RETURN_IF_ERROR(CheckRequestId(request->request_id()));
+    // Nothing of a script runs if it cannot be read to its end.
+    MR_RETURN_IF_ERROR(CheckSyntax(request->sql()));
     v1::JobRecord record;
     record.set_sql(request->sql());
     record.set_name(request->name());
@@ -176,7 +179,7 @@ grpc::ServerUnaryReactor* JobService::Restart(grpc::CallbackServerContext* conte
     if (!request_id.ok()) return reactor->Finish(ToGrpcStatus(request_id));
     const RestartRequest asked{record->id(), wanted.checkpoint_epoch(), wanted.request_id()};
     const absl::StatusOr<RestartAnswer> answer = record->streaming()
-                                                     ? parts_.streams.Restart(asked, waiter)
+                                                     ? scripts_.RestartStream(asked, waiter)
                                                      : scripts_.Restart(asked, waiter);
     if (answer.ok()) {
       response->set_attempt(answer->attempt);

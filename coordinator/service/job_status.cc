@@ -71,10 +71,13 @@ void AddStream(const StreamView& stream, v1::JobStatus* status) {
 // A stream's own record and that of the script that created it both list its steps.
 void FillStreamStep(const v1::JobRecord& record, const StreamView& stream, v1::StepStatus* step) {
   step->set_state(StepStateOf(record, stream));
-  // Of a job that goes on again it is one of the restarts.
-  const bool runs = stream.phase == StreamPhase::kRunning || stream.phase == StreamPhase::kServing;
-  if (!runs && !stream.last_error.ok() && !step->has_error()) {
-    ToProto(stream.last_error, step->mutable_error());
+  if (IsLive(record)) {
+    // It has run before, and was restarted.
+    step->clear_ended_at_micros();
+    step->clear_error();
+  }
+  if (!stream.waits_for.ok() && !step->has_error()) {
+    ToProto(stream.waits_for, step->mutable_error());
   }
   AttemptTasks attempt = TasksOf(stream);
   NameTasks(&attempt, /*only_step=*/nullptr);
@@ -113,6 +116,11 @@ void AddHistory(const v1::JobRecord& record, v1::JobStatus* status) {
   status->set_num_restarts(status->num_restarts() + record.num_restarts());
 }
 
+// After a restart that was asked for, the one that it has promised.
+uint32_t AttemptOf(const v1::JobRecord& record) {
+  return std::max(record.attempt(), record.restart_attempt());
+}
+
 void AddRecord(const v1::JobRecord& record, v1::JobStatus* status) {
   status->set_id(absl::StrCat(record.id()));
   status->set_name(record.name());
@@ -120,19 +128,50 @@ void AddRecord(const v1::JobRecord& record, v1::JobStatus* status) {
   status->set_durable_epoch(record.durable_epoch());
   status->set_created_at_micros(record.created_at_micros());
   status->set_ended_at_micros(record.ended_at_micros());
-  status->set_attempt(record.attempt());
+  status->set_attempt(AttemptOf(record));
   AddHistory(record, status);
   if (record.error_message().empty()) return;
   status->mutable_error()->set_message(record.error_message());
   status->mutable_error()->mutable_detail()->set_sqlstate(record.error_sqlstate());
 }
 
+// In the order of its steps.
+std::vector<v1::JobRecord> StreamsOfSteps(const v1::JobRecord& record, const JobStore& store) {
+  std::vector<v1::JobRecord> streams;
+  if (record.streaming()) return streams;
+  std::set<uint64_t> seen;
+  for (const v1::StepStatus& step : record.steps()) {
+    if (!seen.insert(step.job_id()).second) continue;
+    std::optional<v1::JobRecord> own = store.Get(step.job_id());
+    if (own.has_value() && own->streaming()) streams.push_back(*std::move(own));
+  }
+  return streams;
+}
+
 }  // namespace
 
-v1::JobStatus StatusOfJob(const v1::JobRecord& record, const ClusterParts& parts) {
+v1::JobStatus StatusOfRecords(const v1::JobRecord& record,
+                              const std::vector<v1::JobRecord>& streams) {
   v1::JobStatus status;
-  status.set_now_micros(parts.clock.WallMicros());
   AddRecord(record, &status);
+  uint32_t attempt = 0;
+  for (const v1::JobRecord& stream : streams) {
+    AddHistory(stream, &status);
+    status.set_durable_epoch(std::max(status.durable_epoch(), stream.durable_epoch()));
+    attempt = std::max(attempt, AttemptOf(stream));
+    v1::StreamOfScript* listed = status.add_streams();
+    listed->set_id(absl::StrCat(stream.id()));
+    listed->set_name(stream.name());
+    listed->set_state(static_cast<v1::JobState>(stream.state()));
+  }
+  // It belongs to the restarts: of a script with streams they are those of its streams.
+  if (!streams.empty()) status.set_attempt(attempt);
+  return status;
+}
+
+v1::JobStatus StatusOfJob(const v1::JobRecord& record, const ClusterParts& parts) {
+  v1::JobStatus status = StatusOfRecords(record, StreamsOfSteps(record, parts.job_store));
+  status.set_now_micros(parts.clock.WallMicros());
   const std::vector<WorkerEntry> workers = parts.registry.All();
   if (record.streaming()) {
     const std::optional<StreamView> stream = parts.streams.View(record.id());
@@ -154,7 +193,6 @@ v1::JobStatus StatusOfJob(const v1::JobRecord& record, const ClusterParts& parts
     *out = step;
     const bool first = shown.insert(step.job_id()).second;
     const std::optional<v1::JobRecord> own = parts.job_store.Get(step.job_id());
-    if (first && own.has_value() && own->streaming()) AddHistory(*own, &status);
     const std::optional<StreamView> stream = parts.streams.View(step.job_id());
     if (stream.has_value()) {
       if (first) AddStream(*stream, &status);

@@ -1,5 +1,6 @@
 #include "coordinator/service/recovery.h"
 
+#include <cstdint>
 #include <functional>
 #include <set>
 #include <string>
@@ -10,6 +11,7 @@
 #include "common/base/status.h"
 #include "common/logging/log.h"
 #include "common/storage/file_system.h"
+#include "coordinator/job/stale_files.h"
 #include "coordinator/service/table_segments.h"
 #include "millrace/v1/catalog.pb.h"
 #include "millrace/v1/status.pb.h"
@@ -96,10 +98,11 @@ absl::Status RepairCatalog(ClusterParts& parts) {
   return RemoveOrphanedFolders(parts);
 }
 
-void RemoveOrphanedJobFiles(const JobStore& jobs, const CheckpointFiles& checkpoints,
+void RemoveOrphanedJobFiles(const ClusterParts& parts, const CheckpointFiles& checkpoints,
                             const JobFiles& files) {
-  const auto remove = [&jobs](const absl::StatusOr<std::vector<uint64_t>>& ids,
-                              const std::function<absl::Status(uint64_t)>& remove_one) {
+  const auto remove = [&jobs = parts.job_store](
+                          const absl::StatusOr<std::vector<uint64_t>>& ids,
+                          const std::function<absl::Status(uint64_t)>& remove_one) {
     absl::Status status = ids.status();
     if (ids.ok()) {
       for (const uint64_t id : *ids) {
@@ -109,7 +112,15 @@ void RemoveOrphanedJobFiles(const JobStore& jobs, const CheckpointFiles& checkpo
     if (!status.ok()) LogError("job", "cannot remove what dropped jobs have left", status);
   };
   remove(checkpoints.Jobs(), [&](uint64_t id) { return checkpoints.RemoveAll(id); });
-  remove(files.Jobs(), [&](uint64_t id) { return files.Remove(id); });
+  remove(files.Jobs(), [&](uint64_t id) -> absl::Status {
+    const absl::StatusOr<v1::StreamJobFile> file = files.Read(id);
+    // A damaged one does not say where the job's sinks have staged.
+    if (file.ok()) {
+      MR_RETURN_IF_ERROR(
+          RemoveStaleFiles(file->plan(), {parts.registry.file_cluster(), id}, UINT32_MAX));
+    }
+    return files.Remove(id);
+  });
 }
 
 absl::Status RecoverJobs(ClusterParts& parts, const JobFiles& files, ScriptJobs& scripts) {
@@ -126,8 +137,16 @@ absl::Status RecoverJobs(ClusterParts& parts, const JobFiles& files, ScriptJobs&
     // One damaged job does not keep the others from running.
     if (!taken_up.ok()) MR_RETURN_IF_ERROR(RecordFailure(parts, record, taken_up));
   }
-  for (const v1::JobRecord& record : parts.job_store.List()) {
-    if (record.streaming() || !IsLive(record)) continue;
+  const std::vector<v1::JobRecord> records = parts.job_store.List();
+  std::set<uint64_t> with_live_streams;
+  for (const v1::JobRecord& record : records) {
+    if (record.streaming() && IsLive(record)) with_live_streams.insert(record.parent_job_id());
+  }
+  for (const v1::JobRecord& record : records) {
+    if (record.streaming()) continue;
+    // Also one that has ended, if its stream was restarted and the process was gone before that was
+    // known of the script.
+    if (!IsLive(record) && !with_live_streams.contains(record.id())) continue;
     MR_RETURN_IF_ERROR(scripts.Recover(record));
   }
   return absl::OkStatus();

@@ -12,9 +12,9 @@ namespace millrace {
 // segments that no table version holds. Before anything else runs.
 absl::Status RepairCatalog(ClusterParts& parts);
 
-// Removes the checkpoints and files of jobs that are gone. What cannot be removed is logged and
-// tried again at the next start. Before anything else runs.
-void RemoveOrphanedJobFiles(const JobStore& jobs, const CheckpointFiles& checkpoints,
+// Removes the checkpoints and files of jobs that are gone, and what their sinks have staged. What
+// cannot be removed is logged and tried again at the next start. Before anything else runs.
+void RemoveOrphanedJobFiles(const ClusterParts& parts, const CheckpointFiles& checkpoints,
                             const JobFiles& files);
 
 // Takes up the streaming jobs, then the scripts, of an earlier process. Cancelled jobs that still

@@ -34,7 +34,11 @@ absl::Status CheckJobName(const std::string& name) {
   if (std::any_of(name.begin(), name.end(), absl::ascii_iscntrl)) {
     return MakeError(SqlState::kInvalidName, "the job's name holds control characters");
   }
-  const absl::string_view number = absl::StripPrefix(name, "job-");
+  if (absl::StripAsciiWhitespace(name) != name) {
+    return MakeError(SqlState::kInvalidName,
+                     absl::StrCat("the job's name \"", name, "\" begins or ends with white space"));
+  }
+  const absl::string_view number = absl::StripPrefix(absl::StripPrefix(name, "job-"), "+");
   if (number.empty() || !std::all_of(number.begin(), number.end(), absl::ascii_isdigit)) {
     return absl::OkStatus();
   }

@@ -18,8 +18,8 @@ inline constexpr int kControlBytesMax = 64 << 20;
 absl::Status CheckSqlSize(const std::string& sql);
 
 // Of a job that a client submits; empty: the server chooses `job-N`. 42622 for a name of more than
-// 256 bytes; 42602 for one that could be taken for another job's id or chosen name (N, job-N), or
-// that holds control characters.
+// 256 bytes; 42602 for one that could be taken for another job's id or chosen name (N, +N, job-N),
+// that begins or ends with white space, or that holds control characters.
 absl::Status CheckJobName(const std::string& name);
 
 // 22023 for one of more than 256 bytes. Empty: none.

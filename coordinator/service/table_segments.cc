@@ -32,7 +32,7 @@ absl::StatusOr<TableSinkTarget> MakeTableTarget(const ClusterParts& parts, uint6
   target.columns = columns;
   target.staging_path = TableFolder(parts.data_dir, object_id);
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(parts.data_dir));
-  MR_RETURN_IF_ERROR(CheckOwnFolder(*file_system, "data-dir", parts.data_dir));
+  MR_RETURN_IF_ERROR(CheckOwnFolder(*file_system, "data-dir", parts.data_dir, parts.data_token));
   MR_RETURN_IF_ERROR(file_system->CreateFolders(target.staging_path));
   return target;
 }

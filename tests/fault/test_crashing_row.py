@@ -88,7 +88,9 @@ def test_a_row_that_ends_every_process_fails_the_job_with_its_name(cluster, conn
     assert f'read row {ROW} of file "{long}", which begins at byte {begin}' in error
 
 
-def test_jobs_that_share_workers_with_one_that_ends_them_do_not_fail(cluster, connect, tmp_path):
+# At the lower one most of their attempts end before they have read a row.
+@pytest.mark.parametrize("rate", ["500", "0.04"])
+def test_jobs_that_share_workers_with_one_that_ends_them_do_not_fail(cluster, connect, tmp_path, rate):
     write_events(tmp_path / "events", 2, 3000)
     write_events(tmp_path / "others", 2, 100_000)
     cluster.start_coordinator()
@@ -96,7 +98,7 @@ def test_jobs_that_share_workers_with_one_that_ends_them_do_not_fail(cluster, co
     client = connect(cluster)
     client.execute(
         f"""CREATE TABLE others (id bigint, k integer, ts text)
-            WITH (connector = 'file', path = '{tmp_path / "others"}/*.csv', rows_per_second = '500');
+            WITH (connector = 'file', path = '{tmp_path / "others"}/*.csv', rows_per_second = '{rate}');
             SET epoch_interval = '100 ms'; SET checkpoint_interval = '2 s';
             CREATE MATERIALIZED VIEW steady AS SELECT k, count(*) AS n FROM others GROUP BY k;
             CREATE MATERIALIZED VIEW also_steady AS SELECT count(*) AS n FROM others"""
@@ -107,5 +109,6 @@ def test_jobs_that_share_workers_with_one_that_ends_them_do_not_fail(cluster, co
     cluster.start_worker()
     for name in ("steady", "also_steady"):
         state, attempts, error = job(cluster, name)
-        assert (state, attempts > 3) == ("RUNNING", True), error
+        # They were lost with it, until it was tried alone.
+        assert (state, attempts > 1) == ("RUNNING", True), error
     wait_until(lambda: rows_of(connect(cluster).execute("SELECT n > 0 FROM also_steady")) == [(True,)], "it is read")

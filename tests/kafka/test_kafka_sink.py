@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from support.job_client import job_call
 from support.sql_client import StatementFailed, rows_of
 from support.waiting import wait_until
 from test_kafka_source import definition, query
@@ -58,7 +59,7 @@ def test_raw_values_and_tombstones(client, topics, name):
     assert query(client, f"SELECT * FROM {name}") == [(1, b"\0\xff"), (2, None), (None, b"")]
 
 
-def test_closed_windows_go_from_topic_to_topic(client, topics, name):
+def test_closed_windows_go_from_topic_to_topic(cluster, client, topics, name):
     topics.create(name, 2)
     topics.create(f"{name}_out")
     columns = "id bigint, ts timestamp, WATERMARK FOR ts AS ts - INTERVAL '1 second'"
@@ -76,7 +77,8 @@ def test_closed_windows_go_from_topic_to_topic(client, topics, name):
     wait_until(lambda: len(topics.read(f"{name}_out")) >= 49, "the closed windows")
     values = [json.loads(message.value()) for message in topics.read(f"{name}_out")]
     assert sorted(values, key=str) == [{"w": f"2024-01-01T00:{i:02d}:00", "n": 2} for i in range(49)]
-    assert result[-1].job_id
+    # It would go on beside the tests that follow.
+    assert job_call(cluster.address, "Cancel", job=result[-1].job_id) is not None
 
 
 def test_changing_rows_and_exactly_once_are_refused(client, topics, name):

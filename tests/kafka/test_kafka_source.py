@@ -225,6 +225,42 @@ def test_rows_that_come_behind_the_watermark_from_an_idle_partition_are_late_and
     client.execute(f"DROP MATERIALIZED VIEW {name}_v, {name}_all")
 
 
+def test_a_topic_that_is_idle_does_not_hold_back_the_one_that_it_is_merged_with(client, topics, name):
+    live, silent = f"{name}_live", f"{name}_silent"
+    for topic in (live, silent):
+        topics.create(topic, 2)
+        columns = "id bigint, ts timestamp, WATERMARK FOR ts AS ts - INTERVAL '5 seconds'"
+        client.execute(definition(topics, topic, columns, idle_timeout="1 s"))
+    client.execute(f"CREATE VIEW {name}_u AS SELECT id, ts FROM {live} UNION ALL SELECT id, ts FROM {silent}")
+    client.execute(
+        f"""CREATE MATERIALIZED VIEW {name}_v WITH (emit = 'on_window_close') AS
+            SELECT window_start::text AS w, count(*) AS n FROM tumble({name}_u, ts, INTERVAL '1 minute')
+            GROUP BY window_start, window_end;
+            CREATE MATERIALIZED VIEW {name}_all AS SELECT id FROM {name}_u"""
+    )
+
+    def send(topic, *rows):
+        topics.send(topic, [{"id": i, "ts": ts} for i, ts in rows], 0)
+
+    # One topic has never had a row.
+    send(live, (1, "2024-01-01 00:00:10"), (2, "2024-01-01 00:02:00"))
+    first = ("2024-01-01 00:00:00", 1)
+    wait_for_rows(client, f"SELECT * FROM {name}_v", [first])
+    # It gets one, and falls silent.
+    send(silent, (3, "2024-01-01 00:02:10"))
+    wait_for_rows(client, f"SELECT id FROM {name}_all", [(1,), (2,), (3,)])
+    send(live, (4, "2024-01-01 00:04:00"))
+    second = ("2024-01-01 00:02:00", 2)
+    wait_for_rows(client, f"SELECT * FROM {name}_v", [first, second])
+    # In time for its own topic, but its window has been closed without it.
+    send(silent, (5, "2024-01-01 00:02:30"), (6, "2024-01-01 00:04:10"))
+    wait_for_rows(client, f"SELECT id FROM {name}_all", [(1,), (2,), (3,), (4,), (6,)])
+    counted = f"SELECT CAST(sum(rows) AS bigint) FROM millrace.late_rows WHERE job = '{name}_v'"
+    wait_for_rows(client, counted, [(1,)])
+    assert sorted(query(client, f"SELECT * FROM {name}_v")) == [first, second]
+    client.execute(f"DROP MATERIALIZED VIEW {name}_v, {name}_all")
+
+
 def test_only_committed_messages_are_read_and_a_select_ends_behind_them(client, topics, name):
     topics.create(name)
     client.execute(definition(topics, name))

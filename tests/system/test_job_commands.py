@@ -13,6 +13,8 @@ from support.sql_client import SqlClient, failure_of, message_class
 from support.waiting import wait_until
 
 DEADLINE_S = 90
+WRONG_USE = 2
+SQL_ERROR = 3
 JOB_FAILED = 8
 # As docs/limits.md says.
 WATCHERS_MAX = 256
@@ -105,12 +107,31 @@ def test_waiting_goes_on_when_the_coordinator_is_started_again(cluster, end_of_c
     assert watching.returncode == 0 and "stopped" in out, err
 
 
-@pytest.mark.parametrize("name", ["41", "job-41", "x" * 257, "two\nlines"])
+@pytest.mark.parametrize("name", ["41", "+41", "job-41", " 41", "before ", " behind", " ", "x" * 257, "two\nlines"])
 def test_names_that_could_be_taken_for_others_are_refused(cluster, name):
     refused = millrace(cluster, "submit", "-", "--name", name)
     assert refused.returncode != 0
     assert refused.stderr.startswith(("ERROR 42602: ", "ERROR 42622: ")), refused.stderr
     assert state_of(cluster, name) == "none"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["submit", "-", "--name", ""], ["submit", "-", "--request-id", ""], ["restart", "x", "--request-id", ""]],
+)
+def test_what_is_given_must_not_be_empty(cluster, arguments):
+    refused = millrace(cluster, *arguments)
+    assert (refused.returncode, refused.stdout) == (WRONG_USE, ""), refused.stdout
+    assert f"{arguments[-2]}: must not be empty" in refused.stderr
+
+
+def test_a_script_that_does_not_parse_is_no_job(cluster, tmp_path):
+    script = tmp_path / "wrong.sql"
+    script.write_text("SELECT count(*) FROM endless;\nSELEC 1;\n")
+    refused = millrace(cluster, "submit", str(script), "--name", "wrong")
+    assert (refused.returncode, refused.stdout) == (SQL_ERROR, "")
+    assert refused.stderr.startswith("ERROR 42601: ") and "LINE 2: SELEC 1;\n        ^\n" in refused.stderr
+    assert state_of(cluster, "wrong") == "none"
 
 
 def test_a_list_says_that_there_are_more_jobs(cluster):

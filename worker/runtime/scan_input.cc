@@ -101,6 +101,7 @@ void ScanInput::ReadMailbox() {
   if (!incoming_->splits.empty() || incoming_->no_more_splits) request_open_ = false;
   no_more_splits_ = incoming_->no_more_splits;
   unassigned_min_time_micros_ = incoming_->unassigned_min_time_micros;
+  idle_time_micros_ = std::max(idle_time_micros_, incoming_->idle_time_micros);
   if (incoming_->active_tasks > 0) {
     rate_.SetRate(options_.rows_per_second / incoming_->active_tasks,
                   options_.clock->MonotonicMicros());
@@ -387,26 +388,17 @@ void ScanInput::FinishSplit() {
 
 void ScanInput::AdvanceWatermark() {
   if (!options_.time_column.has_value() || ended()) return;
-  if (reads_partitions_) return AdvancePartitions();
   int64_t least = Watermark::kMaxWatermark;
+  // Until all splits have a reader, some may hold older times.
   if (!no_more_splits_) least = unassigned_min_time_micros_.value_or(Watermark::kMinWatermark);
   least = std::min(least, LeastTimeInSplits());
-  // Without an end in sight, nothing to read says nothing of what will come.
+  const bool has_splits = split_open_ || !splits_.empty() || !parked_.empty();
+  all_idle_ = least == Watermark::kMaxWatermark && (reads_partitions_ || has_splits);
+  // Without an end in sight, nothing to read says nothing of what will come: the scan goes on only
+  // as far as its partitions, or others, have come.
+  if (all_idle_) least = idle_time_micros_;
+  if (all_idle_ && reads_partitions_) least = std::max(least, LargestTimeInSplits());
   if (least != Watermark::kMaxWatermark) watermark_micros_ = std::max(watermark_micros_, least);
-}
-
-void ScanInput::AdvancePartitions() {
-  // Until all partitions have a reader, some may hold older times.
-  if (!no_more_splits_ && !unassigned_min_time_micros_.has_value()) return;
-  int64_t least = LeastTimeInSplits();
-  all_idle_ = least == Watermark::kMaxWatermark;
-  if (all_idle_) {
-    least = LargestTimeInSplits();
-    // How far the tasks have come that are not idle, if the coordinator has told.
-    const int64_t others = unassigned_min_time_micros_.value_or(Watermark::kMaxWatermark);
-    if (others != Watermark::kMaxWatermark) least = std::max(least, others);
-  }
-  watermark_micros_ = std::max(watermark_micros_, least);
 }
 
 std::optional<int64_t> ScanInput::WatermarkOf(const v1::Split& split) const {

@@ -80,6 +80,10 @@ class ScanInput final : public TaskInput {
   void FillAck(uint64_t epoch, v1::EpochAck* ack) override;
   DroppedRows dropped_rows() const override;
   std::optional<uint64_t> rows_read() const override;
+  std::optional<ScanTime> scan_time() const override {
+    if (!options_.time_column.has_value()) return std::nullopt;
+    return ScanTime{options_.scan_id, all_idle_, watermark_micros_};
+  }
   void TakeKeptRows(std::vector<v1::KeptRow>* rows) override;
 
  private:
@@ -129,8 +133,6 @@ class ScanInput final : public TaskInput {
   std::optional<int64_t> WatermarkOf(const v1::Split& split) const;
   // Largest watermark of the splits.
   int64_t LargestTimeInSplits() const;
-  // Partitions of a topic.
-  void AdvancePartitions();
   v1::SplitPosition CurrentPosition() const;
   void FinishSplit();
   void AdvanceWatermark();
@@ -151,10 +153,13 @@ class ScanInput final : public TaskInput {
   // The look that a timer is set for.
   int64_t timer_micros_ = 0;
   bool no_more_splits_ = false;
-  // The splits are partitions of a topic; they are all idle.
+  // The splits are partitions of a topic.
   bool reads_partitions_ = false;
+  // The scan has splits that may grow, and no others, and all are idle.
   bool all_idle_ = false;
   std::optional<int64_t> unassigned_min_time_micros_;
+  // How far it may go on then, as the coordinator has told.
+  int64_t idle_time_micros_ = Watermark::kMinWatermark;
   PendingBarriers barriers_;
   // The last look has found that there is nothing more now.
   bool had_less_ = false;

@@ -1,5 +1,6 @@
 #include "worker/runtime/scan_mailbox.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "millrace/v1/control.pb.h"
@@ -26,6 +27,10 @@ void ScanMailbox::Assign(const v1::SplitAssignment& assignment) {
         assignment.has_unassigned_min_time_micros()
             ? std::optional<int64_t>(assignment.unassigned_min_time_micros())
             : std::nullopt;
+    if (assignment.has_idle_time_micros()) {
+      content_->idle_time_micros =
+          std::max(content_->idle_time_micros, assignment.idle_time_micros());
+    }
     if (assignment.active_tasks() > 0) content_->active_tasks = assignment.active_tasks();
   }
   WakeTask();

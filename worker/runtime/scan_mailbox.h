@@ -41,6 +41,9 @@ class ScanMailbox {
     bool no_more_splits = false;
     // Latest lower bound of the times in splits that are not assigned; absent = unknown.
     std::optional<int64_t> unassigned_min_time_micros;
+    // How far the scan may go on if all of its splits are idle; kMinWatermark = not told since the
+    // last Take.
+    int64_t idle_time_micros = Watermark::kMinWatermark;
     // Tasks that share the scan's rate, as last heard; 0 = not heard yet.
     uint32_t active_tasks = 0;
     // True if at least one assignment came since the last Take.

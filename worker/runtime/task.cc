@@ -33,6 +33,7 @@ struct Task::Snapshot {
   std::vector<uint64_t> epoch_rows_touched;
   std::vector<SentCounts> exchanges_out;
   std::vector<ReceivedCounts> exchanges_in;
+  std::vector<ScanTime> scans;
   uint64_t output_busy_micros = 0;
   std::string waiting_for;
   absl::Status error;
@@ -206,11 +207,13 @@ void Task::Publish(absl::string_view waiting_for, int state) {
   to.watermark = driver_->watermark();
   to.epoch = epoch_;
   to.dropped = {};
+  to.scans.clear();
   for (const ChainInput& input : chain_.inputs) {
     const DroppedRows dropped = input.input->dropped_rows();
     to.dropped.late += dropped.late;
     to.dropped.bad += dropped.bad;
     if (auto counts = input.input->received()) to.exchanges_in.push_back(*counts);
+    if (auto time = input.input->scan_time()) to.scans.push_back(*time);
   }
   to.operators = std::move(operators);
   to.epoch_rows_touched.assign(to.operators.size(), 0);
@@ -272,6 +275,16 @@ void Task::FillExchanges(const Snapshot& from, v1::TaskProgress* out) {
   out->set_remote_bytes_in(remote_bytes);
 }
 
+void Task::FillScans(const Snapshot& from, v1::TaskProgress* out) {
+  for (const ScanTime& time : from.scans) {
+    v1::ScanProgress* scan = out->add_scans();
+    scan->set_scan_id(time.scan_id);
+    scan->set_idle(time.idle);
+    if (time.watermark_micros == Watermark::kMinWatermark) continue;
+    scan->set_watermark_micros(time.watermark_micros);
+  }
+}
+
 void Task::FillProgress(v1::TaskProgress* out) const {
   out->set_job_id(identity_.job_id);
   out->set_attempt(identity_.attempt);
@@ -294,6 +307,7 @@ void Task::FillProgress(v1::TaskProgress* out) const {
   out->set_epoch(from.epoch);
   FillOperators(from, out);
   FillExchanges(from, out);
+  FillScans(from, out);
   out->set_bad_rows(from.dropped.bad);
   if (!from.error.ok()) ToProto(from.error, out->mutable_error());
   out->set_waiting_for(from.waiting_for);

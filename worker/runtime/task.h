@@ -104,6 +104,7 @@ class Task final : public Actor {
   void CountEpoch(v1::EpochAck* ack);
   static void FillOperators(const Snapshot& from, v1::TaskProgress* out);
   static void FillExchanges(const Snapshot& from, v1::TaskProgress* out);
+  static void FillScans(const Snapshot& from, v1::TaskProgress* out);
   StepResult End(absl::Status status, bool cancelled);
   absl::Status CloseAll(CloseReason reason);
   void Publish(absl::string_view waiting_for, int state);

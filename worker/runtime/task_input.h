@@ -35,6 +35,15 @@ struct ReceivedCounts {
   uint64_t remote_bytes = 0;
 };
 
+// How far a scan has come in event time.
+struct ScanTime {
+  uint32_t scan_id = 0;
+  // All that it reads may grow, and nothing has come for long.
+  bool idle = false;
+  // No row with a smaller time leaves the scan.
+  int64_t watermark_micros = Watermark::kMinWatermark;
+};
+
 // A leaf of a task's operator tree: a scan, or the receiving end of an exchange. Combines its
 // splits or channels into one stream: watermarks are their minimum, a barrier comes when all have
 // reached it. Called only from the task's thread.
@@ -60,6 +69,8 @@ class TaskInput {
   // Rows that a scan has read, before it set late rows apart and filtered; absent: as many as it
   // has given out.
   virtual std::optional<uint64_t> rows_read() const { return std::nullopt; }
+  // Absent unless this is a scan with event time.
+  virtual std::optional<ScanTime> scan_time() const { return std::nullopt; }
   // Absent unless this is the end of an exchange.
   virtual std::optional<ReceivedCounts> received() const { return std::nullopt; }
 };

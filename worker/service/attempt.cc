@@ -102,6 +102,7 @@ absl::Status Attempt::OpenState(uint32_t own_worker, const WorkerParts& parts,
       JoinPath(state.local_folder, absl::StrCat("job-", job_, "-", attempt_, "-w", own_worker));
   options.local_folder = local_folder_;
   options.checkpoint_folder = state.checkpoint_folder;
+  options.checkpoint_token = state.checkpoint_token;
   options.num_shards = deploy_->plan().num_shards();
   options.stop = stop_;
   for (const v1::TaskPlacement& task : deploy_->placements()) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,8 @@ class Attempt final : public TaskListener,
     std::string local_folder;
     // Of the job, in shared storage.
     std::string checkpoint_folder;
+    // As in JobStateOptions.
+    std::optional<std::string> checkpoint_token;
     // Null: streaming jobs are refused.
     const StateResources* resources = nullptr;
     // Set when the attempt is cancelled, also while it is being built.

@@ -41,6 +41,14 @@ AttemptManager::~AttemptManager() {
   }
 }
 
+void AttemptManager::OnStorageProved(const v1::StorageProof& proof) {
+  MutexLock lock(mutex_);
+  storage_tokens_.clear();
+  for (const v1::FolderProof& folder : proof.folders()) {
+    if (!folder.has_error()) storage_tokens_[folder.path()] = folder.token();
+  }
+}
+
 void AttemptManager::Connect(uint32_t worker_id, std::shared_ptr<ControlOutbox> outbox) {
   MutexLock lock(mutex_);
   worker_id_ = worker_id;
@@ -191,6 +199,8 @@ void AttemptManager::Build(const std::shared_ptr<const v1::DeployAttempt>& deplo
     MutexLock lock(mutex_);
     own_worker = worker_id_;
     state.stop = attempts_[key].stop;
+    const auto token = storage_tokens_.find(FolderOf(state.checkpoint_folder));
+    if (token != storage_tokens_.end()) state.checkpoint_token = token->second;
   }
   auto attempt = Attempt::Create(deploy, own_worker, parts_, state, *this);
   bool cancelled = false;

@@ -21,6 +21,7 @@ namespace v1 {
 class CancelAttempt;
 class CoordinatorMessage;
 class DeployAttempt;
+class StorageProof;
 }  // namespace v1
 
 // Where messages to the coordinator go. Thread-safe; never blocks.
@@ -48,14 +49,17 @@ struct AttemptManagerOptions {
   std::function<void()> on_drained;
 };
 
-// All attempts on this worker: acts on the coordinator's messages. Handle, Connect and Disconnect
-// are for one thread, the rest is thread-safe.
+// All attempts on this worker: acts on the coordinator's messages. Handle, OnStorageProved, Connect
+// and Disconnect are for one thread, the rest is thread-safe.
 class AttemptManager final : public AttemptOwner {
  public:
   AttemptManager(const WorkerParts& parts, AttemptManagerOptions options);
   // Cancels what runs and waits for it.
   ~AttemptManager() override;
 
+  // What this worker has shown of the shared folders, before it joins: checkpoints are kept in no
+  // others.
+  void OnStorageProved(const v1::StorageProof& proof);
   // The coordinator has given this process the id; messages go to `outbox` from now on.
   void Connect(uint32_t worker_id, std::shared_ptr<ControlOutbox> outbox);
   // The coordinator is lost: cancels all attempts and waits some seconds until their tasks have
@@ -107,6 +111,8 @@ class AttemptManager final : public AttemptOwner {
   CondVar changed_;
   uint32_t worker_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::shared_ptr<ControlOutbox> outbox_ ABSL_GUARDED_BY(mutex_);
+  // Of the shared folders, by path.
+  std::map<std::string, std::string> storage_tokens_ ABSL_GUARDED_BY(mutex_);
   std::map<Key, Entry> attempts_ ABSL_GUARDED_BY(mutex_);
   // Attempts of streaming jobs whose views may still be read, also after their tasks have ended.
   std::set<Key> view_owners_ ABSL_GUARDED_BY(mutex_);

@@ -238,6 +238,7 @@ void ControlClient::Handle(v1::CoordinatorMessage message, const v1::WorkerHello
     v1::WorkerMessage proof;
     *proof.mutable_storage_proof() =
         ProveStorage(message.storage_challenge(), absl::StrCat(incarnation_));
+    attempts_.OnStorageProved(proof.storage_proof());
     session->Send(std::move(proof));
   } else if (message.has_drain() && !leaving()) {
     options_.on_leave_asked();

@@ -9,14 +9,13 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/net/rpc_status.h"
+#include "common/storage/data_folder.h"
 #include "common/storage/file_system.h"
 #include "common/storage/staged_commit.h"
 #include "millrace/v1/control.pb.h"
 
 namespace millrace {
 namespace {
-
-constexpr uint64_t kTokenBytesMax = 4096;
 
 std::string MachineName() {
   char name[256] = {};
@@ -33,9 +32,9 @@ absl::Status WriteProbe(FileSystem& file_system, const std::string& path) {
 
 absl::StatusOr<std::string> ReadToken(const v1::SharedFolder& folder, absl::string_view probe) {
   MR_ASSIGN_OR_RETURN(FileSystem * file_system, FileSystemOf(folder.path()));
-  MR_ASSIGN_OR_RETURN(
-      std::string token,
-      ReadWholeFile(*file_system, JoinPath(folder.path(), folder.token_file()), kTokenBytesMax));
+  MR_ASSIGN_OR_RETURN(std::string token,
+                      ReadWholeFile(*file_system, JoinPath(folder.path(), folder.token_file()),
+                                    kStorageTokenBytesMax));
   const std::string name = absl::StrCat(kStagedPrefix, "probe-", probe);
   MR_RETURN_IF_ERROR(WriteProbe(*file_system, JoinPath(folder.path(), name)));
   return token;

@@ -157,6 +157,15 @@ std::unique_ptr<TaskStateStore> JobStateStore::ForTask(uint32_t fragment, uint32
   return nullptr;
 }
 
+absl::Status JobStateStore::RequireCheckpointFolder() const {
+  if (options_.checkpoint_token.has_value()) {
+    MR_RETURN_IF_ERROR(CheckOwnFolder(file_system_, "checkpoint-dir",
+                                      FolderOf(options_.checkpoint_folder),
+                                      *options_.checkpoint_token));
+  }
+  return RequireFolder(file_system_, options_.checkpoint_folder);
+}
+
 absl::Status JobStateStore::Restore(const v1::CheckpointManifest& manifest) {
   std::set<ShardId> owned;
   for (const TaskShards& task : options_.tasks) {
@@ -164,7 +173,7 @@ absl::Status JobStateStore::Restore(const v1::CheckpointManifest& manifest) {
       owned.insert({task.fragment, task.first_shard + i});
     }
   }
-  if (!owned.empty()) MR_RETURN_IF_ERROR(RequireFolder(file_system_, options_.checkpoint_folder));
+  if (!owned.empty()) MR_RETURN_IF_ERROR(RequireCheckpointFolder());
   const std::string folder = JoinPath(options_.local_folder, "restore");
   MR_RETURN_IF_ERROR(file_system_.CreateFolders(folder));
   std::vector<FetchedFile> fetched;
@@ -245,7 +254,7 @@ absl::Status JobStateStore::Upload(const std::string& linked_folder, StopCheck s
   if (listing.empty() && uploads_synced_) return absl::OkStatus();
   uploads_synced_ = false;
   MR_FAILPOINT("checkpoint.before_upload");
-  MR_RETURN_IF_ERROR(RequireFolder(file_system_, options_.checkpoint_folder));
+  MR_RETURN_IF_ERROR(RequireCheckpointFolder());
   MR_RETURN_IF_ERROR(file_system_.CreateFolders(folder));
   std::vector<UploadedFile> files;
   for (const FileInfo& info : listing) {

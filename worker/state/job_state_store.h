@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,9 @@ struct JobStateOptions {
   std::string local_folder;
   // The job's folder in checkpoint.dir, shared by all workers.
   std::string checkpoint_folder;
+  // What the token file of checkpoint.dir, the folder above, holds as this worker has shown to the
+  // coordinator: nothing is read or written in another one. Absent: not known, not compared.
+  std::optional<std::string> checkpoint_token;
   uint32_t num_shards = 0;
   std::vector<TaskShards> tasks;
   // Set to true: nothing of the attempt is wanted any more, and all that takes long ends with
@@ -84,6 +88,7 @@ class JobStateStore {
  private:
   JobStateStore(JobStateOptions options, FileSystem& file_system)
       : options_(std::move(options)), file_system_(file_system) {}
+  absl::Status RequireCheckpointFolder() const;
   bool stopped() const { return options_.stop != nullptr && *options_.stop; }
   absl::Status Restore(const v1::CheckpointManifest& manifest);
   absl::Status FindImported(const std::map<uint64_t, const v1::CheckpointFile*>& by_inode);

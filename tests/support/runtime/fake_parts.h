@@ -62,7 +62,9 @@ class ScriptedInput final : public TaskInput {
   }
   absl::string_view waiting_for() const override { return "input"; }
   void Close(CloseReason reason) override { closed = reason; }
+  std::optional<ScanTime> scan_time() const override { return time; }
 
+  std::optional<ScanTime> time;
   std::deque<StreamMessage> script;
   absl::Status failure;
   int polls = 0;

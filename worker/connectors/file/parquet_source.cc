@@ -25,22 +25,31 @@ ParquetSource::ParquetSource(FileScan scan, FileSystem& file_system)
 absl::Status ParquetSource::Open(const v1::Split& split) {
   MR_ASSIGN_OR_RETURN(const v1::FileSplit* file, FileSplitOf(split));
   MR_RETURN_IF_ERROR(CheckPinned(file_system_, *file));
-  MR_RETURN_IF_ERROR(OpenFile(*file));
   split_id_ = split.id();
+  split_ = *file;
   rows_.reset();
   pending_.reset();
   uncounted_rows_ = 0;
   rows_passed_ = 0;
   rows_to_pass_ = split.resume().offset();
   ended_ = split.resume().ended();
+  verification_.reset();
+  if (file->immutable()) {
+    MR_ASSIGN_OR_RETURN(verification_, SegmentVerification::Begin(file_system_, *file));
+  }
+  return verification_ == nullptr ? OpenRowGroups() : absl::OkStatus();
+}
+
+absl::Status ParquetSource::OpenRowGroups() {
+  MR_RETURN_IF_ERROR(OpenFile(split_));
   const int num_groups = file_->num_row_groups();
-  next_row_group_ = static_cast<int>(file->first_row_group());
-  end_row_group_ = file->num_row_groups() == 0
+  next_row_group_ = static_cast<int>(split_.first_row_group());
+  end_row_group_ = split_.num_row_groups() == 0
                        ? num_groups
-                       : next_row_group_ + static_cast<int>(file->num_row_groups());
+                       : next_row_group_ + static_cast<int>(split_.num_row_groups());
   if (next_row_group_ > num_groups || end_row_group_ > num_groups) {
     return MakeError(SqlState::kDataCorrupted,
-                     absl::StrCat("\"", file->path(), "\" has only ", num_groups, " row groups"));
+                     absl::StrCat("\"", split_.path(), "\" has only ", num_groups, " row groups"));
   }
   return absl::OkStatus();
 }
@@ -51,7 +60,6 @@ absl::Status ParquetSource::OpenFile(const v1::FileSplit& split) {
                          file_info_.mtime_micros == split.mtime_micros() &&
                          file_info_.size_bytes == split.size_bytes();
   if (same_path && (split.immutable() || same_file)) return absl::OkStatus();
-  if (split.immutable()) MR_RETURN_IF_ERROR(CheckSegmentSize(split));
   MR_ASSIGN_OR_RETURN(file_, ParquetFile::Open(file_system_, split.path()));
   file_info_ = FileInfo{split.path(), split.size_bytes(), split.mtime_micros()};
   fields_.clear();
@@ -66,15 +74,6 @@ absl::Status ParquetSource::OpenFile(const v1::FileSplit& split) {
     columns_.push_back(std::move(column));
   }
   return absl::OkStatus();
-}
-
-// Segments never change, but disks lose and spoil them.
-absl::Status ParquetSource::CheckSegmentSize(const v1::FileSplit& split) const {
-  MR_ASSIGN_OR_RETURN(const FileInfo info, file_system_.Stat(split.path()));
-  if (info.size_bytes == split.size_bytes()) return absl::OkStatus();
-  return MakeError(SqlState::kDataCorrupted,
-                   absl::StrCat("the table segment \"", split.path(), "\" has ", info.size_bytes,
-                                " bytes instead of ", split.size_bytes()));
 }
 
 absl::StatusOr<int> ParquetSource::FindField(const std::string& name) const {
@@ -158,6 +157,12 @@ absl::StatusOr<Batch> ParquetSource::NextRows(const PollBudget& budget) {
 
 absl::StatusOr<PollResult> ParquetSource::Poll(const PollBudget& budget, Batch* batch) {
   *batch = Batch();
+  if (verification_ != nullptr) {
+    MR_ASSIGN_OR_RETURN(const bool whole, verification_->Step());
+    if (!whole) return PollResult::kRows;
+    verification_.reset();
+    MR_RETURN_IF_ERROR(OpenRowGroups());
+  }
   const uint64_t rows_end = rows_passed_ + static_cast<uint64_t>(budget.rows_max);
   while (!ended_) {
     MR_ASSIGN_OR_RETURN(*batch, NextRows(budget));
@@ -179,13 +184,14 @@ v1::SplitPosition ParquetSource::Position() const {
   position.set_offset(rows_passed_ + rows_to_pass_);
   position.set_rows(rows_passed_ + rows_to_pass_);
   position.set_ended(ended_);
-  position.set_path(file_info_.path);
+  position.set_path(split_.path());
   return position;
 }
 
 absl::Status ParquetSource::Close() {
   rows_.reset();
   pending_.reset();
+  verification_.reset();
   ended_ = true;
   return absl::OkStatus();
 }

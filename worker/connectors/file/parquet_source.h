@@ -10,9 +10,11 @@
 #include "arrow/type_fwd.h"
 #include "common/file_format/parquet_file.h"
 #include "common/storage/file_system.h"
+#include "millrace/v1/split.pb.h"
 #include "worker/connectors/file/file_scan.h"
 #include "worker/connectors/file/parquet_column.h"
 #include "worker/connectors/file/row_group_filter.h"
+#include "worker/connectors/file/segment_verification.h"
 #include "worker/connectors/source.h"
 
 namespace millrace {
@@ -35,8 +37,9 @@ class ParquetSource final : public Source {
  private:
   ParquetSource(FileScan scan, FileSystem& file_system);
 
+  // Finds the split's row groups, in a file that may be trusted.
+  absl::Status OpenRowGroups();
   absl::Status OpenFile(const v1::FileSplit& split);
-  absl::Status CheckSegmentSize(const v1::FileSplit& split) const;
   absl::StatusOr<int> FindField(const std::string& name) const;
   bool MayMatch(int row_group) const;
   // Goes on to the next row group that has to be read, `skipped_rows` of it behind us; false if
@@ -57,6 +60,9 @@ class ParquetSource final : public Source {
 
   // The open split.
   uint64_t split_id_ = 0;
+  v1::FileSplit split_;
+  // Of a stored table's segment that this process reads for the first time; Poll goes on with it.
+  std::unique_ptr<SegmentVerification> verification_;
   int next_row_group_ = 0;
   int end_row_group_ = 0;
   // Rows of the split behind us, and those that still have to be passed to get to a position.

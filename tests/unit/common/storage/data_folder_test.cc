@@ -35,6 +35,17 @@ TEST_F(DataFolderTest, ACoordinatorDoesNotTakeAWorkersFolder) {
   EXPECT_FALSE(GetErrorDetail(refused).hint.empty());
 }
 
+TEST_F(DataFolderTest, AnotherFolderInPlaceOfTheOwnOneIsNoticed) {
+  const auto check = [&] {
+    return CheckOwnFolder(file_system_, "checkpoint-dir", folder_.path(), "ours");
+  };
+  EXPECT_ERROR(check(), SqlState::kIoError, "checkpoint-dir " + folder_.path() + " is not there");
+  folder_.Write(kStorageTokenFile, "theirs");
+  EXPECT_ERROR(check(), SqlState::kIoError, "is another folder than when the process started");
+  folder_.Write(kStorageTokenFile, "ours");
+  EXPECT_OK(check());
+}
+
 TEST_F(DataFolderTest, AWorkerDoesNotTakeACoordinatorsFolder) {
   folder_.Write(kStorageTokenFile, "any");
   EXPECT_ERROR(ClaimWorkerFolder(file_system_, folder_.path()),

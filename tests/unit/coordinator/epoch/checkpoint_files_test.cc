@@ -23,7 +23,7 @@ using ::testing::UnorderedElementsAre;
 class CheckpointFilesTest : public ::testing::Test {
  protected:
   CheckpointFilesTest() {
-    folder_.Write(kStorageTokenFile, "");
+    folder_.Write(kStorageTokenFile, "ours");
     EXPECT_OK(files_.MakeJobFolder(7));
   }
   // A checkpoint of job 7 with files that are there.
@@ -48,7 +48,7 @@ class CheckpointFilesTest : public ::testing::Test {
   }
 
   const TempFolder folder_;
-  const CheckpointFiles files_{folder_.path()};
+  const CheckpointFiles files_{folder_.path(), "ours"};
 };
 
 TEST_F(CheckpointFilesTest, FilesOfKeptCheckpointsStayAndTheOthersGo) {
@@ -123,6 +123,56 @@ TEST_F(CheckpointFilesTest, NothingGoesIntoAnEmptyMountPoint) {
   EXPECT_OK(files_.WriteManifest(manifest));
 }
 
+// Job numbers of two clusters are the same, and so may be the names of their manifests.
+TEST_F(CheckpointFilesTest, TheFolderOfAnotherClusterStaysAsItIs) {
+  const std::string name = Store(3, {"1-w1/sst/1"});
+  Touch("1-w2/theirs");
+  folder_.Write(kStorageTokenFile, "theirs");
+  v1::CheckpointManifest manifest;
+  manifest.set_job_id(7);
+  manifest.set_epoch(5);
+  const absl::Status refused = files_.RemoveUnused(7, {name});
+  EXPECT_ERROR(refused, SqlState::kIoError, "checkpoint-dir " + folder_.path() + " is another");
+  EXPECT_FALSE(GetErrorDetail(refused).hint.empty());
+  EXPECT_ERROR(files_.RemoveAll(7), SqlState::kIoError, "is another folder");
+  EXPECT_ERROR(files_.MakeJobFolder(8), SqlState::kIoError, "is another folder");
+  EXPECT_ERROR(files_.WriteManifest(manifest), SqlState::kIoError, "is another folder");
+  EXPECT_ERROR(files_.ReadManifest(name), SqlState::kIoError, "is another folder");
+  EXPECT_TRUE(Has("1-w2/theirs") && Has("1-w1/sst/1") && Has("manifest-3-1.pb"));
+  EXPECT_FALSE(Has("manifest-5-0.pb") || std::filesystem::exists(folder_.Path("job-8")));
+  folder_.Write(kStorageTokenFile, "ours");
+  ASSERT_OK(files_.RemoveUnused(7, {name}));
+  EXPECT_FALSE(Has("1-w2/theirs"));
+}
+
+TEST_F(CheckpointFilesTest, AManifestUnderTheNameOfAnotherOneIsDamaged) {
+  const std::string older = Store(3, {});
+  const std::string newest = Store(5, {});
+  const std::string written = TempFolder::Read(folder_.Path(older));
+  std::filesystem::create_directories(folder_.Path("job-8"));
+  for (const std::string& name :
+       {newest, std::string("job-7/manifest-3-2.pb"), std::string("job-8/manifest-3-1.pb")}) {
+    SCOPED_TRACE(name);
+    folder_.Write(name, written);
+    const absl::Status refused = files_.ReadManifest(name).status();
+    EXPECT_ERROR(refused, SqlState::kDataCorrupted, "manifest is damaged: " + folder_.Path(name));
+    EXPECT_THAT(GetErrorDetail(refused).hint, HasSubstr("epoch 3 of job 7, attempt 1"));
+  }
+  EXPECT_OK(files_.ReadManifest(older));
+}
+
+TEST_F(CheckpointFilesTest, FilesOfACheckpointAreThereWithTheirSizes) {
+  v1::CheckpointManifest manifest = *files_.ReadManifest(Store(3, {"1-w1/sst/1", "1-w1/sst/2"}));
+  for (v1::CheckpointFile& file : *manifest.mutable_files()) file.set_size_bytes(1);
+  EXPECT_OK(files_.CheckFiles(manifest));
+  folder_.Write("job-7/1-w1/sst/2", "xx");
+  EXPECT_ERROR(files_.CheckFiles(manifest), SqlState::kDataCorrupted,
+               folder_.Path("job-7/1-w1/sst/2") + " has 2 bytes instead of 1");
+  std::filesystem::remove(folder_.Path("job-7/1-w1/sst/1"));
+  EXPECT_ERROR(files_.CheckFiles(manifest), SqlState::kDataCorrupted,
+               folder_.Path("job-7/1-w1/sst/1") + " is not there");
+}
+
 TEST_F(CheckpointFilesTest, JobsAreThoseWithAFolder) {
   Store(3, {});
   std::filesystem::create_directories(folder_.Path("job-12"));
@@ -132,7 +182,7 @@ TEST_F(CheckpointFilesTest, JobsAreThoseWithAFolder) {
   EXPECT_THAT(*files_.Jobs(), UnorderedElementsAre(7, 12));
   ASSERT_OK(files_.RemoveAll(7));
   EXPECT_THAT(*files_.Jobs(), ElementsAre(12));
-  EXPECT_THAT(*CheckpointFiles(folder_.Path("none")).Jobs(), ElementsAre());
+  EXPECT_THAT(*CheckpointFiles(folder_.Path("none"), "").Jobs(), ElementsAre());
 }
 
 TEST_F(CheckpointFilesTest, AFolderBelongsToOneCluster) {

@@ -1,6 +1,7 @@
 #include "coordinator/job/attempt_runs.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,22 @@ class Recorder final : public AttemptObserver {
   std::vector<std::string> events;
   AttemptOutcome outcome;
 };
+
+// A stream of one task with two scans (7 and 8) whose rows meet.
+std::shared_ptr<const v1::PhysicalPlan> MeetingScansPlan() {
+  auto plan = std::make_shared<v1::PhysicalPlan>();
+  plan->set_streaming(true);
+  plan->set_num_shards(8);
+  v1::Fragment* fragment = plan->add_fragments();
+  fragment->set_parallelism(1);
+  fragment->mutable_root()->mutable_union_all();
+  for (const uint32_t scan_id : {7, 8}) {
+    v1::ScanNode* scan = fragment->mutable_root()->add_inputs()->mutable_scan();
+    scan->set_scan_id(scan_id);
+    scan->mutable_watermark();
+  }
+  return plan;
+}
 
 class AttemptRunsTest : public ::testing::Test {
  protected:
@@ -76,16 +93,36 @@ class AttemptRunsTest : public ::testing::Test {
     message.mutable_cancelled()->set_attempt(2);
     cluster_.registry_.Receive(worker, message);
   }
-  v1::SplitAssignment AskForSplits(WorkerId worker, uint32_t task) {
+  v1::SplitAssignment AskForSplits(WorkerId worker, uint32_t task, uint32_t scan_id = 7) {
     cluster_.link(worker).Take();
     v1::WorkerMessage message;
     message.mutable_split_request()->set_job_id(5);
     message.mutable_split_request()->set_attempt(2);
-    message.mutable_split_request()->set_scan_id(7);
+    message.mutable_split_request()->set_scan_id(scan_id);
     message.mutable_split_request()->set_task_index(task);
     cluster_.registry_.Receive(worker, message);
     const auto sent = cluster_.link(worker).Take();
     return sent.empty() ? v1::SplitAssignment() : sent[0].split_assignment();
+  }
+
+  // A heartbeat of the only task of MeetingScansPlan, and what is answered. Scan 8 is idle.
+  std::vector<v1::CoordinatorMessage> Report(int64_t watermark_of_7,
+                                             std::optional<int64_t> watermark_of_8) {
+    v1::WorkerMessage message;
+    v1::TaskProgress* progress = message.mutable_heartbeat()->add_tasks();
+    progress->set_job_id(5);
+    progress->set_attempt(2);
+    progress->set_state(v1::TASK_STATE_RUNNING);
+    v1::ScanProgress* scan = progress->add_scans();
+    scan->set_scan_id(7);
+    scan->set_watermark_micros(watermark_of_7);
+    scan = progress->add_scans();
+    scan->set_scan_id(8);
+    scan->set_idle(true);
+    if (watermark_of_8.has_value()) scan->set_watermark_micros(*watermark_of_8);
+    cluster_.link(one_).Take();
+    cluster_.registry_.Receive(one_, message);
+    return cluster_.link(one_).Take();
   }
 
   FakeCluster cluster_;
@@ -167,6 +204,32 @@ TEST_F(AttemptRunsTest, LostWorkerMakesTheAttemptRetryable) {
   EXPECT_EQ(GetErrorDetail(recorder_->outcome.status).retry, Retry::kSafe);
 }
 
+TEST_F(AttemptRunsTest, LostTasksAreNamedWithWhatTheyHadToRead) {
+  AttemptSpec spec;
+  spec.job_id = 5;
+  spec.attempt = 2;
+  spec.plan = OneFragmentPlan(2);
+  spec.scans.emplace_back();
+  spec.scans[0].scan_id = 7;
+  for (const char* path : {"/in/0.csv", "/in/1.csv", "/in/2.csv"}) {
+    spec.scans[0].splits.emplace_back().mutable_file()->set_path(path);
+  }
+  const auto placements = cluster_.runs_.Start(std::move(spec), recorder_);
+  ASSERT_TRUE(placements.ok()) << placements.status();
+  DeployAll();
+  const WorkerId lost(placements->at(0).worker_id());
+  const WorkerId other = lost == one_ ? two_ : one_;
+  const uint32_t task = placements->at(0).task_index();
+  // What it had read before it asked again is not among it.
+  AskForSplits(lost, task);
+  AskForSplits(other, 1 - task);
+  AskForSplits(lost, task);
+  cluster_.registry_.Disconnect(lost, absl::UnavailableError("eof"));
+  AnswerCancel(other);
+  EXPECT_THAT(recorder_->outcome.lost_tasks, ElementsAre(TaskKey{0, task}));
+  EXPECT_THAT(recorder_->outcome.lost_reading, ElementsAre("/in/2.csv"));
+}
+
 TEST_F(AttemptRunsTest, SilentWorkerHoldsUpACancellationForALimitedTime) {
   StartAttempt();
   DeployAll();
@@ -207,6 +270,33 @@ TEST_F(AttemptRunsTest, HeartbeatsUpdateCountersButNotTheEnd) {
   ASSERT_EQ(tasks.size(), 2);
   EXPECT_EQ(tasks[0].state(), v1::TASK_STATE_FINISHED);
   EXPECT_EQ(tasks[1].rows_in(), 99);
+}
+
+TEST_F(AttemptRunsTest, AnIdleScanIsToldHowFarTheOneThatItMeetsHasCome) {
+  AttemptSpec spec;
+  spec.job_id = 5;
+  spec.attempt = 2;
+  spec.plan = MeetingScansPlan();
+  for (const uint32_t scan_id : {7, 8}) {
+    ScanSplits& scan = spec.scans.emplace_back();
+    scan.scan_id = scan_id;
+    scan.order = SplitOrder::kPartitions;
+    scan.follows = true;
+    scan.splits.emplace_back().mutable_kafka();
+  }
+  ASSERT_TRUE(cluster_.runs_.Start(std::move(spec), recorder_).ok());
+  DeployAll();
+  for (const uint32_t scan_id : {7, 8}) EXPECT_EQ(AskForSplits(one_, 0, scan_id).splits_size(), 1);
+  const auto sent = Report(100, std::nullopt);
+  ASSERT_EQ(sent.size(), 1);
+  const v1::SplitAssignment& told = sent[0].split_assignment();
+  EXPECT_EQ(told.scan_id(), 8);
+  EXPECT_EQ(told.idle_time_micros(), 100);
+  EXPECT_EQ(told.unassigned_min_time_micros(), INT64_MAX);
+  EXPECT_FALSE(told.end());
+  EXPECT_TRUE(Report(100, 100).empty());
+  // The other one has ended.
+  EXPECT_TRUE(Report(INT64_MAX, 100).empty());
 }
 
 TEST_F(AttemptRunsTest, CountersOfAScriptsStepAreKeptAndNameTheFailedTask) {

@@ -18,8 +18,8 @@ using ::testing::UnorderedElementsAre;
 
 TEST(JobFilesTest, FilesAreFoundByTheirJobs) {
   const TempFolder folder;
-  folder.Write(kStorageTokenFile, "");
-  const JobFiles files(folder.path());
+  folder.Write(kStorageTokenFile, "ours");
+  const JobFiles files(folder.path(), "ours");
   EXPECT_THAT(*files.Jobs(), IsEmpty());
   v1::StreamJobFile file;
   (*file.mutable_settings())["parallelism"] = "3";
@@ -35,29 +35,55 @@ TEST(JobFilesTest, FilesAreFoundByTheirJobs) {
 
 TEST(JobFilesTest, FileOfANewerFormatIsRefused) {
   const TempFolder folder;
+  folder.Write(kStorageTokenFile, "ours");
   v1::StreamJobFile file;
   file.set_format_version(99);
   folder.Write("jobs/job-4.pb", SealedRecord(file.SerializeAsString()));
-  const absl::Status read = JobFiles(folder.path()).Read(4).status();
+  const absl::Status read = JobFiles(folder.path(), "ours").Read(4).status();
   EXPECT_EQ(GetErrorDetail(read).state, SqlState::kFeatureNotSupported);
   EXPECT_THAT(std::string(read.message()), HasSubstr("has format 99"));
 }
 
 TEST(JobFilesTest, AnEmptyMountPointGetsNoFile) {
   const TempFolder folder;
-  EXPECT_ERROR(JobFiles(folder.path()).Write(4, {}), SqlState::kIoError, "data-dir");
-  EXPECT_THAT(*JobFiles(folder.path()).Jobs(), IsEmpty());
+  EXPECT_ERROR(JobFiles(folder.path(), "ours").Write(4, {}), SqlState::kIoError, "data-dir");
+  EXPECT_THAT(*JobFiles(folder.path(), "ours").Jobs(), IsEmpty());
+}
+
+TEST(JobFilesTest, AFileOfAnotherJobOrClusterIsRefused) {
+  const TempFolder folder;
+  folder.Write(kStorageTokenFile, "ours");
+  const JobFiles files(folder.path(), "ours");
+  ASSERT_OK(files.Write(4, {}));
+  ASSERT_OK(files.Write(5, {}));
+  folder.Write("jobs/job-5.pb", TempFolder::Read(folder.Path("jobs/job-4.pb")));
+  EXPECT_ERROR(files.Read(5), SqlState::kDataCorrupted, "job-5.pb");
+  EXPECT_OK(files.Read(4));
+  folder.Write(kStorageTokenFile, "theirs");
+  EXPECT_ERROR(files.Read(4), SqlState::kIoError, "is another folder");
+  EXPECT_ERROR(files.Remove(4), SqlState::kIoError, "is another folder");
+  EXPECT_THAT(*files.Jobs(), UnorderedElementsAre(4, 5));
+}
+
+TEST(JobFilesTest, AFileOfAnEarlierVersionDoesNotSayWhose) {
+  const TempFolder folder;
+  folder.Write(kStorageTokenFile, "ours");
+  v1::StreamJobFile file;
+  file.set_format_version(2);
+  folder.Write("jobs/job-4.pb", SealedRecord(file.SerializeAsString()));
+  EXPECT_OK(JobFiles(folder.path(), "ours").Read(4));
 }
 
 TEST(JobFilesTest, ABitThatHasChangedIsNoticed) {
   const TempFolder folder;
+  folder.Write(kStorageTokenFile, "ours");
   v1::StreamJobFile file;
   file.set_format_version(2);
   file.set_parallelism(2);
   std::string record = SealedRecord(file.SerializeAsString());
   record.back() ^= 1;
   folder.Write("jobs/job-4.pb", record);
-  EXPECT_ERROR(JobFiles(folder.path()).Read(4), SqlState::kDataCorrupted, "job-4.pb");
+  EXPECT_ERROR(JobFiles(folder.path(), "ours").Read(4), SqlState::kDataCorrupted, "job-4.pb");
 }
 
 }  // namespace

@@ -41,6 +41,17 @@ TEST(RestartPolicyTest, ErrorOfADiskIsTriedAFewTimes) {
   EXPECT_EQ(policy.OnAttemptEnded(full, {}, 10), Verdict::kRestart);
 }
 
+TEST(RestartPolicyTest, ADiskMayBeAwayForTwoMinutes) {
+  RestartPolicy policy;
+  const absl::Status away = MakeError(SqlState::kIoError, "the folder is not there");
+  int64_t pauses_micros = 0;
+  while (policy.OnAttemptEnded(away, {}, 0) == Verdict::kRestart) {
+    pauses_micros += policy.PauseMicros();
+  }
+  EXPECT_GE(pauses_micros, 120'000'000);
+  EXPECT_LE(pauses_micros, 180'000'000);
+}
+
 TEST(RestartPolicyTest, LossesOfDifferentTasksNeverFailAJob) {
   RestartPolicy policy;
   for (uint32_t i = 0; i < 100; ++i) {
@@ -81,6 +92,47 @@ TEST(RestartPolicyTest, ProcessThatEndsAgainAndAgainWithTheSameTaskIsCrashedByIt
   }
   EXPECT_EQ(policy.OnAttemptEnded(Loss(), {{0, 1}, {0, 2}}, 7), Verdict::kFailCrash);
   EXPECT_THAT(policy.suspects(), ElementsAre(TaskKey{0, 2}));
+}
+
+TEST(RestartPolicyTest, LossesOutsideOfItsTurnsNeverFailAJob) {
+  RestartPolicy policy;
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(policy.OnAttemptEnded(Loss(), {{0, 0}}, 7, kOneSplit, RestartPolicy::Turn::kOver),
+              Verdict::kRestart)
+        << i;
+  }
+  EXPECT_TRUE(policy.on_trial());
+  // What ends a process late has the time to do it alone.
+  EXPECT_EQ(policy.longer_turns(), RestartPolicy::kLongerTurnsMax);
+  for (int i = RestartPolicy::kTrialCrashesMin + 1; i < RestartPolicy::kCrashesMax; ++i) {
+    ASSERT_EQ(policy.OnAttemptEnded(Loss(), {{0, 0}}, 7), Verdict::kRestart) << i;
+  }
+  // It has outlived a turn: those before do not count.
+  policy.OnAttemptEnded(Loss(), {{0, 0}}, 7, kNoSplit, RestartPolicy::Turn::kOver);
+  EXPECT_EQ(policy.crashes(), RestartPolicy::kTrialCrashesMin);
+  policy.OnProgress(8);
+  EXPECT_EQ(policy.longer_turns(), 0);
+}
+
+TEST(RestartPolicyTest, LossesElsewhereBeginTheCountOfItsTurnsAgain) {
+  RestartPolicy policy;
+  for (int i = 1; i < RestartPolicy::kCrashesMax; ++i) policy.OnAttemptEnded(Loss(), {{0, 0}}, 7);
+  policy.OnOtherLoss();
+  EXPECT_EQ(policy.crashes(), RestartPolicy::kTrialCrashesMin);
+  EXPECT_EQ(policy.OnAttemptEnded(Loss(), {{0, 0}}, 7), Verdict::kRestart);
+}
+
+TEST(RestartPolicyTest, SuspectedIsWhoHasLostWorkersOrSeeksARow) {
+  RestartPolicy policy;
+  EXPECT_FALSE(policy.suspected());
+  policy.OnAttemptEnded(Loss(), {{0, 0}}, 7);
+  EXPECT_TRUE(policy.suspected());
+  policy.OnProgress(8);
+  EXPECT_FALSE(policy.suspected());
+  for (int i = 0; i < 3; ++i) policy.OnAttemptEnded(Loss(), {{0, 0}}, 8, kOneSplit);
+  policy.OnProgress(9);
+  EXPECT_TRUE(policy.suspected());
+  EXPECT_FALSE(policy.on_trial());
 }
 
 TEST(RestartPolicyTest, EpochsAreLimitedFromTheSecondFailureUntilItsPlaceIsPassed) {

@@ -116,8 +116,8 @@ class ScriptJobsTest : public ::testing::Test {
   JobStore store_{cluster_.store_};
   IdAllocator job_ids_{cluster_.store_, "job", 8};
   IdAllocator epoch_ids_{cluster_.store_, "epoch", 8};
-  const CheckpointFiles checkpoints_{::testing::TempDir()};
-  const JobFiles files_{::testing::TempDir()};
+  const CheckpointFiles checkpoints_{::testing::TempDir(), ""};
+  const JobFiles files_{::testing::TempDir(), ""};
   StreamJobs streams_{StreamJobs::Parts{cluster_.runs_, cluster_.registry_, store_, epoch_ids_,
                                         checkpoints_, files_, cluster_.clock_}};
   WordRunner runner_;

@@ -258,9 +258,27 @@ TEST_F(SinkCommitTest, WhatACheckpointWithoutItsManifestHasCommittedGoesByItsNam
     }
     EXPECT_THAT(manifests, UnorderedElementsAre("c0-7-9.json", "c0-77-12.json"));
   }
-  const TempFolder empty;
-  EXPECT_ERROR(WithdrawSinkFilesBehind(file_system_, empty.path(), kOwner, 9), SqlState::kIoError,
-               empty.path());
+}
+
+TEST_F(SinkCommitTest, WhereNothingWasCommittedNothingIsWithdrawnByName) {
+  // Another job's, another cluster's, a user's, and what was only staged.
+  for (const char* name : {"part-c0-77-5-0-12-0.csv", "part-c1-7-5-0-12-0.csv", "notes.csv",
+                           "_staging-c0-7-1-part-c0-7-5-0-12-0.csv"}) {
+    folder_.Write(name, "x");
+  }
+  const std::vector<std::string> before = folder_.Names();
+  EXPECT_FALSE(*HoldsCommits(file_system_, folder_.path(), kOwner));
+  ASSERT_OK(WithdrawSinkFilesBehind(file_system_, folder_.path(), kOwner, 9));
+  EXPECT_EQ(folder_.Names(), before);
+  // Files without what has come before the first of them.
+  folder_.Write(kFirstFile, "x");
+  for (const std::string& folder : {folder_.path(), folder_.Path("none")}) {
+    const absl::Status refused = WithdrawSinkFilesBehind(file_system_, folder, kOwner, 9);
+    EXPECT_ERROR(refused, SqlState::kIoError, folder);
+    EXPECT_EQ(GetErrorDetail(refused).retry, Retry::kSafe);
+  }
+  folder_.Write("_manifest/c0-77-12.json", "{}");
+  EXPECT_TRUE(*HoldsCommits(file_system_, folder_.path(), kOwner));
 }
 
 }  // namespace

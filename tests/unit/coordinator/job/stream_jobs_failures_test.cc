@@ -136,13 +136,62 @@ TEST_F(StreamFailuresTest, GoesOnWithoutACheckpointThatCannotBeWritten) {
   EXPECT_EQ(failing.attempt, 1u);
   EXPECT_EQ(failing.durable_epoch, 0u);
   EXPECT_EQ(GetErrorDetail(failing.last_error).state, SqlState::kDiskFull);
+  EXPECT_EQ(failing.waits_for, failing.last_error);
   EXPECT_FALSE(std::filesystem::exists(final_path));
 
   checkpoint_error_ = absl::OkStatus();
   NextCheckpoint();
   EXPECT_TRUE(jobs_->View(kJob)->last_error.ok());
+  EXPECT_TRUE(jobs_->View(kJob)->waits_for.ok());
   EXPECT_EQ(jobs_->View(kJob)->attempt, 1u);
   EXPECT_TRUE(std::filesystem::exists(final_path));
+}
+
+// Its next attempt cannot be prepared.
+TEST_F(StreamFailuresTest, AFolderThatIsAwayIsShownWhileItIsAwaited) {
+  StartJob();
+  Pump();
+  NextCheckpoint();
+  const std::filesystem::path away = folder_ / "away";
+  std::filesystem::rename(folder_ / "checkpoints", away);
+  cluster_.registry_.Disconnect(WorkerId(1), absl::UnavailableError("eof"));
+  cluster_.Join();
+  Pump();
+  // Several tries.
+  while (cluster_.clock_.MonotonicMicros() < 60'000'000) {
+    Step(0);
+    std::this_thread::yield();
+  }
+  ASSERT_TRUE(WaitFor([](const StreamView& view) {
+                return GetErrorDetail(view.waits_for).state == SqlState::kIoError;
+              }).ok());
+  EXPECT_EQ(jobs_->View(kJob)->phase, StreamPhase::kWaiting);
+  const auto record = [this] { return *store_->Get(kJob); };
+  while (record().restarts_size() < 2) std::this_thread::yield();
+  EXPECT_THAT(record().restarts(0).cause().message(), HasSubstr("connection to worker 1"));
+  EXPECT_EQ(record().restarts(1).cause().detail().sqlstate(), "58030");
+  std::filesystem::rename(away, folder_ / "checkpoints");
+  RunAttempt(2);
+  EXPECT_TRUE(jobs_->View(kJob)->waits_for.ok());
+  // Each cause once.
+  EXPECT_EQ(record().restarts_size(), 2);
+}
+
+TEST_F(StreamFailuresTest, AFolderThatStaysAwayFailsTheJobWithItsRestarts) {
+  StartJob();
+  Pump();
+  NextCheckpoint();
+  std::filesystem::rename(folder_ / "checkpoints", folder_ / "away");
+  cluster_.registry_.Disconnect(WorkerId(1), absl::UnavailableError("eof"));
+  Pump();
+  const int64_t begin_micros = cluster_.clock_.MonotonicMicros();
+  while (jobs_->View(kJob)->phase != StreamPhase::kFailed) {
+    Step(0);
+    std::this_thread::yield();
+  }
+  EXPECT_GE(cluster_.clock_.MonotonicMicros() - begin_micros, 120'000'000);
+  EXPECT_EQ(GetErrorDetail(jobs_->View(kJob)->error).state, SqlState::kIoError);
+  EXPECT_EQ(store_->Get(kJob)->restarts_size(), 2);
 }
 
 TEST_F(StreamFailuresTest, ACheckpointThatHangsIsGivenUpWithTheNameOfTheWorker) {

@@ -33,12 +33,12 @@ class StreamJobsTest : public ::testing::Test, public WorkerListener {
   StreamJobsTest()
       : folder_(std::filesystem::path(::testing::TempDir()) /
                 ::testing::UnitTest::GetInstance()->current_test_info()->name()),
-        checkpoints_((folder_ / "checkpoints").string()),
-        files_(folder_.string()) {
+        checkpoints_((folder_ / "checkpoints").string(), "ours"),
+        files_(folder_.string(), "ours") {
     std::filesystem::remove_all(folder_);
     for (const std::filesystem::path& own : {folder_, folder_ / "checkpoints"}) {
       std::filesystem::create_directories(own);
-      std::ofstream(own / kStorageTokenFile);
+      std::ofstream(own / kStorageTokenFile) << "ours";
     }
     StartCoordinator();
     cluster_.registry_.SetListener(this);

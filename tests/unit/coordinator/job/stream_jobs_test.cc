@@ -167,6 +167,7 @@ TEST_F(StreamJobsTest, FailureOfATaskIsTheJobsError) {
   const auto bound = jobs_->BindViews({{kView, 0}});
   EXPECT_EQ(GetErrorDetail(bound.status()).state, SqlState::kObjectNotInPrerequisiteState);
   EXPECT_THAT(std::string(bound.status().message()), ::testing::HasSubstr("division by zero"));
+  EXPECT_THAT(GetErrorDetail(bound.status()).hint, ::testing::HasSubstr("millrace job restart v;"));
 }
 
 TEST_F(StreamJobsTest, FirstEpochHasWhatAStoredTableHadAtTheStart) {

@@ -23,6 +23,28 @@ class StreamRestartsTest : public StreamJobsTest {
       std::this_thread::yield();
     }
   }
+  // A job with a sink in the folder.
+  void StartSinkJob(const std::filesystem::path& sink) {
+    std::filesystem::create_directories(sink);
+    auto plan = std::make_shared<v1::PhysicalPlan>(*OneFragmentPlan(2, kView));
+    const v1::PlanNode view = plan->fragments(0).root();
+    v1::PlanNode& root = *plan->mutable_fragments(0)->mutable_root();
+    root.Clear();
+    *root.add_inputs() = view;
+    auto& options = *root.mutable_file_sink()->mutable_options();
+    options["path"] = sink.string();
+    options["format"] = "csv";
+    StartJob(std::move(plan), 2);
+    Pump();
+  }
+  // Two checkpoints and the job's failure; the newer one is damaged. Returns the older one.
+  uint64_t FailBehindADamagedCheckpoint() {
+    const uint64_t older = NextCheckpoint();
+    NextCheckpoint();
+    FailJob();
+    std::ofstream(folder_ / "checkpoints" / store_->Get(kJob)->checkpoint_manifest()) << "damaged";
+    return older;
+  }
   // A job that reads a table: a checkpoint of one commit, then one of two. Returns the first.
   uint64_t MakeTableCheckpoints() {
     StartTableJob();
@@ -167,6 +189,80 @@ TEST_F(StreamRestartsTest, ADamagedNewestCheckpointDoesNotKeepAJobFromGoingBack)
   RunAttempt(2);
   EXPECT_EQ(restored_, older);
   EXPECT_EQ(Kept(), std::vector<uint64_t>{older});
+}
+
+TEST_F(StreamRestartsTest, AJobGoesBackOverALostManifestAlsoIfItsSinkIsEmptyYet) {
+  StartSinkJob(folder_ / "out");
+  const uint64_t older = FailBehindADamagedCheckpoint();
+  ASSERT_TRUE(Restart(older).ok());
+  RunAttempt(2);
+  EXPECT_EQ(restored_, older);
+  EXPECT_EQ(Kept(), std::vector<uint64_t>{older});
+}
+
+TEST_F(StreamRestartsTest, ASinkThatIsAwayIsNoticedBeforeAJobGoesBackOverALostManifest) {
+  StartSinkJob(folder_ / "out");
+  const uint64_t older = FailBehindADamagedCheckpoint();
+  const auto refused = [&] {
+    const absl::Status status = Restart(older).status();
+    EXPECT_EQ(GetErrorDetail(status).state, SqlState::kIoError);
+    EXPECT_THAT(std::string(status.message()), HasSubstr((folder_ / "out").string()));
+    EXPECT_EQ(RecordedState(), v1::JOB_STATE_FAILED);
+    EXPECT_EQ(Kept().size(), 2);
+  };
+  std::filesystem::remove(folder_ / "out");
+  refused();
+  // A mount point: something was committed, and it shows nowhere.
+  std::filesystem::create_directory(folder_ / "out");
+  ASSERT_TRUE(store_
+                  ->Update(kJob,
+                           [](v1::JobRecord& record) {
+                             record.set_committed_epoch(record.durable_epoch());
+                           })
+                  .ok());
+  refused();
+  std::filesystem::create_directory(folder_ / "out" / kManifestFolder);
+  EXPECT_TRUE(Restart(older).ok());
+}
+
+TEST_F(StreamRestartsTest, ACheckpointWithoutOneOfItsFilesIsRefusedBeforeAnythingGoes) {
+  StartJob();
+  Pump();
+  const uint64_t older = NextCheckpoint();
+  v1::CheckpointManifest manifest =
+      *checkpoints_.ReadManifest(store_->Get(kJob)->checkpoint_manifest());
+  NextCheckpoint();
+  FailJob();
+  manifest.add_files()->set_path("1-w1/7.sst");
+  manifest.mutable_files(0)->set_size_bytes(3);
+  ASSERT_TRUE(checkpoints_.WriteManifest(manifest).ok());
+  const std::string before = store_->Get(kJob)->SerializeAsString();
+  const absl::Status refused = Restart(older).status();
+  EXPECT_EQ(GetErrorDetail(refused).state, SqlState::kDataCorrupted);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("1-w1/7.sst is not there"));
+  EXPECT_EQ(store_->Get(kJob)->SerializeAsString(), before);
+  EXPECT_TRUE(checkpoints_.ReadManifest(store_->Get(kJob)->checkpoint_manifest()).ok());
+  const std::filesystem::path file =
+      std::filesystem::path(checkpoints_.JobFolder(kJob)) / "1-w1" / "7.sst";
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file) << "sst";
+  ASSERT_TRUE(Restart(older).ok());
+  EXPECT_EQ(store_->Get(kJob)->durable_epoch(), older);
+}
+
+TEST_F(StreamRestartsTest, AViewWhoseJobWasNotTakenUpSaysSo) {
+  StartJob();
+  Pump();
+  NextCheckpoint();
+  FailJob();
+  ASSERT_TRUE(
+      store_->Update(kJob, [](v1::JobRecord& record) { record.add_object_ids(kView); }).ok());
+  StartCoordinator();
+  const absl::Status error = jobs_->BindViews({{kView, 0}}).status();
+  EXPECT_THAT(std::string(error.message()), HasSubstr("job v cannot be read, the job was not"));
+  EXPECT_THAT(std::string(error.message()), HasSubstr("division by zero"));
+  EXPECT_THAT(GetErrorDetail(error).hint, HasSubstr("millrace job restart v"));
+  EXPECT_EQ(jobs_->AddSubscriber(kView).status(), error);
 }
 
 // A crash between the renames and their record, and a reader that empties the folder meanwhile.

@@ -1,5 +1,6 @@
 #include "coordinator/membership/shared_storage.h"
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "common/storage/data_folder.h"
 #include "common/storage/local_file_system.h"
 #include "common/storage/staged_commit.h"
+#include "coordinator/metadata/memory_metadata_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "millrace/v1/control.pb.h"
@@ -47,6 +49,80 @@ TEST(OpenSharedStorageTest, NewerFormatIsRefused) {
   const auto opened = OpenSharedStorage(files, "data-dir", folder.path(), "c1");
   EXPECT_EQ(GetErrorDetail(opened.status()).state, SqlState::kDataCorrupted);
   EXPECT_THAT(std::string(opened.status().message()), HasSubstr("newer release"));
+}
+
+class OpenSharedFoldersTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<SharedFolders> Open(const std::string& cluster_id = "c1") {
+    return OpenSharedFolders(files_, metadata_, data_.path(), checkpoints_.path(), cluster_id);
+  }
+
+  const TempFolder data_;
+  const TempFolder checkpoints_;
+  LocalFileSystem files_;
+  MemoryMetadataStore metadata_;
+};
+
+TEST_F(OpenSharedFoldersTest, TheSameFoldersAreOpenedAgain) {
+  const auto first = Open();
+  ASSERT_OK(first);
+  EXPECT_EQ(first->data_dir.path, data_.path());
+  EXPECT_EQ(first->checkpoint_dir.path, checkpoints_.path());
+  const auto again = Open();
+  ASSERT_OK(again);
+  EXPECT_EQ(again->data_dir.token, first->data_dir.token);
+  EXPECT_EQ(again->checkpoint_dir.token, first->checkpoint_dir.token);
+}
+
+TEST_F(OpenSharedFoldersTest, NothingIsMadeInAMountPointWithoutItsFileSystem) {
+  ASSERT_OK(Open());
+  const std::string token = TempFolder::Read(checkpoints_.Path(kStorageTokenFile));
+  std::filesystem::remove(checkpoints_.Path(kStorageTokenFile));
+  for (int start = 0; start < 2; ++start) {
+    const auto refused = Open();
+    EXPECT_ERROR(refused, SqlState::kIoError, "checkpoint-dir " + checkpoints_.path());
+    EXPECT_ERROR(refused, SqlState::kIoError, "_shared-storage-token is missing");
+    EXPECT_THAT(GetErrorDetail(refused.status()).hint, HasSubstr("is its file system mounted?"));
+    EXPECT_TRUE(checkpoints_.Names().empty());
+  }
+  checkpoints_.Write(kStorageTokenFile, token);
+  EXPECT_EQ(Open()->checkpoint_dir.token, token);
+}
+
+TEST_F(OpenSharedFoldersTest, AnotherFolderOfTheClusterIsNotTakenForTheOneBefore) {
+  ASSERT_OK(Open());
+  const std::string token = TempFolder::Read(checkpoints_.Path(kStorageTokenFile));
+  checkpoints_.Write(kStorageTokenFile, token + "left in a mount point");
+  EXPECT_ERROR(Open(), SqlState::kIoError, "holds another token than before");
+  checkpoints_.Write(kStorageTokenFile, token);
+  EXPECT_OK(Open());
+}
+
+TEST_F(OpenSharedFoldersTest, AFolderThatNamesTheClusterGetsANewToken) {
+  ASSERT_OK(Open());
+  std::filesystem::remove(checkpoints_.Path(kStorageTokenFile));
+  checkpoints_.Write(kClusterIdFile, "c2\n");
+  EXPECT_ERROR(Open(), SqlState::kIoError, "is missing");
+  checkpoints_.Write(kClusterIdFile, "c1\n");
+  const auto opened = Open();
+  ASSERT_OK(opened);
+  EXPECT_EQ(Open()->checkpoint_dir.token, opened->checkpoint_dir.token);
+}
+
+TEST_F(OpenSharedFoldersTest, AStoreThatKnowsNoTokenTakesTheFolderThatIsThere) {
+  const auto before = OpenSharedStorage(files_, "checkpoint-dir", checkpoints_.path(), "c1");
+  ASSERT_OK(before);
+  EXPECT_EQ(Open()->checkpoint_dir.token, before->token);
+  std::filesystem::remove(checkpoints_.Path(kStorageTokenFile));
+  EXPECT_ERROR(Open(), SqlState::kIoError, "is missing");
+}
+
+TEST_F(OpenSharedFoldersTest, MetadataThatWasLostIsCalledSo) {
+  ASSERT_OK(Open());
+  const auto refused = Open("c2");
+  EXPECT_ERROR(refused, SqlState::kObjectNotInPrerequisiteState, "is missing");
+  EXPECT_ERROR(refused, SqlState::kObjectNotInPrerequisiteState, data_.Path("metadata"));
+  EXPECT_THAT(GetErrorDetail(refused.status()).hint, HasSubstr("back from a copy"));
 }
 
 class CheckStorageProofTest : public ::testing::Test {

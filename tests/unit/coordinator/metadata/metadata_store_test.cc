@@ -204,8 +204,9 @@ TEST(RocksDbMetadataStoreTest, ADamagedLogIsRefusedAndOneThatIsCutOffIsNot) {
     std::string damaged = written;
     damaged[written.size() * percent / 100] ^= 1;
     folder.Write(log, damaged);
-    EXPECT_ERROR(RocksDbMetadataStore::Open(folder.path()), SqlState::kDataCorrupted,
-                 "cannot open metadata store");
+    const absl::Status refused = RocksDbMetadataStore::Open(folder.path()).status();
+    EXPECT_ERROR(refused, SqlState::kDataCorrupted, "cannot open metadata store");
+    EXPECT_TRUE(absl::StrContains(GetErrorDetail(refused).hint, folder.path()));
   }
   folder.Write(log, written.substr(0, written.size() - 5));
   const auto store = RocksDbMetadataStore::Open(folder.path());

@@ -92,6 +92,14 @@ class ScanTurnsTest : public ::testing::Test {
     return Drain();
   }
 
+  // What the coordinator says to a scan that is idle.
+  void Tell(int64_t idle_time_micros) {
+    v1::SplitAssignment told;
+    told.set_unassigned_min_time_micros(INT64_MAX);
+    told.set_idle_time_micros(idle_time_micros);
+    mailbox_->Assign(told);
+  }
+
   std::vector<std::deque<Batch>> partitions_;
   ManualClock clock_;
   ManualTimers timers_;
@@ -151,14 +159,53 @@ TEST_F(ScanTurnsTest, WhenAllAreIdleTheLargestCountsAndThenThatOfOtherTasks) {
   Drain();
   EXPECT_THAT(DrainAfter(2 * kIdleMicros), testing::Contains("w:100"));
   EXPECT_EQ(input_->waiting_for(), "idle");
-  v1::SplitAssignment others;
-  others.set_unassigned_min_time_micros(170);
-  mailbox_->Assign(others);
+  Tell(170);
   EXPECT_THAT(DrainAfter(100'000), testing::Contains("w:170"));
   // What others have does not hold back a task that goes on.
   Fill(0, "300");
   Fill(1, "310");
   EXPECT_THAT(DrainAfter(100'000), testing::Contains("w:300"));
+}
+
+TEST_F(ScanTurnsTest, PartitionsThatNeverHadARowGoOnWithOthers) {
+  EXPECT_THAT(Drain(), IsEmpty());
+  // Before they are idle it is not for them.
+  Tell(170);
+  EXPECT_THAT(DrainAfter(kIdleMicros / 2), IsEmpty());
+  EXPECT_FALSE(input_->scan_time()->idle);
+  EXPECT_THAT(DrainAfter(kIdleMicros), testing::Contains("w:170"));
+  EXPECT_EQ(input_->waiting_for(), "idle");
+  EXPECT_TRUE(input_->scan_time()->idle);
+  EXPECT_EQ(input_->scan_time()->watermark_micros, 170);
+  Fill(0, "169 | 200");
+  EXPECT_THAT(DrainAfter(100'000), testing::Contains("b:200"));
+  EXPECT_EQ(input_->dropped_rows().late, 1);
+  EXPECT_FALSE(input_->scan_time()->idle);
+}
+
+TEST_F(ScanTurnsTest, FollowedFilesThatAreAllIdleGoOnWithOthers) {
+  ScanMailbox::Content partitions;
+  mailbox_->Take(&partitions);
+  v1::SplitAssignment files;
+  for (const int id : {0, 1}) {
+    files.add_splits()->set_id(static_cast<uint64_t>(id));
+    files.mutable_splits(id)->mutable_file()->set_follow(true);
+  }
+  files.set_unassigned_min_time_micros(INT64_MAX);
+  mailbox_->Assign(files);
+  Fill(0, "100");
+  Fill(1, "40");
+  Drain();
+  EXPECT_THAT(DrainAfter(2 * kIdleMicros), testing::Not(testing::Contains("w:100")));
+  EXPECT_TRUE(input_->scan_time()->idle);
+  Tell(170);
+  EXPECT_THAT(DrainAfter(100'000), testing::Contains("w:170"));
+  // They hold back again when something comes.
+  Fill(1, "160 | 180");
+  EXPECT_THAT(DrainAfter(100'000), testing::Contains("w:180"));
+  EXPECT_EQ(input_->dropped_rows().late, 1);
+  Tell(500);
+  EXPECT_THAT(DrainAfter(100'000), IsEmpty());
 }
 
 TEST_F(ScanTurnsTest, APartitionThatCannotBeReachedIsNotIdle) {

@@ -70,6 +70,21 @@ TEST_F(TaskTest, FinishesAndReports) {
   EXPECT_EQ(listener_.progress.worker_id(), 4);
 }
 
+TEST_F(TaskTest, ReportsHowFarItsScansHaveCome) {
+  auto second = std::make_unique<ScriptedInput>();
+  second->time = ScanTime{6, false, Watermark::kMinWatermark};
+  input_->time = ScanTime{5, true, 30};
+  chain_.inputs.push_back({2, std::move(second), {}});
+  auto task = MakeTask();
+  task->Cancel();
+  listener_.done.wait();
+  ASSERT_EQ(listener_.progress.scans_size(), 2);
+  EXPECT_EQ(listener_.progress.scans(0).scan_id(), 5);
+  EXPECT_TRUE(listener_.progress.scans(0).idle());
+  EXPECT_EQ(listener_.progress.scans(0).watermark_micros(), 30);
+  EXPECT_FALSE(listener_.progress.scans(1).has_watermark_micros());
+}
+
 TEST_F(TaskTest, ReportsAFailure) {
   input_->failure = MakeError(SqlState::kIoError, "cannot read a.csv");
   auto task = MakeTask();

@@ -6,16 +6,20 @@
 #include <latch>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
+#include "common/storage/data_folder.h"
 #include "common/storage/local_file_system.h"
 #include "millrace/v1/control.pb.h"
 #include "tests/support/operators/text_batch.h"
 #include "tests/support/runtime/fake_parts.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_folder.h"
 #include "worker/exchange/channel_registry.h"
 #include "worker/exchange/peer_pool.h"
 #include "worker/runtime/actor_pool.h"
 #include "worker/runtime/result_queue.h"
 #include "worker/state/memory_view_store.h"
+#include "worker/state/state_resources.h"
 
 namespace millrace {
 namespace {
@@ -73,7 +77,7 @@ class AttemptManagerTest : public ::testing::Test {
     return options;
   }
   // A scan that waits for splits → the result.
-  void Deploy(uint32_t attempt, bool streaming = false) {
+  static v1::CoordinatorMessage DeployMessage(uint32_t attempt, bool streaming) {
     v1::CoordinatorMessage message;
     v1::DeployAttempt& deploy = *message.mutable_deploy();
     deploy.set_job_id(5);
@@ -84,7 +88,10 @@ class AttemptManagerTest : public ::testing::Test {
     fragment->add_outputs()->set_distribution(v1::DISTRIBUTION_RESULT);
     fragment->mutable_root()->mutable_scan()->set_connector("view");
     deploy.add_placements()->set_worker_id(1);
-    manager_.Handle(message);
+    return message;
+  }
+  void Deploy(uint32_t attempt, bool streaming = false) {
+    manager_.Handle(DeployMessage(attempt, streaming));
   }
   void Start(uint32_t attempt) {
     v1::CoordinatorMessage message;
@@ -226,6 +233,32 @@ TEST_F(AttemptManagerTest, StreamingJobNeedsState) {
   Deploy(1, /*streaming=*/true);
   const v1::WorkerMessage answer = outbox_->Wait(v1::WorkerMessage::kDeployed);
   EXPECT_EQ(answer.deployed().error().detail().sqlstate(), "0A000");
+}
+
+TEST_F(AttemptManagerTest, AJobIsNotRestoredFromAnotherFolderThanTheOneThatWasProved) {
+  const TempFolder folder;
+  folder.Write("checkpoints/job-5/1-w1/1.sst", "");
+  folder.Write(absl::StrCat("checkpoints/", kStorageTokenFile), "theirs");
+  const StateResources resources(8 << 20, 8 << 20);
+  AttemptManagerOptions options = Options(60'000'000);
+  options.state_folder = folder.Path("state");
+  options.state_resources = &resources;
+  AttemptManager manager(parts_, options);
+  v1::StorageProof proof;
+  proof.add_folders()->set_path(folder.Path("checkpoints"));
+  proof.mutable_folders(0)->set_token("ours");
+  manager.OnStorageProved(proof);
+  manager.Connect(1, outbox_);
+  v1::CoordinatorMessage message = DeployMessage(1, /*streaming=*/true);
+  v1::DeployAttempt& deploy = *message.mutable_deploy();
+  (*deploy.mutable_settings())["checkpoint_folder"] = folder.Path("checkpoints/job-5");
+  deploy.mutable_plan()->set_num_shards(1);
+  deploy.mutable_placements(0)->set_num_shards(1);
+  deploy.set_restore_epoch(3);
+  deploy.mutable_restore_manifest()->add_files()->set_path("1-w1/1.sst");
+  manager.Handle(message);
+  const v1::WorkerMessage answer = outbox_->Wait(v1::WorkerMessage::kDeployed);
+  EXPECT_EQ(answer.deployed().error().detail().sqlstate(), "58030");
 }
 
 TEST_F(AttemptManagerTest, LossOfTheCoordinatorEndsEverything) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/storage/data_folder.h"
 #include "common/storage/local_file_system.h"
 #include "millrace/v1/control.pb.h"
 #include "tests/support/recording_file_system.h"
@@ -509,6 +511,35 @@ TEST_F(JobStateStoreTest, RefusesADamagedCheckpoint) {
   auto store = JobStateStore::Open(Options(1, 2, {{0, 0, 0, kNumShards}}), &manifest, resources_,
                                    file_system_);
   EXPECT_EQ(GetErrorDetail(store.status()).state, SqlState::kDataCorrupted);
+}
+
+TEST_F(JobStateStoreTest, NothingIsReadOrWrittenInAnotherFolderThanTheOneThatWasShown) {
+  const std::string token_file = folder_ + "/checkpoints/" + kStorageTokenFile;
+  std::ofstream(token_file) << "ours";
+  JobStateOptions options = Options(1, 1, {{0, 0, 0, kNumShards}});
+  options.checkpoint_token = "ours";
+  v1::CheckpointManifest manifest;
+  auto store = MustOpen(options);
+  ASSERT_TRUE(Write(*store->ForTask(0, 0), kNode, {{1, "a", "1"}}).ok());
+  MustCheckpoint(*store, 1, &manifest);
+  const auto num_files = [&] {
+    const fs::recursive_directory_iterator files(folder_ + "/checkpoints");
+    return std::distance(begin(files), end(files));
+  };
+  const auto before = num_files();
+  std::ofstream(token_file) << "theirs";
+  ASSERT_TRUE(Write(*store->ForTask(0, 0), kNode, {{1, "b", "2"}}).ok());
+  EXPECT_EQ(GetErrorDetail(store->Checkpoint().status()).state, SqlState::kIoError);
+  EXPECT_EQ(num_files(), before);
+  const auto restored = [&] {
+    JobStateOptions next = options;
+    next.local_folder = folder_ + "/local-2";
+    return JobStateStore::Open(next, &manifest, resources_, file_system_).status();
+  };
+  EXPECT_EQ(GetErrorDetail(restored()).state, SqlState::kIoError);
+  std::ofstream(token_file) << "ours";
+  EXPECT_TRUE(restored().ok());
+  MustCheckpoint(*store, 2, &manifest);
 }
 
 TEST_F(JobStateStoreTest, RefusesAShardOfAnotherTask) {
